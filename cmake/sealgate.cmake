@@ -1,0 +1,83 @@
+# Flags for every target, and sg_library/sg_daemon/sg_test: how a folder becomes a library
+# that sees only the headers of what it links.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libcrypto>=3.0 libssl>=3.0)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
+find_library(SG_LDAP_LIB ldap REQUIRED)
+find_library(SG_LBER_LIB lber REQUIRED)
+
+add_library(sg_flags INTERFACE)
+target_compile_features(sg_flags INTERFACE c_std_17)
+target_compile_definitions(sg_flags INTERFACE _GNU_SOURCE SG_VERSION="${PROJECT_VERSION}"
+                           OPENSSL_API_COMPAT=0x30000000L OPENSSL_NO_DEPRECATED)
+target_compile_options(sg_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+  -Wformat=2 -Wwrite-strings -fno-strict-aliasing -fstack-protector-strong -fPIE
+  -fno-common)
+if(SG_WERROR)
+  target_compile_options(sg_flags INTERFACE -Werror)
+endif()
+if(SG_SETTABLE_CLOCK)
+  target_compile_definitions(sg_flags INTERFACE SG_SETTABLE_CLOCK=1)
+endif()
+if(SG_SANITIZE)
+  target_compile_options(sg_flags INTERFACE -fsanitize=${SG_SANITIZE} -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer)
+  target_link_options(sg_flags INTERFACE -fsanitize=${SG_SANITIZE})
+else()
+  # _FORTIFY_SOURCE hides accesses from the sanitizers, so it is for the other builds.
+  target_compile_options(sg_flags INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
+endif()
+target_link_options(sg_flags INTERFACE -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+target_link_libraries(sg_flags INTERFACE Threads::Threads)
+
+# sg_library(NAME [SOURCES ...] [LINKS libs...] [PRIVATE_LINKS libs...])
+# The folder's headers are included as "NAME/header.h", and only by what links NAME.
+function(sg_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  set(view ${CMAKE_BINARY_DIR}/include/${name})
+  file(MAKE_DIRECTORY ${view})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${view}/${name} SYMBOLIC)
+  target_include_directories(${name} PUBLIC ${view})
+  target_link_libraries(${name} PUBLIC sg_flags ${A_LINKS} PRIVATE ${A_PRIVATE_LINKS})
+endfunction()
+
+# sg_program(NAME SOURCES ... LINKS ...): a daemon or a command, put into build/bin.
+function(sg_program name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE sg_flags ${A_LINKS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# sg_test(NAME SOURCES ... LINKS ...): a cmocka unit test, run by ctest.
+function(sg_test name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE sg_flags ${A_LINKS} cmocka)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE SG_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+endfunction()
+
+# sg_fuzzer(NAME SOURCES ... LINKS ...): a libFuzzer harness; seeds lie in tests/fuzz/corpus/NAME.
+function(sg_fuzzer name)
+  if(NOT SG_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE sg_flags ${A_LINKS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()

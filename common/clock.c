@@ -1,0 +1,78 @@
+#include "common/clock.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifdef SG_SETTABLE_CLOCK
+static char offset_path[256];
+
+static sg_time offset_read(void)
+{
+    if (!offset_path[0])
+        return 0;
+    FILE *f = fopen(offset_path, "re");
+    if (!f)
+        return 0;
+    char line[64] = "";
+    char *got = fgets(line, sizeof line, f);
+    fclose(f);
+    return got ? (sg_time)strtoll(line, NULL, 10) * SG_SECOND : 0;
+}
+#endif
+
+sg_time sg_clock_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    sg_time now = (sg_time)ts.tv_sec * SG_SECOND + ts.tv_nsec / 1000;
+#ifdef SG_SETTABLE_CLOCK
+    now += offset_read();
+#endif
+    return now;
+}
+
+int64_t sg_clock_monotonic_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+bool sg_clock_set_file(const char *path, struct sg_error *err)
+{
+    if (!path || !*path)
+        return true;
+#ifdef SG_SETTABLE_CLOCK
+    if (strlen(path) >= sizeof offset_path)
+        return sg_fail(err, SG_E_CONFIG, "clock file: path too long");
+    snprintf(offset_path, sizeof offset_path, "%s", path);
+    return true;
+#else
+    return sg_fail(err, SG_E_CONFIG, "clock file: this build has no settable clock");
+#endif
+}
+
+void sg_time_rfc3339(sg_time t, char out[SG_TIME_TEXT])
+{
+    time_t s = sg_time_seconds(t);
+    struct tm tm;
+    char day[24];
+    gmtime_r(&s, &tm);
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out, SG_TIME_TEXT, "%s.%03dZ", day, (int)(t / 1000 % 1000));
+}
+
+void sg_time_rfc5322(sg_time t, char out[40])
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t s = sg_time_seconds(t);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    snprintf(out, 40, "%s, %02d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday,
+             months[tm.tm_mon], (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}

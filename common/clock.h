@@ -1,0 +1,34 @@
+/*
+ * The one source of time. In a build with SG_SETTABLE_CLOCK, [clock] file = PATH in a daemon's
+ * configuration names a file with an offset in seconds that is added to real time (re-read when
+ * it changes); other builds refuse that key.
+ */
+#ifndef SG_COMMON_CLOCK_H
+#define SG_COMMON_CLOCK_H
+
+#include "common/error.h"
+
+#include <stdint.h>
+#include <time.h>
+
+/* Microseconds since 1970 UTC. */
+typedef int64_t sg_time;
+#define SG_SECOND ((sg_time)1000000)
+#define SG_DAY    (86400 * SG_SECOND)
+
+sg_time sg_clock_now(void);
+/* Monotonic milliseconds, for deadlines; never set by tests. */
+int64_t sg_clock_monotonic_ms(void);
+SG_MUST_USE bool sg_clock_set_file(const char *path, struct sg_error *err);
+
+#define SG_TIME_TEXT 32
+/* RFC 3339 UTC with milliseconds, "2026-11-23T04:05:06.789Z". */
+void sg_time_rfc3339(sg_time t, char out[SG_TIME_TEXT]);
+/* RFC 5322 date, "Mon, 23 Nov 2026 04:05:06 +0000". */
+void sg_time_rfc5322(sg_time t, char out[40]);
+static inline time_t sg_time_seconds(sg_time t)
+{
+    return (time_t)(t / SG_SECOND);
+}
+
+#endif

@@ -1,0 +1,81 @@
+#include "common/daemon.h"
+
+#include "common/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+static sigset_t handled;
+
+static int usage(const char *name)
+{
+    fprintf(stderr, "usage: %s -c FILE [-t] | -V | --manual\n", name);
+    return 2;
+}
+
+int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
+{
+    const char *path = NULL;
+    bool check_only = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+            path = argv[++i];
+        } else if (strcmp(argv[i], "-t") == 0) {
+            check_only = true;
+        } else if (strcmp(argv[i], "-V") == 0) {
+            printf("%s %s\n", spec->name, SG_VERSION);
+            return 0;
+        } else if (strcmp(argv[i], "--manual") == 0) {
+            sg_config_manual(stdout, spec->name, spec->options, spec->option_count);
+            return 0;
+        } else {
+            return usage(spec->name);
+        }
+    }
+    if (!path)
+        return usage(spec->name);
+    struct sg_error err = {0};
+    if (!sg_config_load(path, spec->options, spec->option_count, spec->settings, &err) ||
+        (spec->check && !spec->check(spec->settings, &err))) {
+        fprintf(stderr, "%s: %s\n", spec->name, err.detail);
+        return 2;
+    }
+    if (check_only)
+        return 0;
+
+    sg_log_init(spec->name, SG_LOG_INFO);
+    umask(0077);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer attaches to its own process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &handled, NULL);
+    return -1;
+}
+
+void sg_daemon_ready(void)
+{
+    sd_notify(0, "READY=1");
+}
+
+enum sg_daemon_event sg_daemon_wait(void)
+{
+    int sig = 0;
+    while (sigwait(&handled, &sig) != 0)
+        ;
+    if (sig == SIGHUP)
+        return SG_DAEMON_RELOAD;
+    sd_notify(0, "STOPPING=1");
+    return SG_DAEMON_STOP;
+}

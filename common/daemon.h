@@ -1,0 +1,33 @@
+/*
+ * What every daemon does alike: its command line (-c FILE, -t check and exit, -V version,
+ * --manual print the manual page of its configuration file), foreground, signals, sd_notify,
+ * hardening of the process.
+ */
+#ifndef SG_COMMON_DAEMON_H
+#define SG_COMMON_DAEMON_H
+
+#include "common/config.h"
+
+struct sg_daemon_spec {
+    const char *name; /* "gatewayd" */
+    const struct sg_option *options;
+    size_t option_count;
+    void *settings;
+    /* Further checks of the settings; may be NULL. */
+    bool (*check)(void *settings, struct sg_error *err);
+};
+
+/*
+ * Reads the command line and the configuration. Returns -1 to go on, or the exit status (0 after
+ * -t, -V or --manual, 2 with one line on stderr after an error). SIGPIPE is ignored, core dumps
+ * are off, and SIGTERM, SIGINT and SIGHUP are blocked for sg_daemon_wait(): call it before
+ * threads are started.
+ */
+int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv);
+/* Says READY=1 to the service manager, where there is one. */
+void sg_daemon_ready(void);
+enum sg_daemon_event { SG_DAEMON_STOP, SG_DAEMON_RELOAD };
+/* Sleeps until SIGTERM/SIGINT (stop) or SIGHUP (reload); says STOPPING=1 for the former. */
+enum sg_daemon_event sg_daemon_wait(void);
+
+#endif

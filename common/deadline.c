@@ -1,0 +1,221 @@
+#include "common/deadline.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int sg_deadline_left(sg_deadline deadline)
+{
+    int64_t left = deadline - sg_clock_monotonic_ms();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool sg_io_wait(int fd, short events, sg_deadline deadline, struct sg_error *err)
+{
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = events};
+        int n = poll(&p, 1, sg_deadline_left(deadline));
+        if (n > 0)
+            return true; /* errors and hang-ups show in the call that follows */
+        if (n == 0)
+            return sg_fail(err, SG_E_TIMEOUT, "no answer in time");
+        if (errno != EINTR)
+            return sg_fail_errno(err, SG_E_IO, "poll");
+    }
+}
+
+bool sg_io_read(int fd, void *data, size_t len, size_t *n_r, sg_deadline deadline,
+                struct sg_error *err)
+{
+    for (;;) {
+        ssize_t n = recv(fd, data, len, MSG_DONTWAIT);
+        if (n >= 0) {
+            *n_r = (size_t)n;
+            return true;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return sg_fail_errno(err, SG_E_IO, "read");
+        if (!sg_io_wait(fd, POLLIN, deadline, err))
+            return false;
+    }
+}
+
+bool sg_io_read_full(int fd, void *data, size_t len, sg_deadline deadline, struct sg_error *err)
+{
+    for (size_t done = 0; done < len;) {
+        size_t n;
+        if (!sg_io_read(fd, (char *)data + done, len - done, &n, deadline, err))
+            return false;
+        if (n == 0)
+            return sg_fail(err, SG_E_IO, "connection closed");
+        done += n;
+    }
+    return true;
+}
+
+bool sg_io_write_full(int fd, const void *data, size_t len, sg_deadline deadline,
+                      struct sg_error *err)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = send(fd, (const char *)data + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) {
+            done += (size_t)n;
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return sg_fail_errno(err, SG_E_IO, "write");
+        if (!sg_io_wait(fd, POLLOUT, deadline, err))
+            return false;
+    }
+    return true;
+}
+
+/* "host:port" or "[host]:port" into its halves. */
+static bool split_inet(const char *text, char *host, size_t host_size, char *port, size_t port_size)
+{
+    const char *colon = strrchr(text, ':');
+    if (!colon || colon == text || !colon[1])
+        return false;
+    const char *from = text, *to = colon;
+    if (*from == '[' && to[-1] == ']') {
+        from++;
+        to--;
+    }
+    if ((size_t)(to - from) >= host_size || strlen(colon + 1) >= port_size)
+        return false;
+    memcpy(host, from, (size_t)(to - from));
+    host[to - from] = 0;
+    snprintf(port, port_size, "%s", colon + 1);
+    return true;
+}
+
+static bool unix_address(const char *address, struct sockaddr_un *un, struct sg_error *err)
+{
+    const char *path = address + strlen("unix:");
+    memset(un, 0, sizeof *un);
+    un->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof un->sun_path)
+        return sg_fail(err, SG_E_CONFIG, "socket path too long: %s", path);
+    memcpy(un->sun_path, path, strlen(path));
+    return true;
+}
+
+static bool inet_resolve(const char *address, int flags, struct addrinfo **list_r,
+                         struct sg_error *err)
+{
+    char host[256], port[16];
+    if (strncmp(address, "inet:", 5) != 0 ||
+        !split_inet(address + 5, host, sizeof host, port, sizeof port))
+        return sg_fail(err, SG_E_CONFIG, "not an address (unix:PATH or inet:HOST:PORT): %s",
+                       address);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    int rc = getaddrinfo(host, port, &hints, list_r);
+    if (rc != 0)
+        return sg_fail(err, SG_E_IO, "cannot resolve %s: %s", host, gai_strerror(rc));
+    return true;
+}
+
+static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg_deadline deadline,
+                        const char *address, int *fd_r, struct sg_error *err)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return sg_fail_errno(err, SG_E_IO, "socket");
+    int on = 1;
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, sa, len) != 0) {
+        int failed = errno;
+        socklen_t size = sizeof failed;
+        if (failed == EINPROGRESS || failed == EINTR) {
+            if (!sg_io_wait(fd, POLLOUT, deadline, err)) {
+                close(fd);
+                return false;
+            }
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size);
+        }
+        if (failed != 0) {
+            close(fd);
+            errno = failed;
+            return sg_fail_errno(err, SG_E_IO, "cannot connect to %s", address);
+        }
+    }
+    *fd_r = fd;
+    return true;
+}
+
+bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r, struct sg_error *err)
+{
+    if (strncmp(address, "unix:", 5) == 0) {
+        struct sockaddr_un un;
+        return unix_address(address, &un, err) &&
+               connect_one(AF_UNIX, (struct sockaddr *)&un, sizeof un, deadline, address, fd_r,
+                           err);
+    }
+    struct addrinfo *list;
+    if (!inet_resolve(address, 0, &list, err))
+        return false;
+    bool ok = false;
+    for (struct addrinfo *a = list; a && !ok; a = a->ai_next)
+        ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, deadline, address, fd_r, err);
+    freeaddrinfo(list);
+    return ok;
+}
+
+static bool listen_one(int family, const struct sockaddr *sa, socklen_t len, int backlog,
+                       const char *address, int *fd_r, struct sg_error *err)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return sg_fail_errno(err, SG_E_IO, "socket");
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, sa, len) != 0 || listen(fd, backlog) != 0) {
+        sg_fail_errno(err, SG_E_CONFIG, "cannot listen on %s", address);
+        close(fd);
+        return false;
+    }
+    *fd_r = fd;
+    return true;
+}
+
+bool sg_io_listen(const char *address, mode_t mode, int backlog, int *fd_r, struct sg_error *err)
+{
+    if (strncmp(address, "unix:", 5) == 0) {
+        struct sockaddr_un un;
+        if (!unix_address(address, &un, err))
+            return false;
+        int probe;
+        if (sg_io_connect(address, sg_deadline_in(200), &probe, NULL)) {
+            close(probe);
+            return sg_fail(err, SG_E_CONFIG, "%s is in use", address);
+        }
+        unlink(un.sun_path);
+        if (!listen_one(AF_UNIX, (struct sockaddr *)&un, sizeof un, backlog, address, fd_r, err))
+            return false;
+        if (mode && chmod(un.sun_path, mode) != 0) {
+            sg_fail_errno(err, SG_E_CONFIG, "chmod %s", un.sun_path);
+            close(*fd_r);
+            return false;
+        }
+        return true;
+    }
+    struct addrinfo *list;
+    if (!inet_resolve(address, AI_PASSIVE, &list, err))
+        return false;
+    bool ok = listen_one(list->ai_family, list->ai_addr, list->ai_addrlen, backlog, address, fd_r,
+                         err);
+    freeaddrinfo(list);
+    return ok;
+}

@@ -1,0 +1,120 @@
+#include "common/log.h"
+
+#include "common/buf.h"
+#include "common/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LINE_LIMIT 8192
+
+static struct {
+    const char *daemon;
+    enum sg_log_level level;
+} state = {"sealgate", SG_LOG_INFO};
+
+static const char *const names[] = {"debug", "info", "warning", "error"};
+
+void sg_log_init(const char *daemon, enum sg_log_level level)
+{
+    state.daemon = daemon;
+    state.level = level;
+}
+
+void sg_log_level_set(enum sg_log_level level)
+{
+    state.level = level;
+}
+
+bool sg_log_level_parse(const char *name, enum sg_log_level *level_r)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *level_r = (enum sg_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void field_add(struct sg_buf *line, const char *key, const char *value)
+{
+    sg_buf_adds(line, ",");
+    sg_buf_add_json_string(line, sg_bytes_str(key));
+    sg_buf_adds(line, ":");
+    sg_buf_add_json_string(line, sg_bytes_str(value));
+}
+
+static void line_begin(struct sg_buf *line, enum sg_log_level level, const char *event)
+{
+    char ts[SG_TIME_TEXT];
+    sg_time_rfc3339(sg_clock_now(), ts);
+    sg_buf_init(line, LINE_LIMIT);
+    sg_buf_addf(line, "{\"ts\":\"%s\",\"level\":\"%s\"", ts, names[level]);
+    field_add(line, "daemon", state.daemon);
+    field_add(line, "event", event);
+}
+
+static void line_fields(struct sg_buf *line, va_list ap)
+{
+    const char *key;
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        const char *value = va_arg(ap, const char *);
+        if (value && strlen(value) < LINE_LIMIT / 8)
+            field_add(line, key, value);
+    }
+}
+
+static void line_end(struct sg_buf *line)
+{
+    line->limit = 0;
+    sg_buf_adds(line, "}\n");
+    /* One write a line, so that lines of threads and processes do not mix. */
+    ssize_t n = write(STDERR_FILENO, line->data, line->len);
+    (void)n; /* nowhere to report to */
+    sg_buf_free(line);
+}
+
+void sg_log(enum sg_log_level level, const char *event, ...)
+{
+    if (level < state.level)
+        return;
+    struct sg_buf line;
+    va_list ap;
+    line_begin(&line, level, event);
+    va_start(ap, event);
+    line_fields(&line, ap);
+    va_end(ap);
+    line_end(&line);
+}
+
+void sg_log_error(enum sg_log_level level, const char *event, const struct sg_error *err, ...)
+{
+    static const char *const libs[] = {"",     "errno", "openssl", "x509", "pkcs11",
+                                       "sql", "ldap",  "curl",    "smtp"};
+    if (level < state.level)
+        return;
+    struct sg_buf line;
+    va_list ap;
+    line_begin(&line, level, event);
+    field_add(&line, "error", sg_error_name(err->code));
+    field_add(&line, "detail", err->detail);
+    if (err->lib == SG_LIB_SQL)
+        field_add(&line, "sqlstate", err->sqlstate);
+    else if (err->lib != SG_LIB_NONE)
+        field_add(&line, libs[err->lib], sg_log_num(err->lib_code));
+    va_start(ap, err);
+    line_fields(&line, ap);
+    va_end(ap);
+    line_end(&line);
+}
+
+const char *sg_log_num(int64_t n)
+{
+    static _Thread_local char ring[16][24];
+    static _Thread_local unsigned at;
+    char *s = ring[at++ % 16];
+    snprintf(s, sizeof ring[0], "%lld", (long long)n);
+    return s;
+}
