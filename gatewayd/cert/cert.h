@@ -1,0 +1,120 @@
+/*
+ * Certificates: chains to accredited roots, naming (REQ-46, 47), revocation lists (REQ-39, 40, 49),
+ * discovery by LDAP (REQ-43, 53). Every failure of REQ-36 is told apart.
+ */
+#ifndef SG_CERT_CERT_H
+#define SG_CERT_CERT_H
+
+#include "common/arena.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/error.h"
+
+#include <openssl/x509.h>
+
+enum sg_cert_status {
+    SG_CERT_VALID,
+    SG_CERT_REVOKED,        /* 101/111: or suspended (certificateHold) */
+    SG_CERT_UNTRUSTED,      /* 102/112: no chain to a trusted root */
+    SG_CERT_EXPIRED,        /* 103/113 */
+    SG_CERT_STATUS_UNKNOWN, /* 104/114: no usable CRL */
+    SG_CERT_NOT_YET_VALID,  /* 105/115 */
+    SG_CERT_MISMATCH,       /* 002: names another domain, or no address (REQ-47, 48) */
+    SG_CERT_UNSUITABLE      /* key usage, key size, digest: not for this use */
+};
+
+enum sg_cert_use { SG_CERT_SIGN, SG_CERT_ENCRYPT };
+
+/* Of a certificate, for the trace; strings live in the arena. */
+struct sg_cert_facts {
+    enum sg_cert_status status;
+    const char *detail; /* a sentence for an operator: "expired on 2026-11-01T…" */
+    const char *subject, *issuer, *serial, *sha256; /* RFC 2253 names, lower-case hexadecimal */
+    const char *address; /* the rfc822Name or emailAddress that matched, or the first there is */
+};
+
+struct sg_cert_limits {
+    size_t max_certificates;   /* looked at per message */
+    size_t max_crl_bytes;
+    int64_t crl_timeout_ms;
+    int64_t crl_grace_ms;      /* REQ-40: 7 days */
+    int64_t ldap_timeout_ms;   /* 3 s */
+    int64_t clock_tolerance_ms;
+};
+
+/* The PostgreSQL side, so that this folder's logic can be tested alone. All in the arena. */
+struct sg_cert_der_list {
+    struct sg_bytes *items;
+    size_t count;
+};
+struct sg_cert_directory {
+    const char *url, *base_dn, *ca_pem;
+};
+struct sg_cert_storage {
+    void *ctx;
+    bool (*anchors)(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
+                    struct sg_error *err);
+    bool (*directories)(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
+                        size_t *count_r, struct sg_error *err);
+    /* Certificates known for a partner domain, newest first. */
+    bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain,
+                         struct sg_cert_der_list *list_r, struct sg_error *err);
+    bool (*partner_store)(void *ctx, const char *domain, struct sg_bytes der, const char *source,
+                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+                          struct sg_error *err);
+    /* found_r false: none is stored. */
+    bool (*crl_find)(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
+                     bool *found_r, struct sg_error *err);
+    bool (*crl_store)(void *ctx, const char *url, struct sg_bytes der, sg_time this_update,
+                      sg_time next_update, sg_time now, struct sg_error *err);
+};
+
+struct sg_certs;
+
+struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
+                              const struct sg_cert_storage *storage);
+void sg_certs_free(struct sg_certs **certs);
+/* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect. */
+void sg_certs_flush(struct sg_certs *certs);
+
+/*
+ * Judges a certificate for a use and a domain at a time. untrusted (may be NULL) are certificates
+ * that may help to build the chain. false only where the question could not be asked (database
+ * away); a CRL or directory that is away is a status, not an error.
+ */
+SG_MUST_USE bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                               STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,
+                               sg_time now, struct sg_cert_facts *facts_r, struct sg_error *err);
+
+/* One candidate that was looked at in a discovery, for explain. */
+struct sg_cert_candidate {
+    struct sg_cert_facts facts;
+    const char *source; /* "store", "ldap://…" */
+};
+struct sg_cert_found {
+    X509 *certificate; /* NULL: none is valid; to be freed with X509_free() */
+    enum sg_cert_status status; /* the best that was seen when none is valid; UNTRUSTED for nothing */
+    bool any;                   /* a candidate was seen at all */
+    struct sg_cert_candidate *candidates;
+    size_t candidate_count;
+    const char *detail; /* a sentence: what was asked and what came of it */
+};
+/*
+ * The partner domain's certificate to encrypt to: from the store, then by LDAP (base of the source,
+ * (mail=domain-confidentiality-authority@domain), userCertificate); what LDAP brings and is valid
+ * goes to the store. The newest valid one wins.
+ */
+SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
+                                  const char *domain, sg_time now, struct sg_cert_found *found_r,
+                                  struct sg_error *err);
+
+/* RFC 3183 §4.1 naming: CN=domain-confidentiality-authority (or -signing-authority), or an
+ * address with that local part. */
+bool sg_cert_is_domain_authority(const X509 *certificate);
+/* Does an rfc822Name or emailAddress of it name this domain exactly (REQ-47)? NULs and white space
+ * never match. */
+bool sg_cert_names_domain(const X509 *certificate, const char *domain);
+
+const char *sg_cert_status_name(enum sg_cert_status status); /* "expired" */
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The node's journal: what was received and what became of it, on disk before anything is sent or
+ * answered. Appends of all messages in flight share group commits (one fdatasync each). A feeder
+ * thread hands records on (to PostgreSQL) in batches and in order; after a crash the open segments
+ * are replayed from the last position that was fed. Segments are the archive.
+ *
+ * Sealed: records are AES-256-GCM under the segment's data key, which hsmd wraps (class JOURNAL);
+ * originals are zstd, then AES-256-GCM under the archive data key of (node, tenant, day), which
+ * only tenantd's side can open. A torn tail is cut off at open.
+ */
+#ifndef SG_JOURNAL_JOURNAL_H
+#define SG_JOURNAL_JOURNAL_H
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/secret.h"
+#include "spool/spool.h"
+
+enum sg_journal_type { SG_JOURNAL_RECEIVED = 1, SG_JOURNAL_OUTCOME };
+
+#define SG_JOURNAL_RECORD_ID 16
+
+/* A record as it is appended and as it is fed. payload is the pipeline's JSON text. */
+struct sg_journal_record {
+    enum sg_journal_type type;
+    uint8_t id[SG_JOURNAL_RECORD_ID]; /* random; set by append */
+    sg_time at;
+    struct sg_bytes payload;
+    char archive_ref[96]; /* RECEIVED: "NODE/SEGMENT@OFFSET" of the original; set by append */
+};
+
+struct sg_journal_keys {
+    void *ctx;
+    /* Through hsmd. */
+    bool (*make)(void *ctx, const char *binding, struct sg_secret *key_r, struct sg_buf *wrapped_r,
+                 struct sg_error *err);
+    bool (*open)(void *ctx, const char *binding, struct sg_bytes wrapped, struct sg_secret *key_r,
+                 struct sg_error *err);
+    /* The archive data key of tenant and day (days since 1970): its id and its 32 bytes. Made, wrapped
+     * to the archive key and stored in PostgreSQL by the caller, who caches it. */
+    bool (*archive)(void *ctx, const char *tenant, int64_t day, char id_r[32],
+                    struct sg_secret *key_r, struct sg_error *err);
+};
+
+struct sg_journal_options {
+    const char *dir;  /* node's journal directory, 0700 */
+    const char *node; /* name of the node */
+    uint64_t segment_bytes;   /* a new segment is begun beyond this */
+    int64_t append_timeout_ms;
+    int64_t feed_interval_ms; /* at most this long until a record is fed (1000) */
+    size_t feed_batch;        /* records at most */
+    /* Takes a batch, in order, all or nothing; may be handed the same again after a crash. false:
+     * tried again later, with back-off. */
+    bool (*feed)(void *ctx, const struct sg_journal_record *records, size_t count,
+                 struct sg_error *err);
+    void *feed_ctx;
+    struct sg_journal_keys keys;
+};
+
+struct sg_journal;
+
+/* Opens, cuts a torn tail, and starts the feeder (which replays). */
+SG_MUST_USE bool sg_journal_open(const struct sg_journal_options *options,
+                                 struct sg_journal **journal_r, struct sg_error *err);
+/*
+ * Appends and returns once it is on disk. original (may be NULL) is the message as it came, sealed
+ * for tenant. record->id and archive_ref are set.
+ */
+SG_MUST_USE bool sg_journal_append(struct sg_journal *journal, struct sg_journal_record *record,
+                                   const char *tenant, const struct sg_spool *original,
+                                   struct sg_error *err);
+/* Waits until everything appended so far has been fed; for tests and the orderly stop. */
+SG_MUST_USE bool sg_journal_drain(struct sg_journal *journal, int64_t timeout_ms,
+                                  struct sg_error *err);
+void sg_journal_close(struct sg_journal **journal);
+/* Records that are on disk and not yet fed. */
+uint64_t sg_journal_backlog(struct sg_journal *journal);
+
+#endif

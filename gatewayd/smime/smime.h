@@ -1,0 +1,148 @@
+/*
+ * S/MIME (RFC 8551, RFC 5652, domain security of RFC 3183): bytes in, bytes and facts out, in one
+ * streaming pass whose memory does not grow with the message. Keys stay behind callbacks.
+ */
+#ifndef SG_SMIME_SMIME_H
+#define SG_SMIME_SMIME_H
+
+#include "common/arena.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/secret.h"
+#include "common/buf.h"
+#include "mime/header.h"
+#include "spool/spool.h"
+
+#include <openssl/x509.h>
+
+/* Sealing -------------------------------------------------------------------------------------- */
+
+/* Signs the SHA-256 hash with RSA PKCS#1 v1.5; sig_r gets the signature. */
+struct sg_smime_signer {
+    X509 *certificate;
+    STACK_OF(X509) *chain; /* intermediates that travel along (REQ-70); may be NULL */
+    bool (*sign)(void *ctx, struct sg_bytes sha256, struct sg_buf *sig_r, struct sg_error *err);
+    void *ctx;
+};
+
+/* The MIME entity that is signed: its header fields (each with its line end, without the empty
+ * line) and the range of a spool that is its body. 8-bit content stays as it is. */
+struct sg_smime_entity {
+    struct sg_bytes headers;
+    const struct sg_spool *body;
+    uint64_t offset, len;
+};
+
+/*
+ * The detached signature over the entity: a SignedData in DER with signed attributes content type,
+ * message digest, signing time and our own S/MIME capabilities (REQ-71). One private operation;
+ * signature_r serves every recipient domain of the message.
+ */
+SG_MUST_USE bool sg_smime_sign(const struct sg_smime_entity *entity,
+                               const struct sg_smime_signer *signer, sg_time now,
+                               struct sg_buf *signature_r, struct sg_error *err);
+
+enum sg_smime_cipher { SG_SMIME_AES128_CBC, SG_SMIME_AES256_CBC, SG_SMIME_3DES_CBC };
+
+/*
+ * multipart/signed of entity and signature, encrypted to the recipient certificates
+ * (IssuerAndSerialNumber, RSA PKCS#1 v1.5), as base64 with CRLF: the body of an
+ * application/pkcs7-mime entity. headers_r gets that entity's header fields (MIME-Version,
+ * Content-Type, Content-Transfer-Encoding, Content-Disposition).
+ */
+SG_MUST_USE bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes signature,
+                                  X509 *const *recipients, size_t recipient_count,
+                                  enum sg_smime_cipher cipher, struct sg_buf *headers_r,
+                                  const struct sg_sink *out, struct sg_error *err);
+
+/* Opening -------------------------------------------------------------------------------------- */
+
+/* One of our own keys: a message for its certificate can be opened with it. */
+struct sg_smime_own_key {
+    X509 *certificate;
+    void *key; /* the caller's */
+};
+
+enum sg_smime_layer_kind { SG_SMIME_ENVELOPED, SG_SMIME_SIGNED };
+enum sg_smime_result {
+    SG_SMIME_OK,
+    SG_SMIME_ALTERED,       /* digest or signature does not fit (003) */
+    SG_SMIME_NOT_FOR_US,    /* no RecipientInfo names one of our certificates */
+    SG_SMIME_UNDECRYPTABLE, /* bad key, padding or structure inside: not told apart */
+    SG_SMIME_UNSUPPORTED,   /* algorithm or structure that we do not do; detail says which */
+    SG_SMIME_MALFORMED,
+    SG_SMIME_NO_CERTIFICATE /* the signer's certificate is not in the message */
+};
+
+struct sg_smime_signer_info {
+    enum sg_smime_result result;
+    X509 *certificate;      /* of the signer; NULL for NO_CERTIFICATE; lives with the opened message */
+    const char *digest;     /* "sha256" */
+    const char *signature;  /* "rsaEncryption", "rsassaPss" */
+    sg_time signing_time;   /* 0: absent */
+    const char *detail;     /* a sentence for the trace */
+};
+
+struct sg_smime_layer {
+    enum sg_smime_layer_kind kind;
+    enum sg_smime_result result;
+    const char *detail;
+    /* ENVELOPED */
+    const char *cipher; /* "aes-256-cbc" */
+    size_t own_key;     /* index of the key that opened it */
+    bool authenticated; /* GCM */
+    /* SIGNED */
+    bool detached;
+    struct sg_smime_signer_info *signers;
+    size_t signer_count;
+    STACK_OF(X509) *certificates; /* all that the message carried */
+    bool stripped;                /* taken off (a domain's signature), or left on (an individual's) */
+};
+
+struct sg_smime_options {
+    struct sg_smime_own_key *own;
+    size_t own_count;
+    /* Opens a content-encryption key; a bad padding gives a random key (see hsmclient). */
+    bool (*decrypt_cek)(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
+                        struct sg_secret *cek_r, struct sg_error *err);
+    /* Is this signer's certificate a domain's (REQ-46, 88)? Only such a layer is taken off. */
+    bool (*is_domain_signer)(void *ctx, const X509 *certificate);
+    void *ctx;
+    struct sg_spool_limits spool; /* for what is decrypted */
+    struct sg_header_limits headers;
+    int max_layers;               /* 8 */
+    size_t max_cms_bytes;         /* of a CMS structure without its content: 1 MiB */
+};
+
+struct sg_smime_opened {
+    struct sg_smime_layer *layers; /* from the outside in */
+    size_t layer_count;
+    /*
+     * The innermost entity that was reached: header fields and body. body points to the spool given
+     * to sg_smime_open() where no layer was taken off, else to a spool of this struct.
+     */
+    struct sg_header_block headers;
+    const struct sg_spool *body;
+    uint64_t offset, len;
+    bool changed; /* at least one layer was taken off */
+    void *owned;
+};
+
+/*
+ * Takes off the layers that are ours: envelopes to our certificates and signatures of domains.
+ * false only for temporary errors (hsmd away: nothing is known); whatever the message itself did is
+ * a result in the layers. A layer that fails is the last one. Nothing of the content may be
+ * released before the caller has judged the layers.
+ */
+SG_MUST_USE bool sg_smime_open(struct sg_arena *arena, const struct sg_header_block *headers,
+                               const struct sg_spool *body, uint64_t offset, uint64_t len,
+                               const struct sg_smime_options *options,
+                               struct sg_smime_opened *opened_r, struct sg_error *err);
+void sg_smime_opened_free(struct sg_smime_opened *opened);
+
+/* Is this entity an S/MIME message at all (application/pkcs7-mime, x-pkcs7-mime, multipart/signed
+ * with a pkcs7 protocol, or smime.p7m as octet-stream)? */
+bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers);
+
+#endif

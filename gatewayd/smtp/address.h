@@ -1,0 +1,19 @@
+/* Addresses of the envelope (RFC 5321 §4.1.2, RFC 6531) and their domains. */
+#ifndef SG_SMTP_ADDRESS_H
+#define SG_SMTP_ADDRESS_H
+
+#include "common/arena.h"
+#include "common/bytes.h"
+#include "common/error.h"
+
+#define SG_ADDRESS_MAX 320 /* 64 + "@" + 255 */
+
+/* A mailbox without angle brackets: local part, "@", domain; no control characters, no white space
+ * outside quotes. "" (the null sender) is not one. */
+bool sg_address_valid(struct sg_bytes address);
+/* Behind the last "@"; NULL where there is none. Points into address. */
+const char *sg_address_domain(const char *address);
+/* Lower-cased, with the domain as A-labels left as they are: the form that is stored and compared. */
+char *sg_address_normalise(struct sg_arena *arena, const char *address);
+
+#endif

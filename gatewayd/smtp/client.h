@@ -1,0 +1,70 @@
+/*
+ * SMTP and LMTP client (RFC 5321, 2033) with STARTTLS (RFC 3207), which keeps connections per
+ * destination and bounds them ("slots"), so that one slow server takes nobody else's.
+ */
+#ifndef SG_SMTP_CLIENT_H
+#define SG_SMTP_CLIENT_H
+
+#include "common/bytes.h"
+#include "common/error.h"
+#include "smtp/reply.h"
+#include "spool/spool.h"
+
+enum sg_smtp_tls {
+    SG_SMTP_TLS_NONE,
+    SG_SMTP_TLS_OPPORTUNISTIC, /* STARTTLS where offered, any certificate */
+    SG_SMTP_TLS_REQUIRED,      /* STARTTLS or fail, any certificate */
+    SG_SMTP_TLS_VERIFIED       /* STARTTLS, certificate by CA and host name */
+};
+
+struct sg_smtp_destination {
+    const char *host;
+    int port;
+    bool lmtp;
+    enum sg_smtp_tls tls;
+    const char *ca_pem; /* VERIFIED: the CAs to trust; "" means the system's */
+};
+
+struct sg_smtp_client_options {
+    const char *hostname;  /* for EHLO/LHLO */
+    int slots;             /* connections to one destination at the same time */
+    int64_t slot_wait_ms;  /* for a slot; then SG_E_BUSY */
+    int64_t connect_timeout_ms, command_timeout_ms, data_timeout_ms;
+    int64_t idle_ms;       /* a kept connection's rest before it is closed */
+};
+
+/* The message: pieces that are sent one after the other. */
+struct sg_smtp_piece {
+    struct sg_bytes bytes;        /* these, or */
+    const struct sg_spool *spool; /* this range of a spool (len UINT64_MAX: to its end) */
+    uint64_t offset, len;
+};
+
+struct sg_smtp_envelope {
+    const char *sender; /* "" is the null sender */
+    const char *const *recipients;
+    size_t recipient_count;
+    bool smtputf8, body_8bit;
+    bool notify_never; /* ask for no DSN where the server offers DSN (RFC 3461) */
+    const char *xforward_ident; /* unused: NULL */
+};
+
+struct sg_smtp_client;
+
+struct sg_smtp_client *sg_smtp_client_new(const struct sg_smtp_client_options *options);
+void sg_smtp_client_free(struct sg_smtp_client **client);
+
+/*
+ * Sends one message. replies_r[i] is what stands for recipient i in the end: the RCPT refusal, or
+ * the reply to DATA (for LMTP its own). false only where nobody was answered for (no connection,
+ * lost in between, TLS, no slot): then every recipient may be tried again. A reply lost after the
+ * final dot is SG_E_SMTP_PEER (the message may have been taken). Sends CRLF line ends as they are,
+ * stuffs dots, and refuses (SG_E_INVALID) a message with a bare CR or LF (SMTP smuggling).
+ */
+SG_MUST_USE bool sg_smtp_client_send(struct sg_smtp_client *client,
+                                     const struct sg_smtp_destination *destination,
+                                     const struct sg_smtp_envelope *envelope,
+                                     const struct sg_smtp_piece *pieces, size_t piece_count,
+                                     struct sg_smtp_reply *replies_r, struct sg_error *err);
+
+#endif

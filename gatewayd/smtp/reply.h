@@ -1,0 +1,20 @@
+/*
+ * An SMTP reply: three digits, an enhanced status code (RFC 3463), one line of text.
+ */
+#ifndef SG_SMTP_REPLY_H
+#define SG_SMTP_REPLY_H
+
+#include "common/error.h"
+
+struct sg_smtp_reply {
+    int code;          /* 250, 451, … */
+    char enhanced[12]; /* "2.0.0"; "" where the peer sent none */
+    char text[256];    /* printable, one line; of a longer reply the first lines joined */
+};
+
+void sg_smtp_reply_set(struct sg_smtp_reply *reply, int code, const char *enhanced,
+                       const char *fmt, ...) SG_PRINTF(4, 5);
+/* From the table of errors; detail only where it is the peer's fault, never of our bugs. */
+void sg_smtp_reply_error(struct sg_smtp_reply *reply, const struct sg_error *err);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * A spool: the bytes of one message, in memory up to a limit, beyond it in an unlinked file. It is
+ * written from front to back and then read at any place. One thread at a time writes; readers of a
+ * finished spool may be many.
+ */
+#ifndef SG_SPOOL_SPOOL_H
+#define SG_SPOOL_SPOOL_H
+
+#include "common/bytes.h"
+#include "common/error.h"
+
+struct sg_spool_limits {
+    size_t memory_bytes; /* kept in memory at most */
+    uint64_t max_bytes;  /* a longer message is SG_E_LIMIT */
+    const char *dir;     /* of the unlinked files; outlives the spool */
+};
+
+struct sg_spool;
+
+struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits);
+/* Wipes what is in memory. */
+void sg_spool_free(struct sg_spool **spool);
+
+SG_MUST_USE bool sg_spool_write(struct sg_spool *spool, const void *data, size_t len,
+                                struct sg_error *err);
+uint64_t sg_spool_size(const struct sg_spool *spool);
+/* Reads up to len at offset; *n_r is less only at the end. */
+SG_MUST_USE bool sg_spool_read(const struct sg_spool *spool, uint64_t offset, void *data,
+                               size_t len, size_t *n_r, struct sg_error *err);
+
+/* Where bytes go: a spool, a connection, a digest. */
+struct sg_sink {
+    bool (*write)(void *ctx, const void *data, size_t len, struct sg_error *err);
+    void *ctx;
+};
+SG_MUST_USE static inline bool sg_sink_write(const struct sg_sink *sink, const void *data,
+                                             size_t len, struct sg_error *err)
+{
+    return sink->write(sink->ctx, data, len, err);
+}
+struct sg_sink sg_spool_sink(struct sg_spool *spool);
+/* Copies a range into a sink; len UINT64_MAX is all that follows offset. */
+SG_MUST_USE bool sg_spool_copy(const struct sg_spool *spool, uint64_t offset, uint64_t len,
+                               const struct sg_sink *sink, struct sg_error *err);
+
+static inline void sg_spool_cleanup(struct sg_spool **spool)
+{
+    sg_spool_free(spool);
+}
+#define SG_AUTO_SPOOL __attribute__((cleanup(sg_spool_cleanup))) struct sg_spool *
+
+#endif
