@@ -1,0 +1,87 @@
+/*
+ * Policy: facts in, plan out. Pure functions over ordered const tables of rules; the first rule
+ * that applies decides, and its requirement stands in the plan. No I/O, no clock, no allocation.
+ */
+#ifndef SG_POLICY_POLICY_H
+#define SG_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sg_environment { SG_ENV_NONE, SG_ENV_SEEMAIL, SG_ENV_SECUREMAIL };
+
+/* What is known of a certificate that is needed; the order is that of table 3. */
+enum sg_policy_certificate {
+    SG_POLICY_CERT_VALID,
+    SG_POLICY_CERT_REVOKED,
+    SG_POLICY_CERT_UNTRUSTED,
+    SG_POLICY_CERT_EXPIRED,
+    SG_POLICY_CERT_UNKNOWN,
+    SG_POLICY_CERT_NOT_YET,
+    SG_POLICY_CERT_UNFIT, /* wrong domain, no address, not for this use */
+    SG_POLICY_CERT_NONE
+};
+
+enum sg_action {
+    SG_ACT_REFUSE,       /* 5xx: never was a message for us */
+    SG_ACT_PLAIN,        /* on, unchanged in every byte */
+    SG_ACT_SEAL,         /* sign and encrypt to the recipient domain */
+    SG_ACT_HOLD,         /* keep, sealed, and try again */
+    SG_ACT_DELIVER,      /* opened and verified */
+    SG_ACT_WARN_OPENED,  /* warning in front, what was opened attached, never inline */
+    SG_ACT_WARN_ORIGINAL /* warning in front, the message as it came attached */
+};
+
+struct sg_plan {
+    enum sg_action action;
+    const char *rule;        /* a word for the trace: "member-without-certificate" */
+    const char *requirement; /* "REQ-56" */
+    const char *code;        /* of table 3, "" for none */
+    const char *explanation; /* a sentence for an operator */
+};
+
+/* Facts of an outbound message towards one recipient domain. */
+struct sg_outbound_facts {
+    bool submission_valid;    /* the edge vouched for tenant and sender (REQ-136) */
+    size_t from_fields;       /* how many From fields */
+    size_t from_mailboxes;    /* in them; 0: blank or not readable */
+    bool from_domain_owned;   /* every From domain is an active domain of the tenant */
+    bool from_matches_sender; /* the envelope sender has From's domain, or is null */
+    enum sg_environment recipient_environment; /* NONE: takes no part in Secure Email */
+    enum sg_policy_certificate own;            /* our domain's certificate for signing */
+    enum sg_policy_certificate recipient;      /* the recipient domain's for encryption */
+};
+
+/* Facts of an inbound message for one of our domains. */
+struct sg_inbound_facts {
+    bool from_readable; /* exactly one From field that parses, or none at all */
+    bool from_member;   /* a From domain takes part in Secure Email */
+    bool from_own;      /* a From domain is the recipient's own */
+    bool claims_secure; /* X-NZ-Secure-email or a header of ours stands in it */
+    bool encrypted;     /* an envelope was there */
+    bool for_us;        /* … for one of our certificates */
+    bool opened;        /* … and it was opened to a readable entity */
+    bool unsupported;   /* a layer uses what we do not do */
+    bool malformed;
+    bool domain_signed;     /* a signature that claims to be a domain's, good or bad */
+    bool signature_good;    /* digest and signature fit the certificate it carries */
+    bool signer_is_domain;  /* the signer's certificate has a domain authority's name (REQ-46) */
+    bool signer_names_from; /* … and names the From domain (REQ-47) */
+    enum sg_policy_certificate signer;
+    bool integrity; /* the ciphertext's integrity is proved (AEAD, or a good inner signature) */
+};
+
+struct sg_plan sg_policy_outbound(const struct sg_outbound_facts *facts);
+struct sg_plan sg_policy_inbound(const struct sg_inbound_facts *facts);
+
+const char *sg_action_name(enum sg_action action);
+const char *sg_policy_certificate_name(enum sg_policy_certificate status);
+
+#ifdef SG_RULE_SWITCH
+/* Test builds: the rule of that index in its table is passed over (-1: none). */
+extern int sg_policy_rule_off_outbound, sg_policy_rule_off_inbound;
+size_t sg_policy_rule_count_outbound(void), sg_policy_rule_count_inbound(void);
+const char *sg_policy_rule_name_outbound(size_t i), *sg_policy_rule_name_inbound(size_t i);
+#endif
+
+#endif
