@@ -1,0 +1,29 @@
+/* Keys of the archive: a quarter's key pair, and data keys wrapped to it. */
+#ifndef SG_SCHEMA_ARCHIVE_H
+#define SG_SCHEMA_ARCHIVE_H
+
+#include "schema/db.h"
+
+struct sg_archive_key_row {
+    const char *id;
+    const char *quarter; /* "2026q4" */
+    struct sg_bytes spki;
+};
+
+/* The newest whose quarter has begun at now; archiving goes on with last quarter's key until
+ * tenantd has made the new one. */
+SG_MUST_USE bool sg_archive_key_current(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                                        struct sg_archive_key_row *row_r, bool *found_r,
+                                        struct sg_error *err);
+
+struct sg_archive_data_key {
+    const char *id; /* "adk_…" */
+    const char *archive_key_id, *node, *tenant_id;
+    int64_t day; /* days since 1970 */
+    struct sg_bytes wrapped;
+    sg_time created_at;
+};
+SG_MUST_USE bool sg_archive_data_key_insert(struct sg_db *db, const struct sg_archive_data_key *row,
+                                            struct sg_error *err);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The database: a bounded pool of libpq connections, transactions as callbacks, and a listener
+ * for notifications. Thread-safe. All SQL lies in schema/queries and is reached through one C
+ * file per aggregate (domain.h, held.h, …).
+ *
+ * Connections are opened lazily and come back by themselves: a broken one is dropped, and the
+ * transaction is run once more when it broke before COMMIT was sent. While the server is away
+ * callers fail fast with SG_E_DB_UNAVAILABLE: one at a time tries it again, with back-off.
+ *
+ * Errors: SG_E_DB_UNAVAILABLE (temporary), SG_E_CONFLICT (unique), SG_E_INVALID (check, foreign
+ * key, bad value), SG_E_FORBIDDEN (rights, row-level security), SG_E_SCHEMA, SG_E_DB_QUERY; the
+ * SQLSTATE is kept in sqlstate.
+ */
+#ifndef SG_SCHEMA_DB_H
+#define SG_SCHEMA_DB_H
+
+#include "common/arena.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/error.h"
+
+struct sg_db_options {
+    const char *conninfo;      /* libpq's, without a password */
+    const char *password_file; /* sg_secret_read(); NULL or "": none (peer authentication) */
+    const char *application;   /* application_name, "gatewayd" */
+    const char *actor;         /* app.actor where no context is given, "gatewayd" */
+    int connections;           /* at most */
+    int64_t wait_ms;           /* for a connection; also the limit of connecting */
+    int64_t statement_timeout_ms;
+};
+
+struct sg_db;
+
+/* Copies the options; connects nothing, so it fails for a bad conninfo alone. */
+SG_MUST_USE bool sg_db_open(const struct sg_db_options *options, struct sg_db **db_r,
+                            struct sg_error *err);
+void sg_db_close(struct sg_db **db);
+/* Asks the server for an answer; for readiness. */
+SG_MUST_USE bool sg_db_health(struct sg_db *db, struct sg_error *err);
+
+/*
+ * On whose behalf: set inside each transaction as app.tenant, app.actor, app.address and
+ * app.request_id, which row-level security and the audit triggers read. NULL is "".
+ */
+struct sg_db_context {
+    const char *tenant;  /* the tenant whose rows sg_api sees */
+    const char *actor;   /* "gatewayd", "token:tok_…" */
+    const char *address; /* where the actor came from */
+    const char *request_id;
+};
+
+/* A transaction in progress. */
+struct sg_tx;
+
+/* The time of the transaction, as app.now. */
+sg_time sg_tx_now(const struct sg_tx *tx);
+
+/*
+ * Runs fn in a transaction; ctx NULL is {.actor = options.actor}. fn returning false rolls back. fn
+ * may run several times (serialization failure, deadlock, a connection that broke before COMMIT):
+ * it has no effect outside the database, and sets its results anew each time. SG_E_DB_UNAVAILABLE
+ * after COMMIT was sent means that the outcome is unknown.
+ */
+typedef bool (*sg_db_fn)(struct sg_tx *tx, void *arg, struct sg_error *err);
+SG_MUST_USE bool sg_db_transact(struct sg_db *db, const struct sg_db_context *ctx, sg_db_fn fn,
+                                void *arg, struct sg_error *err);
+
+/*
+ * Listens on channels (ended by NULL) with a connection and a thread of its own. fn is called with
+ * each notification, and with payload NULL and channel NULL after every (re)connect: flush all, for
+ * anything may have been missed. Channels: sealgate_config (payload: the table), sealgate_job,
+ * sealgate_held.
+ */
+struct sg_db_listener;
+typedef void (*sg_db_listen_fn)(void *ctx, const char *channel, const char *payload);
+SG_MUST_USE bool sg_db_listen(const struct sg_db_options *options, const char *const *channels,
+                              sg_db_listen_fn fn, void *ctx, struct sg_db_listener **listener_r,
+                              struct sg_error *err);
+/* Ends the thread; fn is not called any more. */
+void sg_db_listen_stop(struct sg_db_listener **listener);
+
+#endif

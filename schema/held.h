@@ -1,0 +1,63 @@
+/*
+ * Held mail (REQ-56): rows and the sealed body in chunks. One transaction holds the whole, so
+ * that a held message is there entirely or not at all.
+ */
+#ifndef SG_SCHEMA_HELD_H
+#define SG_SCHEMA_HELD_H
+
+#include "schema/db.h"
+
+#define SG_HELD_CHUNK_MAX ((size_t)256 * 1024)
+
+struct sg_held_row {
+    const char *id; /* "hld_…" */
+    const char *msg_id, *tenant_id, *domain_id;
+    const char *direction;            /* "outbound", "inbound" */
+    const char *reason, *explanation; /* code of table 3, a sentence for the operator */
+    const char *sender;
+    const char *const *recipients; /* normalised, all of recipient_domain */
+    size_t recipient_count;
+    const char *recipient_domain;
+    const char *queue_id;
+    int64_t size_bytes;
+    struct sg_bytes wrapped_key;
+    sg_time received_at, held_at, next_try_at, expires_at;
+    int attempts; /* set by reading alone */
+};
+
+/*
+ * Gives chunk seq (0, 1, …) of at most SG_HELD_CHUNK_MAX bytes; *end_r where there is none. It may
+ * be asked for all of them again from 0. The view is good until the next call.
+ */
+typedef bool (*sg_held_chunk_give)(void *ctx, int seq, struct sg_bytes *data_r, bool *end_r,
+                                   struct sg_error *err);
+/* Idempotent: where (msg_id, recipient_domain) is held already nothing is changed and *inserted_r
+ * is false. */
+SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
+                                sg_held_chunk_give give, void *ctx, bool *inserted_r,
+                                struct sg_error *err);
+/*
+ * Takes messages that are due at now (or past expires_at), and moves their next_try_at ahead by
+ * lease_ms, so that no other worker takes them meanwhile.
+ */
+SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                                   int64_t lease_ms, int limit, struct sg_held_row **rows_r,
+                                   size_t *count_r, struct sg_error *err);
+/* When the next one is due; 0: none is held. */
+SG_MUST_USE bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err);
+
+/* Hands over each chunk in order, one in memory at a time. */
+typedef bool (*sg_held_chunk_take)(void *ctx, int seq, struct sg_bytes data, struct sg_error *err);
+SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_chunk_take take,
+                                void *ctx, struct sg_error *err);
+
+/* It could not be sent again: attempts + 1. No error where it is not held any more. */
+SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
+                                    const char *reason, const char *explanation,
+                                    const char *last_error, struct sg_error *err);
+/* state "sent", "deleted" or "expired"; the chunks and the key go. *finished_r false: it was
+ * finished before (by an administrator who deleted it). */
+SG_MUST_USE bool sg_held_finish(struct sg_db *db, const char *held_id, const char *state,
+                                sg_time now, bool *finished_r, struct sg_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* Which domains belong to the environments: the lists, and the domains hosted here. */
+#ifndef SG_SCHEMA_MEMBER_DOMAIN_H
+#define SG_SCHEMA_MEMBER_DOMAIN_H
+
+#include "schema/db.h"
+
+/*
+ * name in lower case. environment_r: "seemail" or "securemail"; a domain in both is "seemail". A
+ * domain hosted here (attested or verified) has its own environment, whatever the lists say.
+ */
+SG_MUST_USE bool sg_member_domain_find(struct sg_db *db, struct sg_arena *arena, const char *name,
+                                       const char **environment_r, bool *found_r,
+                                       struct sg_error *err);
+
+#endif
