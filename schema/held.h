@@ -37,8 +37,8 @@ SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
                                 sg_held_chunk_give give, void *ctx, bool *inserted_r,
                                 struct sg_error *err);
 /*
- * Takes messages that are due at now (or past expires_at), and moves their next_try_at ahead by
- * lease_ms, so that no other worker takes them meanwhile.
+ * Takes messages that are due at now, and moves their next_try_at ahead by lease_ms, so that no
+ * other worker takes them meanwhile.
  */
 SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
                                    int64_t lease_ms, int limit, struct sg_held_row **rows_r,
@@ -51,7 +51,10 @@ typedef bool (*sg_held_chunk_take)(void *ctx, int seq, struct sg_bytes data, str
 SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_chunk_take take,
                                 void *ctx, struct sg_error *err);
 
-/* It could not be sent again: attempts + 1. No error where it is not held any more. */
+/*
+ * It could not be sent again: attempts + 1. next_try_at is at most expires_at, until that has
+ * passed. No error where it is not held any more.
+ */
 SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
                                     const char *reason, const char *explanation,
                                     const char *last_error, struct sg_error *err);

@@ -6,11 +6,12 @@
 --  * Columns that are searched are stored normalised (lower case) and COLLATE "C".
 --  * A row of `audit` is written by trigger in the transaction of every change to configuration;
 --    without app.actor the change fails.
-CREATE SCHEMA sealgate;
+-- The runner has made the schema and its table `migration`.
 REVOKE ALL ON SCHEMA sealgate FROM PUBLIC;
 GRANT USAGE ON SCHEMA sealgate
     TO sg_gateway, sg_tenant, sg_api, sg_provider, sg_auth, sg_audit, sg_postfix;
-SET search_path = sealgate;
+GRANT SELECT ON sealgate.migration TO sg_gateway, sg_tenant, sg_api, sg_provider, sg_auth;
+SET LOCAL search_path = sealgate;
 
 CREATE DOMAIN entity_id AS text COLLATE "C" CHECK (VALUE ~ '^[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}$');
 CREATE DOMAIN dns_name AS text COLLATE "C"
@@ -157,14 +158,15 @@ CREATE TABLE api_token (
 -- Caches of gatewayd ----------------------------------------------------------------------------
 
 CREATE TABLE partner_certificate (
-    sha256 bytea PRIMARY KEY,
-    domain dns_name NOT NULL,
+    sha256 bytea NOT NULL,
+    domain dns_name NOT NULL, -- a certificate may name several
     der bytea NOT NULL,
     source text NOT NULL CHECK (source IN ('ldap', 'mail', 'api')),
     origin text NOT NULL, -- which directory, which message
     not_before timestamptz NOT NULL,
     not_after timestamptz NOT NULL,
-    fetched_at timestamptz NOT NULL
+    fetched_at timestamptz NOT NULL,
+    PRIMARY KEY (sha256, domain)
 );
 CREATE INDEX partner_certificate_domain ON partner_certificate (domain, not_before DESC);
 
@@ -357,8 +359,8 @@ CREATE INDEX audit_object ON audit (object, object_id);
 CREATE FUNCTION audit_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = sealgate, pg_temp AS $$
 DECLARE
-    row_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - '{blob,hash,wrapped_key,der,chain,spki,csr}'::text[] END;
-    row_after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - '{blob,hash,wrapped_key,der,chain,spki,csr}'::text[] END;
+    row_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - '{blob,hash,wrapped_key,der,chain,spki,csr,payload,result}'::text[] END;
+    row_after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - '{blob,hash,wrapped_key,der,chain,spki,csr,payload,result}'::text[] END;
     actor text := current_setting('app.actor', true);
     object jsonb := coalesce(row_after, row_before);
 BEGIN
@@ -380,16 +382,24 @@ DO $$
 DECLARE t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['tenant', 'domain', 'submitter', 'next_hop', 'hsm_key', 'certificate',
-        'trust_anchor', 'directory_source', 'member_domain', 'api_token', 'archive_key',
-        'held_message'] LOOP
+        'trust_anchor', 'directory_source', 'member_domain', 'api_token', 'archive_key'] LOOP
         EXECUTE format('CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %I
                         FOR EACH ROW EXECUTE FUNCTION audit_write()', t);
     END LOOP;
 END $$;
+-- Of held mail: that it came, what became of it, and that it was released; not each retry and lease.
+CREATE TRIGGER audit_insert AFTER INSERT OR DELETE ON held_message
+    FOR EACH ROW EXECUTE FUNCTION audit_write();
+CREATE TRIGGER audit_update AFTER UPDATE ON held_message FOR EACH ROW
+    WHEN (OLD.state <> NEW.state OR NEW.next_try_at < OLD.next_try_at)
+    EXECUTE FUNCTION audit_write();
+-- Of jobs: who asked for them.
+CREATE TRIGGER audit_insert AFTER INSERT ON job
+    FOR EACH ROW EXECUTE FUNCTION audit_write();
 
 -- Months of partitions, from the month of `first` on. Idempotent; called by migrate and daily.
 CREATE FUNCTION partitions_ensure(first date, months integer) RETURNS void LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = sealgate, pg_temp AS $$
+    SECURITY DEFINER SET search_path = sealgate, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     t text;
     month date;
@@ -433,10 +443,13 @@ BEGIN
                         FOR EACH STATEMENT EXECUTE FUNCTION config_notify()', t);
     END LOOP;
 END $$;
-CREATE TRIGGER notify AFTER INSERT OR UPDATE OF state, run_at ON job
-    FOR EACH STATEMENT EXECUTE FUNCTION job_notify();
-CREATE TRIGGER notify AFTER UPDATE OF next_try_at ON held_message
-    FOR EACH STATEMENT EXECUTE FUNCTION held_notify();
+-- Only what has become due sooner wakes a worker; a worker's own claims wake nobody.
+CREATE TRIGGER notify_insert AFTER INSERT ON job FOR EACH ROW EXECUTE FUNCTION job_notify();
+CREATE TRIGGER notify_update AFTER UPDATE OF state, run_at ON job FOR EACH ROW
+    WHEN (NEW.state = 'queued') EXECUTE FUNCTION job_notify();
+CREATE TRIGGER notify_insert AFTER INSERT ON held_message FOR EACH ROW EXECUTE FUNCTION held_notify();
+CREATE TRIGGER notify_update AFTER UPDATE OF next_try_at ON held_message FOR EACH ROW
+    WHEN (NEW.next_try_at < OLD.next_try_at) EXECUTE FUNCTION held_notify();
 
 -- Views for those who see nothing else --------------------------------------------------------------
 

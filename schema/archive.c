@@ -1,0 +1,44 @@
+#include "schema/archive.h"
+
+#include "schema/db_internal.h"
+
+struct found {
+    struct sg_archive_key_row *row;
+    bool found;
+};
+
+static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    struct found *f = arg;
+    f->row->id = sg_row_text(r);
+    f->row->quarter = sg_row_text(r);
+    f->row->spki = sg_row_bytes(r);
+    f->found = true;
+    return true;
+}
+
+bool sg_archive_key_current(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                            struct sg_archive_key_row *row_r, bool *found_r, struct sg_error *err)
+{
+    struct found f = {row_r, false};
+    struct sg_params p = {0};
+    sg_param_time(&p, now);
+    bool ok = sg_db_read(db, arena, SG_Q_ARCHIVE_KEY_CURRENT, &p, take, &f, err);
+    *found_r = ok && f.found;
+    return ok;
+}
+
+bool sg_archive_data_key_insert(struct sg_db *db, const struct sg_archive_data_key *row,
+                                struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, row->id);
+    sg_param_text(&p, row->archive_key_id);
+    sg_param_text(&p, row->node);
+    sg_param_text(&p, row->tenant_id);
+    sg_param_int(&p, row->day);
+    sg_param_bytes(&p, row->wrapped);
+    sg_param_time(&p, row->created_at);
+    return sg_db_change(db, SG_Q_ARCHIVE_DATA_KEY_INSERT, &p, NULL, err);
+}

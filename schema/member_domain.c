@@ -1,0 +1,23 @@
+#include "schema/member_domain.h"
+
+#include "schema/db_internal.h"
+
+static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    const char **environment = arg;
+    *environment = sg_row_text(r);
+    return true;
+}
+
+bool sg_member_domain_find(struct sg_db *db, struct sg_arena *arena, const char *name,
+                           const char **environment_r, bool *found_r, struct sg_error *err)
+{
+    const char *environment = NULL;
+    struct sg_params p = {0};
+    sg_param_text(&p, name);
+    bool ok = sg_db_read(db, arena, SG_Q_MEMBER_DOMAIN_FIND, &p, take, &environment, err);
+    *environment_r = environment;
+    *found_r = ok && environment;
+    return ok;
+}

@@ -1,0 +1,25 @@
+#include "schema/partner_certificate.h"
+
+#include "schema/der_list.h"
+
+bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena, const char *domain,
+                                 struct sg_bytes **ders_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, domain);
+    return sg_der_list(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, ders_r, count_r, err);
+}
+
+bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_certificate *row,
+                                  struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, row->domain);
+    sg_param_bytes(&p, row->der);
+    sg_param_text(&p, row->source);
+    sg_param_text(&p, row->origin);
+    sg_param_time(&p, row->not_before);
+    sg_param_time(&p, row->not_after);
+    sg_param_time(&p, row->fetched_at);
+    return sg_db_change(db, SG_Q_PARTNER_CERTIFICATE_STORE, &p, NULL, err);
+}

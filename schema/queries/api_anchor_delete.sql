@@ -1,0 +1,1 @@
+DELETE FROM trust_anchor WHERE id = $1::text

@@ -1,0 +1,1 @@
+DELETE FROM directory_source WHERE id = $1::text

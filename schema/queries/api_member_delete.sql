@@ -1,0 +1,1 @@
+DELETE FROM member_domain WHERE id = $1::text

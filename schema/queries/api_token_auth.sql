@@ -1,0 +1,2 @@
+SELECT id, tenant_id, role, name, expires_at, revoked_at, tenant_state
+FROM auth_token WHERE hash = $1::bytea

@@ -1,0 +1,1 @@
+SELECT count(*) FROM held_chunk WHERE held_id = $1::text

@@ -1,0 +1,1 @@
+DELETE FROM held_chunk WHERE held_id = $1::text

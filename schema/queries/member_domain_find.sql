@@ -1,0 +1,7 @@
+SELECT environment FROM (
+    SELECT environment, 0 AS place FROM domain
+    WHERE name = $1::text AND state IN ('attested', 'verified')
+    UNION ALL
+    SELECT environment, CASE environment WHEN 'seemail' THEN 1 ELSE 2 END FROM member_domain
+    WHERE name = $1::text) found
+ORDER BY place LIMIT 1

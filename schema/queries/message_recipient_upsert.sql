@@ -1,0 +1,20 @@
+-- An outcome never replaces a later one, and a final one stays. Within a batch likewise: the first
+-- final one of a recipient counts, else the last.
+INSERT INTO message_recipient
+    (msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, verdict, codes, reply,
+     outcome_at)
+SELECT DISTINCT ON (received_at, msg_id, recipient)
+       msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, verdict,
+       string_to_array(codes, ','), reply, outcome_at
+FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::text[], $8::text[], $9::text[], $10::timestamptz[]) WITH ORDINALITY
+    AS r (msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, verdict, codes,
+          reply, outcome_at, place)
+ORDER BY received_at, msg_id, recipient,
+         outcome IN ('delivered', 'refused', 'discarded') DESC,
+         CASE WHEN outcome IN ('delivered', 'refused', 'discarded') THEN place ELSE -place END
+ON CONFLICT (received_at, msg_id, recipient) DO UPDATE
+    SET outcome = excluded.outcome, verdict = excluded.verdict, codes = excluded.codes,
+        reply = excluded.reply, outcome_at = excluded.outcome_at
+    WHERE message_recipient.outcome_at <= excluded.outcome_at
+      AND message_recipient.outcome NOT IN ('delivered', 'refused', 'discarded')

@@ -1,0 +1,9 @@
+WITH due AS (
+    SELECT id FROM notice
+    WHERE state = 'pending' AND next_try_at <= $1::timestamptz
+    ORDER BY next_try_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED)
+UPDATE notice n
+SET next_try_at = $1::timestamptz + $2::int8 * interval '1 millisecond'
+FROM due WHERE n.id = due.id
+RETURNING n.id, n.msg_id, n.tenant_id, n.domain_id, n.kind, n.recipient, n.original, n.wrapped_key,
+    n.created_at, n.next_try_at, n.attempts

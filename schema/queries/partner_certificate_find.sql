@@ -1,0 +1,1 @@
+SELECT der FROM partner_certificate WHERE domain = $1::text ORDER BY not_before DESC, sha256

@@ -1,0 +1,1 @@
+SELECT der FROM trust_anchor ORDER BY created_at, id
