@@ -1,0 +1,122 @@
+"""Publishing to the C=NZ directory (REQ-159, 168, 169, 190): certificates, CRLs, member lists.
+
+Publishing is bringing the directory to the state of the CA: a domain's entry holds its certificates
+that are neither revoked, suspended nor expired, and goes away with the last of them.
+"""
+import ssl
+from pathlib import Path
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+from ldap3.utils.dn import escape_rdn
+
+from . import RefcaError, authority, rules
+from .store import Store, load_certificate
+
+CERTIFICATE = "userCertificate;binary"
+
+
+class Directory:
+    def __init__(self, url, bind_dn, password_file, base, ca_file):
+        try:
+            password = Path(password_file).read_text().rstrip("\n")
+        except OSError as error:
+            raise RefcaError(f"{password_file}: {error.strerror}") from error
+        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=ca_file) if ca_file else None
+        self.base = base
+        try:
+            server = ldap3.Server(url, tls=tls, connect_timeout=5, get_info=ldap3.NONE)
+            self.connection = ldap3.Connection(server, bind_dn, password, version=3,
+                                               receive_timeout=10, raise_exceptions=False)
+            if not self.connection.bind():
+                raise RefcaError(f"{url}: {self._result()}")
+        except LDAPException as error:
+            raise RefcaError(f"{url}: {error}") from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.unbind()
+
+    def _result(self) -> str:
+        result = self.connection.result
+        return f"{result['description']} {result.get('message') or ''}".strip()
+
+    def _do(self, what, *arguments, tolerate=()):
+        """One operation; codes in tolerate are as good as success."""
+        try:
+            getattr(self.connection, what)(*arguments)
+        except LDAPException as error:
+            raise RefcaError(f"the directory failed: {error}") from error
+        code = self.connection.result["result"]
+        if code not in (0, *tolerate):
+            raise RefcaError(f"the directory refused to {what} {arguments[0]}: {self._result()}")
+        return code
+
+    def put(self, dn: str, classes: list, attributes: dict) -> None:
+        """Makes the entry or replaces these attributes of it."""
+        if self._do("add", dn, classes, attributes, tolerate=(68,)) == 68:  # entryAlreadyExists
+            self._do("modify", dn, {name: [(ldap3.MODIFY_REPLACE, values if isinstance(
+                values, list) else [values])] for name, values in attributes.items()})
+
+    def remove(self, dn: str) -> None:
+        self._do("delete", dn, tolerate=(32,))  # noSuchObject
+
+    def domain_dn(self, domain: str) -> str:
+        return f"ou={escape_rdn(domain)},{self.base}"
+
+    def entry_dn(self, domain: str) -> str:
+        return f"cn={rules.DCA},{self.domain_dn(domain)}"
+
+    def publish_domain(self, domain: str, ders: list) -> None:
+        if not ders:
+            self.unpublish_domain(domain)
+            return
+        self.put(self.domain_dn(domain), ["organizationalUnit"], {"ou": domain})
+        # The name and the address of the authority alone: no personal information (REQ-194).
+        self.put(self.entry_dn(domain), ["inetOrgPerson"], {
+            "cn": rules.DCA, "sn": rules.DCA, "mail": f"{rules.DCA}@{domain}",
+            CERTIFICATE: ders})
+
+    def unpublish_domain(self, domain: str) -> None:
+        self.remove(self.entry_dn(domain))
+        self._do("delete", self.domain_dn(domain), tolerate=(32, 66))  # or it has other children
+
+    def publish_authority(self, name: str, ca_der: bytes, crl_der: bytes) -> None:
+        self.put(f"cn={escape_rdn(name)},{self.base}", ["applicationProcess", "pkiCA"], {
+            "cn": name, "cACertificate;binary": [ca_der],
+            "certificateRevocationList;binary": [crl_der]})
+
+    def list_change(self, name: str, domains: list, add: bool) -> None:
+        """Accredited domains, as *@domain members of a nisMailAlias."""
+        dn = f"cn={escape_rdn(name)},{self.base}"
+        for domain in domains:
+            member = f"*@{rules.check_domain(domain)}"
+            if not add:
+                self._do("modify", dn, {"rfc822MailMember": [(ldap3.MODIFY_DELETE, [member])]},
+                         tolerate=(16, 32))  # noSuchAttribute, noSuchObject
+            elif self._do("add", dn, ["nisMailAlias"], {"cn": name, "rfc822MailMember": member},
+                          tolerate=(68,)) == 68:
+                self._do("modify", dn, {"rfc822MailMember": [(ldap3.MODIFY_ADD, [member])]},
+                         tolerate=(20,))  # attributeOrValueExists
+
+
+def publish(store: Store, directory: Directory, domains: list) -> list:
+    """All domains that ever had a certificate, or those named. Returns (domain, count)."""
+    now = authority.seconds(authority.utc_now())
+    known = {row["domain"] for row in store.certificates()}
+    done = []
+    for domain in sorted(rules.check_domain(name) for name in domains) or sorted(known):
+        if domain not in known:
+            raise RefcaError(f"{domain} has no certificate from here")
+        rows = store.certificates("domain = ? AND revoked_at IS NULL AND not_after > ?",
+                                  (domain, now))
+        ders = [load_certificate(row["pem"].encode()).public_bytes(authority.DER) for row in rows]
+        directory.publish_domain(domain, ders)
+        done.append((domain, len(ders)))
+    if (store.folder / "ca.crl").exists():
+        directory.publish_authority(store.setting("name"),
+                                    (store.folder / f"{store.issuer}.cer").read_bytes(),
+                                    (store.folder / "ca.crl").read_bytes())
+    return done
