@@ -1,0 +1,195 @@
+/* spool.h: memory, file, the edges between them, limits. */
+#include "common/buf.h"
+#include "spool/spool.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/sg-spool-XXXXXX";
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return rmdir(dir);
+}
+
+static uint8_t octet(uint64_t i)
+{
+    return (uint8_t)(i * 2654435761u >> 13);
+}
+
+static int files_open_in_dir(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        char path[300], target[4096];
+        snprintf(path, sizeof path, "/proc/self/fd/%s", e->d_name);
+        ssize_t len = readlink(path, target, sizeof target - 1);
+        if (len > 0 && strncmp(target, dir, strlen(dir)) == 0)
+            n++;
+    }
+    closedir(d);
+    return n;
+}
+
+static bool fill(struct sg_spool *s, uint64_t total, size_t piece, struct sg_error *err)
+{
+    uint8_t data[70000];
+    for (uint64_t at = 0; at < total;) {
+        size_t n = piece < total - at ? piece : (size_t)(total - at);
+        for (size_t i = 0; i < n; i++)
+            data[i] = octet(at + i);
+        if (!sg_spool_write(s, data, n, err))
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+static void check(struct sg_spool *s, uint64_t total, size_t step)
+{
+    assert_int_equal(sg_spool_size(s), total);
+    uint8_t data[70000];
+    struct sg_error err;
+    for (uint64_t at = 0; at <= total; at += step) {
+        size_t n;
+        assert_true(sg_spool_read(s, at, data, step + 3, &n, &err));
+        uint64_t expected = total - at < step + 3 ? total - at : step + 3;
+        assert_int_equal(n, expected);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(data[i], octet(at + i));
+    }
+}
+
+static void sizes_around_the_memory_limit(void **state)
+{
+    (void)state;
+    static const size_t memory[] = {0, 1, 100, 4096, 10000};
+    static const size_t pieces[] = {1, 7, 99, 100, 101, 4096, 65536};
+    for (size_t m = 0; m < sizeof memory / sizeof *memory; m++)
+        for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
+            for (int d = -1; d <= 1; d++) {
+                uint64_t total = (uint64_t)((int64_t)memory[m] + d + (int64_t)(d > 0 ? 300 : 0));
+                if ((int64_t)total < 0)
+                    continue;
+                struct sg_spool_limits limits = {memory[m], 1 << 20, dir};
+                SG_AUTO_SPOOL s = sg_spool_new(&limits);
+                struct sg_error err = {0};
+                assert_true(fill(s, total, pieces[p], &err));
+                assert_int_equal(files_open_in_dir(), total > memory[m] ? 1 : 0);
+                check(s, total, 97);
+            }
+    assert_int_equal(files_open_in_dir(), 0);
+}
+
+static void large_message_leaves_no_name(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {65536, 32 << 20, dir};
+    SG_AUTO_SPOOL s = sg_spool_new(&limits);
+    struct sg_error err;
+    assert_true(fill(s, 20 << 20, 8191, &err));
+    assert_int_equal(rmdir(dir), 0); /* empty */
+    assert_int_equal(mkdir(dir, 0700), 0);
+    check(s, 20 << 20, 65521);
+}
+
+static void limit_to_the_octet(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {10, 1000, dir};
+    SG_AUTO_SPOOL s = sg_spool_new(&limits);
+    struct sg_error err;
+    assert_true(fill(s, 1000, 100, &err));
+    assert_true(sg_spool_write(s, "", 0, &err));
+    assert_false(sg_spool_write(s, "x", 1, &err));
+    assert_int_equal(err.code, SG_E_LIMIT);
+    assert_int_equal(sg_spool_size(s), 1000);
+    SG_AUTO_SPOOL t = sg_spool_new(&limits);
+    uint8_t data[1001] = {0};
+    assert_false(sg_spool_write(t, data, sizeof data, &err));
+    assert_int_equal(err.code, SG_E_LIMIT);
+}
+
+static void directory_missing(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {10, 1000, "/nonexistent/spool"};
+    SG_AUTO_SPOOL s = sg_spool_new(&limits);
+    struct sg_error err;
+    assert_true(sg_spool_write(s, "0123456789", 10, &err));
+    assert_false(sg_spool_write(s, "x", 1, &err));
+    assert_int_equal(err.code, SG_E_IO);
+    /* It does not go on as if nothing had happened. */
+    assert_false(sg_spool_write(s, "y", 1, &err));
+}
+
+static bool collect(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)err;
+    return sg_buf_add(ctx, data, len);
+}
+
+static bool refuse(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)ctx, (void)data, (void)len;
+    return sg_fail(err, SG_E_BUSY, "no");
+}
+
+static void copies_ranges(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {5000, 1 << 20, dir};
+    SG_AUTO_SPOOL s = sg_spool_new(&limits);
+    struct sg_error err;
+    assert_true(fill(s, 200000, 3000, &err));
+    SG_AUTO_BUF out;
+    sg_buf_init(&out, 0);
+    struct sg_sink sink = {collect, &out};
+    assert_true(sg_spool_copy(s, 1234, 150000, &sink, &err));
+    assert_int_equal(out.len, 150000);
+    for (size_t i = 0; i < out.len; i++)
+        assert_int_equal(out.data[i], octet(1234 + i));
+    sg_buf_clear(&out);
+    assert_true(sg_spool_copy(s, 199990, UINT64_MAX, &sink, &err));
+    assert_int_equal(out.len, 10);
+    sg_buf_clear(&out);
+    assert_true(sg_spool_copy(s, 200000, UINT64_MAX, &sink, &err));
+    assert_true(sg_spool_copy(s, 300000, 5, &sink, &err));
+    assert_true(sg_spool_copy(s, 0, 0, &sink, &err));
+    assert_int_equal(out.len, 0);
+    struct sg_sink no = {refuse, NULL};
+    assert_false(sg_spool_copy(s, 0, 1, &no, &err));
+    assert_int_equal(err.code, SG_E_BUSY);
+    SG_AUTO_SPOOL t = sg_spool_new(&limits);
+    struct sg_sink into = sg_spool_sink(t);
+    assert_true(sg_spool_copy(s, 0, UINT64_MAX, &into, &err));
+    check(t, 200000, 9973);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_around_the_memory_limit),
+        cmocka_unit_test(large_message_leaves_no_name),
+        cmocka_unit_test(limit_to_the_octet),
+        cmocka_unit_test(directory_missing),
+        cmocka_unit_test(copies_ranges),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
