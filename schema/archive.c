@@ -29,6 +29,39 @@ bool sg_archive_key_current(struct sg_db *db, struct sg_arena *arena, sg_time no
     return ok;
 }
 
+static bool take_bool(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    *(bool *)arg = sg_row_bool(r);
+    return true;
+}
+
+bool sg_archive_key_exists(struct sg_db *db, const char *quarter, bool *exists_r,
+                           struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, quarter);
+    *exists_r = false;
+    return sg_db_read(db, NULL, SG_Q_ARCHIVE_KEY_EXISTS, &p, take_bool, exists_r, err);
+}
+
+bool sg_archive_key_insert(struct sg_tx *tx, const struct sg_archive_key_row *row, const char *kind,
+                           struct sg_bytes blob, bool *inserted_r, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, row->id);
+    sg_param_text(&p, row->quarter);
+    sg_param_text(&p, kind);
+    sg_param_bytes(&p, row->spki);
+    sg_param_bytes(&p, blob.len ? blob : (struct sg_bytes){0});
+    sg_param_time(&p, sg_tx_now(tx));
+    if (!sg_tx_query(tx, SG_Q_ARCHIVE_KEY_INSERT, &p, &rows, err))
+        return false;
+    *inserted_r = rows.affected == 1;
+    return true;
+}
+
 bool sg_archive_data_key_insert(struct sg_db *db, const struct sg_archive_data_key *row,
                                 struct sg_error *err)
 {

@@ -16,6 +16,13 @@ SG_MUST_USE bool sg_archive_key_current(struct sg_db *db, struct sg_arena *arena
                                         struct sg_archive_key_row *row_r, bool *found_r,
                                         struct sg_error *err);
 
+SG_MUST_USE bool sg_archive_key_exists(struct sg_db *db, const char *quarter, bool *exists_r,
+                                       struct sg_error *err);
+/* kind "token" or "wrapped" (with its blob). *inserted_r false: the quarter has one. */
+SG_MUST_USE bool sg_archive_key_insert(struct sg_tx *tx, const struct sg_archive_key_row *row,
+                                       const char *kind, struct sg_bytes blob, bool *inserted_r,
+                                       struct sg_error *err);
+
 struct sg_archive_data_key {
     const char *id; /* "adk_…" */
     const char *archive_key_id, *node, *tenant_id;

@@ -1,0 +1,81 @@
+#include "schema/hsm_key.h"
+
+#include "schema/db_internal.h"
+
+struct found {
+    struct sg_hsm_key_row *row;
+    bool found;
+};
+
+static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    struct found *f = arg;
+    f->row->id = sg_row_text(r);
+    f->row->tenant_id = sg_row_text(r);
+    f->row->domain_id = sg_row_text(r);
+    f->row->kind = sg_row_text(r);
+    f->row->algorithm = sg_row_text(r);
+    f->row->state = sg_row_text(r);
+    f->row->spki = sg_row_bytes(r);
+    f->row->blob = sg_row_bytes(r);
+    f->row->domain_name = sg_row_text(r);
+    f->row->tenant_name = sg_row_text(r);
+    f->found = true;
+    return true;
+}
+
+bool sg_hsm_key_find(struct sg_db *db, struct sg_arena *arena, const char *id,
+                     struct sg_hsm_key_row *row_r, bool *found_r, struct sg_error *err)
+{
+    struct found f = {row_r, false};
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    bool ok = sg_db_read(db, arena, SG_Q_HSM_KEY_FIND, &p, take, &f, err);
+    *found_r = ok && f.found;
+    return ok;
+}
+
+bool sg_hsm_key_find_by_spki(struct sg_db *db, struct sg_arena *arena, const char *domain_id,
+                             struct sg_bytes spki, struct sg_hsm_key_row *row_r, bool *found_r,
+                             struct sg_error *err)
+{
+    struct found f = {row_r, false};
+    struct sg_params p = {0};
+    sg_param_text(&p, domain_id);
+    sg_param_bytes(&p, spki);
+    bool ok = sg_db_read(db, arena, SG_Q_HSM_KEY_FIND_BY_SPKI, &p, take, &f, err);
+    *found_r = ok && f.found;
+    return ok;
+}
+
+bool sg_hsm_key_activate(struct sg_tx *tx, const char *id, struct sg_bytes spki,
+                         struct sg_bytes blob, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_bytes(&p, spki);
+    sg_param_bytes(&p, blob.len ? blob : (struct sg_bytes){0});
+    sg_param_time(&p, sg_tx_now(tx));
+    if (!sg_tx_query(tx, SG_Q_HSM_KEY_ACTIVATE, &p, &rows, err))
+        return false;
+    return rows.affected == 1 || sg_fail(err, SG_E_CONFLICT, "the key is not pending");
+}
+
+bool sg_hsm_key_fail(struct sg_tx *tx, const char *id, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query(tx, SG_Q_HSM_KEY_FAIL, &p, NULL, err);
+}
+
+bool sg_hsm_key_set_csr(struct sg_tx *tx, const char *id, struct sg_bytes csr, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_bytes(&p, csr);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query_one(tx, SG_Q_HSM_KEY_SET_CSR, &p, NULL, "the key is not active", err);
+}

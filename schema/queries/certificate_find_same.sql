@@ -1,0 +1,1 @@
+SELECT id FROM certificate WHERE domain_id = $1::text AND sha256 = sha256($2::bytea)

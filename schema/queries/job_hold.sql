@@ -1,0 +1,3 @@
+SELECT id FROM job
+WHERE id = $1::text AND state = 'running' AND worker = $2::text AND attempts = $3::int4
+FOR UPDATE

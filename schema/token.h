@@ -1,0 +1,18 @@
+/* Bearer tokens of the API: only the SHA-256 of one is stored. */
+#ifndef SG_SCHEMA_TOKEN_H
+#define SG_SCHEMA_TOKEN_H
+
+#include "schema/db.h"
+
+struct sg_token_new {
+    const char *id;        /* "tok_…" */
+    const char *tenant_id; /* NULL: the provider's */
+    const char *role;      /* "provider-admin", "tenant-admin", "tenant-viewer" */
+    const char *name;
+    struct sg_bytes hash; /* 32 bytes */
+    sg_time expires_at;
+};
+SG_MUST_USE bool sg_token_insert(struct sg_tx *tx, const struct sg_token_new *token,
+                                 struct sg_error *err);
+
+#endif
