@@ -79,6 +79,7 @@ void sg_error_reset(struct sg_error *err)
         memset(err, 0, sizeof *err);
 }
 
+SG_PRINTF(5, 0)
 static void fill(struct sg_error *err, enum sg_error_code code, enum sg_error_lib lib,
                  long lib_code, const char *fmt, va_list ap)
 {
