@@ -20,7 +20,7 @@ struct sg_header_block {
     struct sg_bytes raw; /* the fields, without the empty line */
     struct sg_header *fields;
     size_t count;
-    uint64_t body_offset; /* of the first octet behind the empty line (= size where there is none) */
+    uint64_t body_offset; /* of the first octet behind the empty line (where there is none: end) */
 };
 
 struct sg_header_limits {
@@ -61,7 +61,8 @@ const char *sg_content_type_parameter(const struct sg_content_type *type, const 
 /*
  * The mailboxes of a From, Sender or To field (RFC 5322 §3.4): groups are opened, comments and
  * display names dropped, domains lower-cased. SG_E_MALFORMED for what does not parse: a From that
- * cannot be read strictly is nobody's. local and domain are NUL-free.
+ * cannot be read strictly is nobody's. local and domain are NUL-free. local has one form: without
+ * quotes where it needs none ("joe"@x.test is joe@x.test), else as one quoted string.
  */
 struct sg_mailbox {
     const char *local, *domain, *address; /* address = local "@" domain */

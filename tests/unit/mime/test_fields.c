@@ -1,0 +1,185 @@
+/* Content-Type and mailbox lists: gatewayd/mime/{content_type,mailbox}.c. REQ-47 REQ-65 REQ-66 */
+#include "mime/header.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct sg_header field_of(const void *value, size_t len)
+{
+    return (struct sg_header){.name = sg_bytes_str("From"), .value = sg_bytes_of(value, len)};
+}
+
+/* The addresses of a field, joined by spaces; NULL where it is refused. */
+static const char *addresses(struct sg_arena *arena, const char *value)
+{
+    struct sg_header f = field_of(value, strlen(value));
+    struct sg_mailbox *list;
+    size_t count;
+    struct sg_error err;
+    if (!sg_mailbox_list_parse(arena, &f, &list, &count, &err)) {
+        assert_int_equal(err.code, SG_E_MALFORMED);
+        return NULL;
+    }
+    const char *all = "";
+    for (size_t i = 0; i < count; i++)
+        all = sg_arena_printf(arena, "%s%s%s", all, i ? " " : "", list[i].address);
+    return all;
+}
+
+static void test_mailboxes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *expected;
+    } cases[] = {
+        {" joe@Agency-A.TEST", "joe@agency-a.test"},
+        {"Joe <Joe@x.test>", "Joe@x.test"},
+        {"\"Joe, the (one)\" (really) <joe@x.test> (yes)", "joe@x.test"},
+        {"J. Q. Public <jq@x.test>,\r\n\tb@y.test", "jq@x.test b@y.test"},
+        {"<a@x.test>", "a@x.test"},
+        {"=?utf-8?Q?J=C3=B6?= <j@x.test>", "j@x.test"},
+        {"J\xf6rg <j@x.test>", "j@x.test"}, /* Latin-1 in a name that is dropped */
+        {"j\xc3\xb6rg@b\xc3\xbc.test", "j\xc3\xb6rg@b\xc3\xbc.test"},
+        {"A Group: a@x.test, B <b@y.test>; , c@z.test", "a@x.test b@y.test c@z.test"},
+        {"undisclosed-recipients:;", ""},
+        {"a@x.test,", "a@x.test"},
+        {"\"joe\"@x.test", "joe@x.test"},
+        {"\"a b\"@x.test", "\"a b\"@x.test"},
+        {"\"a@b\\\"c\"@x.test", "\"a@b\\\"c\"@x.test"},
+        {"\"a\".b@x.test", "a.b@x.test"},
+        {"\"\".b@x.test", "\".b\"@x.test"},
+        {"a@[192.0.2.1]", "a@[192.0.2.1]"},
+        {"(c (nested \\) one)) a@x.test", "a@x.test"},
+    };
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *got = addresses(arena, cases[i].value);
+        if (!got)
+            fail_msg("refused: %s", cases[i].value);
+        assert_string_equal(got, cases[i].expected);
+    }
+}
+
+static void test_mailboxes_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "  ",
+                                      "(only a comment)",
+                                      "joe",
+                                      "joe@",
+                                      "@x.test",
+                                      "<>",
+                                      "Joe",
+                                      "a@x.test b@y.test",
+                                      "boss@x.test <evil@y.test>",
+                                      "Joe <joe@x.test",
+                                      "Joe joe@x.test>",
+                                      "<@r.test:a@x.test>",
+                                      "a @x.test",
+                                      "a@ x.test",
+                                      "a@x.test.",
+                                      "a@.test",
+                                      "a..b@x.test",
+                                      ".a@x.test",
+                                      "a@x..test",
+                                      "a@x.test;",
+                                      "Group: a@x.test",
+                                      "Group: Inner: a@x.test;;",
+                                      "\"open@x.test",
+                                      "(open a@x.test",
+                                      "a@x.test\rb",
+                                      "a@x.test\nb",
+                                      "a\x01@x.test",
+                                      "a@x\x7f.test",
+                                      "a@b@c.test",
+                                      "a@[1.2.3",
+                                      "a@[[]",
+                                      "\xf6@x.test",
+                                      "a@b\xfc.test",
+                                      "a@x.test <b@y.test>",
+                                      "<a@x.test> <b@y.test>",
+                                      "a@x.test\r\n"};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (addresses(arena, bad[i]))
+            fail_msg("taken: %s as %s", bad[i], addresses(arena, bad[i]));
+
+    struct sg_header f = field_of("a\0@x.test", 9);
+    struct sg_mailbox *list;
+    size_t count;
+    struct sg_error err;
+    assert_false(sg_mailbox_list_parse(arena, &f, &list, &count, &err));
+    f = field_of("\"a\\\0\"@x.test", 12);
+    assert_false(sg_mailbox_list_parse(arena, &f, &list, &count, &err));
+}
+
+static void test_comment_depth(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    char deep[100000];
+    memset(deep, '(', sizeof deep - 1);
+    deep[sizeof deep - 1] = 0;
+    assert_null(addresses(arena, deep));
+}
+
+static void check_type(const char *value, const char *type, const char *name, const char *expected)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_header f = field_of(value, strlen(value));
+    struct sg_content_type t;
+    sg_content_type_parse(arena, &f, &t);
+    assert_string_equal(t.type, type);
+    if (!name)
+        return;
+    const char *got = sg_content_type_parameter(&t, name);
+    if (!expected)
+        assert_null(got);
+    else if (!got)
+        fail_msg("no %s in %s", name, value);
+    else
+        assert_string_equal(got, expected);
+}
+
+static void test_content_type(void **state)
+{
+    (void)state;
+    check_type("", "text/plain", NULL, NULL);
+    check_type("nonsense", "text/plain", NULL, NULL);
+    check_type(" Multipart/Signed; Protocol=\"application/pkcs7-signature\"", "multipart/signed",
+               "protocol", "application/pkcs7-signature");
+    check_type("a/b; x=1 (one); y=\"2;3\"; z=4", "a/b", "y", "2;3");
+    check_type("a/b; x=1 (one; y=no); z=4", "a/b", "y", NULL);
+    check_type("a/b; x=1 (one; y=no); z=4", "a/b", "z", "4");
+    check_type("a/b; x=\"a\\\"b\"", "a/b", "x", "a\"b");
+    check_type("a/b; x=\"a\r\n b\"", "a/b", "x", "a b");
+    check_type("a/b;\r\n\tboundary=----=_Part_1", "a/b", "boundary", "----=_Part_1");
+    check_type("a/b; x=1; X=2", "a/b", "x", "1");
+    check_type("a/b; bad; x=1", "a/b", "x", "1");
+    check_type("a/b; x=\"open", "a/b", "x", NULL);
+    check_type("a/b; n*0=one; n*1=\" two\"; n*2*=%20three", "a/b", "n", "one two three");
+    check_type("a/b; n*1=two; n*0*=utf-8'en'one%20", "a/b", "n", "one two");
+    check_type("a/b; n*=us-ascii'en-us'it%27s", "a/b", "n", "it's");
+    check_type("a/b; n*=x%00y", "a/b", "n", NULL);
+    check_type("a/b; n*1=never", "a/b", "n", "");
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_content_type t;
+    sg_content_type_parse(arena, NULL, &t);
+    assert_string_equal(t.type, "text/plain");
+    assert_null(sg_content_type_parameter(&t, "x"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mailboxes),
+        cmocka_unit_test(test_mailboxes_refused),
+        cmocka_unit_test(test_comment_depth),
+        cmocka_unit_test(test_content_type),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
