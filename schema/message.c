@@ -139,7 +139,7 @@ static void recipient_take(struct sg_row *r, struct sg_recipient_row *row)
 
 struct lookup {
     struct sg_arena *arena;
-    const char *queue_id, *direction;
+    const char *queue_id, *direction, *tenant_id;
     struct sg_message_row *row;
     struct sg_recipient_row *recipients;
     size_t count;
@@ -172,6 +172,7 @@ static bool lookup(struct sg_tx *tx, void *arg, struct sg_error *err)
     struct sg_params p = {0};
     sg_param_text(&p, l->queue_id);
     sg_param_text(&p, l->direction);
+    sg_param_text(&p, l->tenant_id);
     l->found = false;
     l->count = 0;
     if (!sg_tx_query(tx, SG_Q_MESSAGE_FIND_BY_QUEUE, &p, &rows, err))
@@ -187,11 +188,15 @@ static bool lookup(struct sg_tx *tx, void *arg, struct sg_error *err)
 }
 
 bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const char *queue_id,
-                              const char *direction, struct sg_message_row *row_r,
-                              struct sg_recipient_row **recipients_r, size_t *recipient_count_r,
-                              bool *found_r, struct sg_error *err)
+                              const char *direction, const char *tenant_id,
+                              struct sg_message_row *row_r, struct sg_recipient_row **recipients_r,
+                              size_t *recipient_count_r, bool *found_r, struct sg_error *err)
 {
-    struct lookup l = {.arena = arena, .queue_id = queue_id, .direction = direction, .row = row_r};
+    struct lookup l = {.arena = arena,
+                       .queue_id = queue_id,
+                       .direction = direction,
+                       .tenant_id = tenant_id,
+                       .row = row_r};
     if (!sg_db_transact(db, NULL, lookup, &l, err))
         return false;
     *recipients_r = l.recipients;

@@ -61,12 +61,12 @@ SG_MUST_USE bool sg_message_feed(struct sg_db *db, const struct sg_message_batch
                                  struct sg_error *err);
 
 /*
- * The newest message of a Postfix queue id, with the outcomes of its recipients (count with
- * recipients of every state), to recognise retries and to answer bounces. codes is as above.
+ * The newest message of a Postfix queue id and tenant, with the outcomes of its recipients (count
+ * with recipients of every state), to recognise retries and to answer bounces. codes is as above.
  */
 SG_MUST_USE bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena,
                                           const char *queue_id, const char *direction,
-                                          struct sg_message_row *row_r,
+                                          const char *tenant_id, struct sg_message_row *row_r,
                                           struct sg_recipient_row **recipients_r,
                                           size_t *recipient_count_r, bool *found_r,
                                           struct sg_error *err);

@@ -12,6 +12,7 @@ bool sg_notice_insert(struct sg_db *db, const struct sg_notice_row *row, bool *i
     sg_param_text(&p, row->domain_id);
     sg_param_text(&p, row->kind);
     sg_param_text(&p, row->recipient);
+    sg_param_text(&p, row->about);
     sg_param_bytes(&p, row->original);
     sg_param_bytes(&p, row->wrapped_key);
     sg_param_time(&p, row->created_at);

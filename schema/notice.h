@@ -9,12 +9,13 @@ struct sg_notice_row {
     const char *msg_id, *tenant_id, *domain_id;
     const char *kind;                      /* "failure", "delayed", "non-delivery", "receipt" */
     const char *recipient;                 /* who gets the notice */
+    const char *about;                     /* the first recipient it concerns; writing alone */
     struct sg_bytes original, wrapped_key; /* sealed like held mail */
     sg_time created_at, next_try_at;
     int attempts; /* set by reading alone */
 };
 
-/* Idempotent by (msg_id, kind, recipient). */
+/* Idempotent by (msg_id, kind, recipient, about). */
 SG_MUST_USE bool sg_notice_insert(struct sg_db *db, const struct sg_notice_row *row,
                                   bool *inserted_r, struct sg_error *err);
 /* Those due at now, whose next_try_at moves ahead by lease_ms. */

@@ -248,6 +248,7 @@ CREATE TABLE notice (
     domain_id entity_id NOT NULL,
     kind text NOT NULL CHECK (kind IN ('failure', 'delayed', 'non-delivery', 'receipt')),
     recipient address NOT NULL,
+    about address NOT NULL,       -- the first recipient it concerns
     original bytea NOT NULL,
     wrapped_key bytea NOT NULL,
     state text NOT NULL CHECK (state IN ('pending', 'sent', 'failed')),
@@ -256,7 +257,7 @@ CREATE TABLE notice (
     created_at timestamptz NOT NULL,
     next_try_at timestamptz NOT NULL,
     finished_at timestamptz,
-    UNIQUE (msg_id, kind, recipient)
+    UNIQUE (msg_id, kind, recipient, about)
 );
 CREATE INDEX notice_due ON notice (next_try_at) WHERE state = 'pending';
 
@@ -508,11 +509,11 @@ GRANT INSERT, UPDATE, DELETE ON next_hop, held_chunk TO sg_provider;
 GRANT INSERT ON hsm_key, job TO sg_provider;
 GRANT INSERT, DELETE ON trust_anchor, directory_source, member_domain TO sg_provider;
 GRANT SELECT, INSERT, UPDATE ON api_token TO sg_provider;
-GRANT UPDATE (state, next_try_at, finished_at, last_error) ON held_message TO sg_provider;
+GRANT UPDATE (state, next_try_at, finished_at, last_error, wrapped_key) ON held_message TO sg_provider;
 GRANT SELECT ON held_chunk TO sg_provider;
 -- A tenant's own administrator: next hops, keys, jobs and held mail of the own tenant.
 GRANT INSERT, UPDATE, DELETE ON next_hop TO sg_api;
 GRANT INSERT ON hsm_key, job TO sg_api;
-GRANT UPDATE (state, next_try_at, finished_at, last_error) ON held_message TO sg_api;
+GRANT UPDATE (state, next_try_at, finished_at, last_error, wrapped_key) ON held_message TO sg_api;
 GRANT SELECT, DELETE ON held_chunk TO sg_api;
 GRANT SELECT ON audit TO sg_audit;
