@@ -1,0 +1,109 @@
+/*
+ * tenantd: the jobs of tenants and domains, out of a table in PostgreSQL; any number may run.
+ *     tenantd -c FILE           the daemon
+ *     tenantd migrate -c FILE   brings the schema to this program's state
+ *     tenantd token -c FILE …   makes a token for the API
+ */
+#include "certlife/certlife.h"
+#include "commands.h"
+#include "common/log.h"
+#include "housekeeping.h"
+#include "jobs/worker.h"
+#include "settings.h"
+
+#include <stdio.h>
+
+#define HSM_CONNECTIONS_SPARE 1
+
+static const struct sg_job_kind kinds[] = {
+    {"key.generate", sg_key_generate_job, sg_key_generate_give_up},
+    {"key.csr", sg_key_csr_job, NULL},
+    {"certificate.install", sg_certificate_install_job, NULL},
+    {"archive.key", sg_archive_key_job, NULL},
+};
+
+/* Who is told of notifications. */
+struct wake {
+    struct sg_workers *workers;
+    struct housekeeping *keeping;
+};
+
+static void notified(void *arg, const char *channel, const char *payload)
+{
+    struct wake *w = arg;
+    (void)payload;
+    sg_workers_wake(w->workers);
+    if (!channel) /* connected (again) */
+        housekeeping_wake(w->keeping);
+}
+
+static struct sg_hsm *hsm_open(const struct settings *s)
+{
+    char address[300];
+    snprintf(address, sizeof address, "%s%s", s->hsm_socket[0] == '/' ? "unix:" : "",
+             s->hsm_socket);
+    struct sg_hsm_options options = {.socket = address,
+                                     .connections = (int)s->workers + HSM_CONNECTIONS_SPARE,
+                                     .timeout_ms = s->hsm_timeout_ms};
+    return sg_hsm_new(&options);
+}
+
+static bool serve(const struct settings *s, struct sg_error *err)
+{
+    static const char *const channels[] = {"sealgate_job", NULL};
+    struct sg_db_options database = settings_database(s);
+    struct sg_db *db = NULL;
+    struct sg_db_listener *listener = NULL;
+    struct wake wake = {0};
+    struct sg_certlife life = {
+        .hsm = hsm_open(s),
+        .archive_kind = s->archive_kind == 0 ? SG_HSM_TOKEN : SG_HSM_WRAPPED,
+        .archive_bits = (int)s->archive_bits,
+    };
+    bool ok = sg_db_open(&database, &db, err);
+    struct sg_workers_options workers = {.db = db,
+                                         .kinds = kinds,
+                                         .kind_count = sizeof kinds / sizeof kinds[0],
+                                         .ctx = &life,
+                                         .threads = (int)s->workers,
+                                         .lease_ms = s->lease_ms,
+                                         .retry_ms = s->retry_ms,
+                                         .poll_ms = s->poll_ms};
+    ok = ok && sg_workers_start(&workers, &wake.workers, err) &&
+         housekeeping_start(db, &wake.keeping, err) &&
+         sg_db_listen(&database, channels, notified, &wake, &listener, err);
+    if (ok) {
+        sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
+        sg_daemon_ready();
+        while (sg_daemon_wait() != SG_DAEMON_STOP)
+            ;
+    }
+    sg_db_listen_stop(&listener);
+    housekeeping_stop(&wake.keeping);
+    sg_workers_stop(&wake.workers);
+    sg_db_close(&db);
+    sg_hsm_free(&life.hsm);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "migrate") == 0)
+        return command_migrate(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "token") == 0)
+        return command_token(argc - 1, argv + 1);
+    struct settings settings = {0};
+    struct sg_daemon_spec spec = settings_spec(&settings);
+    int status = sg_daemon_begin(&spec, argc, argv);
+    if (status < 0) {
+        struct sg_error err = {0};
+        sg_log_level_set((enum sg_log_level)settings.log_level);
+        status = 0;
+        if (!serve(&settings, &err)) {
+            sg_log_error(SG_LOG_ERROR, "failed", &err, NULL);
+            status = 1;
+        }
+    }
+    sg_config_free(spec.options, spec.option_count, &settings);
+    return status;
+}

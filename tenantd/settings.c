@@ -1,0 +1,86 @@
+#include "settings.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const kinds[] = {"token", "wrapped", NULL};
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct sg_option options[] = {
+    {"database", "conninfo", SG_OPT_STRING, AT(conninfo), NULL, 0, 0, NULL,
+     "How to reach PostgreSQL as sg_tenant (libpq's conninfo, without a password)."},
+    {"database", "password_file", SG_OPT_STRING, AT(password_file), "", 0, 0, NULL,
+     "File with the password, or credential:NAME; empty for peer authentication."},
+    {"database", "owner_conninfo", SG_OPT_STRING, AT(owner_conninfo), "", 0, 0, NULL,
+     "How to reach PostgreSQL as sg_owner; for tenantd migrate alone."},
+    {"database", "owner_password_file", SG_OPT_STRING, AT(owner_password_file), "", 0, 0, NULL,
+     "File with the password of sg_owner."},
+    {"database", "connections", SG_OPT_INT, AT(connections), "4", 1, 100, NULL,
+     "Connections at most."},
+    {"database", "wait", SG_OPT_DURATION, AT(wait_ms), "5s", 100, 60000, NULL,
+     "How long to wait for a connection."},
+    {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout_ms), "30s", 100, 600000,
+     NULL, "How long a statement may take."},
+    {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), "/run/sealgate/hsmd.sock", 0, 0, NULL,
+     "The socket of hsmd."},
+    {"hsm", "timeout", SG_OPT_DURATION, AT(hsm_timeout_ms), "2m", 1000, 3600000, NULL,
+     "How long an operation of the HSM may take; generating a long key takes a while."},
+    {"jobs", "workers", SG_OPT_INT, AT(workers), "2", 1, 64, NULL, "Jobs done at the same time."},
+    {"jobs", "lease", SG_OPT_DURATION, AT(lease_ms), "5m", 100, 86400000, NULL,
+     "After this long a job is taken from a worker that was lost; longer than any job takes."},
+    {"jobs", "retry", SG_OPT_DURATION, AT(retry_ms), "5s", 10, 3600000, NULL,
+     "First pause before a job is tried again; it doubles each time."},
+    {"jobs", "poll", SG_OPT_DURATION, AT(poll_ms), "30s", 100, 600000, NULL,
+     "How often to look for jobs when no notification comes."},
+    {"archive", "key_kind", SG_OPT_ENUM, AT(archive_kind), "token", 0, 0, kinds,
+     "Where a quarter's archive key is kept: on the token, or wrapped in the database."},
+    {"archive", "key_bits", SG_OPT_INT, AT(archive_bits), "3072", 2048, 4096, NULL,
+     "Size of a quarter's archive key: 2048, 3072 or 4096."},
+    {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
+    {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
+     "File with an offset of the clock in seconds; for tests, in builds that allow it."},
+};
+
+static bool check(void *arg, struct sg_error *err)
+{
+    const struct settings *s = arg;
+    if (s->archive_bits % 1024 != 0)
+        return sg_fail(err, SG_E_CONFIG, "key_bits in [archive] must be 2048, 3072 or 4096");
+    if (s->hsm_timeout_ms >= s->lease_ms)
+        return sg_fail(err, SG_E_CONFIG, "lease in [jobs] must be longer than timeout in [hsm]");
+    return sg_clock_set_file(s->clock_file, err);
+}
+
+struct sg_daemon_spec settings_spec(struct settings *settings)
+{
+    return (struct sg_daemon_spec){.name = "tenantd",
+                                   .options = options,
+                                   .option_count = sizeof options / sizeof options[0],
+                                   .settings = settings,
+                                   .check = check};
+}
+
+struct sg_db_options settings_database(const struct settings *s)
+{
+    return (struct sg_db_options){.conninfo = s->conninfo,
+                                  .password_file = s->password_file,
+                                  .application = "tenantd",
+                                  .actor = "tenantd",
+                                  .connections = (int)s->connections,
+                                  .wait_ms = s->wait_ms,
+                                  .statement_timeout_ms = s->statement_timeout_ms};
+}
+
+bool settings_owner(const struct settings *s, struct sg_db_options *options_r, struct sg_error *err)
+{
+    if (!*s->owner_conninfo)
+        return sg_fail(err, SG_E_CONFIG, "owner_conninfo in [database] must be set to migrate");
+    *options_r = settings_database(s);
+    options_r->conninfo = s->owner_conninfo;
+    options_r->password_file = s->owner_password_file;
+    options_r->application = "tenantd migrate";
+    options_r->actor = "migrate";
+    return true;
+}

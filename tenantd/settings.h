@@ -1,0 +1,28 @@
+/* tenantd's configuration. */
+#ifndef SG_TENANTD_SETTINGS_H
+#define SG_TENANTD_SETTINGS_H
+
+#include "common/config.h"
+#include "common/daemon.h"
+#include "schema/db.h"
+
+struct settings {
+    char *conninfo, *password_file, *owner_conninfo, *owner_password_file;
+    int64_t connections, wait_ms, statement_timeout_ms;
+    char *hsm_socket;
+    int64_t hsm_timeout_ms;
+    int64_t workers, lease_ms, retry_ms, poll_ms;
+    int archive_kind;
+    int64_t archive_bits;
+    int log_level;
+    char *clock_file;
+};
+
+/* The table, for sg_daemon_begin(). */
+struct sg_daemon_spec settings_spec(struct settings *settings);
+/* As sg_tenant, and as sg_owner for migrations. */
+struct sg_db_options settings_database(const struct settings *settings);
+SG_MUST_USE bool settings_owner(const struct settings *settings, struct sg_db_options *options_r,
+                                struct sg_error *err);
+
+#endif
