@@ -15,14 +15,14 @@ SG_MUST_USE bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, 
                                       const char *tenant_id, const char *name,
                                       const char *environment, struct sg_api_domain *row_r,
                                       struct sg_error *err);
-SG_MUST_USE bool sg_api_domain_find(struct sg_tx *tx, struct sg_arena *arena,
-                                    const char *tenant_id, const char *id,
-                                    struct sg_api_domain *row_r, struct sg_error *err);
+SG_MUST_USE bool sg_api_domain_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
+                                    const char *id, struct sg_api_domain *row_r,
+                                    struct sg_error *err);
 /* name may be NULL: of any name. */
-SG_MUST_USE bool sg_api_domain_list(struct sg_tx *tx, struct sg_arena *arena,
-                                    const char *tenant_id, const char *name,
-                                    const struct sg_api_page *page, struct sg_api_domain **rows_r,
-                                    size_t *count_r, struct sg_error *err);
+SG_MUST_USE bool sg_api_domain_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
+                                    const char *name, const struct sg_api_page *page,
+                                    struct sg_api_domain **rows_r, size_t *count_r,
+                                    struct sg_error *err);
 
 struct sg_api_next_hop {
     const char *domain_id, *protocol, *host, *tls, *ca_pem;

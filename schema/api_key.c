@@ -43,12 +43,10 @@ static void certificate_take(struct sg_row *row, void *item)
 }
 
 /* The parameters of what belongs to a domain; id or page. */
-static struct sg_params of_domain(const char *tenant_id, const char *domain_id)
+static void of_domain(struct sg_params *p, const char *tenant_id, const char *domain_id)
 {
-    struct sg_params p = {0};
-    sg_param_text(&p, tenant_id);
-    sg_param_text(&p, domain_id);
-    return p;
+    sg_param_text(p, tenant_id);
+    sg_param_text(p, domain_id);
 }
 
 bool sg_api_key_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
@@ -69,7 +67,8 @@ bool sg_api_key_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenan
                      const char *domain_id, const char *id, struct sg_api_hsm_key *row_r,
                      struct sg_error *err)
 {
-    struct sg_params p = of_domain(tenant_id, domain_id);
+    struct sg_params p = {0};
+    of_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_api_row(tx, arena, SG_Q_API_KEY_FIND, &p, key_take_csr, row_r, "no such key", err);
 }
@@ -78,9 +77,11 @@ bool sg_api_key_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenan
                      const char *domain_id, const struct sg_api_page *page,
                      struct sg_api_hsm_key **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct sg_params p = of_domain(tenant_id, domain_id);
+    struct sg_params p = {0};
+    of_domain(&p, tenant_id, domain_id);
     sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_KEY_LIST, &p, key_take, sizeof **rows_r, count_r, err);
+    *rows_r =
+        sg_api_rows(tx, arena, SG_Q_API_KEY_LIST, &p, key_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 
@@ -88,7 +89,8 @@ bool sg_api_certificate_find(struct sg_tx *tx, struct sg_arena *arena, const cha
                              const char *domain_id, const char *id,
                              struct sg_api_certificate *row_r, struct sg_error *err)
 {
-    struct sg_params p = of_domain(tenant_id, domain_id);
+    struct sg_params p = {0};
+    of_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_api_row(tx, arena, SG_Q_API_CERTIFICATE_FIND, &p, certificate_take, row_r,
                       "no such certificate", err);
@@ -99,7 +101,8 @@ bool sg_api_certificate_list(struct sg_tx *tx, struct sg_arena *arena, const cha
                              struct sg_api_certificate **rows_r, size_t *count_r,
                              struct sg_error *err)
 {
-    struct sg_params p = of_domain(tenant_id, domain_id);
+    struct sg_params p = {0};
+    of_domain(&p, tenant_id, domain_id);
     sg_param_page(&p, page);
     *rows_r = sg_api_rows(tx, arena, SG_Q_API_CERTIFICATE_LIST, &p, certificate_take,
                           sizeof **rows_r, count_r, err);

@@ -1,0 +1,51 @@
+/* What is the whole platform's, as the REST API sees it: roots, directories, member domains. */
+#ifndef SG_SCHEMA_API_PLATFORM_H
+#define SG_SCHEMA_API_PLATFORM_H
+
+#include "schema/api_page.h"
+
+struct sg_api_anchor {
+    struct sg_api_key key; /* created_at */
+    struct sg_bytes der, sha256;
+    const char *subject;
+    sg_time not_after;
+};
+
+/* SG_E_CONFLICT: it is there already. */
+SG_MUST_USE bool sg_api_anchor_insert(struct sg_tx *tx, struct sg_arena *arena,
+                                      const struct sg_api_anchor *row, struct sg_api_anchor *row_r,
+                                      struct sg_error *err);
+SG_MUST_USE bool sg_api_anchor_delete(struct sg_tx *tx, const char *id, struct sg_error *err);
+SG_MUST_USE bool sg_api_anchor_list(struct sg_tx *tx, struct sg_arena *arena,
+                                    const struct sg_api_page *page, struct sg_api_anchor **rows_r,
+                                    size_t *count_r, struct sg_error *err);
+
+struct sg_api_directory {
+    struct sg_api_key key; /* created_at */
+    const char *url, *base_dn, *ca_pem;
+    int64_t position;
+};
+
+SG_MUST_USE bool sg_api_directory_insert(struct sg_tx *tx, struct sg_arena *arena,
+                                         const struct sg_api_directory *row,
+                                         struct sg_api_directory *row_r, struct sg_error *err);
+SG_MUST_USE bool sg_api_directory_delete(struct sg_tx *tx, const char *id, struct sg_error *err);
+SG_MUST_USE bool sg_api_directory_list(struct sg_tx *tx, struct sg_arena *arena,
+                                       const struct sg_api_page *page,
+                                       struct sg_api_directory **rows_r, size_t *count_r,
+                                       struct sg_error *err);
+
+struct sg_api_member {
+    struct sg_api_key key; /* created_at */
+    const char *name, *environment;
+};
+
+SG_MUST_USE bool sg_api_member_insert(struct sg_tx *tx, struct sg_arena *arena,
+                                      const struct sg_api_member *row, struct sg_api_member *row_r,
+                                      struct sg_error *err);
+SG_MUST_USE bool sg_api_member_delete(struct sg_tx *tx, const char *id, struct sg_error *err);
+SG_MUST_USE bool sg_api_member_list(struct sg_tx *tx, struct sg_arena *arena,
+                                    const struct sg_api_page *page, struct sg_api_member **rows_r,
+                                    size_t *count_r, struct sg_error *err);
+
+#endif

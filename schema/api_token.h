@@ -1,0 +1,32 @@
+/* Access tokens, as the REST API sees them; token.h makes them. */
+#ifndef SG_SCHEMA_API_TOKEN_H
+#define SG_SCHEMA_API_TOKEN_H
+
+#include "schema/api_page.h"
+
+struct sg_api_token {
+    struct sg_api_key key; /* created_at */
+    const char *tenant_id; /* NULL: the provider's */
+    const char *role, *name;
+    sg_time expires_at, revoked_at; /* 0: not revoked */
+};
+
+/* Through the view auth_token, as sg_auth. */
+struct sg_api_token_auth {
+    const char *id, *tenant_id, *role, *name;
+    sg_time expires_at, revoked_at;
+    const char *tenant_state; /* NULL: the provider's */
+};
+
+/* hash: the 32 bytes. SG_E_NOT_FOUND: there is none. */
+SG_MUST_USE bool sg_api_token_auth(struct sg_tx *tx, struct sg_arena *arena, struct sg_bytes hash,
+                                   struct sg_api_token_auth *row_r, struct sg_error *err);
+SG_MUST_USE bool sg_api_token_find(struct sg_tx *tx, struct sg_arena *arena, const char *id,
+                                   struct sg_api_token *row_r, struct sg_error *err);
+/* Once revoked it stays so from the first time. */
+SG_MUST_USE bool sg_api_token_revoke(struct sg_tx *tx, const char *id, struct sg_error *err);
+SG_MUST_USE bool sg_api_token_list(struct sg_tx *tx, struct sg_arena *arena,
+                                   const struct sg_api_page *page, struct sg_api_token **rows_r,
+                                   size_t *count_r, struct sg_error *err);
+
+#endif
