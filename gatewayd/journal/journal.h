@@ -39,16 +39,16 @@ struct sg_journal_keys {
                  struct sg_error *err);
     bool (*open)(void *ctx, const char *binding, struct sg_bytes wrapped, struct sg_secret *key_r,
                  struct sg_error *err);
-    /* The archive data key of tenant and day (days since 1970): its id and its 32 bytes. Made, wrapped
-     * to the archive key and stored in PostgreSQL by the caller, who caches it. */
+    /* The archive data key of tenant and day (days since 1970): its id and its 32 bytes. Made,
+     * wrapped to the archive key and stored in PostgreSQL by the caller, who caches it. */
     bool (*archive)(void *ctx, const char *tenant, int64_t day, char id_r[32],
                     struct sg_secret *key_r, struct sg_error *err);
 };
 
 struct sg_journal_options {
-    const char *dir;  /* node's journal directory, 0700 */
-    const char *node; /* name of the node */
-    uint64_t segment_bytes;   /* a new segment is begun beyond this */
+    const char *dir;        /* node's journal directory, 0700 */
+    const char *node;       /* name of the node */
+    uint64_t segment_bytes; /* a new segment is begun beyond this */
     int64_t append_timeout_ms;
     int64_t feed_interval_ms; /* at most this long until a record is fed (1000) */
     size_t feed_batch;        /* records at most */

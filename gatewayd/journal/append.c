@@ -1,0 +1,153 @@
+#include "journal/journal_internal.h"
+
+#include "journal/original.h"
+
+#include <openssl/rand.h>
+
+#define SEALED_IN_MEMORY ((size_t)1 << 20)
+
+void journal_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+bool journal_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ms)
+{
+    struct timespec ts = {until_ms / 1000, until_ms % 1000 * 1000000};
+    return pthread_cond_timedwait(cond, lock, &ts) == 0;
+}
+
+static bool check(const struct sg_journal_record *record, const char *tenant,
+                  const struct sg_spool *original, struct sg_error *err)
+{
+    if (record->type != SG_JOURNAL_RECEIVED && record->type != SG_JOURNAL_OUTCOME)
+        return sg_fail(err, SG_E_INTERNAL, "no such type of journal record");
+    if (record->payload.len > JOURNAL_PAYLOAD_MAX)
+        return sg_fail(err, SG_E_LIMIT, "a journal record of %zu bytes", record->payload.len);
+    if (original && (!tenant || record->type != SG_JOURNAL_RECEIVED))
+        return sg_fail(err, SG_E_INTERNAL, "an original belongs to a tenant and to its receipt");
+    return true;
+}
+
+static bool enter(struct sg_journal *j, struct sg_error *err)
+{
+    pthread_mutex_lock(&j->lock);
+    bool open = !j->stopping;
+    j->appenders += open;
+    pthread_mutex_unlock(&j->lock);
+    return open || sg_fail(err, SG_E_SHUTDOWN, "the journal is closing");
+}
+
+static void leave(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    if (--j->appenders == 0)
+        pthread_cond_broadcast(&j->idle);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Compresses and seals the original, outside of every lock: in memory, or beside the segments. */
+static bool original_prepare(struct sg_journal *j, struct journal_append *a, const char *tenant,
+                             const struct sg_spool *original, struct sg_spool *pieces,
+                             struct sg_error *err)
+{
+    SG_AUTO_SECRET key = {0};
+    int64_t day = a->record->at / SG_DAY - (a->record->at % SG_DAY < 0);
+    if (!j->options.keys.archive(j->options.keys.ctx, tenant, day, a->key_id, &key, err))
+        return false;
+    a->key_id[sizeof a->key_id - 1] = 0;
+    struct sg_sink sink = sg_spool_sink(pieces);
+    a->original = pieces;
+    if (journal_original_seal(original, &key, a->record->id, &sink, err))
+        return true;
+    if (err && (err->code == SG_E_IO || err->code == SG_E_LIMIT))
+        err->code = SG_E_JOURNAL; /* the disk, whichever file it was */
+    return false;
+}
+
+static void queue_drop(struct sg_journal *j, struct journal_append *a)
+{
+    struct journal_append **at = &j->queue;
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    if (!a->next)
+        j->queue_end = at;
+}
+
+/* Commits all that wait, itself among them, and hands the lead on. Called and left under lock. */
+static void lead(struct sg_journal *j)
+{
+    struct journal_append *list = j->queue;
+    j->queue = NULL;
+    j->queue_end = &j->queue;
+    for (struct journal_append *a = list; a; a = a->next)
+        a->taken = true;
+    pthread_mutex_unlock(&j->lock);
+    journal_writer_commit(j, list);
+    pthread_mutex_lock(&j->lock);
+    j->leading = j->queue != NULL;
+    if (j->queue) {
+        j->queue->lead = true;
+        pthread_cond_signal(&j->queue->wake);
+    }
+}
+
+/* Queues it and waits until it is on disk, or leads and brings it there. */
+static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until_ms,
+                   struct sg_error *err)
+{
+    bool late = false;
+    journal_cond_init(&a->wake);
+    pthread_mutex_lock(&j->lock);
+    *j->queue_end = a;
+    j->queue_end = &a->next;
+    a->lead = !j->leading;
+    j->leading = true;
+    while (!a->done && !a->lead && !late) {
+        if (a->taken) /* it is being written: only the outcome tells */
+            pthread_cond_wait(&a->wake, &j->lock);
+        else
+            late = !journal_cond_wait(&a->wake, &j->lock, until_ms) && !a->taken && !a->lead;
+    }
+    if (late)
+        queue_drop(j, a);
+    else if (!a->done)
+        lead(j);
+    pthread_mutex_unlock(&j->lock);
+    pthread_cond_destroy(&a->wake);
+    if (late)
+        return sg_fail(err, SG_E_TIMEOUT, "the journal was busy for too long");
+    if (!a->ok && err)
+        *err = a->err;
+    return a->ok;
+}
+
+bool sg_journal_append(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
+                       const struct sg_spool *original, struct sg_error *err)
+{
+    int64_t until_ms = sg_clock_monotonic_ms() + j->options.append_timeout_ms;
+    struct journal_append a = {.record = record};
+    struct sg_error why = {0};
+    if (!err)
+        err = &why;
+    record->archive_ref[0] = 0;
+    if (!check(record, tenant, original, err))
+        return false;
+    if (RAND_bytes(record->id, sizeof record->id) != 1)
+        return sg_fail_openssl(err, SG_E_CRYPTO, "no randomness");
+    if (!enter(j, err))
+        return false;
+    const struct sg_spool_limits limits = {SEALED_IN_MEMORY, JOURNAL_FRAME_MAX / 2, j->dir};
+    SG_AUTO_SPOOL pieces = original ? sg_spool_new(&limits) : NULL;
+    bool ok = (!original || original_prepare(j, &a, tenant, original, pieces, err)) &&
+              commit(j, &a, until_ms, err);
+    leave(j);
+    if (ok && original)
+        journal_ref(j->node, a.number, a.offset, record->archive_ref);
+    return ok;
+}

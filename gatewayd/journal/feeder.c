@@ -1,0 +1,273 @@
+/*
+ * The feeder: reads committed frames, opens them and hands them on in batches. The position is
+ * written after a batch was taken, so that a crash repeats at most that batch.
+ */
+#include "journal/journal_internal.h"
+
+#include "common/log.h"
+#include "spool/aead.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BATCH_BYTES    ((size_t)8 << 20)
+#define BACKOFF_MS     100
+#define BACKOFF_MAX_MS 5000
+
+/* What the feeder may see of the segment at hand. */
+struct view {
+    uint64_t end, records;
+    bool over; /* another follows, and of this one nothing more comes */
+};
+
+/* false: there is no segment yet. */
+static bool segment_view(struct sg_journal *j, struct view *view_r)
+{
+    struct journal_feeder *f = &j->feeder;
+    pthread_mutex_lock(&j->lock);
+    if (!f->segment && j->segments) {
+        f->segment = j->segments;
+        f->offset = f->segment->number == f->resume_number ? f->resume_offset : 0;
+        f->seen = 0;
+    }
+    if (f->segment)
+        *view_r = (struct view){f->segment->end, f->segment->records,
+                                f->segment->closed && f->segment->next};
+    pthread_mutex_unlock(&j->lock);
+    return f->segment != NULL;
+}
+
+static void segment_drop(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct journal_segment *s = f->segment;
+    pthread_mutex_lock(&j->lock);
+    j->segments = s->next;
+    pthread_mutex_unlock(&j->lock);
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+    f->segment = NULL;
+    sg_secret_wipe(&s->key);
+    free(s);
+}
+
+/* Opens the file and, where it is not known, the data key. *lost_r: the file is not there. */
+static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    char name[SG_JOURNAL_FILE], binding[SG_JOURNAL_BINDING];
+    sg_journal_file_name(f->segment->number, name);
+    *lost_r = false;
+    if (f->fd < 0) {
+        int fd = openat(j->dir_fd, name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            *lost_r = errno == ENOENT;
+            return sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+        }
+        if (!journal_head_read(fd, &f->head, err)) {
+            *lost_r = err->code == SG_E_MALFORMED;
+            close(fd);
+            return false;
+        }
+        f->fd = fd;
+        if (f->offset < f->head.length)
+            f->offset = f->head.length;
+    }
+    if (f->segment->key.len)
+        return true;
+    journal_binding(f->head.node, f->head.number, binding);
+    return j->options.keys.open(j->options.keys.ctx, binding,
+                                sg_bytes_of(f->head.wrapped, f->head.wrapped_len), &f->segment->key,
+                                err);
+}
+
+static void tell_damage(const struct journal_feeder *f, uint64_t offset, uint64_t length,
+                        const char *what)
+{
+    sg_log(SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)f->segment->number),
+           "offset", sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), "what",
+           what, NULL);
+}
+
+/* Opens the frame that the cursor has read and puts it into the batch. */
+static void frame_take(struct sg_journal *j, const struct journal_cursor *c)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_journal_record *r = &f->batch[f->count];
+    struct sg_error err = {0};
+    SG_AUTO_BUF payload;
+    sg_buf_init(&payload, 0);
+    f->seen++;
+    f->settled++;
+    if (!sg_aead_open(&f->segment->key, journal_frame_aad(c->head), sg_buf_bytes(&c->piece),
+                      &payload, &err)) {
+        tell_damage(f, c->frame.offset, c->frame.length, "seal");
+        return;
+    }
+    memset(r, 0, sizeof *r);
+    r->type = c->frame.type;
+    r->at = c->frame.at;
+    memcpy(r->id, c->frame.id, sizeof r->id);
+    r->payload = sg_arena_copy(f->arena, sg_buf_bytes(&payload));
+    if (c->frame.original)
+        journal_ref(f->head.node, c->frame.number, c->frame.offset, r->archive_ref);
+    f->count++;
+    f->bytes += payload.len;
+}
+
+static bool batch_full(const struct sg_journal *j)
+{
+    return j->feeder.count >= j->options.feed_batch || j->feeder.bytes >= BATCH_BYTES;
+}
+
+/* Reads frames of the segment at hand up to end, or until the batch is full. */
+static bool frames_read(struct sg_journal *j, uint64_t end, struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct journal_cursor c;
+    bool ok = true;
+    journal_cursor_init(&c, f->fd, f->segment->number, f->offset, end);
+    while (!batch_full(j)) {
+        enum journal_step step;
+        ok = journal_cursor_next(&c, &step, err);
+        if (!ok || step == JOURNAL_AT_END)
+            break;
+        if (step == JOURNAL_AT_DAMAGE)
+            tell_damage(f, c.damage_offset, c.damage_length, "framing");
+        else
+            frame_take(j, &c);
+        f->offset = c.offset;
+    }
+    journal_cursor_free(&c);
+    return ok;
+}
+
+/* Fills the batch with what is committed. After false the batch may hold a part, which counts. */
+static bool batch_gather(struct sg_journal *j, struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct view view = {0};
+    while (!batch_full(j) && segment_view(j, &view)) {
+        if (f->offset >= view.end) {
+            /* Records that damage hid since they were counted are settled with the rest. */
+            f->settled += view.records > f->seen ? view.records - f->seen : 0;
+            f->seen = view.records;
+            if (!view.over)
+                return true;
+            segment_drop(j);
+            continue;
+        }
+        bool lost;
+        if (segment_open(j, &lost, err)) {
+            if (!frames_read(j, view.end, err))
+                return false;
+        } else if (lost) {
+            tell_damage(f, f->offset, view.end - f->offset, err->detail);
+            f->offset = view.end;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sleeps for the back-off, which grows. false: the journal is closing. */
+static bool back_off(struct sg_journal *j, int64_t *ms)
+{
+    int64_t until = sg_clock_monotonic_ms() + *ms;
+    *ms = *ms * 2 < BACKOFF_MAX_MS ? *ms * 2 : BACKOFF_MAX_MS;
+    pthread_mutex_lock(&j->lock);
+    while (!j->stopping && journal_cond_wait(&j->feed, &j->lock, until))
+        ;
+    bool go_on = !j->stopping;
+    pthread_mutex_unlock(&j->lock);
+    return go_on;
+}
+
+/* Hands the batch on until it is taken. */
+static bool batch_feed(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    int64_t ms = BACKOFF_MS;
+    struct sg_error err = {0};
+    while (f->count && !j->options.feed(j->options.feed_ctx, f->batch, f->count, &err)) {
+        sg_log_error(SG_LOG_WARNING, "journal.not-fed", &err, "records",
+                     sg_log_num((int64_t)f->count), NULL);
+        if (!back_off(j, &ms))
+            return false;
+    }
+    return true;
+}
+
+static void batch_reset(struct journal_feeder *f)
+{
+    sg_arena_free(&f->arena);
+    f->arena = sg_arena_new();
+    f->count = f->bytes = 0;
+    f->settled = 0;
+}
+
+/* The batch was taken: writes the position and counts. */
+static void batch_settle(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_error err = {0};
+    if (f->segment && f->settled &&
+        !journal_position_write(j->dir_fd, f->segment->number, f->offset, &err))
+        sg_log_error(SG_LOG_WARNING, "journal.position", &err, NULL);
+    pthread_mutex_lock(&j->lock);
+    j->fed += f->settled;
+    pthread_cond_broadcast(&j->settled);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Until there is a batch, or something for feed_interval_ms. false: the journal is closing. */
+static bool work_await(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->hungry = true;
+    while (!j->stopping && j->committed == j->fed)
+        pthread_cond_wait(&j->feed, &j->lock);
+    j->hungry = false;
+    int64_t until = sg_clock_monotonic_ms() + j->options.feed_interval_ms;
+    while (!j->stopping && !j->drainers && j->committed - j->fed < j->options.feed_batch &&
+           journal_cond_wait(&j->feed, &j->lock, until))
+        ;
+    bool go_on = !j->stopping;
+    pthread_mutex_unlock(&j->lock);
+    return go_on;
+}
+
+void *journal_feeder_run(void *journal)
+{
+    struct sg_journal *j = journal;
+    struct sg_error err = {0};
+    int64_t ms = BACKOFF_MS;
+    while (work_await(j)) {
+        batch_reset(&j->feeder);
+        bool good = batch_gather(j, &err);
+        if (!batch_feed(j))
+            break;
+        batch_settle(j);
+        if (good) {
+            ms = BACKOFF_MS;
+            continue;
+        }
+        sg_log_error(SG_LOG_WARNING, "journal.not-read", &err, NULL);
+        if (!back_off(j, &ms))
+            break;
+    }
+    return NULL;
+}
+
+void journal_feeder_free(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    if (f->fd >= 0)
+        close(f->fd);
+    sg_arena_free(&f->arena);
+    free(f->batch);
+}

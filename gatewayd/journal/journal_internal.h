@@ -1,0 +1,126 @@
+/*
+ * What the files of the journal share. Threads: appenders (one of them at a time leads and owns
+ * the writer), the feeder (owns the feeder part). What both see is under lock.
+ */
+#ifndef SG_JOURNAL_INTERNAL_H
+#define SG_JOURNAL_INTERNAL_H
+
+#include "journal/cursor.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+/* System calls that change a segment: tests put failing ones in their place. */
+struct journal_io {
+    ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t offset);
+    int (*fdatasync)(int fd);
+    int (*ftruncate)(int fd, off_t length);
+};
+extern const struct journal_io journal_io_system;
+
+/* A segment that is written or not wholly fed yet. */
+struct journal_segment {
+    struct journal_segment *next;
+    uint64_t number;
+    uint64_t end;     /* records before it are on disk; under lock */
+    uint64_t records; /* of them not fed when the journal was opened; under lock */
+    bool closed;      /* nothing more comes; under lock */
+    /* Its data key. Set before the segment is seen; of one found at open by the feeder, which
+     * asks for it when it first needs it. Length 0: not known. */
+    struct sg_secret key;
+};
+
+/* One append, on its caller's stack. */
+struct journal_append {
+    struct journal_append *next;
+    struct sg_journal_record *record;
+    const struct sg_spool *original; /* sealed pieces, NULL for none */
+    char key_id[JOURNAL_KEY_ID];
+    uint64_t number, offset;
+    bool written; /* in the file, not yet synced */
+    struct sg_error err;
+    /* Under lock: */
+    pthread_cond_t wake;
+    bool lead, taken, done, ok;
+};
+
+/* The leader's. */
+struct journal_writer {
+    int fd; /* of segment, -1 for none */
+    struct journal_segment *segment;
+    uint64_t tail;  /* written up to here */
+    uint64_t start; /* of the first frame */
+    uint64_t next_number;
+    int64_t retry_ms; /* not before this time is a new segment tried while the old one will do */
+    struct sg_buf buffer;
+};
+
+struct journal_feeder {
+    pthread_t thread;
+    struct journal_segment *segment; /* at hand, NULL before the first */
+    int fd;                          /* of it, -1 for none */
+    struct journal_head head;
+    uint64_t offset;                       /* the next frame of it to read */
+    uint64_t seen;                         /* records read of it */
+    uint64_t resume_number, resume_offset; /* the position found at open */
+    /* The batch that is being fed. */
+    struct sg_arena *arena;
+    struct sg_journal_record *batch;
+    size_t count, bytes;
+    uint64_t settled; /* records that the batch settles: count and those that were skipped */
+};
+
+struct sg_journal {
+    struct sg_journal_options options;
+    char *dir, *node;
+    const struct journal_io *io;
+    int dir_fd, lock_fd;
+
+    pthread_mutex_t lock;
+    struct journal_append *queue, **queue_end;
+    bool leading;  /* an appender leads */
+    bool stopping; /* no more appends; the feeder ends */
+    bool hungry;   /* the feeder waits for a first record */
+    unsigned appenders, drainers;
+    pthread_cond_t idle; /* appenders became 0 */
+    struct journal_segment *segments, **segments_end;
+    uint64_t committed, fed; /* records, since open; committed counts those found at open */
+    uint64_t syncs;
+    pthread_cond_t feed;    /* something for the feeder */
+    pthread_cond_t settled; /* fed has grown */
+
+    struct journal_writer writer;
+    struct journal_feeder feeder;
+};
+
+/* sg_journal_open() with other system calls. */
+SG_MUST_USE bool journal_open_io(const struct sg_journal_options *options,
+                                 const struct journal_io *io, struct sg_journal **journal_r,
+                                 struct sg_error *err);
+/* How often records were brought to disk since open. */
+uint64_t journal_syncs(struct sg_journal *journal);
+
+void journal_cond_init(pthread_cond_t *cond);
+/* Waits at most until that time; false when it has passed. */
+bool journal_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ms);
+/* Appends the segment to the list, under lock. */
+void journal_segment_add(struct sg_journal *journal, struct journal_segment *segment);
+
+/* writer.c: brings the list to disk; each of it is done afterwards. */
+void journal_writer_commit(struct sg_journal *journal, struct journal_append *list);
+void journal_writer_close(struct sg_journal *journal);
+
+/* feeder.c */
+void *journal_feeder_run(void *journal);
+void journal_feeder_free(struct sg_journal *journal);
+
+/* position.c: where the feeder stands, kept in the file `position`. */
+SG_MUST_USE bool journal_position_read(int dir_fd, uint64_t *number_r, uint64_t *offset_r,
+                                       bool *found_r, struct sg_error *err);
+SG_MUST_USE bool journal_position_write(int dir_fd, uint64_t number, uint64_t offset,
+                                        struct sg_error *err);
+
+/* recover.c: lists what is to be fed again, cuts torn tails, sets the next number. */
+SG_MUST_USE bool journal_recover(struct sg_journal *journal, struct sg_error *err);
+
+#endif

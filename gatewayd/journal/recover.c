@@ -1,0 +1,227 @@
+/* What a crash left: the segments from the fed position on, looked through frame by frame. */
+#include "journal/journal_internal.h"
+
+#include "common/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIGITS 16
+
+struct numbers {
+    uint64_t *list; /* of segments */
+    size_t count, cap;
+    uint64_t highest; /* of segments and of what was set aside */
+};
+
+/* "0000000000000001.sgj" or "0000000000000001@4711.torn" */
+static bool name_parse(const char *name, uint64_t *number_r, bool *segment_r)
+{
+    uint64_t n = 0;
+    size_t i = 0;
+    for (; name[i] >= '0' && name[i] <= '9'; i++)
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, name[i] - '0', &n))
+            return false;
+    *number_r = n;
+    *segment_r = strcmp(name + i, ".sgj") == 0;
+    return i >= DIGITS && (*segment_r || name[i] == '@');
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool numbers_list(int dir_fd, struct numbers *n, struct sg_error *err)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        sg_fail_errno(err, SG_E_JOURNAL, "cannot list the journal");
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    bool ok = true;
+    for (struct dirent *e; ok && (errno = 0, e = readdir(dir)) != NULL;) {
+        uint64_t number;
+        bool segment;
+        if (!name_parse(e->d_name, &number, &segment))
+            continue;
+        if (number > n->highest)
+            n->highest = number;
+        if (!segment)
+            continue;
+        if (n->count == n->cap) {
+            n->cap = n->cap ? n->cap * 2 : 64;
+            uint64_t *list = realloc(n->list, n->cap * sizeof *list);
+            ok = list != NULL || sg_fail(err, SG_E_NO_MEMORY, "no memory to list the journal");
+            n->list = list ? list : n->list;
+        }
+        if (ok)
+            n->list[n->count++] = number;
+    }
+    if (ok && errno)
+        ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot list the journal");
+    closedir(dir);
+    if (n->count)
+        qsort(n->list, n->count, sizeof *n->list, compare);
+    return ok;
+}
+
+/* Copies what stands from offset on into a side file, durably. */
+static bool tail_save(struct sg_journal *j, int fd, uint64_t number, uint64_t offset,
+                      struct sg_error *err)
+{
+    char name[64];
+    uint8_t block[65536];
+    size_t n;
+    snprintf(name, sizeof name, "%016" PRIu64 "@%" PRIu64 ".torn", number, offset);
+    int out = openat(j->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0)
+        return sg_fail_errno(err, SG_E_JOURNAL, "cannot create %s", name);
+    bool ok = true;
+    do {
+        ok = journal_pread(fd, block, sizeof block, offset, &n, err);
+        if (ok && n && write(out, block, n) != (ssize_t)n)
+            ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot write %s", name);
+        offset += n;
+    } while (ok && n);
+    if (ok && (fdatasync(out) != 0 || fsync(j->dir_fd) != 0))
+        ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot sync %s", name);
+    close(out);
+    return ok;
+}
+
+/*
+ * Cuts a torn tail off, keeping its bytes beside. Where that fails (the disk is full) the tail
+ * stays, and is not read: the segment ends before it for us.
+ */
+static void tail_cut(struct sg_journal *j, int fd, uint64_t number, uint64_t offset,
+                     uint64_t length)
+{
+    struct sg_error err = {0};
+    bool ok = tail_save(j, fd, number, offset, &err);
+    if (ok && (ftruncate(fd, (off_t)offset) != 0 || fdatasync(fd) != 0))
+        ok = sg_fail_errno(&err, SG_E_JOURNAL, "cannot cut the segment");
+    const char *segment = sg_log_num((int64_t)number), *at = sg_log_num((int64_t)offset);
+    if (ok)
+        sg_log(SG_LOG_ERROR, "journal.torn", "segment", segment, "offset", at, "length",
+               sg_log_num((int64_t)length), NULL);
+    else
+        sg_log_error(SG_LOG_ERROR, "journal.torn", &err, "segment", segment, "offset", at, "length",
+                     sg_log_num((int64_t)length), NULL);
+}
+
+/* Counts the good records from offset on; *end_r is behind the last of them. */
+static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t size,
+                          uint64_t *records_r, uint64_t *end_r, struct sg_error *err)
+{
+    struct journal_cursor c;
+    enum journal_step step = JOURNAL_AT_END;
+    journal_cursor_init(&c, fd, number, offset, size);
+    c.whole = true;
+    *records_r = 0;
+    *end_r = offset;
+    bool ok;
+    while ((ok = journal_cursor_next(&c, &step, err)) && step != JOURNAL_AT_END) {
+        if (step == JOURNAL_AT_FRAME) {
+            ++*records_r;
+            *end_r = c.offset;
+        } else if (c.offset < size) {
+            sg_log(SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)number),
+                   "offset", sg_log_num((int64_t)c.damage_offset), "length",
+                   sg_log_num((int64_t)c.damage_length), "what", "framing", NULL);
+        }
+    }
+    journal_cursor_free(&c);
+    return ok;
+}
+
+static bool segment_list(struct sg_journal *j, uint64_t number, uint64_t end, uint64_t records,
+                         struct sg_error *err)
+{
+    struct journal_segment *s = calloc(1, sizeof *s);
+    if (!s)
+        return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal segment");
+    s->number = number;
+    s->end = end;
+    s->records = records;
+    s->closed = true;
+    j->committed += records;
+    journal_segment_add(j, s);
+    return true;
+}
+
+static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t from,
+                         struct sg_error *err)
+{
+    struct journal_head head;
+    struct stat st;
+    uint64_t records, end;
+    if (fstat(fd, &st) != 0)
+        return sg_fail_errno(err, SG_E_JOURNAL, "cannot stat a journal segment");
+    uint64_t size = (uint64_t)st.st_size;
+    bool good = journal_head_read(fd, &head, err) && head.number == number;
+    if (!good && err->code == SG_E_IO)
+        return false;
+    uint64_t offset = !good ? 0 : from > head.length ? from : head.length;
+    if (offset > size)
+        sg_log(SG_LOG_ERROR, "journal.short", "segment", sg_log_num((int64_t)number), "size",
+               sg_log_num((int64_t)size), "fed", sg_log_num((int64_t)offset), NULL);
+    if (offset >= size && good)
+        return true;
+    if (!segment_count(fd, number, offset, size, &records, &end, err))
+        return false;
+    if (!good && records) {
+        /* Its data key is lost with the head; the originals can still be opened. */
+        sg_log(SG_LOG_ERROR, "journal.headless", "segment", sg_log_num((int64_t)number), "records",
+               sg_log_num((int64_t)records), NULL);
+        return true;
+    }
+    if (end < size)
+        tail_cut(j, fd, number, end, size - end);
+    return records == 0 || segment_list(j, number, end, records, err);
+}
+
+bool journal_recover(struct sg_journal *j, struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct numbers n = {0};
+    struct sg_error why = {0};
+    bool found = false;
+    bool ok = journal_position_read(j->dir_fd, &f->resume_number, &f->resume_offset, &found, err) &&
+              numbers_list(j->dir_fd, &n, err);
+    if (ok && !found && n.count)
+        sg_log(SG_LOG_WARNING, "journal.no-position", "segments", sg_log_num((int64_t)n.count),
+               NULL);
+    for (size_t i = 0; ok && i < n.count; i++) {
+        char name[SG_JOURNAL_FILE];
+        if (found && n.list[i] < f->resume_number)
+            continue;
+        sg_journal_file_name(n.list[i], name);
+        int fd = openat(j->dir_fd, name, O_RDWR | O_CLOEXEC);
+        if (fd < 0) {
+            ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+            break;
+        }
+        bool resumed = found && n.list[i] == f->resume_number;
+        ok = segment_look(j, fd, n.list[i], resumed ? f->resume_offset : 0, &why);
+        if (!ok && err)
+            *err = why;
+        close(fd);
+    }
+    uint64_t highest = n.highest > f->resume_number ? n.highest : f->resume_number;
+    j->writer.next_number = highest + 1;
+    free(n.list);
+    if (ok && j->committed)
+        sg_log(SG_LOG_INFO, "journal.replay", "records", sg_log_num((int64_t)j->committed), NULL);
+    return ok;
+}

@@ -1,0 +1,308 @@
+/*
+ * The leader's part: frames into the segment, in groups that are written together and runs that
+ * share one fdatasync. A group that cannot be written is cut off again; a segment whose sync
+ * failed, or that could not be cut, is left for a new one.
+ */
+#include "journal/journal_internal.h"
+
+#include "common/log.h"
+#include "spool/aead.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLUSH_BYTES ((size_t)1 << 20)
+#define GROUP_PIECE 65536 /* a larger original is a group of its own */
+#define RETRY_MS    1000
+
+const struct journal_io journal_io_system = {pwrite, fdatasync, ftruncate};
+
+static uint64_t original_size(const struct journal_append *a)
+{
+    return a->original ? sg_spool_size(a->original) : 0;
+}
+
+static uint64_t frame_length(const struct journal_append *a)
+{
+    return JOURNAL_FRAME_HEAD + JOURNAL_PIECE_HEAD + SG_AEAD_OVERHEAD + a->record->payload.len +
+           original_size(a);
+}
+
+static bool pwrite_all(struct sg_journal *j, int fd, struct sg_bytes data, uint64_t offset,
+                       struct sg_error *err)
+{
+    while (data.len) {
+        ssize_t n = j->io->pwrite(fd, data.data, data.len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sg_fail_errno(err, SG_E_JOURNAL, "cannot write the journal");
+        if (n == 0)
+            return sg_fail(err, SG_E_JOURNAL, "the journal takes nothing");
+        offset += (uint64_t)n;
+        data = sg_bytes_slice(data, (size_t)n, data.len);
+    }
+    return true;
+}
+
+static bool flush(struct sg_journal *j, struct sg_error *err)
+{
+    struct journal_writer *w = &j->writer;
+    if (!pwrite_all(j, w->fd, sg_buf_bytes(&w->buffer), w->tail, err))
+        return false;
+    w->tail += w->buffer.len;
+    sg_buf_clear(&w->buffer);
+    return true;
+}
+
+static bool buffer_add(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    struct sg_journal *j = ctx;
+    sg_buf_add(&j->writer.buffer, data, len);
+    return j->writer.buffer.len < FLUSH_BYTES || flush(j, err);
+}
+
+/* Puts the frame of an append behind what is in the buffer. */
+static bool frame_write(struct sg_journal *j, struct journal_append *a, struct sg_error *err)
+{
+    struct journal_writer *w = &j->writer;
+    struct journal_frame frame = {
+        .type = a->record->type,
+        .original = a->original != NULL,
+        .length = frame_length(a),
+        .number = w->segment->number,
+        .offset = w->tail + w->buffer.len,
+        .at = a->record->at,
+    };
+    uint8_t head[JOURNAL_FRAME_HEAD], piece[JOURNAL_PIECE_HEAD];
+    memcpy(frame.id, a->record->id, sizeof frame.id);
+    memcpy(frame.key_id, a->key_id, sizeof frame.key_id);
+    journal_frame_encode(&frame, head);
+    a->number = frame.number;
+    a->offset = frame.offset;
+
+    memset(piece, 0, sizeof piece); /* known when the piece is sealed */
+    sg_buf_add(&w->buffer, head, sizeof head);
+    sg_buf_add(&w->buffer, piece, sizeof piece);
+    size_t from = w->buffer.len;
+    if (!sg_aead_seal(&w->segment->key, journal_frame_aad(head), a->record->payload, &w->buffer,
+                      err))
+        return false;
+    journal_piece_encode(sg_bytes_of(w->buffer.data + from, w->buffer.len - from), piece);
+    memcpy(w->buffer.data + from - sizeof piece, piece, sizeof piece);
+
+    struct sg_sink sink = {buffer_add, j};
+    return !a->original || sg_spool_copy(a->original, 0, UINT64_MAX, &sink, err);
+}
+
+/* Leaves the segment: what is not committed of it is cut off if that can be done. */
+static void segment_leave(struct sg_journal *j)
+{
+    struct journal_writer *w = &j->writer;
+    if (!w->segment)
+        return;
+    if (j->io->ftruncate(w->fd, (off_t)w->segment->end) != 0)
+        sg_log(SG_LOG_WARNING, "journal.not-cut", "segment",
+               sg_log_num((int64_t)w->segment->number), NULL);
+    close(w->fd);
+    w->fd = -1;
+    pthread_mutex_lock(&j->lock);
+    w->segment->closed = true;
+    pthread_mutex_unlock(&j->lock);
+    w->segment = NULL;
+}
+
+void journal_writer_close(struct sg_journal *j)
+{
+    segment_leave(j);
+    sg_buf_free(&j->writer.buffer);
+}
+
+/* Makes the file with its head, durable in the directory. */
+static bool file_make(struct sg_journal *j, struct sg_bytes head, uint64_t number, int *fd_r,
+                      struct sg_error *err)
+{
+    char name[SG_JOURNAL_FILE];
+    sg_journal_file_name(number, name);
+    int fd = openat(j->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return sg_fail_errno(err, SG_E_JOURNAL, "cannot create journal segment %s", name);
+    if (!pwrite_all(j, fd, head, 0, err))
+        goto fail;
+    if (j->io->fdatasync(fd) != 0 || fsync(j->dir_fd) != 0) {
+        sg_fail_errno(err, SG_E_JOURNAL, "cannot sync journal segment %s", name);
+        goto fail;
+    }
+    *fd_r = fd;
+    return true;
+fail:
+    close(fd);
+    unlinkat(j->dir_fd, name, 0);
+    return false;
+}
+
+static bool segment_begin(struct sg_journal *j, struct sg_error *err)
+{
+    struct journal_writer *w = &j->writer;
+    struct journal_head head = {.number = w->next_number, .created = sg_clock_now()};
+    char binding[SG_JOURNAL_BINDING];
+    SG_AUTO_SECRET key = {0};
+    SG_AUTO_BUF wrapped, data;
+    sg_buf_init(&wrapped, sizeof head.wrapped);
+    sg_buf_init(&data, 0);
+    memcpy(head.node, j->node, strlen(j->node) + 1);
+    journal_binding(j->node, head.number, binding);
+    if (!j->options.keys.make(j->options.keys.ctx, binding, &key, &wrapped, err))
+        return false;
+    if (key.len != 32 || wrapped.overflown)
+        return sg_fail(err, SG_E_INTERNAL, "a data key that does not fit");
+    if (wrapped.len)
+        memcpy(head.wrapped, wrapped.data, wrapped.len);
+    head.wrapped_len = wrapped.len;
+    journal_head_encode(&head, &data);
+    w->next_number++; /* whatever comes of it: a number is used once */
+    int fd = -1;
+    if (!file_make(j, sg_buf_bytes(&data), head.number, &fd, err))
+        return false;
+    struct journal_segment *s = calloc(1, sizeof *s);
+    if (!s) {
+        close(fd);
+        return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal segment");
+    }
+    s->number = head.number;
+    s->end = head.length;
+    s->key = key;
+    segment_leave(j);
+    w->fd = fd;
+    w->segment = s;
+    w->tail = w->start = head.length;
+    pthread_mutex_lock(&j->lock);
+    journal_segment_add(j, s);
+    pthread_mutex_unlock(&j->lock);
+    sg_log(SG_LOG_INFO, "journal.segment", "segment", sg_log_num((int64_t)s->number), NULL);
+    return true;
+}
+
+static bool fits(const struct sg_journal *j, uint64_t need, uint64_t limit)
+{
+    const struct journal_writer *w = &j->writer;
+    uint64_t end = w->tail + w->buffer.len;
+    return end == w->start || (end < limit && need <= limit - end);
+}
+
+/* A segment that takes need bytes. While no new one can be had (hsmd away), the old one does. */
+static bool segment_ready(struct sg_journal *j, uint64_t need, struct sg_error *err)
+{
+    struct journal_writer *w = &j->writer;
+    uint64_t limit = j->options.segment_bytes;
+    if (w->segment && fits(j, need, limit))
+        return true;
+    bool spare = w->segment && fits(j, need, 2 * limit);
+    if (spare && sg_clock_monotonic_ms() < w->retry_ms)
+        return true;
+    if (segment_begin(j, err))
+        return true;
+    sg_log_error(SG_LOG_ERROR, "journal.no-segment", err, NULL);
+    w->retry_ms = sg_clock_monotonic_ms() + RETRY_MS;
+    return spare;
+}
+
+/*
+ * Writes one group from *list on and moves *list behind it. On failure the group is cut off again;
+ * false: it could not be, and the segment takes nothing more.
+ */
+static bool group_write(struct sg_journal *j, struct journal_append **list)
+{
+    struct journal_writer *w = &j->writer;
+    struct journal_append *first = *list, *a = first;
+    struct sg_error err = {0};
+    uint64_t start = w->tail;
+    bool ok = true, alone;
+    do {
+        alone = original_size(a) > GROUP_PIECE;
+        ok = frame_write(j, a, &err);
+        a = a->next;
+    } while (ok && a && !alone && original_size(a) <= GROUP_PIECE &&
+             w->buffer.len < FLUSH_BYTES / 2 && fits(j, frame_length(a), j->options.segment_bytes));
+    ok = ok && flush(j, &err);
+    *list = a;
+    for (struct journal_append *g = first; g != a; g = g->next) {
+        g->written = ok;
+        g->err = err;
+    }
+    if (ok)
+        return true;
+    sg_log_error(SG_LOG_ERROR, "journal.write", &err, NULL);
+    sg_buf_clear(&w->buffer);
+    w->tail = start;
+    return j->io->ftruncate(w->fd, (off_t)start) == 0;
+}
+
+/* Tells those from list up to end what became of them. */
+static void tell(struct sg_journal *j, struct journal_append *list, struct journal_append *end)
+{
+    pthread_mutex_lock(&j->lock);
+    for (struct journal_append *a = list, *next; a != end; a = next) {
+        next = a->next; /* when done is seen, a is gone */
+        a->ok = a->written;
+        a->done = true;
+        pthread_cond_signal(&a->wake);
+    }
+    if (j->hungry || j->committed - j->fed >= j->options.feed_batch)
+        pthread_cond_signal(&j->feed);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Brings what was written from list up to end to disk. */
+static bool run_sync(struct sg_journal *j, struct journal_append *list,
+                     const struct journal_append *end)
+{
+    struct journal_writer *w = &j->writer;
+    struct sg_error err = {0};
+    uint64_t count = 0;
+    for (struct journal_append *a = list; a != end; a = a->next)
+        count += a->written;
+    if (count == 0)
+        return true;
+    if (j->io->fdatasync(w->fd) == 0) {
+        pthread_mutex_lock(&j->lock);
+        j->syncs++;
+        j->committed += count;
+        w->segment->records += count;
+        w->segment->end = w->tail;
+        pthread_mutex_unlock(&j->lock);
+        return true;
+    }
+    sg_fail_errno(&err, SG_E_JOURNAL, "cannot sync the journal");
+    sg_log_error(SG_LOG_ERROR, "journal.sync", &err, NULL);
+    for (struct journal_append *a = list; a != end; a = a->next) {
+        if (a->written)
+            a->err = err;
+        a->written = false;
+    }
+    return false;
+}
+
+void journal_writer_commit(struct sg_journal *j, struct journal_append *list)
+{
+    struct sg_error err = {0};
+    while (list) {
+        struct journal_append *rest = list;
+        if (!segment_ready(j, frame_length(list), &err)) {
+            for (struct journal_append *a = list; a; a = a->next)
+                a->err = err;
+            tell(j, list, NULL);
+            return;
+        }
+        bool good;
+        do
+            good = group_write(j, &rest);
+        while (good && rest && fits(j, frame_length(rest), j->options.segment_bytes));
+        if (!run_sync(j, list, rest) || !good)
+            segment_leave(j); /* after a failed sync nothing it says is believed */
+        tell(j, list, rest);
+        list = rest;
+    }
+}

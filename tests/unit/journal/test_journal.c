@@ -1,0 +1,319 @@
+/* The journal as its callers see it: order, originals, segments, replay, what is refused. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    assert_non_null(f);
+    fixture_init(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_free(*state);
+    free(*state);
+    return 0;
+}
+
+static void test_order(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_journal_record records[250];
+    char text[32];
+    f->options.feed_batch = 7;
+    fixture_open(f, NULL);
+    for (int i = 0; i < 250; i++) {
+        snprintf(text, sizeof text, "{\"n\":%d}", i);
+        records[i] = fixture_must_append(f, text, NULL);
+        assert_string_equal(records[i].archive_ref, "");
+    }
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 250);
+    for (int i = 0; i < 250; i++) {
+        snprintf(text, sizeof text, "{\"n\":%d}", i);
+        assert_string_equal(f->fed[i].payload, text);
+        assert_memory_equal(f->fed[i].id, records[i].id, SG_JOURNAL_RECORD_ID);
+        assert_int_equal(f->fed[i].type, SG_JOURNAL_OUTCOME);
+        assert_int_equal(f->fed[i].at, TEST_AT);
+    }
+    assert_int_equal(f->keys_made, 1);
+    assert_int_equal(f->keys_opened, 0); /* the key was in memory */
+}
+
+/* A record alone is fed within the interval, without more of them and without a drain. */
+static bool one_fed(void *ctx)
+{
+    struct fixture *f = ctx;
+    pthread_mutex_lock(&f->lock);
+    bool so = f->fed_count == 1;
+    pthread_mutex_unlock(&f->lock);
+    return so;
+}
+
+static void test_interval(void **state)
+{
+    struct fixture *f = *state;
+    fixture_open(f, NULL);
+    fixture_must_append(f, "{}", NULL);
+    fixture_await(one_fed, f);
+}
+
+static void test_originals(void **state)
+{
+    static const size_t sizes[] = {0, 1, 100, 10000, 131072, 262144, 300000, 1048576, 5000001};
+    struct fixture *f = *state;
+    fixture_open(f, NULL);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (int noise = 0; noise < 2; noise++) {
+            SG_AUTO_SPOOL original = fixture_original(f, sizes[i], noise);
+            struct sg_journal_record r = fixture_must_append(f, "{\"mail\":1}", original);
+            fixture_assert_original(f, r.archive_ref, original);
+        }
+    }
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 18);
+    assert_int_equal(f->fed[0].type, SG_JOURNAL_RECEIVED);
+    SG_AUTO_SPOOL last = fixture_original(f, 5000001, true);
+    fixture_assert_original(f, f->fed[17].archive_ref, last);
+}
+
+static bool nowhere(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)ctx, (void)data, (void)len, (void)err;
+    return true;
+}
+
+static void test_original_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    struct sg_secret key = {0};
+    const struct sg_sink sink = {nowhere, NULL};
+    char path[160], id[32], node[SG_JOURNAL_NODE_MAX + 1];
+    uint64_t number, offset;
+    fixture_open(f, NULL);
+    SG_AUTO_SPOOL original = fixture_original(f, 1000, false);
+    struct sg_journal_record r = fixture_must_append(f, "{}", original);
+    fixture_must_append(f, "{}", NULL);
+    assert_true(sg_journal_ref_parse(r.archive_ref, node, &number, &offset, &err));
+    fixture_segment_path(f, number, path);
+
+    /* Another tenant's key, another day's key, a place between records, a record without one. */
+    fixture_archive_key("ten_other", TEST_AT / SG_DAY, id, &key);
+    assert_false(sg_journal_read_original(path, offset, &key, &sink, &err));
+    assert_int_equal(err.code, SG_E_CRYPTO);
+    fixture_archive_key(TEST_TENANT, TEST_AT / SG_DAY + 1, id, &key);
+    assert_false(sg_journal_read_original(path, offset, &key, &sink, &err));
+    assert_int_equal(err.code, SG_E_CRYPTO);
+    fixture_archive_key(TEST_TENANT, TEST_AT / SG_DAY, id, &key);
+    assert_false(sg_journal_read_original(path, offset + 1, &key, &sink, &err));
+    assert_int_equal(err.code, SG_E_NOT_FOUND);
+    assert_false(sg_journal_read_original(path, 1 << 30, &key, &sink, &err));
+    assert_int_equal(err.code, SG_E_NOT_FOUND);
+    assert_true(sg_journal_read_original(path, offset, &key, &sink, &err));
+}
+
+static void test_segments(void **state)
+{
+    struct fixture *f = *state;
+    char text[64], path[160];
+    struct stat st;
+    f->options.segment_bytes = 4096;
+    fixture_open(f, NULL);
+    for (int i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        fixture_must_append(f, text, NULL);
+    }
+    size_t segments = fixture_files(f, ".sgj");
+    assert_in_range(segments, 7, 20);
+    for (uint64_t n = 1; n <= segments; n++) {
+        fixture_segment_path(f, n, path);
+        assert_int_equal(stat(path, &st), 0);
+        assert_in_range(st.st_size, 1, 4096);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    /* What is larger than a segment gets one of its own. */
+    SG_AUTO_SPOOL original = fixture_original(f, 100000, true);
+    struct sg_journal_record r = fixture_must_append(f, "large", original);
+    fixture_must_append(f, "after", NULL);
+    assert_int_equal(fixture_files(f, ".sgj"), segments + 2);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 202);
+    for (int i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        assert_string_equal(f->fed[i].payload, text);
+    }
+    fixture_assert_original(f, r.archive_ref, original);
+}
+
+static void test_reopen(void **state)
+{
+    struct fixture *f = *state;
+    fixture_open(f, NULL);
+    fixture_close(f); /* nothing was ever written */
+    fixture_open(f, NULL);
+    fixture_must_append(f, "one", NULL);
+    fixture_drain(f);
+    fixture_close(f);
+    fixture_fed_clear(f);
+    fixture_open(f, NULL);
+    assert_int_equal(sg_journal_backlog(f->j), 0);
+    fixture_must_append(f, "two", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+    assert_string_equal(f->fed[0].payload, "two");
+    assert_int_equal(fixture_files(f, ".sgj"), 2); /* an old segment is never written again */
+}
+
+static bool feed_tried(void *ctx)
+{
+    struct fixture *f = ctx;
+    return atomic_load(&f->feed_calls) >= 3;
+}
+
+static void test_feed_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    char text[16];
+    f->options.feed_batch = 4;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        fixture_must_append(f, text, NULL);
+    }
+    fixture_await(feed_tried, f);
+    assert_int_equal(sg_journal_backlog(f->j), 30);
+    assert_false(sg_journal_drain(f->j, 20, &err));
+    assert_int_equal(err.code, SG_E_TIMEOUT);
+    atomic_store(&f->feed_fails, false);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 30);
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        assert_string_equal(f->fed[i].payload, text);
+    }
+}
+
+/* Closing does not wait for a database that is away; what was not fed is fed the next time. */
+static void test_close_unfed(void **state)
+{
+    struct fixture *f = *state;
+    f->options.segment_bytes = 1024;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    for (int i = 0; i < 20; i++)
+        fixture_must_append(f, "record", NULL);
+    fixture_await(feed_tried, f);
+    fixture_close(f);
+    atomic_store(&f->feed_fails, false);
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 20);
+    assert_true(f->keys_opened > 1); /* every segment's, once */
+    assert_in_range(f->keys_opened, 1, f->keys_made);
+}
+
+static void test_hsm_away(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_journal_record record;
+    struct sg_error err = {0};
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    fixture_must_append(f, "before", NULL);
+    fixture_close(f);
+
+    atomic_store(&f->feed_fails, false);
+    atomic_store(&f->hsm_away, true);
+    fixture_open(f, NULL);
+    assert_int_equal(sg_journal_backlog(f->j), 1);
+    assert_false(fixture_append(f, "during", NULL, &record, &err));
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+    assert_false(sg_journal_drain(f->j, 20, &err));
+    atomic_store(&f->hsm_away, false);
+    fixture_must_append(f, "after", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_string_equal(f->fed[0].payload, "before");
+    assert_string_equal(f->fed[1].payload, "after");
+}
+
+/* An outcome of what was already delivered must not fail because a new segment is due. */
+static void test_hsm_away_at_rotation(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_journal_record record;
+    struct sg_error err = {0};
+    f->options.segment_bytes = 4096;
+    fixture_open(f, NULL);
+    fixture_must_append(f, "first", NULL);
+    atomic_store(&f->hsm_away, true);
+    size_t more = 0;
+    while (more < 1000 && fixture_append(f, "during", NULL, &record, &err))
+        more++;
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+    assert_int_equal(fixture_files(f, ".sgj"), 1);
+    assert_in_range(more * 130, 4096, 8192); /* twice the size, not endlessly */
+    atomic_store(&f->hsm_away, false);
+    fixture_must_append(f, "after", NULL);
+    assert_int_equal(fixture_files(f, ".sgj"), 2);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, more + 2);
+}
+
+static void test_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    struct sg_journal *other = NULL;
+    struct sg_journal_options o = f->options;
+    fixture_open(f, NULL);
+    assert_false(sg_journal_open(&f->options, &other, &err));
+    assert_int_equal(err.code, SG_E_JOURNAL); /* in use */
+    assert_null(other);
+    o.node = "no/de";
+    assert_false(sg_journal_open(&o, &other, &err));
+    assert_int_equal(err.code, SG_E_CONFIG);
+    o.node = "n";
+    o.dir = f->dir;
+    assert_int_equal(chmod(f->dir, 0750), 0);
+    assert_false(sg_journal_open(&o, &other, &err));
+    assert_int_equal(err.code, SG_E_CONFIG);
+
+    struct sg_journal_record r = {.type = SG_JOURNAL_OUTCOME, .at = TEST_AT};
+    uint8_t *large = calloc(1, JOURNAL_PAYLOAD_MAX + 1);
+    r.payload = sg_bytes_of(large, JOURNAL_PAYLOAD_MAX + 1);
+    assert_false(sg_journal_append(f->j, &r, NULL, NULL, &err));
+    assert_int_equal(err.code, SG_E_LIMIT);
+    r.payload.len = JOURNAL_PAYLOAD_MAX;
+    assert_true(sg_journal_append(f->j, &r, NULL, NULL, &err));
+    fixture_drain(f);
+    free(large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_originals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_original_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_feed_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,440 @@
+/*
+ * Crashes: processes killed at any point, tails torn at every octet, files damaged. Every append
+ * that said yes is fed; nothing is fed twice after an orderly end.
+ */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    assert_non_null(f);
+    fixture_init(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_free(*state);
+    free(*state);
+    return 0;
+}
+
+static void journal_empty(const struct fixture *f)
+{
+    DIR *dir = opendir(f->journal);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (e->d_name[0] != '.')
+            unlinkat(dirfd(dir), e->d_name, 0);
+    closedir(dir);
+}
+
+/* A segment of three records that were never fed; ends_r[i] is where record i ends. */
+static uint8_t *unfed_segment(struct fixture *f, uint64_t ends_r[3], size_t *len_r)
+{
+    static const char *const texts[] = {"one", "two", "three"};
+    char path[160];
+    struct stat st;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    fixture_segment_path(f, 1, path);
+    for (int i = 0; i < 3; i++) {
+        fixture_must_append(f, texts[i], NULL);
+        assert_int_equal(stat(path, &st), 0);
+        ends_r[i] = (uint64_t)st.st_size;
+    }
+    fixture_close(f);
+    atomic_store(&f->feed_fails, false);
+    return file_read(path, len_r);
+}
+
+/* Opens what was put there, expects these records, goes on writing, and all is clean afterwards. */
+static void assert_recovers(struct fixture *f, size_t records)
+{
+    static const char *const texts[] = {"one", "two", "three"};
+    fixture_fed_clear(f);
+    fixture_open(f, NULL);
+    assert_int_equal(sg_journal_backlog(f->j), records);
+    fixture_must_append(f, "after", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, records + 1);
+    for (size_t i = 0; i < records; i++)
+        assert_string_equal(f->fed[i].payload, texts[i]);
+    assert_string_equal(f->fed[records].payload, "after");
+    fixture_close(f);
+    fixture_fed_clear(f);
+    fixture_open(f, NULL);
+    assert_int_equal(sg_journal_backlog(f->j), 0);
+    fixture_drain(f);
+    fixture_close(f);
+    assert_int_equal(f->fed_count, 0);
+}
+
+static void test_torn_everywhere(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[160], side[200];
+    uint8_t *data = unfed_segment(f, ends, &len);
+    fixture_segment_path(f, 1, path);
+    for (size_t cut = 0; cut <= len; cut++) {
+        size_t whole = cut >= ends[2] ? 3 : cut >= ends[1] ? 2 : cut >= ends[0] ? 1 : 0;
+        uint64_t good = whole ? ends[whole - 1] : 0;
+        journal_empty(f);
+        file_write(path, data, cut);
+        assert_recovers(f, whole);
+        bool between = whole == 0 && cut <= ends[0] - (ends[1] - ends[0]);
+        if (cut == good || between)
+            continue; /* in the head of the segment, which is another case, or nothing torn */
+        if (whole == 0)
+            good = ends[0] - (ends[1] - ends[0]);
+        snprintf(side, sizeof side, "%s/0000000000000001@%" PRIu64 ".torn", f->journal, good);
+        size_t torn;
+        uint8_t *kept = file_read(side, &torn); /* not a byte of evidence is lost */
+        assert_int_equal(torn, cut - good);
+        assert_memory_equal(kept, data + good, torn);
+        free(kept);
+        struct stat st;
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, good);
+    }
+    free(data);
+}
+
+/* What a file system may leave behind: zeros, or rubbish, where the last write was to be. */
+static void test_tail_of_zeros(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[160];
+    uint8_t *data = unfed_segment(f, ends, &len), *padded = calloc(1, len + 100000);
+    fixture_segment_path(f, 1, path);
+    memcpy(padded, data, len);
+    journal_empty(f);
+    file_write(path, padded, len + 100000);
+    assert_recovers(f, 3);
+    assert_int_equal(fixture_files(f, ".torn"), 1);
+    for (size_t i = len; i < len + 100000; i++)
+        padded[i] = (uint8_t)JOURNAL_MARKER[i % 4];
+    journal_empty(f);
+    file_write(path, padded, len + 100000);
+    assert_recovers(f, 3);
+    free(padded);
+    free(data);
+}
+
+/* Damage before good records is no torn tail: nothing is cut, the others are fed. */
+static void test_damage_inside(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len, after;
+    char path[160];
+    uint8_t *data = unfed_segment(f, ends, &len);
+    fixture_segment_path(f, 1, path);
+    data[ends[0] + 100] ^= 1;
+    journal_empty(f);
+    file_write(path, data, len);
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_string_equal(f->fed[0].payload, "one");
+    assert_string_equal(f->fed[1].payload, "three");
+    uint8_t *now = file_read(path, &after);
+    assert_int_equal(after, len);
+    assert_memory_equal(now, data, len);
+    free(now);
+    free(data);
+}
+
+/* Damage that comes after the opening: the drain still ends, the rest is fed. */
+static void test_damage_later(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[160];
+    uint8_t *data = unfed_segment(f, ends, &len);
+    fixture_segment_path(f, 1, path);
+    atomic_store(&f->hsm_away, true);
+    fixture_open(f, NULL);
+    assert_int_equal(sg_journal_backlog(f->j), 3);
+    data[ends[0] + 50] ^= 1;
+    file_write(path, data, len);
+    atomic_store(&f->hsm_away, false);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_string_equal(f->fed[1].payload, "three");
+    free(data);
+}
+
+/* A head that is damaged while records follow: set nothing aside, lose no number, go on. */
+static void test_headless(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[160];
+    uint8_t *data = unfed_segment(f, ends, &len);
+    fixture_segment_path(f, 1, path);
+    data[20] ^= 1;
+    journal_empty(f);
+    file_write(path, data, len);
+    assert_recovers(f, 0);
+    assert_int_equal(fixture_files(f, ".torn"), 0);
+    assert_int_equal(fixture_files(f, ".sgj"), 2);
+    free(data);
+}
+
+/* Without a position, or with a damaged one, everything is fed again rather than nothing. */
+static void test_position_lost(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    fixture_open(f, NULL);
+    fixture_must_append(f, "one", NULL);
+    fixture_drain(f);
+    fixture_close(f);
+    snprintf(path, sizeof path, "%s/position", f->journal);
+    size_t len;
+    uint8_t *data = file_read(path, &len);
+    for (size_t i = 0; i <= len; i++) {
+        fixture_fed_clear(f);
+        if (i < len) {
+            data[i] ^= 4;
+            file_write(path, data, len);
+            data[i] ^= 4;
+        } else {
+            assert_int_equal(unlink(path), 0);
+        }
+        fixture_open(f, NULL);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, 1);
+        fixture_close(f);
+    }
+    free(data);
+}
+
+/* Segments that were fed may be carried off to the archive. */
+static void test_segments_gone(void **state)
+{
+    struct fixture *f = *state;
+    f->options.segment_bytes = 256;
+    fixture_open(f, NULL);
+    for (int i = 0; i < 10; i++)
+        fixture_must_append(f, "record", NULL);
+    fixture_drain(f);
+    fixture_close(f);
+    size_t before = fixture_files(f, ".sgj");
+    for (uint64_t n = 1; n <= before; n++) {
+        char path[160];
+        fixture_segment_path(f, n, path);
+        assert_int_equal(unlink(path), 0);
+    }
+    fixture_fed_clear(f);
+    fixture_open(f, NULL);
+    SG_AUTO_SPOOL original = fixture_original(f, 10, false);
+    struct sg_journal_record r = fixture_must_append(f, "after", original);
+    char expected[64]; /* its number was never used before */
+    snprintf(expected, sizeof expected, "node-1/%016zu@", before + 1);
+    assert_memory_equal(r.archive_ref, expected, strlen(expected));
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+}
+
+/* --- killed --- */
+
+#define APPENDERS 4
+
+struct child {
+    struct fixture *f;
+    int acked, fed;
+    struct sg_spool *originals[2];
+};
+
+static void id_write(int fd, const uint8_t id[SG_JOURNAL_RECORD_ID])
+{
+    if (write(fd, id, SG_JOURNAL_RECORD_ID) != SG_JOURNAL_RECORD_ID)
+        _exit(9);
+}
+
+static bool feed_to_file(void *ctx, const struct sg_journal_record *records, size_t count,
+                         struct sg_error *err)
+{
+    struct child *c = ctx;
+    (void)err;
+    for (size_t i = 0; i < count; i++)
+        id_write(c->fed, records[i].id);
+    return true;
+}
+
+static void *append_forever(void *ctx)
+{
+    struct child *c = ctx;
+    for (unsigned i = 0;; i++) {
+        struct sg_journal_record r;
+        struct sg_error err = {0};
+        if (!fixture_append(c->f, "{\"some\":\"payload\"}", i % 8 < 2 ? c->originals[i % 8] : NULL,
+                            &r, &err))
+            _exit(8);
+        id_write(c->acked, r.id);
+    }
+    return NULL;
+}
+
+static int ids_open(const struct fixture *f, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void child_run(struct fixture *f)
+{
+    struct child c = {.f = f, .acked = ids_open(f, "acked"), .fed = ids_open(f, "fed")};
+    struct sg_error err = {0};
+    c.originals[0] = fixture_original(f, 2000, true);
+    c.originals[1] = fixture_original(f, 90000, true);
+    f->options.feed = feed_to_file;
+    f->options.feed_ctx = &c;
+    if (!sg_journal_open(&f->options, &f->j, &err)) {
+        fprintf(stderr, "%s\n", err.detail);
+        _exit(7);
+    }
+    pthread_t threads[APPENDERS];
+    for (int i = 0; i < APPENDERS; i++)
+        if (pthread_create(&threads[i], NULL, append_forever, &c) != 0)
+            _exit(6);
+    for (;;)
+        pause();
+}
+
+struct target {
+    int fd;
+    off_t size;
+};
+
+static bool grown(void *ctx)
+{
+    struct target *t = ctx;
+    struct stat st;
+    return fstat(t->fd, &st) == 0 && st.st_size >= t->size;
+}
+
+static int id_compare(const void *a, const void *b)
+{
+    return memcmp(a, b, SG_JOURNAL_RECORD_ID);
+}
+
+static uint8_t *ids_sorted(const struct fixture *f, const char *name, size_t *count_r)
+{
+    char path[160];
+    size_t len;
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    uint8_t *ids = file_read(path, &len);
+    *count_r = len / SG_JOURNAL_RECORD_ID; /* what stands behind was torn by the kill */
+    qsort(ids, *count_r, SG_JOURNAL_RECORD_ID, id_compare);
+    return ids;
+}
+
+static void files_remove(const struct fixture *f)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/acked", f->dir);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/fed", f->dir);
+    unlink(path);
+}
+
+static void test_killed(void **state)
+{
+    struct fixture *f = *state;
+    const char *asked = getenv("SG_JOURNAL_KILLS");
+    int rounds = asked ? (int)strtol(asked, NULL, 10) : 25;
+    int acked = ids_open(f, "acked"), fed = ids_open(f, "fed");
+    f->options.segment_bytes = 200000;
+    f->options.feed_batch = 20;
+    f->options.feed_interval_ms = 2;
+    srand(4711);
+    for (int i = 0; i < rounds; i++) {
+        struct stat st;
+        assert_int_equal(fstat(acked, &st), 0);
+        struct target t = {acked, st.st_size + (1 + rand() % 300) * SG_JOURNAL_RECORD_ID};
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+            child_run(f);
+        fixture_await(grown, &t); /* appends are in flight: the child does nothing else */
+        usleep((useconds_t)(rand() % 3000)); /* anywhere within one */
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status)); /* it was alive */
+    }
+    /* The last time in this process, to the end. */
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    for (size_t i = 0; i < f->fed_count; i++)
+        id_write(fed, f->fed[i].id);
+    fixture_close(f);
+
+    size_t acked_count, fed_count, twice = 0, extra = 0, a = 0;
+    uint8_t *acked_ids = ids_sorted(f, "acked", &acked_count);
+    uint8_t *fed_ids = ids_sorted(f, "fed", &fed_count);
+    for (size_t i = 0; i < fed_count; i++) {
+        const uint8_t *id = fed_ids + i * SG_JOURNAL_RECORD_ID;
+        if (i && id_compare(id, id - SG_JOURNAL_RECORD_ID) == 0) {
+            twice++;
+        } else if (a < acked_count && id_compare(id, acked_ids + a * SG_JOURNAL_RECORD_ID) == 0) {
+            a++;
+        } else {
+            extra++; /* on disk, but the answer did not get out: at most one an appender */
+        }
+    }
+    print_message("%zu acknowledged, %zu fed, %zu of them again\n", acked_count, fed_count, twice);
+    assert_int_equal(a, acked_count); /* none that was acknowledged is missing */
+    assert_true(acked_count >= (size_t)rounds);
+    assert_in_range(extra, 0, (size_t)rounds * APPENDERS);
+    assert_in_range(twice, 0, (size_t)rounds * f->options.feed_batch);
+    free(acked_ids);
+    free(fed_ids);
+    close(acked);
+    close(fed);
+    files_remove(f);
+
+    fixture_fed_clear(f); /* after the orderly end: nothing again */
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_torn_everywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tail_of_zeros, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_inside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_segments_gone, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
