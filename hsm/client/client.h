@@ -15,14 +15,17 @@
 #include "common/secret.h"
 
 enum sg_hsm_class {
-    SG_HSM_DCA = 1,  /* a domain's signing and decryption key */
-    SG_HSM_HOLD,     /* data keys of held mail and notices */
-    SG_HSM_JOURNAL,  /* data keys of the open journal */
-    SG_HSM_ARCHIVE,  /* the quarter's archive key pair */
-    SG_HSM_EVIDENCE  /* signs evidence roots */
+    SG_HSM_DCA = 1, /* a domain's signing and decryption key */
+    SG_HSM_HOLD,    /* data keys of held mail and notices */
+    SG_HSM_JOURNAL, /* data keys of the open journal */
+    SG_HSM_ARCHIVE, /* the quarter's archive key pair */
+    SG_HSM_EVIDENCE /* signs evidence roots */
 };
 enum sg_hsm_kind { SG_HSM_TOKEN = 1, SG_HSM_WRAPPED };
-enum sg_hsm_scheme { SG_HSM_PKCS1 = 1, SG_HSM_PSS }; /* PSS: MGF1 of the same digest, salt = digest length */
+enum sg_hsm_scheme {
+    SG_HSM_PKCS1 = 1,
+    SG_HSM_PSS
+}; /* PSS: MGF1 of the same digest, salt = digest length */
 enum sg_hsm_digest { SG_HSM_SHA1 = 1, SG_HSM_SHA256, SG_HSM_SHA384, SG_HSM_SHA512 };
 
 /*

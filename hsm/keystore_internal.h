@@ -1,0 +1,54 @@
+/* What keystore.c, keygen.c and datakey.c share. */
+#ifndef SG_HSM_KEYSTORE_INTERNAL_H
+#define SG_HSM_KEYSTORE_INTERNAL_H
+
+#include "hsm/keystore.h"
+
+#include <pthread.h>
+
+#define SG_LABEL_MAX 128
+#define SG_STRIPES   16
+
+struct sg_keystore {
+    struct sg_keyring *keyring;
+    struct sg_cache *wrapped, *token;
+    int64_t wait_ms;
+    pthread_mutex_t making[SG_STRIPES]; /* by id: a token key is not made twice */
+};
+
+/* What keys of a class may do: the HSM itself refuses the rest. */
+static inline bool sg_class_signs(enum sg_hsm_class class)
+{
+    return class != SG_HSM_ARCHIVE;
+}
+
+static inline bool sg_class_decrypts(enum sg_hsm_class class)
+{
+    return class != SG_HSM_EVIDENCE;
+}
+
+/* The 16 bytes behind an id of any prefix; the protocol has validated it. */
+void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM]);
+/* "class/tenant/domain"; returns its length. */
+size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX]);
+/* Private keys with that CKA_ID on the token, at most two; the login is checked when there is none.
+ */
+CK_RV sg_token_key_find(const struct sg_session *session, const struct sg_hsm_request *key,
+                        CK_OBJECT_HANDLE found[2], CK_ULONG *count_r);
+/* That one object is this key and may be used: its label, its public half. */
+CK_RV sg_token_key_check(const struct sg_session *session, const struct sg_hsm_request *key,
+                         CK_OBJECT_HANDLE object, struct sg_rsa_public *public_r,
+                         struct sg_error *err);
+CK_RV sg_object_public(const struct sg_session *session, CK_OBJECT_HANDLE object,
+                       struct sg_rsa_public *public_r, struct sg_error *err);
+/* Adds the MAC and encodes. */
+CK_RV sg_blob_seal(const struct sg_session *session, const struct sg_kek *kek, struct sg_blob *blob,
+                   const struct sg_hsm_request *names, struct sg_result *result,
+                   struct sg_error *err);
+/* Decodes, finds the KEK, verifies the MAC. */
+CK_RV sg_blob_unseal(struct sg_keystore *store, const struct sg_session *session,
+                     struct sg_bytes data, enum sg_blob_type type,
+                     const struct sg_hsm_request *names, struct sg_blob *blob_r,
+                     struct sg_kek *kek_r, struct sg_error *err);
+
+#endif

@@ -1,0 +1,260 @@
+#include "hsm/ops.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FALLBACK_SECRET 32
+
+struct counter {
+    atomic_ulong done, failed;
+};
+
+struct sg_ops {
+    struct sg_pool *pool;
+    struct sg_keystore *store;
+    uint8_t fallback_secret[FALLBACK_SECRET];
+    struct counter counters[SG_HSM_CLASSES][SG_HSM_OPS];
+};
+
+struct sg_ops *sg_ops_new(struct sg_pool *pool, struct sg_keystore *store)
+{
+    struct sg_ops *ops = calloc(1, sizeof *ops);
+    if (!ops)
+        abort();
+    ops->pool = pool;
+    ops->store = store;
+    if (RAND_bytes(ops->fallback_secret, sizeof ops->fallback_secret) != 1)
+        abort();
+    return ops;
+}
+
+void sg_ops_free(struct sg_ops **ops)
+{
+    if (!*ops)
+        return;
+    OPENSSL_cleanse((*ops)->fallback_secret, sizeof(*ops)->fallback_secret);
+    free(*ops);
+    *ops = NULL;
+}
+
+/* One run of one operation: what the pool hands to the work. */
+struct job {
+    struct sg_ops *ops;
+    const struct sg_hsm_request *request;
+    struct sg_result *result;
+};
+
+/* With a key ----------------------------------------------------------------------------------- */
+
+static CK_RV sign_with(const struct sg_session *s, const struct sg_entry *key,
+                       enum sg_hsm_scheme scheme, enum sg_hsm_digest digest, struct sg_bytes hash,
+                       uint8_t *out, size_t *len)
+{
+    static const CK_MECHANISM_TYPE hashes[] = {[SG_HSM_SHA1] = CKM_SHA_1,
+                                               [SG_HSM_SHA256] = CKM_SHA256,
+                                               [SG_HSM_SHA384] = CKM_SHA384,
+                                               [SG_HSM_SHA512] = CKM_SHA512};
+    static const CK_RSA_PKCS_MGF_TYPE masks[] = {[SG_HSM_SHA1] = CKG_MGF1_SHA1,
+                                                 [SG_HSM_SHA256] = CKG_MGF1_SHA256,
+                                                 [SG_HSM_SHA384] = CKG_MGF1_SHA384,
+                                                 [SG_HSM_SHA512] = CKG_MGF1_SHA512};
+    uint8_t info[SG_DIGEST_INFO_MAX];
+    CK_RSA_PKCS_PSS_PARAMS pss = {hashes[digest], masks[digest], hash.len};
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS, NULL, 0};
+    if (scheme == SG_HSM_PSS)
+        mechanism = (CK_MECHANISM){CKM_RSA_PKCS_PSS, &pss, sizeof pss};
+    else
+        hash = sg_bytes_of(info, sg_digest_info(digest, hash, info));
+    *len = SG_RSA_BYTES_MAX;
+    return sg_p11_sign(s->p11, s->handle, sg_entry_handle(key), &mechanism, hash, out, len);
+}
+
+static CK_RV sign(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
+                  struct sg_error *err)
+{
+    const struct sg_hsm_request *q = job->request;
+    (void)err;
+    return sign_with(s, key, q->scheme, q->digest, q->input, job->result->first,
+                     &job->result->first_len);
+}
+
+static CK_RV csr(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
+                 struct sg_error *err)
+{
+    uint8_t spki[SG_SPKI_MAX], hash[32], signature[SG_RSA_BYTES_MAX];
+    size_t spki_len, len;
+    struct sg_csr *request = NULL;
+    struct sg_result *r = job->result;
+    if (!sg_spki_encode(sg_entry_public(key), spki, &spki_len, err) ||
+        !sg_csr_prepare(job->request->input, sg_bytes_of(spki, spki_len), &request, hash, err))
+        return SG_RV_REFUSED;
+    CK_RV rv = sign_with(s, key, SG_HSM_PKCS1, SG_HSM_SHA256, sg_bytes_of(hash, sizeof hash),
+                         signature, &len);
+    if (rv == CKR_OK && !sg_csr_finish(request, sg_bytes_of(signature, len), r->first,
+                                       sizeof r->first, &r->first_len, err))
+        rv = SG_RV_REFUSED;
+    sg_csr_free(&request);
+    return rv;
+}
+
+static CK_RV public_key(const struct sg_session *s, const struct job *job,
+                        const struct sg_entry *key, struct sg_error *err)
+{
+    (void)s;
+    return sg_spki_encode(sg_entry_public(key), job->result->first, &job->result->first_len, err)
+               ? CKR_OK
+               : SG_RV_REFUSED;
+}
+
+/* The key that answers bad padding: random to everybody, the same for the same ciphertext. */
+static bool fallback_key(const struct sg_ops *ops, const struct sg_hsm_request *q,
+                         const struct sg_rsa_public *public, uint8_t out[EVP_MAX_MD_SIZE])
+{
+    uint8_t data[SG_RSA_BYTES_MAX + 1024 + 2];
+    unsigned len;
+    size_t n = 0;
+    data[n++] = (uint8_t)(q->number >> 8);
+    data[n++] = (uint8_t)q->number;
+    memcpy(data + n, public->n, public->n_len);
+    n += public->n_len;
+    memcpy(data + n, q->input.data, q->input.len);
+    n += q->input.len;
+    return HMAC(EVP_sha512(), ops->fallback_secret, sizeof ops->fallback_secret, data, n, out,
+                &len) != NULL;
+}
+
+/*
+ * The HSM does the raw RSA operation and the padding is judged here in constant time: a module's
+ * own unpadding answers bad padding with an error and logs it, which can be told from outside; and
+ * its error could not be told from a fault of the HSM (RFC 3218, RFC 8017 §7.2.2).
+ */
+static CK_RV decrypt(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
+                     struct sg_error *err)
+{
+    const struct sg_hsm_request *q = job->request;
+    const struct sg_rsa_public *public = sg_entry_public(key);
+    uint8_t fallback[EVP_MAX_MD_SIZE], em[SG_RSA_BYTES_MAX] = {0}, raw[SG_RSA_BYTES_MAX];
+    size_t len = sizeof raw;
+    CK_RV rv = CKR_OK;
+    if (!fallback_key(job->ops, q, public, fallback)) {
+        sg_fail_openssl(err, SG_E_CRYPTO, "HMAC");
+        return SG_RV_REFUSED;
+    }
+    if (sg_rsa_in_range(public, q->input)) {
+        CK_MECHANISM mechanism = {CKM_RSA_X_509, NULL, 0};
+        rv = sg_p11_decrypt(s->p11, s->handle, sg_entry_handle(key), &mechanism, q->input, raw,
+                            &len);
+        if (rv == CKR_OK && len > public->n_len)
+            rv = CKR_FUNCTION_FAILED;
+        if (rv == CKR_OK)
+            memcpy(em + public->n_len - len, raw, len);
+    }
+    if (rv == CKR_OK) {
+        sg_pkcs1_unpad(sg_bytes_of(em, public->n_len), fallback, job->result->first, q->number);
+        job->result->first_len = q->number;
+    }
+    OPENSSL_cleanse(em, sizeof em);
+    OPENSSL_cleanse(raw, sizeof raw);
+    OPENSSL_cleanse(fallback, sizeof fallback);
+    return rv;
+}
+
+typedef CK_RV (*key_work)(const struct sg_session *s, const struct job *job,
+                          const struct sg_entry *key, struct sg_error *err);
+
+static CK_RV with_key(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    static const key_work works[SG_HSM_OPS] = {[SG_HSM_OP_SIGN] = sign,
+                                               [SG_HSM_OP_DECRYPT] = decrypt,
+                                               [SG_HSM_OP_CSR] = csr,
+                                               [SG_HSM_OP_PUBLIC] = public_key};
+    const struct job *job = arg;
+    struct sg_entry *key;
+    CK_RV rv = sg_keystore_acquire(job->ops->store, s, job->request, &key, err);
+    if (rv != CKR_OK)
+        return rv;
+    rv = works[job->request->op](s, job, key, err);
+    sg_keystore_release(job->ops->store, s, job->request, key, rv);
+    return rv;
+}
+
+/* Without one ---------------------------------------------------------------------------------- */
+
+static CK_RV generate(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    return sg_keystore_generate(job->ops->store, s, job->request, job->result, err);
+}
+
+static CK_RV destroy(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    return sg_keystore_destroy(job->ops->store, s, job->request, err);
+}
+
+static CK_RV data_key_make(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    return sg_data_key_make(job->ops->store, s, job->request, job->result, err);
+}
+
+static CK_RV data_key_open(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    return sg_data_key_open(job->ops->store, s, job->request, job->result, err);
+}
+
+static CK_RV health(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    struct sg_result *r = job->result;
+    r->first_len = sg_ops_counters(job->ops, (char *)r->first, sizeof r->first);
+    return sg_keystore_check(job->ops->store, s, err);
+}
+
+bool sg_ops_run(struct sg_ops *ops, const struct sg_hsm_request *request, struct sg_result *result,
+                struct sg_error *err)
+{
+    static const sg_pool_work works[SG_HSM_OPS] = {
+        [SG_HSM_OP_HEALTH] = health,      [SG_HSM_OP_GENERATE] = generate,
+        [SG_HSM_OP_SIGN] = with_key,      [SG_HSM_OP_DECRYPT] = with_key,
+        [SG_HSM_OP_CSR] = with_key,       [SG_HSM_OP_PUBLIC] = with_key,
+        [SG_HSM_OP_MAKE] = data_key_make, [SG_HSM_OP_OPEN] = data_key_open,
+        [SG_HSM_OP_DESTROY] = destroy};
+    struct job job = {.ops = ops, .request = request, .result = result};
+    result->first_len = result->second_len = 0;
+    bool ok = sg_pool_run(ops->pool, works[request->op], &job, err);
+    struct counter *counter = &ops->counters[request->class][request->op];
+    atomic_fetch_add_explicit(ok ? &counter->done : &counter->failed, 1, memory_order_relaxed);
+    return ok;
+}
+
+size_t sg_ops_counters(struct sg_ops *ops, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (unsigned class = 1; class < SG_HSM_CLASSES; class ++) {
+        for (unsigned op = 1; op < SG_HSM_OPS; op++) {
+            const struct counter *c = &ops->counters[class][op];
+            unsigned long done = atomic_load_explicit(&c->done, memory_order_relaxed);
+            unsigned long failed = atomic_load_explicit(&c->failed, memory_order_relaxed);
+            const char *name = sg_hsm_class_name(class), *verb = sg_hsm_op_name(op);
+            int len = 0;
+            if (done && n < size)
+                len = snprintf(out + n, size - n, "%s%s.%s=%lu", n ? " " : "", name, verb, done);
+            n += (size_t)len;
+            len = 0;
+            if (failed && n < size)
+                len = snprintf(out + n, size - n, "%s%s.%s.failed=%lu", n ? " " : "", name, verb,
+                               failed);
+            n += (size_t)len;
+        }
+    }
+    return n < size ? n : size - 1;
+}

@@ -1,0 +1,60 @@
+/*
+ * A bounded, timed pool of sessions with one token, one login for all of them.
+ *
+ * Work is run with a session and run again where the session or an object's handle was lost:
+ * once the operations in flight have ended, all sessions are closed, the login is made anew and
+ * the generation counts up; handles of an older generation mean nothing. Where that fails the
+ * circuit opens: everything fails at once with SG_E_HSM_UNAVAILABLE until the retry time is over.
+ * A PIN that was refused is not tried again before sg_pool_reopen().
+ */
+#ifndef SG_HSM_POOL_H
+#define SG_HSM_POOL_H
+
+#include "hsm/token.h"
+
+struct sg_pool;
+
+struct sg_pool_options {
+    struct sg_module *module; /* of the caller, started; outlives the pool */
+    struct sg_token_choice token;
+    const char *pin_file;
+    int sessions;
+    int64_t wait_ms, retry_ms;
+};
+
+/* A session on loan to one thread. Read-only towards the token; see sg_session_writable(). */
+struct sg_session {
+    struct sg_pool *pool;
+    CK_FUNCTION_LIST *p11;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE handle;
+    unsigned generation;
+};
+
+struct sg_pool *sg_pool_new(const struct sg_pool_options *options);
+void sg_pool_free(struct sg_pool **pool);
+
+/* Closes what is open, reads the PIN, logs in. Also for SIGHUP. */
+SG_MUST_USE bool sg_pool_reopen(struct sg_pool *pool, struct sg_error *err);
+
+/*
+ * The work returns what the token said; or fills err itself and returns SG_RV_REFUSED. It may run
+ * more than once. Objects it makes it destroys, also when it fails.
+ */
+#define SG_RV_REFUSED (CKR_VENDOR_DEFINED | 0x5347UL)
+typedef CK_RV (*sg_pool_work)(const struct sg_session *session, void *arg, struct sg_error *err);
+SG_MUST_USE bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg,
+                             struct sg_error *err);
+
+/*
+ * The session that lives as long as its generation: what is unwrapped in it stays. For one thread
+ * at a time, which holds a session of the pool.
+ */
+CK_SESSION_HANDLE sg_session_keeper_begin(const struct sg_session *session);
+void sg_session_keeper_end(const struct sg_session *session);
+/* A further session that may write to the token; closed by the caller. */
+CK_RV sg_session_writable(const struct sg_session *session, CK_SESSION_HANDLE *handle_r);
+/* CKR_OK while the login stands, else CKR_USER_NOT_LOGGED_IN. */
+CK_RV sg_session_check(const struct sg_session *session);
+
+#endif

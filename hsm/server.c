@@ -1,0 +1,281 @@
+#include "hsm/server.h"
+
+#include "common/log.h"
+
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct connection {
+    struct sg_server *server;
+    int fd;
+    uid_t uid;
+    pid_t pid;
+    size_t in_len, out_len; /* what is to be wiped */
+    uint8_t in[SG_HSM_FRAME_MAX], out[SG_HSM_FRAME_MAX + 4];
+    struct sg_result result;
+    struct connection *next;
+};
+
+struct sg_server {
+    struct sg_server_options options;
+    struct sg_ops *ops;
+    int stop_fd; /* readable for ever once the server stops */
+    pthread_t acceptor;
+    pthread_mutex_t mutex;
+    pthread_cond_t ended;
+    struct sg_access access;
+    struct connection *connections;
+    int count;
+};
+
+/* One request ---------------------------------------------------------------------------------- */
+
+static bool allowed(struct sg_server *server, const struct connection *c,
+                    const struct sg_hsm_request *q, struct sg_error *err)
+{
+    pthread_mutex_lock(&server->mutex);
+    bool ok = sg_access_allows(&server->access, c->uid, q->op, q->class);
+    pthread_mutex_unlock(&server->mutex);
+    if (ok)
+        return true;
+    sg_log(SG_LOG_WARNING, "hsm.denied", "uid", sg_log_num(c->uid), "pid", sg_log_num(c->pid),
+           "operation", sg_hsm_op_name(q->op), "class", sg_hsm_class_name(q->class), NULL);
+    return sg_fail(err, SG_E_HSM_DENIED, "uid %ld may not do that", (long)c->uid);
+}
+
+static void request_log(const struct connection *c, const struct sg_hsm_request *q, bool ok,
+                        const struct sg_error *err, int64_t ms)
+{
+    char id[SG_HSM_TEXT_MAX + 1];
+    snprintf(id, sizeof id, "%.*s", (int)q->id.len, (const char *)q->id.data);
+    if (ok)
+        sg_log(SG_LOG_DEBUG, "hsm.done", "uid", sg_log_num(c->uid), "operation",
+               sg_hsm_op_name(q->op), "class", sg_hsm_class_name(q->class), "key", id, "ms",
+               sg_log_num(ms), NULL);
+    else if (err->code != SG_E_HSM_DENIED)
+        sg_log_error(SG_LOG_WARNING, "hsm.failed", err, "uid", sg_log_num(c->uid), "operation",
+                     sg_hsm_op_name(q->op), "class", sg_hsm_class_name(q->class), "key", id, NULL);
+}
+
+/* Answers the request in c->in into c->out. false: the connection is of no more use. */
+static bool answer(struct connection *c)
+{
+    struct sg_hsm_request q;
+    struct sg_hsm_reply reply = {0};
+    struct sg_error *err = &reply.error;
+    int64_t began = sg_clock_monotonic_ms();
+    bool ok = sg_hsm_request_decode(sg_bytes_of(c->in, c->in_len), &q, err) &&
+              allowed(c->server, c, &q, err) && sg_ops_run(c->server->ops, &q, &c->result, err);
+    request_log(c, &q, ok, err, sg_clock_monotonic_ms() - began);
+    if (ok) {
+        reply.error.code = SG_OK;
+        reply.first = sg_bytes_of(c->result.first, c->result.first_len);
+        reply.second = sg_bytes_of(c->result.second, c->result.second_len);
+    }
+    return sg_hsm_reply_encode(&reply, c->out, &c->out_len, NULL);
+}
+
+static void wipe(struct connection *c)
+{
+    OPENSSL_cleanse(c->in, c->in_len);
+    OPENSSL_cleanse(c->out, c->out_len);
+    OPENSSL_cleanse(c->result.first, c->result.first_len);
+    OPENSSL_cleanse(c->result.second, c->result.second_len);
+    c->in_len = c->out_len = c->result.first_len = c->result.second_len = 0;
+}
+
+/* One connection ------------------------------------------------------------------------------- */
+
+/* Until a request begins. false: it does not, in time, or the server stops. */
+static bool request_wait(const struct connection *c)
+{
+    struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN},
+                            {.fd = c->server->stop_fd, .events = POLLIN}};
+    int n;
+    do
+        n = poll(fds, 2, (int)c->server->options.idle_timeout_ms);
+    while (n < 0);
+    return n > 0 && !fds[1].revents;
+}
+
+static void *connection_serve(void *arg)
+{
+    struct connection *c = arg;
+    struct sg_server *server = c->server;
+    bool going = true;
+    while (going && request_wait(c)) {
+        sg_deadline deadline = sg_deadline_in(server->options.request_timeout_ms);
+        going = sg_hsm_frame_read(c->fd, c->in, &c->in_len, deadline, NULL) && c->in_len > 0 &&
+                answer(c);
+        deadline = sg_deadline_in(server->options.request_timeout_ms);
+        going = going && sg_io_write_full(c->fd, c->out, c->out_len, deadline, NULL);
+        wipe(c);
+    }
+    close(c->fd);
+    pthread_mutex_lock(&server->mutex);
+    struct connection **at = &server->connections;
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    server->count--;
+    pthread_cond_signal(&server->ended);
+    pthread_mutex_unlock(&server->mutex);
+    free(c);
+    return NULL;
+}
+
+/* Accepting ------------------------------------------------------------------------------------ */
+
+/* Says why not, and hangs up: the reply is there before the peer has asked. */
+static void turn_away(int fd, const struct sg_error *why)
+{
+    uint8_t frame[SG_HSM_FRAME_MAX + 4];
+    size_t len;
+    struct sg_hsm_reply reply = {.error = *why};
+    if (sg_hsm_reply_encode(&reply, frame, &len, NULL))
+        (void)!send(fd, frame, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+/* With the mutex held. */
+static bool may_connect(const struct sg_server *server, const struct ucred *peer,
+                        struct sg_error *err)
+{
+    int of_user = 0;
+    for (const struct connection *c = server->connections; c; c = c->next)
+        of_user += c->uid == peer->uid;
+    if (!sg_access_known(&server->access, peer->uid))
+        return sg_fail(err, SG_E_HSM_DENIED, "uid %ld is not listed", (long)peer->uid);
+    if (server->count >= server->options.max_connections ||
+        of_user >= server->options.connections_per_user)
+        return sg_fail(err, SG_E_BUSY, "hsmd has too many connections");
+    return true;
+}
+
+static bool thread_start(struct connection *c, struct sg_error *err)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int rc = pthread_create(&thread, &attr, connection_serve, c);
+    pthread_attr_destroy(&attr);
+    return rc == 0 || sg_fail(err, SG_E_BUSY, "hsmd cannot start a thread");
+}
+
+static void connection_begin(struct sg_server *server, int fd)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof peer;
+    struct sg_error err = {0};
+    struct connection *c = NULL;
+    pthread_mutex_lock(&server->mutex);
+    bool ok = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+              may_connect(server, &peer, &err);
+    if (ok) {
+        c = calloc(1, sizeof *c);
+        ok = c || sg_fail(&err, SG_E_NO_MEMORY, "out of memory");
+    }
+    if (ok) {
+        *c = (struct connection){.server = server,
+                                 .fd = fd,
+                                 .uid = peer.uid,
+                                 .pid = peer.pid,
+                                 .next = server->connections};
+        ok = thread_start(c, &err);
+    }
+    if (ok) {
+        server->connections = c;
+        server->count++;
+    }
+    pthread_mutex_unlock(&server->mutex);
+    if (ok)
+        return;
+    free(c);
+    sg_log_error(SG_LOG_WARNING, "hsm.turned-away", &err, "uid", sg_log_num(peer.uid), "pid",
+                 sg_log_num(peer.pid), NULL);
+    turn_away(fd, &err);
+}
+
+static void *accept_loop(void *arg)
+{
+    struct sg_server *server = arg;
+    struct pollfd fds[2] = {{.fd = server->options.fd, .events = POLLIN},
+                            {.fd = server->stop_fd, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 2, -1) <= 0)
+            continue;
+        if (fds[1].revents)
+            return NULL;
+        int fd = accept4(server->options.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            connection_begin(server, fd);
+        else
+            poll(&fds[1], 1, 50); /* out of descriptors, say: do not spin */
+    }
+}
+
+bool sg_server_start(const struct sg_server_options *options, struct sg_ops *ops,
+                     const struct sg_access *access, struct sg_server **server_r,
+                     struct sg_error *err)
+{
+    struct sg_server *server = calloc(1, sizeof *server);
+    pthread_condattr_t attr;
+    if (!server)
+        abort();
+    server->options = *options;
+    server->ops = ops;
+    server->access = *access;
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->ended, &attr);
+    pthread_condattr_destroy(&attr);
+    server->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (server->stop_fd < 0 || pthread_create(&server->acceptor, NULL, accept_loop, server) != 0) {
+        sg_fail_errno(err, SG_E_IO, "cannot start the server");
+        if (server->stop_fd >= 0)
+            close(server->stop_fd);
+        free(server);
+        return false;
+    }
+    *server_r = server;
+    return true;
+}
+
+void sg_server_access_set(struct sg_server *server, const struct sg_access *access)
+{
+    pthread_mutex_lock(&server->mutex);
+    server->access = *access;
+    pthread_mutex_unlock(&server->mutex);
+}
+
+bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
+{
+    struct sg_server *server = *server_p;
+    uint64_t one = 1;
+    sg_deadline deadline = sg_deadline_in(timeout_ms);
+    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+    bool ok = true;
+    if (write(server->stop_fd, &one, sizeof one) != sizeof one)
+        return false;
+    pthread_join(server->acceptor, NULL);
+    close(server->options.fd);
+    pthread_mutex_lock(&server->mutex);
+    while (ok && server->count > 0)
+        ok = pthread_cond_timedwait(&server->ended, &server->mutex, &until) == 0;
+    pthread_mutex_unlock(&server->mutex);
+    if (!ok)
+        return false; /* threads still look at it */
+    close(server->stop_fd);
+    pthread_cond_destroy(&server->ended);
+    pthread_mutex_destroy(&server->mutex);
+    free(server);
+    *server_p = NULL;
+    return true;
+}

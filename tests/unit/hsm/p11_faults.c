@@ -1,0 +1,112 @@
+/*
+ * A PKCS#11 module for tests: SoftHSM with faults. The file that SG_FAULT_FILE names holds the
+ * fault's name; one-shot faults remove it. Each call looks at it anew.
+ *
+ *   lose    once:  C_SignInit answers CKR_SESSION_HANDLE_INVALID
+ *   stale   once:  C_SignInit answers CKR_KEY_HANDLE_INVALID
+ *   logout  once:  C_SignInit logs the process out, for real
+ *   gone    as long as the file is there: no token, no session, no operation
+ *   slow    as long as the file is there: C_Sign takes 300 ms longer
+ */
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
+
+static CK_FUNCTION_LIST list, *real;
+
+static bool fault(const char *name)
+{
+    const char *path = getenv("SG_FAULT_FILE");
+    char text[32] = "";
+    FILE *f = path ? fopen(path, "re") : NULL;
+    if (!f)
+        return false;
+    bool read = fgets(text, sizeof text, f) != NULL;
+    fclose(f);
+    return read && strcmp(text, name) == 0;
+}
+
+/* Only one thread gets it. */
+static bool fault_once(const char *name)
+{
+    return fault(name) && unlink(getenv("SG_FAULT_FILE")) == 0;
+}
+
+static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    if (fault("gone"))
+        return CKR_DEVICE_REMOVED;
+    if (fault_once("lose"))
+        return CKR_SESSION_HANDLE_INVALID;
+    if (fault_once("stale"))
+        return CKR_KEY_HANDLE_INVALID;
+    if (fault_once("logout"))
+        real->C_Logout(session);
+    return real->C_SignInit(session, mechanism, key);
+}
+
+static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
+                  CK_ULONG *out_len)
+{
+    struct timespec pause = {0, 300000000};
+    if (fault("slow"))
+        nanosleep(&pause, NULL);
+    return real->C_Sign(session, data, len, out, out_len);
+}
+
+static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    return fault("gone") ? CKR_DEVICE_REMOVED : real->C_DecryptInit(session, mechanism, key);
+}
+
+static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    return fault("gone") ? CKR_DEVICE_REMOVED : real->C_FindObjectsInit(session, attrs, count);
+}
+
+static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+                          CK_SESSION_HANDLE *session_r)
+{
+    return fault("gone") ? CKR_TOKEN_NOT_PRESENT
+                         : real->C_OpenSession(slot, flags, app, notify, session_r);
+}
+
+static CK_RV session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
+{
+    return fault("gone") ? CKR_DEVICE_REMOVED : real->C_GetSessionInfo(session, info);
+}
+
+static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    return fault("gone") ? CKR_TOKEN_NOT_PRESENT : real->C_GetTokenInfo(slot, info);
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
+{
+    CK_C_GetFunctionList get;
+    void *library = dlopen(SOFTHSM, RTLD_NOW | RTLD_LOCAL);
+    void *symbol = library ? dlsym(library, "C_GetFunctionList") : NULL;
+    if (!symbol)
+        return CKR_GENERAL_ERROR;
+    memcpy(&get, &symbol, sizeof get);
+    CK_RV rv = get(&real);
+    if (rv != CKR_OK)
+        return rv;
+    list = *real;
+    list.C_SignInit = sign_init;
+    list.C_Sign = sign;
+    list.C_DecryptInit = decrypt_init;
+    list.C_FindObjectsInit = find_init;
+    list.C_OpenSession = open_session;
+    list.C_GetSessionInfo = session_info;
+    list.C_GetTokenInfo = token_info;
+    *list_r = &list;
+    return CKR_OK;
+}
