@@ -1,0 +1,109 @@
+#include "api/auth.h"
+
+#include "api/router.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static bool refuse(struct sg_error *err)
+{
+    return sg_fail(err, SG_E_UNAUTHENTICATED, "a valid bearer token is needed");
+}
+
+bool api_auth_hash(const char *authorization, uint8_t hash[32], struct sg_error *err)
+{
+    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+        return refuse(err);
+    const char *token = authorization + 7;
+    while (*token == ' ')
+        token++;
+    if (strlen(token) != API_TOKEN_CHARS || strncmp(token, "sgt_", 4) != 0 ||
+        strspn(token + 4, alphabet) != API_TOKEN_CHARS - 4)
+        return refuse(err);
+    return EVP_Digest(token, API_TOKEN_CHARS, hash, NULL, EVP_sha256(), NULL) == 1 ||
+           sg_fail_openssl(err, SG_E_CRYPTO, "no SHA-256");
+}
+
+bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token, sg_time now,
+                    struct api_caller *caller, struct sg_error *err)
+{
+    enum api_role role;
+    if (token->revoked_at)
+        return sg_fail(err, SG_E_UNAUTHENTICATED, "the token was revoked");
+    if (token->expires_at <= now)
+        return sg_fail(err, SG_E_UNAUTHENTICATED, "the token has expired");
+    if (!api_role_parse(token->role, &role, err))
+        return false;
+    if ((role == API_PROVIDER) != (token->tenant_id == NULL))
+        return sg_fail(err, SG_E_FORBIDDEN, "the token's role and tenant do not fit");
+    if (token->tenant_id && (!token->tenant_state || strcmp(token->tenant_state, "active") != 0))
+        return sg_fail(err, SG_E_FORBIDDEN, "the tenant is not active");
+    *caller = (struct api_caller){
+        .role = role,
+        .token_id = token->id,
+        .tenant_id = token->tenant_id,
+        .actor = sg_arena_printf(arena, "token:%s %s", token->id, token->name),
+    };
+    return true;
+}
+
+struct lookup {
+    struct sg_arena *arena;
+    uint8_t hash[32];
+    struct sg_api_token_auth token;
+};
+
+static bool lookup(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct lookup *l = arg;
+    return sg_api_token_auth(tx, l->arena, sg_bytes_of(l->hash, sizeof l->hash), &l->token, err);
+}
+
+bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena, const char *authorization,
+                     struct api_caller *caller, struct sg_error *err)
+{
+    struct lookup l = {.arena = arena};
+    if (!api_auth_hash(authorization, l.hash, err))
+        return false;
+    if (!sg_db_transact(auth, NULL, lookup, &l, err))
+        return err->code == SG_E_NOT_FOUND && refuse(err);
+    return api_auth_judge(arena, &l.token, sg_clock_now(), caller, err);
+}
+
+bool api_auth_allow(const struct api_caller *caller, enum api_role role, const char *tenant_id,
+                    struct sg_error *err)
+{
+    if (caller->role == API_PROVIDER)
+        return true;
+    if (!caller->tenant_id || strcmp(caller->tenant_id, tenant_id) != 0)
+        return sg_fail(err, SG_E_NOT_FOUND, "there is nothing here");
+    return caller->role >= role ||
+           sg_fail(err, SG_E_FORBIDDEN, "this needs the role %s", api_role_name(role));
+}
+
+void api_auth_token_new(struct sg_secret *token, uint8_t hash[32])
+{
+    uint8_t bits[33] = {0}; /* 256 bits, and two zero bits for the last digit */
+    char text[API_TOKEN_CHARS] = "sgt_";
+    struct sg_error err;
+    if (RAND_bytes(bits, 32) != 1)
+        abort(); /* without randomness nothing here is safe */
+    unsigned acc = 0, have = 0;
+    for (size_t i = 0, n = 4; n < API_TOKEN_CHARS; i++) {
+        acc = acc << 8 | bits[i];
+        have += 8;
+        while (have >= 6 && n < API_TOKEN_CHARS) {
+            have -= 6;
+            text[n++] = alphabet[acc >> have & 63];
+        }
+        acc &= (1u << have) - 1;
+    }
+    if (!sg_secret_set(token, text, sizeof text, &err) ||
+        EVP_Digest(text, sizeof text, hash, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(bits, sizeof bits);
+}

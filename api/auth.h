@@ -1,0 +1,37 @@
+/* Bearer tokens (RFC 6750): "sgt_" and 43 characters of base64url, known by their SHA-256 alone. */
+#ifndef SG_API_AUTH_H
+#define SG_API_AUTH_H
+
+#include "api/request.h"
+
+#include "common/secret.h"
+#include "schema/api_token.h"
+
+#define API_TOKEN_CHARS 47
+
+/* SHA-256 of the token in an Authorization header; SG_E_UNAUTHENTICATED where there is none. */
+SG_MUST_USE bool api_auth_hash(const char *authorization, uint8_t hash[32], struct sg_error *err);
+
+/*
+ * What a token is good for at now: SG_E_UNAUTHENTICATED when it has expired or was revoked,
+ * SG_E_FORBIDDEN when its tenant is not active.
+ */
+SG_MUST_USE bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token,
+                                sg_time now, struct api_caller *caller, struct sg_error *err);
+
+/* The same for a header, by the database. An unknown token answers as none does. */
+SG_MUST_USE bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena,
+                                 const char *authorization, struct api_caller *caller,
+                                 struct sg_error *err);
+
+/*
+ * May this caller use a route of that role, with that tenant in its path ("": none)? A tenant's
+ * token sees nothing outside its own tenant: SG_E_NOT_FOUND, whatever is there.
+ */
+SG_MUST_USE bool api_auth_allow(const struct api_caller *caller, enum api_role role,
+                                const char *tenant_id, struct sg_error *err);
+
+/* A new token and its hash. */
+void api_auth_token_new(struct sg_secret *token, uint8_t hash[32]);
+
+#endif

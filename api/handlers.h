@@ -1,0 +1,94 @@
+/*
+ * The handlers of the routes, and the specs of what they take; a file of handlers/ each. A handler
+ * of type transact runs inside a transaction (router.h).
+ */
+#ifndef SG_API_HANDLERS_H
+#define SG_API_HANDLERS_H
+
+#include "api/router.h"
+
+bool api_health(struct api_request *r, struct sg_error *err);
+bool api_ready(struct api_request *r, struct sg_error *err);
+bool api_version(struct api_request *r, struct sg_error *err);
+
+#define API_HANDLER(name) bool name(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+
+extern const struct api_spec api_tenant_new;
+API_HANDLER(api_tenant_create);
+API_HANDLER(api_tenant_list);
+API_HANDLER(api_tenant_get);
+
+extern const struct api_spec api_domain_new, api_domain_query;
+API_HANDLER(api_domain_create);
+API_HANDLER(api_domain_list);
+API_HANDLER(api_domain_get);
+
+extern const struct api_spec api_next_hop_body;
+API_HANDLER(api_next_hop_set);
+API_HANDLER(api_next_hop_get);
+
+extern const struct api_spec api_submitter_new;
+API_HANDLER(api_submitter_create);
+API_HANDLER(api_submitter_list);
+API_HANDLER(api_submitter_delete);
+
+extern const struct api_spec api_key_new;
+API_HANDLER(api_key_create);
+API_HANDLER(api_key_list);
+API_HANDLER(api_key_get);
+API_HANDLER(api_csr_create);
+API_HANDLER(api_csr_get);
+
+extern const struct api_spec api_certificate_new;
+API_HANDLER(api_certificate_install);
+API_HANDLER(api_certificate_list);
+API_HANDLER(api_certificate_get);
+
+extern const struct api_spec api_anchor_new;
+API_HANDLER(api_anchor_create);
+API_HANDLER(api_anchor_list);
+API_HANDLER(api_anchor_delete);
+
+extern const struct api_spec api_directory_new;
+API_HANDLER(api_directory_create);
+API_HANDLER(api_directory_list);
+API_HANDLER(api_directory_delete);
+
+extern const struct api_spec api_member_new;
+API_HANDLER(api_member_create);
+API_HANDLER(api_member_list);
+API_HANDLER(api_member_delete);
+
+extern const struct api_spec api_held_query;
+API_HANDLER(api_held_list);
+API_HANDLER(api_held_get);
+API_HANDLER(api_held_release);
+API_HANDLER(api_held_delete);
+
+extern const struct api_spec api_message_query;
+API_HANDLER(api_message_list);
+API_HANDLER(api_message_get);
+API_HANDLER(api_message_trace);
+
+/* A job as JSON, for handlers that make one. */
+struct sg_api_job;
+json_t *api_job_json(struct sg_arena *arena, const void *row);
+/* Makes a job for the tenant of the path; location_r is where it can be read. payload is released.
+ */
+SG_MUST_USE bool api_job_make(struct api_request *r, struct sg_tx *tx, const char *kind,
+                              json_t *payload, struct sg_api_job *job_r, const char **location_r,
+                              struct sg_error *err);
+API_HANDLER(api_job_list);
+API_HANDLER(api_job_get);
+
+extern const struct api_spec api_token_new;
+API_HANDLER(api_token_create);
+API_HANDLER(api_token_list);
+API_HANDLER(api_token_revoke);
+
+API_HANDLER(api_audit_list);
+
+/* Choices that several specs name. */
+extern const char *const api_environments[], *const api_directions[];
+
+#endif

@@ -1,0 +1,82 @@
+/* Directories in which certificates are found (of the whole platform). */
+#include "api/check.h"
+#include "api/handlers.h"
+#include "api/pem.h"
+#include "api/render.h"
+#include "schema/api_platform.h"
+
+struct directory_new {
+    const char *url, *base_dn, *ca_pem;
+    int64_t position;
+};
+static const struct api_field new_fields[] = {
+    {.name = "url",
+     .type = API_STRING,
+     .offset = offsetof(struct directory_new, url),
+     .min = 1,
+     .max = 300,
+     .check = api_check_ldap_url},
+    {.name = "base_dn",
+     .type = API_STRING,
+     .offset = offsetof(struct directory_new, base_dn),
+     .optional = true,
+     .min = 1,
+     .max = 300,
+     .check = api_check_dn,
+     .initial_text = "c=NZ"},
+    {.name = "ca_pem",
+     .type = API_TEXT,
+     .offset = offsetof(struct directory_new, ca_pem),
+     .optional = true,
+     .max = API_PEM_CHARS_MAX,
+     .check = api_check_pem,
+     .initial_text = ""},
+    {.name = "position",
+     .type = API_INTEGER,
+     .offset = offsetof(struct directory_new, position),
+     .optional = true,
+     .min = 0,
+     .max = 1000,
+     .initial = 100},
+};
+const struct api_spec api_directory_new = {new_fields, 4, sizeof(struct directory_new), NULL};
+
+static json_t *directory_json(struct sg_arena *arena, const void *row)
+{
+    (void)arena;
+    const struct sg_api_directory *d = row;
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "id", d->key.id, "url", d->url, "base_dn",
+                     d->base_dn, "ca_pem", d->ca_pem, "position", (json_int_t)d->position,
+                     "created_at", api_json_time(d->key.at));
+}
+
+bool api_directory_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    const struct directory_new *body = r->fields;
+    struct sg_id id = sg_id_new("dir");
+    const struct sg_api_directory wanted = {.key = {.id = id.text},
+                                            .url = body->url,
+                                            .base_dn = body->base_dn,
+                                            .ca_pem = body->ca_pem,
+                                            .position = body->position};
+    struct sg_api_directory made;
+    if (!sg_api_directory_insert(tx, r->arena, &wanted, &made, err))
+        return api_conflict(err, "/url", "this directory is there already");
+    return api_reply_created(r, sg_arena_printf(r->arena, "/v1/directory-sources/%s", id.text),
+                             directory_json(r->arena, &made));
+}
+
+bool api_directory_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    struct sg_api_page page;
+    struct sg_api_directory *rows;
+    size_t count;
+    return api_page_read(r, &page, err) &&
+           sg_api_directory_list(tx, r->arena, &page, &rows, &count, err) &&
+           api_reply_list(r, &page, rows, count, sizeof *rows, directory_json);
+}
+
+bool api_directory_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    return sg_api_directory_delete(tx, api_param(r, "directory_id"), err) && api_reply_gone(r);
+}

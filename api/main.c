@@ -1,0 +1,87 @@
+#include "api/router.h"
+#include "api/server.h"
+
+#include "common/daemon.h"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct api_settings settings;
+
+/* `apid --routes`: the table of routes, for the test that holds it against openapi.yaml. */
+static int routes_print(void)
+{
+    json_t *routes = api_routes_describe();
+    bool ok = json_dumpf(routes, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+    json_decref(routes);
+    return ok ? 0 : 1;
+}
+
+static bool pool_open(const char *role, const char *password_file, struct sg_db **db_r,
+                      struct sg_error *err)
+{
+    char conninfo[1024];
+    int n = snprintf(conninfo, sizeof conninfo, "%s user=%s", settings.conninfo, role);
+    if (n < 0 || (size_t)n >= sizeof conninfo)
+        return sg_fail(err, SG_E_CONFIG, "conninfo is too long");
+    const struct sg_db_options options = {
+        .conninfo = conninfo,
+        .password_file = password_file,
+        .application = "apid",
+        .actor = "apid",
+        .connections = (int)settings.connections,
+        .wait_ms = settings.wait,
+        .statement_timeout_ms = settings.statement_timeout,
+    };
+    return sg_db_open(&options, db_r, err);
+}
+
+static void service_close(struct api_service *service)
+{
+    sg_db_close(&service->auth);
+    sg_db_close(&service->api);
+    sg_db_close(&service->provider);
+}
+
+static bool service_open(struct api_service *service, struct sg_error *err)
+{
+    return pool_open("sg_auth", settings.auth_password_file, &service->auth, err) &&
+           pool_open("sg_api", settings.api_password_file, &service->api, err) &&
+           pool_open("sg_provider", settings.provider_password_file, &service->provider, err);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--routes") == 0)
+        return routes_print();
+    const struct sg_daemon_spec spec = {.name = "apid",
+                                        .options = api_options,
+                                        .option_count = api_option_count,
+                                        .settings = &settings,
+                                        .check = api_settings_check};
+    int status = sg_daemon_begin(&spec, argc, argv);
+    if (status >= 0)
+        goto out;
+    sg_log_level_set((enum sg_log_level)settings.log_level);
+
+    struct api_service service = {0};
+    struct api_server *server = NULL;
+    struct sg_error err = {0};
+    status = 0;
+    if (!service_open(&service, &err) || !api_server_start(&settings, &service, &server, &err)) {
+        sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);
+        status = 1;
+    } else {
+        sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, NULL);
+        sg_daemon_ready();
+        while (sg_daemon_wait() == SG_DAEMON_RELOAD)
+            sg_log(SG_LOG_INFO, "reload.nothing", NULL); /* there is nothing to read anew */
+        api_server_stop(&server);
+        sg_log(SG_LOG_INFO, "stopped", NULL);
+    }
+    service_close(&service);
+out:
+    sg_config_free(api_options, api_option_count, &settings);
+    return status;
+}

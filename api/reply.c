@@ -1,0 +1,72 @@
+#include "api/request.h"
+
+#include <stdio.h>
+
+const char *api_param(const struct api_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->params.count; i++)
+        if (strcmp(request->params.items[i].name, name) == 0)
+            return request->params.items[i].value;
+    return "";
+}
+
+void api_reply_clear(struct api_request *request)
+{
+    json_decref(request->reply.body);
+    request->reply = (struct api_reply){0};
+}
+
+static bool set(struct api_request *request, int status, const char *location, json_t *body)
+{
+    const char *copy = location ? sg_arena_strdup(request->arena, location) : NULL;
+    api_reply_clear(request);
+    request->reply = (struct api_reply){.status = status, .body = body, .location = copy};
+    return true;
+}
+
+bool api_reply_ok(struct api_request *request, json_t *body)
+{
+    return set(request, 200, NULL, body);
+}
+
+bool api_reply_created(struct api_request *request, const char *location, json_t *body)
+{
+    return set(request, 201, location, body);
+}
+
+bool api_reply_accepted(struct api_request *request, const char *location, json_t *body)
+{
+    return set(request, 202, location, body);
+}
+
+bool api_reply_gone(struct api_request *request)
+{
+    return set(request, 204, NULL, NULL);
+}
+
+/* Of our own faults and of the world's the client learns the kind, and the log the rest; a text
+ * of the database may name what the client must not know. */
+static bool detail_public(const struct sg_error *err)
+{
+    return err->detail[0] && sg_error_class(err->code) == SG_CLASS_PERMANENT &&
+           err->lib == SG_LIB_NONE && sg_error_http(err->code) < 500;
+}
+
+void api_reply_problem(struct api_request *request, const struct sg_error *err)
+{
+    const char *allow = request->reply.allow;
+    char type[96];
+    int status = sg_error_http(err->code);
+    snprintf(type, sizeof type, "urn:sealgate:error:%s", sg_error_slug(err->code));
+    json_t *body =
+        json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", sg_error_text(err->code), "status",
+                  status, "request_id", request->id.text);
+    if (detail_public(err)) {
+        json_object_set_new(body, "detail", json_string(err->detail));
+        if (err->field[0])
+            json_object_set_new(body, err->field[0] == '/' ? "pointer" : "parameter",
+                                json_string(err->field));
+    }
+    set(request, status, NULL, body);
+    request->reply.allow = allow;
+}

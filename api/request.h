@@ -1,0 +1,84 @@
+/*
+ * One request on its way: what came, who asks, what is answered. Lives in an arena of its own.
+ */
+#ifndef SG_API_REQUEST_H
+#define SG_API_REQUEST_H
+
+#include "api/json_spec.h"
+
+#include "common/arena.h"
+#include "common/id.h"
+#include "schema/api_domain.h"
+#include "schema/api_tenant.h"
+#include "schema/db.h"
+
+#include <jansson.h>
+
+/* Each may do what stands before it. PUBLIC needs no token. */
+enum api_role { API_PUBLIC, API_VIEWER, API_ADMIN, API_PROVIDER };
+
+/* Who asks: the holder of a token. */
+struct api_caller {
+    enum api_role role;
+    const char *token_id;
+    const char *tenant_id; /* NULL: the provider's */
+    const char *actor;     /* for the audit log: "token:tok_… name" */
+};
+
+/* The parts of a path in braces. */
+#define API_PARAMS_MAX 4
+struct api_params {
+    size_t count;
+    struct {
+        const char *name; /* "tenant_id" */
+        const char *value;
+    } items[API_PARAMS_MAX];
+};
+
+struct api_reply {
+    int status;
+    json_t *body;         /* owned; NULL: none */
+    const char *location; /* NULL: none */
+    const char *allow;    /* of a 405 */
+};
+
+struct api_route;
+struct api_service;
+
+struct api_request {
+    struct sg_arena *arena;
+    struct sg_id id; /* "req_…" */
+    const char *method, *path;
+    const char *authorization; /* the header; NULL: none */
+    const char *content_type;  /* the header; NULL: none */
+    const char *address;       /* of the client, "unix" for a Unix socket */
+    struct sg_bytes body;
+    const struct api_pair *query;
+    size_t query_count;
+
+    /* Found on the way. */
+    const struct api_service *service;
+    const struct api_route *route; /* NULL: none matched */
+    struct api_params params;
+    struct api_caller caller;
+    void *fields;                /* the body, read by the route's spec */
+    void *parameters;            /* the query, likewise */
+    struct sg_api_tenant tenant; /* of {tenant_id} and {domain_id}, where the path has them */
+    struct sg_api_domain domain;
+
+    struct api_reply reply;
+};
+
+/* A part of the path; "" where there is none of that name. */
+const char *api_param(const struct api_request *request, const char *name);
+
+/* Set the reply; the body is taken over. Each replaces what an earlier try had set. */
+bool api_reply_ok(struct api_request *request, json_t *body);
+bool api_reply_created(struct api_request *request, const char *location, json_t *body);
+bool api_reply_accepted(struct api_request *request, const char *location, json_t *body);
+bool api_reply_gone(struct api_request *request);
+/* problem+json (RFC 9457). */
+void api_reply_problem(struct api_request *request, const struct sg_error *err);
+void api_reply_clear(struct api_request *request);
+
+#endif

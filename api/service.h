@@ -1,0 +1,18 @@
+/* The way of a request through the service: route, token, rights, fields, transaction, reply. */
+#ifndef SG_API_SERVICE_H
+#define SG_API_SERVICE_H
+
+#include "api/request.h"
+
+/* A pool for each of apid's roles in the database. */
+struct api_service {
+    struct sg_db *auth;     /* sg_auth: tokens alone */
+    struct sg_db *api;      /* sg_api: under row-level security, for a tenant's tokens */
+    struct sg_db *provider; /* sg_provider */
+};
+
+/* Sets request->reply; what went wrong is in err_r (SG_OK: nothing), for the log. */
+void api_service_answer(const struct api_service *service, struct api_request *request,
+                        struct sg_error *err_r);
+
+#endif

@@ -1,0 +1,102 @@
+#include "api/settings.h"
+
+#include "common/clock.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ADDRESS_MAX 160
+
+static const char *const socket_modes[] = {"0600", "0660", "0666", NULL};
+static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
+
+#define AT(field) offsetof(struct api_settings, field)
+
+const struct sg_option api_options[] = {
+    {"http", "listen", SG_OPT_LIST, AT(listen), "unix:/run/sealgate/apid.sock", 0, 0, NULL,
+     "Where to listen: inet:ADDRESS:PORT (a loopback address: TLS is terminated in front) and "
+     "unix:PATH, up to four."},
+    {"http", "socket_mode", SG_OPT_ENUM, AT(socket_mode), "0660", 0, 0, socket_modes,
+     "Permissions of the Unix sockets. A token is asked for there too."},
+    {"http", "threads", SG_OPT_INT, AT(threads), "4", 1, 256, NULL,
+     "Threads, hence requests at a time, of each listener."},
+    {"http", "max_connections", SG_OPT_INT, AT(max_connections), "512", 8, 65536, NULL,
+     "Connections at a time, of each listener."},
+    {"http", "idle_timeout", SG_OPT_DURATION, AT(idle_timeout), "30s", 1000, 3600000, NULL,
+     "How long a connection may lie idle, or a client take to go on."},
+    {"http", "stop_timeout", SG_OPT_DURATION, AT(stop_timeout), "10s", 0, 600000, NULL,
+     "How long requests in flight are waited for at the end."},
+    {"http", "body_limit", SG_OPT_SIZE, AT(body_limit), "256k", 1024, 16777216, NULL,
+     "The largest body of a request."},
+    {"database", "conninfo", SG_OPT_STRING, AT(conninfo), "host=/run/postgresql dbname=sealgate", 0,
+     0, NULL, "libpq's connection string, without user and password."},
+    {"database", "api_password_file", SG_OPT_STRING, AT(api_password_file), "", 0, 0, NULL,
+     "Password of sg_api, or credential:NAME; empty: none is sent."},
+    {"database", "provider_password_file", SG_OPT_STRING, AT(provider_password_file), "", 0, 0,
+     NULL, "Password of sg_provider."},
+    {"database", "auth_password_file", SG_OPT_STRING, AT(auth_password_file), "", 0, 0, NULL,
+     "Password of sg_auth."},
+    {"database", "connections", SG_OPT_INT, AT(connections), "4", 1, 256, NULL,
+     "Connections at a time, of each of the three roles."},
+    {"database", "wait", SG_OPT_DURATION, AT(wait), "3s", 100, 60000, NULL,
+     "How long a request waits for a connection."},
+    {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout), "10s", 100, 600000,
+     NULL, "How long a statement may take."},
+    {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
+     "The least level that is logged."},
+    {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
+     "For tests: a file with an offset in seconds (see the build option SG_SETTABLE_CLOCK)."},
+};
+const size_t api_option_count = sizeof api_options / sizeof api_options[0];
+
+mode_t api_socket_mode(const struct api_settings *settings)
+{
+    static const mode_t modes[] = {0600, 0660, 0666};
+    return modes[settings->socket_mode];
+}
+
+bool api_listen_next(const char **at, char *out, size_t size)
+{
+    *at += strspn(*at, " ");
+    size_t n = strcspn(*at, " ");
+    if (n == 0)
+        return false;
+    snprintf(out, size, "%.*s", (int)n, *at);
+    *at += n;
+    return true;
+}
+
+/* "inet:127.0.0.1:8080" or "inet:[::1]:8080". */
+static bool loopback(const char *address)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    char host[ADDRESS_MAX];
+    const char *from = address + strlen("inet:"), *colon = strrchr(from, ':');
+    bool brackets = *from == '[';
+    if (!colon || (brackets && colon[-1] != ']'))
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)(colon - from) - 2 * brackets, from + brackets);
+    if (brackets)
+        return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+    return inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127;
+}
+
+bool api_settings_check(void *settings, struct sg_error *err)
+{
+    const struct api_settings *s = settings;
+    char address[ADDRESS_MAX];
+    int count = 0;
+    for (const char *at = s->listen; api_listen_next(&at, address, sizeof address); count++) {
+        if (strncmp(address, "inet:", 5) == 0 && !loopback(address))
+            return sg_fail(err, SG_E_CONFIG, "listen: %s is not a loopback address and port",
+                           address);
+        if (strncmp(address, "inet:", 5) != 0 && strncmp(address, "unix:/", 6) != 0)
+            return sg_fail(err, SG_E_CONFIG, "listen: neither inet:ADDRESS:PORT nor unix:/PATH: %s",
+                           address);
+    }
+    if (count == 0 || count > API_LISTENERS_MAX)
+        return sg_fail(err, SG_E_CONFIG, "listen: from 1 to %d addresses", API_LISTENERS_MAX);
+    return *s->clock_file == 0 || sg_clock_set_file(s->clock_file, err);
+}

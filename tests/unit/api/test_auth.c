@@ -1,0 +1,140 @@
+#include "support.h"
+
+#include "api/auth.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+#define TOKEN "sgt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void test_header(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        bool good;
+    } cases[] = {
+        {"Bearer " TOKEN, true},
+        {"bearer " TOKEN, true},
+        {"Bearer   " TOKEN, true},
+        {NULL, false},
+        {"", false},
+        {"Bearer", false},
+        {"Bearer ", false},
+        {"Basic " TOKEN, false},
+        {TOKEN, false},
+        {"Bearer " TOKEN "A", false},
+        {"Bearer " TOKEN " ", false},
+        {"Bearer sgt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", false},
+        {"Bearer sgx_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", false},
+        {"Bearer sgt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t hash[32], want[32];
+        struct sg_error err = {0};
+        bool ok = api_auth_hash(cases[i].header, hash, &err);
+        assert_true(ok == cases[i].good);
+        if (!ok) {
+            assert_int_equal(err.code, SG_E_UNAUTHENTICATED);
+            assert_string_equal(err.detail, "a valid bearer token is needed");
+            continue;
+        }
+        SHA256((const uint8_t *)TOKEN, strlen(TOKEN), want);
+        assert_memory_equal(hash, want, 32);
+    }
+}
+
+static void test_new(void **state)
+{
+    (void)state;
+    uint8_t hash[32], again[32], other[32];
+    char header[80] = "Bearer ";
+    SG_AUTO_SECRET token = {0};
+    struct sg_error err = {0};
+    for (int i = 0; i < 50; i++) {
+        api_auth_token_new(&token, hash);
+        assert_int_equal(token.len, API_TOKEN_CHARS);
+        memcpy(header + 7, token.data, token.len);
+        assert_true(api_auth_hash(header, again, &err));
+        assert_memory_equal(hash, again, 32);
+        api_auth_token_new(&token, other);
+        assert_memory_not_equal(hash, other, 32);
+    }
+}
+
+static void test_judge(void **state)
+{
+    (void)state;
+    const sg_time now = 1000 * SG_SECOND, later = now + 1;
+    const struct {
+        struct sg_api_token_auth token;
+        enum sg_error_code code;
+    } cases[] = {
+        {{"tok_1", NULL, "provider-admin", "n", later, 0, NULL}, SG_OK},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "active"}, SG_OK},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "active"}, SG_OK},
+        {{"tok_1", NULL, "provider-admin", "n", now, 0, NULL}, SG_E_UNAUTHENTICATED},
+        {{"tok_1", NULL, "provider-admin", "n", later, 1, NULL}, SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, later, "active"}, SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "suspended"}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "closed"}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, NULL}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "provider-admin", "n", later, 0, "active"}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "tenant-admin", "n", later, 0, NULL}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "root", "n", later, 0, NULL}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "public", "n", later, 0, NULL}, SG_E_FORBIDDEN},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct api_caller caller = {0};
+        struct sg_error err = {0};
+        bool ok = api_auth_judge(arena, &cases[i].token, now, &caller, &err);
+        if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
+            fail_msg("case %zu: %s %s", i, sg_error_name(err.code), err.detail);
+        if (ok)
+            assert_string_equal(caller.actor, "token:tok_1 n");
+    }
+}
+
+static void test_allow(void **state)
+{
+    (void)state;
+    const struct api_caller provider = {.role = API_PROVIDER};
+    const struct api_caller admin = {.role = API_ADMIN, .tenant_id = "ten_1"};
+    const struct api_caller viewer = {.role = API_VIEWER, .tenant_id = "ten_1"};
+    const struct {
+        const struct api_caller *caller;
+        enum api_role role;
+        const char *tenant_id;
+        enum sg_error_code code;
+    } cases[] = {
+        {&provider, API_PROVIDER, "", SG_OK},
+        {&provider, API_VIEWER, "ten_2", SG_OK},
+        {&admin, API_ADMIN, "ten_1", SG_OK},
+        {&admin, API_VIEWER, "ten_1", SG_OK},
+        {&admin, API_PROVIDER, "ten_1", SG_E_FORBIDDEN},
+        {&admin, API_VIEWER, "ten_2", SG_E_NOT_FOUND},
+        {&admin, API_PROVIDER, "ten_2", SG_E_NOT_FOUND},
+        {&admin, API_PROVIDER, "", SG_E_NOT_FOUND},
+        {&viewer, API_VIEWER, "ten_1", SG_OK},
+        {&viewer, API_ADMIN, "ten_1", SG_E_FORBIDDEN},
+        {&viewer, API_ADMIN, "ten_2", SG_E_NOT_FOUND},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sg_error err = {0};
+        bool ok = api_auth_allow(cases[i].caller, cases[i].role, cases[i].tenant_id, &err);
+        if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
+            fail_msg("case %zu: %s", i, sg_error_name(err.code));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_allow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,43 @@
+#include "support.h"
+
+#include "api/settings.h"
+
+#include <string.h>
+
+static void test_listen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listen;
+        bool good;
+    } cases[] = {
+        {"inet:127.0.0.1:47005", true},
+        {"inet:127.0.0.1:47005  unix:/run/apid.sock", true},
+        {"inet:[::1]:47005", true},
+        {"unix:/run/apid.sock", true},
+        {"", false},
+        {"inet:0.0.0.0:47005", false},
+        {"inet:192.0.2.1:47005", false},
+        {"inet:[::]:47005", false},
+        {"inet:[2001:db8::1]:47005", false},
+        {"inet:localhost:47005", false},
+        {"inet:127.0.0.1", false},
+        {"unix:run/apid.sock", false},
+        {"127.0.0.1:47005", false},
+        {"unix:/a unix:/b unix:/c unix:/d unix:/e", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char listen[200], clock[] = "";
+        strcpy(listen, cases[i].listen);
+        struct api_settings s = {.listen = listen, .clock_file = clock};
+        struct sg_error err = {0};
+        if (api_settings_check(&s, &err) != cases[i].good)
+            fail_msg("%s: %s", cases[i].listen, err.detail);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_listen)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
