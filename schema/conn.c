@@ -142,6 +142,13 @@ lost:
     return fail_connection(conn, what, err);
 }
 
+/* Notices ("already exists, skipping") are for people at psql. */
+static void notice_ignore(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
 static PGconn *connect_start(const struct sg_db_options *options, struct sg_error *err)
 {
     SG_AUTO_SECRET secret = {0};
@@ -169,6 +176,8 @@ static PGconn *connect_start(const struct sg_db_options *options, struct sg_erro
     PGconn *pg = PQconnectStartParams(keys, values, 1);
     if (!pg)
         sg_fail(err, SG_E_NO_MEMORY, "out of memory");
+    else
+        PQsetNoticeReceiver(pg, notice_ignore, NULL);
     return pg;
 }
 

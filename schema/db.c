@@ -125,7 +125,7 @@ static bool pool_connect(struct sg_db *db, struct sg_conn **conn_r, struct sg_er
         db->backoff_ms = BACKOFF_MAX_MS;
     db->retry_at_ms = sg_clock_monotonic_ms() + db->backoff_ms;
     db->last = why;
-    pthread_cond_signal(&db->freed);
+    pthread_cond_broadcast(&db->freed); /* who waits need wait no longer */
     if (!open_circuit)
         sg_log_error(SG_LOG_WARNING, "database.away", &why, NULL);
     if (err)
@@ -174,10 +174,11 @@ static void pool_give(struct sg_db *db, struct sg_conn **conn)
     if (c->generation != db->generation) {
         sg_conn_close(&c);
         db->open_count--;
+        pthread_cond_broadcast(&db->freed); /* several places may have become free */
     } else {
         db->idle[db->idle_count++] = c;
+        pthread_cond_signal(&db->freed);
     }
-    pthread_cond_signal(&db->freed);
     pthread_mutex_unlock(&db->lock);
 }
 

@@ -405,11 +405,14 @@ DECLARE
     t text;
     month date;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('sealgate.partitions_ensure'));
     FOR i IN 0..months - 1 LOOP
         month := date_trunc('month', first) + make_interval(months => i);
         FOREACH t IN ARRAY ARRAY['message', 'message_recipient', 'trace_event', 'audit'] LOOP
-            EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-                t || to_char(month, '_YYYY_MM'), t, month, month + interval '1 month');
+            IF to_regclass(quote_ident(t || to_char(month, '_YYYY_MM'))) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                    t || to_char(month, '_YYYY_MM'), t, month, month + interval '1 month');
+            END IF;
         END LOOP;
     END LOOP;
 END $$;

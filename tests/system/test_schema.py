@@ -1,0 +1,535 @@
+"""schema/: migrations, roles, row-level security, audit, partitions, connections that come back."""
+import datetime
+import os
+import pathlib
+import queue
+import secrets
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+import psycopg2
+import pytest
+
+from pg import PostgreSQL, ROOT
+
+BUILD = pathlib.Path(os.environ.get("SEALGATE_BUILD", ROOT / "build/release"))
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+NOW = datetime.datetime.now(datetime.timezone.utc)
+
+
+def new_id(prefix):
+    return f"{prefix}_{secrets.choice(DIGITS[:8])}" + "".join(
+        secrets.choice(DIGITS) for _ in range(25))
+
+
+@pytest.fixture(scope="module")
+def pg():
+    folder = tempfile.mkdtemp(prefix="sealgate-pg-", dir="/tmp")
+    try:
+        with PostgreSQL(folder, 5432) as server:
+            server.config = write_config(server)
+            assert migrate(server).stdout == "1 applied\n"
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_config(server):
+    path = server.folder / "tenantd.conf"
+    path.write_text(f"""[database]
+conninfo = {server.conninfo("sg_tenant")}
+password_file = {server.password_file("sg_tenant")}
+owner_conninfo = {server.conninfo("sg_owner")}
+owner_password_file = {server.password_file("sg_owner")}
+""")
+    return path
+
+
+def tenantd(server, *args):
+    return subprocess.run([BUILD / "bin/tenantd", *args, "-c", server.config], text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def migrate(server):
+    return tenantd(server, "migrate")
+
+
+class Session:
+    """A connection of a role whose transactions set the context as the daemons' do."""
+
+    def __init__(self, server, role, **context):
+        self.connection = server.connect(role)
+        self.connection.autocommit = False
+        self.context = {"tenant": "", "actor": "test", "address": "192.0.2.1",
+                        "request_id": "req_1", "now": NOW.isoformat(), **context}
+
+    def run(self, sql, *args, **context):
+        with self.connection, self.connection.cursor() as cursor:
+            for name, value in {**self.context, **context}.items():
+                if value is not None:
+                    cursor.execute("SELECT set_config(%s, %s, true)", (f"app.{name}", value))
+            cursor.execute(sql, args)
+            return cursor.fetchall() if cursor.description else cursor.rowcount
+
+    def insert(self, table, **values):
+        names = ", ".join(values)
+        marks = ", ".join(["%s"] * len(values))
+        self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())
+        return values.get("id")
+
+
+def make_tenant(pg, name, network, fingerprint, environment="seemail"):
+    """A tenant with a row in every table that has tenants; the ids."""
+    provider, gateway = Session(pg, "sg_provider"), Session(pg, "sg_gateway")
+    times = {"created_at": NOW, "updated_at": NOW}
+    tenant = provider.insert("tenant", id=new_id("ten"), name=name, state="active", **times)
+    domain = provider.insert("domain", id=new_id("dom"), tenant_id=tenant, name=f"{name}.test",
+                             environment=environment, state="attested", **times)
+    provider.insert("submitter", id=new_id("sub"), tenant_id=tenant, kind="network",
+                    network=network, created_at=NOW)
+    provider.insert("submitter", id=new_id("sub"), tenant_id=tenant, kind="client_certificate",
+                    fingerprint=fingerprint, created_at=NOW)
+    provider.insert("next_hop", domain_id=domain, tenant_id=tenant, protocol="smtp",
+                    host=f"mail.{name}.test", port=25, tls="required", updated_at=NOW)
+    key = provider.insert("hsm_key", id=new_id("key"), tenant_id=tenant, domain_id=domain,
+                          kind="wrapped", algorithm="rsa-2048", state="pending", **{"class": "dca"},
+                          **times)
+    provider.insert("job", id=new_id("job"), tenant_id=tenant, kind="key.generate",
+                    payload="{}", state="queued", max_attempts=3, run_at=NOW, created_at=NOW)
+    provider.insert("api_token", id=new_id("tok"), tenant_id=tenant, role="tenant-admin",
+                    name="x", hash=secrets.token_bytes(32), created_at=NOW, expires_at=NOW)
+    msg = new_id("msg")
+    gateway.insert("message", id=msg, received_at=NOW, tenant_id=tenant, direction="outbound",
+                   node="n", queue_id="q", sender="", sender_domain="", header_from="",
+                   message_id="", client_address="", size_bytes=1, archive_ref="")
+    gateway.insert("message_recipient", msg_id=msg, received_at=NOW, tenant_id=tenant,
+                   recipient="r", recipient_domain="d", outcome="received", outcome_at=NOW)
+    gateway.insert("trace_event", record_id=b"r", msg_id=msg, received_at=NOW, tenant_id=tenant,
+                   at=NOW, seq=0, step="s", detail="{}")
+    held = gateway.insert("held_message", id=new_id("hld"), msg_id=msg, tenant_id=tenant,
+                          domain_id=domain, direction="outbound", state="held", reason="201",
+                          explanation="", sender="", recipients=["r"], recipient_domain="p.test",
+                          queue_id="q", size_bytes=1, wrapped_key=b"w", received_at=NOW,
+                          held_at=NOW, next_try_at=NOW + datetime.timedelta(days=1),
+                          expires_at=NOW + datetime.timedelta(days=2))
+    gateway.insert("held_chunk", held_id=held, tenant_id=tenant, seq=0, data=b"d")
+    gateway.insert("notice", id=new_id("ntc"), msg_id=msg, tenant_id=tenant, domain_id=domain,
+                   kind="failure", recipient="r", about="r", original=b"o", wrapped_key=b"w",
+                   state="sent", created_at=NOW, next_try_at=NOW)
+    return {"tenant": tenant, "domain": domain, "key": key, "held": held, "msg": msg}
+
+
+@pytest.fixture(scope="module")
+def tenants(pg):
+    a = make_tenant(pg, "a", "192.0.2.0/24", "00112233445566778899aabbccddeeff" * 2)
+    b = make_tenant(pg, "b", "198.18.0.0/15", "ff" * 32, environment="securemail")
+    worker = Session(pg, "sg_tenant")
+    for t in (a, b):
+        t["certificate"] = add_certificate(worker, t, t["key"], "superseded", 30)
+    return a, b
+
+
+def add_certificate(worker, t, key, state, age_days):
+    worker.run("UPDATE hsm_key SET state = 'active', spki = %s, spki_sha256 = %s, blob = 'blob'"
+               " WHERE id = %s AND state = 'pending'", key.encode(), key.encode(), key)
+    return worker.insert(
+        "certificate", id=new_id("crt"), tenant_id=t["tenant"], domain_id=t["domain"], key_id=key,
+        state=state, der=secrets.token_bytes(8), chain=[b"first", b"second"],
+        sha256=secrets.token_bytes(32), subject="", issuer="", serial="01",
+        not_before=NOW - datetime.timedelta(days=age_days), not_after=NOW, created_at=NOW,
+        updated_at=NOW)
+
+
+# Migrations -----------------------------------------------------------------------------------
+
+
+def test_migrate_twice(pg):
+    done = migrate(pg)
+    assert (done.returncode, done.stdout) == (0, "0 applied\n")
+
+
+def test_migrate_at_the_same_time(pg, tmp_path):
+    """Two nodes upgrade together: one applies, the other waits."""
+    folder = tempfile.mkdtemp(prefix="sealgate-pg-", dir="/tmp")
+    try:
+        with PostgreSQL(folder, 5432) as server:
+            server.config = write_config(server)
+            results = []
+            threads = [threading.Thread(target=lambda: results.append(migrate(server)))
+                       for _ in range(3)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            assert [r.returncode for r in results] == [0, 0, 0], results
+            assert sorted(r.stdout for r in results) == ["0 applied\n", "0 applied\n", "1 applied\n"]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("change, undo, words", [
+    ("UPDATE migration SET checksum = 'x' || substr(checksum, 2) WHERE version = 1",
+     None, "was edited after it had been applied"),
+    ("INSERT INTO migration VALUES (9999, 'future', 'x', now())",
+     "DELETE FROM migration WHERE version = 9999", "does not know"),
+])
+def test_foreign_migration_refused(pg, change, undo, words):
+    owner = pg.connect("sg_owner").cursor()
+    owner.execute("SELECT checksum FROM migration WHERE version = 1")
+    checksum = owner.fetchone()[0]
+    owner.execute(change)
+    try:
+        done = migrate(pg)
+        assert done.returncode == 1 and words in done.stderr
+    finally:
+        owner.execute(undo or "UPDATE migration SET checksum = %s WHERE version = 1", (checksum,))
+    assert migrate(pg).returncode == 0
+
+
+# Roles and row-level security ---------------------------------------------------------------------
+
+
+def test_roles(pg):
+    rows = pg.psql("-c", "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,"
+                   " rolreplication FROM pg_roles WHERE rolname LIKE 'sg\\_%' ORDER BY 1").split()
+    assert len(rows) == 8
+    assert all(row.endswith("|f|f|f|f|f") for row in rows), rows
+    assert pg.psql("-c", "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member"
+                   " WHERE r.rolname LIKE 'sg\\_%'") == "0\n"
+    owners = pg.psql("-c", "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class"
+                     " WHERE relnamespace = 'sealgate'::regnamespace", database="sealgate").split()
+    assert owners == ["sg_owner"]
+    definers = pg.psql("-c", "SELECT proname, has_function_privilege('public', oid, 'execute')"
+                       " FROM pg_proc WHERE prosecdef AND pronamespace = 'sealgate'::regnamespace"
+                       " ORDER BY 1", database="sealgate").split()
+    assert definers == ["audit_write|f", "partitions_ensure|f"]
+
+
+def tables_with_tenant(pg):
+    rows = pg.psql("-c", """
+        SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
+               has_table_privilege('sg_api', c.oid, 'select')
+        FROM pg_class c
+        WHERE c.relnamespace = 'sealgate'::regnamespace AND c.relkind IN ('r', 'p')
+          AND NOT c.relispartition
+          AND (c.relname = 'tenant' OR EXISTS (SELECT FROM pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'))
+        ORDER BY 1""", database="sealgate").split()
+    return [row.split("|") for row in rows]
+
+
+def test_every_table_with_a_tenant_is_protected(pg):
+    rows = tables_with_tenant(pg)
+    assert len(rows) >= 16
+    assert all(security == force == "t" for _, security, force, _ in rows), rows
+
+
+def test_tenant_sees_its_own_alone(pg, tenants):
+    """REQ-136, principle: a tenant never sees another's row, nor any without a context."""
+    a, b = tenants
+    readable = [name for name, _, _, may in tables_with_tenant(pg) if may == "t"]
+    assert {"tenant", "domain", "certificate", "held_message", "message", "audit"} <= set(readable)
+    session = Session(pg, "sg_api")
+    for table in readable:
+        column = "id" if table == "tenant" else "tenant_id"
+        query = f"SELECT DISTINCT {column} FROM {table}"
+        assert session.run(query, tenant=None) == [], table
+        assert session.run(query) == [], table
+        assert session.run(query, tenant="x' OR true --") == [], table
+        assert session.run(query, tenant=a["tenant"]) == [(a["tenant"],)], table
+        assert session.run(query, tenant=b["tenant"]) == [(b["tenant"],)], table
+
+
+def test_tenant_changes_its_own_alone(pg, tenants):
+    a, b = tenants
+    session = Session(pg, "sg_api", tenant=a["tenant"])
+    release = "UPDATE held_message SET next_try_at = %s WHERE id = %s"
+    assert session.run(release, NOW, b["held"]) == 0
+    assert session.run(release, NOW, a["held"]) == 1
+    assert session.run("DELETE FROM next_hop WHERE domain_id = %s", b["domain"]) == 0
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        session.insert("job", id=new_id("job"), tenant_id=b["tenant"], kind="key.csr",
+                       payload="{}", state="queued", max_attempts=1, run_at=NOW, created_at=NOW)
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        session.run("UPDATE domain SET state = 'verified'")
+
+
+def test_partitions_are_no_way_around(pg, tenants):
+    name = f"message_{NOW:%Y_%m}"
+    for role in ("sg_api", "sg_provider", "sg_gateway", "sg_tenant"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            Session(pg, role, tenant=tenants[0]["tenant"]).run(f"SELECT count(*) FROM {name}")
+
+
+# Audit ------------------------------------------------------------------------------------------
+
+
+def audit_of(pg, object_id, table):
+    rows = Session(pg, "sg_audit").run(
+        "SELECT action, actor, address, request_id, tenant_id, before, after FROM audit"
+        " WHERE object = %s AND object_id = %s ORDER BY id", table, object_id)
+    return rows
+
+
+def test_change_is_audited_or_does_not_happen(pg, tenants):
+    a = tenants[0]
+    provider = Session(pg, "sg_provider", actor="token:tok_1", request_id="req_7")
+    assert audit_of(pg, a["domain"], "domain")[0][0] == "insert"
+    provider.run("UPDATE domain SET updated_at = %s WHERE id = %s", NOW, a["domain"])
+    action, actor, address, request, tenant, before, after = audit_of(pg, a["domain"], "domain")[-1]
+    assert (action, actor, address, request, tenant) == ("update", "token:tok_1", "192.0.2.1",
+                                                        "req_7", a["tenant"])
+    assert before["id"] == after["id"] == a["domain"]
+    for actor in (None, ""):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="without app.actor"):
+            provider.run("UPDATE domain SET state = 'suspended' WHERE id = %s", a["domain"],
+                         actor=actor)
+    assert provider.run("SELECT state FROM domain WHERE id = %s", a["domain"]) == [("attested",)]
+
+
+def test_every_configuration_table_is_audited(pg, tenants):
+    a = tenants[0]
+    for table, object_id in [("tenant", a["tenant"]), ("domain", a["domain"]),
+                             ("hsm_key", a["key"]), ("next_hop", a["domain"]),
+                             ("certificate", a["certificate"]), ("held_message", a["held"])]:
+        assert audit_of(pg, object_id, table)[0][0] == "insert", table
+    triggered = pg.psql("-c", "SELECT DISTINCT tgrelid::regclass FROM pg_trigger"
+                        " WHERE tgfoid = 'sealgate.audit_write'::regproc", database="sealgate")
+    assert set(triggered.replace("sealgate.", "").split()) >= {
+        "tenant", "domain", "submitter", "next_hop", "hsm_key", "certificate", "trust_anchor",
+        "directory_source", "member_domain", "api_token", "archive_key", "held_message", "job"}
+
+
+def test_audit_keeps_no_key_and_cannot_be_changed(pg, tenants):
+    rows = Session(pg, "sg_audit").run(
+        "SELECT count(*) FROM audit, (VALUES (%s::text[])) v (k)"
+        " WHERE before ?| k OR after ?| k",
+        ["blob", "hash", "wrapped_key", "der", "chain", "spki", "csr", "payload"])
+    assert rows == [(0,)]
+    for role in ("sg_api", "sg_provider", "sg_gateway", "sg_tenant", "sg_audit"):
+        for statement in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit", "TRUNCATE audit"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                Session(pg, role).run(statement)
+
+
+def test_lease_of_held_mail_is_not_audited_and_wakes_nobody(pg, tenants):
+    held = tenants[1]["held"]
+    gateway = Session(pg, "sg_gateway")
+    listener = pg.connect("sg_gateway")
+    listener.cursor().execute("LISTEN sealgate_held")
+    before = len(audit_of(pg, held, "held_message"))
+    lease = "UPDATE held_message SET next_try_at = next_try_at + interval '1 hour' WHERE id = %s"
+    gateway.run(lease, held)
+    gateway.run("UPDATE held_message SET next_try_at = next_try_at WHERE false")
+    assert len(audit_of(pg, held, "held_message")) == before
+    gateway.run("UPDATE held_message SET next_try_at = %s WHERE id = %s", NOW, held)  # released
+    assert len(audit_of(pg, held, "held_message")) == before + 1
+    listener.poll()
+    assert len(listener.notifies) == 1
+    listener.close()
+
+
+# Partitions -------------------------------------------------------------------------------------
+
+
+def month_add(day, months):
+    index = day.year * 12 + day.month - 1 + months
+    return datetime.date(index // 12, index % 12 + 1, 1)
+
+
+def test_partitions(pg, tenants):
+    gateway = Session(pg, "sg_gateway")
+    months = [month_add(NOW, n) for n in range(-1, 3)]
+    names = pg.psql("-c", "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"
+                    " ORDER BY 1", database="sealgate").split()
+    for table in ("message", "message_recipient", "trace_event", "audit"):
+        assert [n for n in names if n.startswith(table + "_2")] == [
+            f"{table}_{m:%Y_%m}" for m in months]
+    row = dict(tenant_id=tenants[0]["tenant"], direction="inbound", node="n", queue_id="q",
+               sender="", sender_domain="", header_from="", message_id="", client_address="",
+               size_bytes=1, archive_ref="")
+    for month in months:  # the first instant of each is in it, in UTC
+        at = datetime.datetime(month.year, month.month, 1, tzinfo=datetime.timezone.utc)
+        gateway.insert("message", id=new_id("msg"), received_at=at, **row)
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        gateway.insert("message", id=new_id("msg"), received_at=month_add(NOW, 4), **row)
+    Session(pg, "sg_tenant").run("SELECT partitions_ensure(%s, 6)", month_add(NOW, -1))
+    gateway.insert("message", id=new_id("msg"), received_at=month_add(NOW, 4), **row)
+
+
+# The C library against a real server ------------------------------------------------------------------
+
+
+def test_aggregates(pg, tenants):
+    """domain, submitter, certificates, held mail, notices, feed and the others (REQ-37, 38, 56, 117)."""
+    a, b = tenants
+    provider, worker = Session(pg, "sg_provider"), Session(pg, "sg_tenant")
+    times = {"created_at": NOW, "updated_at": NOW}
+    suspended = provider.insert("domain", id=new_id("dom"), tenant_id=a["tenant"],
+                                name="suspended.test", environment="seemail", state="suspended",
+                                **times)
+    for tenant in (a["tenant"], b["tenant"]):  # a claim shows nothing to the other
+        provider.insert("domain", id=new_id("dom"), tenant_id=tenant, name="pending.test",
+                        environment="seemail", state="pending", **times)
+    gone = provider.insert("tenant", id=new_id("ten"), name="gone", state="suspended", **times)
+    provider.insert("submitter", id=new_id("sub"), tenant_id=gone, kind="network",
+                    network="203.0.113.0/24", created_at=NOW)
+    provider.insert("submitter", id=new_id("sub"), tenant_id=a["tenant"], kind="network",
+                    network="2001:db8:1::/48", created_at=NOW)
+    with pytest.raises(psycopg2.errors.ExclusionViolation):  # one network, one tenant
+        provider.insert("submitter", id=new_id("sub"), tenant_id=b["tenant"], kind="network",
+                        network="192.0.2.128/25", created_at=NOW)
+    destroyed = provider.insert("hsm_key", id=new_id("key"), tenant_id=a["tenant"],
+                                domain_id=a["domain"], kind="token", algorithm="rsa-2048",
+                                state="pending", **{"class": "dca"}, **times)
+    add_certificate(worker, a, destroyed, "superseded", 50)
+    worker.run("UPDATE hsm_key SET state = 'destroyed' WHERE id = %s", destroyed)
+    add_certificate(worker, a, a["key"], "revoked", 5)
+    add_certificate(worker, a, a["key"], "active", 10)
+    provider.insert("trust_anchor", id=new_id("anc"), der=b"anchor", sha256=b"x", subject="",
+                    not_after=NOW, created_at=NOW)
+    for position, url in [(2, "ldap://second.test"), (1, "ldap://first.test")]:
+        provider.insert("directory_source", id=new_id("dir"), url=url, base_dn="C=NZ",
+                        position=position, created_at=NOW)
+    for name, environment in [("member.test", "securemail"), ("member.test", "seemail"),
+                              ("b.test", "seemail")]:
+        provider.insert("member_domain", id=new_id("mem"), name=name, environment=environment,
+                        created_at=NOW)
+    newest, _ = [
+        worker.insert("archive_key", id=new_id("ark"), quarter=f"{at.year}q{(at.month + 2) // 3}",
+                      kind="token", spki=b"s", created_at=NOW)
+        for at in (NOW, NOW - datetime.timedelta(days=200))]
+    Session(pg, "sg_gateway").run("DELETE FROM held_message")
+    env = {**os.environ, "SG_CONNINFO": pg.conninfo("sg_gateway"),
+           "SG_PASSWORD_FILE": str(pg.password_file("sg_gateway")), "SG_TENANT": a["tenant"],
+           "SG_DOMAIN": a["domain"], "SG_SUSPENDED_DOMAIN": suspended,
+           "SG_ARCHIVE_KEY": newest, "SG_NOW": str(int(time.time()))}
+    done = subprocess.run([BUILD / "tests/schema_aggregates"], env=env, text=True,
+                          capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Probe:
+    """The program schema_probe; see there for what it prints."""
+
+    def __init__(self, pg):
+        self.process = subprocess.Popen(
+            [BUILD / "tests/schema_probe", pg.conninfo("sg_tenant"),
+             pg.password_file("sg_tenant")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, bufsize=1)
+        self.lines = queue.Queue()
+        self.stderr = []
+        for stream, put in [(self.process.stdout, self.lines.put),
+                            (self.process.stderr, self.stderr.append)]:
+            threading.Thread(target=lambda s=stream, p=put: [p(line.split()) for line in s],
+                             daemon=True).start()
+        self.kept = []  # lines that were read while another was expected
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        return self.expect(line.split()[0])
+
+    def expect(self, word, seconds=10):
+        for i, answer in enumerate(self.kept):
+            if answer[0] == word:
+                return self.kept.pop(i)[1:]
+        while (answer := self.lines.get(timeout=seconds))[0] != word:
+            self.kept.append(answer)
+        return answer[1:]
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(20) == 0, self.stderr
+
+
+@pytest.fixture
+def probe(pg):
+    program = Probe(pg)
+    yield program
+    program.end()
+
+
+def health_returns(probe, seconds=5):
+    """Asks until the answer is ok; the refusals on the way."""
+    refused = []
+    deadline = time.monotonic() + seconds
+    while (answer := probe.ask("health"))[0] != "ok":
+        assert answer[0] == "SG_E_DB_UNAVAILABLE"
+        assert time.monotonic() < deadline, answer
+        refused.append(answer)
+    return refused
+
+
+def test_connections_survive_a_restart(pg, probe):
+    """A server that was restarted while connections were idle is not noticed by the caller."""
+    probe.expect("flush")
+    assert probe.ask("parallel 4")[:3] == ["4", "of", "4"]
+    for _ in range(3):
+        pg.restart()
+        assert probe.ask("health")[0] == "ok"
+        assert probe.ask("parallel 8")[:3] == ["8", "of", "8"]
+        probe.expect("flush")  # the listener came back as well
+    Session(pg, "sg_provider").run("UPDATE tenant SET updated_at = updated_at")
+    assert probe.expect("notify") == ["sealgate_config", "tenant"]
+
+
+def test_killed_backends(pg, probe):
+    assert probe.ask("parallel 4")[:3] == ["4", "of", "4"]
+    pg.psql("-c", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'probe'")
+    assert probe.ask("parallel 4")[:3] == ["4", "of", "4"]
+
+
+def test_server_away_costs_nobody_a_long_wait(pg, probe):
+    assert probe.ask("health")[0] == "ok"
+    pg.stop()
+    try:
+        for _ in range(20):
+            ok, _, total, _, longest = probe.ask("parallel 16")
+            assert (ok, total) == ("0", "16")
+            assert int(longest) < 1000
+        assert probe.ask("health")[0] == "SG_E_DB_UNAVAILABLE"
+    finally:
+        pg.start()
+    health_returns(probe)
+    probe.expect("flush")
+
+
+def test_server_that_hangs(pg, probe):
+    """Stopped, not ended: what waits for it gives up in its time, and all comes back."""
+    import signal
+    assert probe.ask("health")[0] == "ok"
+    children = subprocess.run(["pgrep", "-P", str(pg.process.pid)], capture_output=True,
+                              text=True).stdout.split()
+    everyone = [pg.process.pid, *map(int, children)]
+    for pid in everyone:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        answer = probe.ask("health")
+        assert answer[0] == "SG_E_DB_UNAVAILABLE"
+        assert time.monotonic() - began < 9
+    finally:
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
+    health_returns(probe, 15)
+
+
+def test_password_is_nowhere(pg, probe):
+    """Not in the process's arguments, its environment or its log; a wrong one says so."""
+    password = pg.password_file("sg_tenant").read_text()
+    assert probe.ask("health")[0] == "ok"
+    for name in ("cmdline", "environ"):
+        assert password.encode() not in pathlib.Path(f"/proc/{probe.process.pid}/{name}").read_bytes()
+    assert password not in (pg.folder / "server.log").read_text()
+
+
+def test_no_password_in_conninfo(pg):
+    config = pg.folder / "bad.conf"
+    config.write_text(pg.config.read_text().replace("user=sg_owner", "user=sg_owner password=x"))
+    done = subprocess.run([BUILD / "bin/tenantd", "migrate", "-c", config], text=True,
+                          capture_output=True)
+    assert done.returncode == 2 and "belongs into a file" in done.stderr

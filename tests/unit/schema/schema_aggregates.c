@@ -1,0 +1,491 @@
+/*
+ * The aggregates of the message path against a real server. tests/system/test_schema.py starts it
+ * and makes the tenants; the environment names them: SG_CONNINFO, SG_PASSWORD_FILE, SG_TENANT,
+ * SG_DOMAIN, SG_SUSPENDED_DOMAIN, SG_ARCHIVE_KEY, SG_NOW (seconds).
+ */
+#include "common/id.h"
+#include "schema/archive.h"
+#include "schema/certificate.h"
+#include "schema/crl.h"
+#include "schema/directory_source.h"
+#include "schema/domain.h"
+#include "schema/held.h"
+#include "schema/member_domain.h"
+#include "schema/message.h"
+#include "schema/next_hop.h"
+#include "schema/notice.h"
+#include "schema/partner_certificate.h"
+#include "schema/submitter.h"
+#include "schema/trust_anchor.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define CHUNKS 81 /* of 256 KiB: a 20 MB mail */
+
+static struct sg_db *db;
+static struct sg_arena *arena;
+static const char *tenant, *domain;
+static sg_time now;
+
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        struct sg_error err = {0};                                                                 \
+        if (!(call))                                                                               \
+            fail_msg("%s: %s %s", #call, sg_error_name(err.code), err.detail);                     \
+    } while (0)
+#define FAILS(call, expected)                                                                      \
+    do {                                                                                           \
+        struct sg_error err = {0};                                                                 \
+        assert_false(call);                                                                        \
+        assert_string_equal(sg_error_name(err.code), #expected);                                   \
+    } while (0)
+
+static struct sg_bytes text(const char *s)
+{
+    return sg_bytes_str(s);
+}
+
+static void test_domain(void **state)
+{
+    (void)state;
+    struct sg_domain_row row;
+    bool found;
+    OK(sg_domain_find_by_name(db, arena, "a.test", &row, &found, &err));
+    assert_true(found);
+    assert_string_equal(row.id, domain);
+    assert_string_equal(row.tenant_id, tenant);
+    assert_string_equal(row.environment, "seemail");
+    assert_true(sg_domain_active(&row));
+    OK(sg_domain_find(db, arena, domain, &row, &found, &err));
+    assert_true(found);
+    assert_string_equal(row.name, "a.test");
+    OK(sg_domain_find_by_name(db, arena, "suspended.test", &row, &found, &err));
+    assert_true(found);
+    assert_false(sg_domain_active(&row));
+    OK(sg_domain_find_by_name(db, arena, "pending.test", &row, &found, &err));
+    assert_false(found);
+    OK(sg_domain_find_by_name(db, arena, "A.test", &row, &found, &err));
+    assert_false(found);
+}
+
+static void test_submitter(void **state)
+{
+    (void)state;
+    static const char print[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    static const struct {
+        const char *address, *fingerprint, *kind; /* kind NULL: none */
+    } rows[] = {
+        {"192.0.2.7", "", "network"},
+        {"::ffff:192.0.2.7", "", "network"},
+        {"IPv6:2001:db8:1::25", "", "network"},
+        {"192.0.2.7", print, "client_certificate"},
+        {"198.51.100.1", print, "client_certificate"},
+        {"198.51.100.1", "", NULL},
+        {"unknown", "", NULL},
+        {"", "", NULL},
+        {"203.0.113.9", "", NULL}, /* of a tenant that is suspended */
+        {"192.0.2.7'; DROP TABLE tenant; --", "", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sg_submitter_row row;
+        bool found;
+        OK(sg_submitter_match(db, arena, rows[i].address, rows[i].fingerprint, &row, &found, &err));
+        assert_int_equal(found, rows[i].kind != NULL);
+        if (found) {
+            assert_string_equal(row.kind, rows[i].kind);
+            assert_string_equal(row.tenant_id, tenant);
+        }
+    }
+}
+
+static void test_lookups(void **state)
+{
+    (void)state;
+    struct sg_next_hop_row hop;
+    struct sg_certificate_row *certificates;
+    struct sg_directory_source_row *sources;
+    struct sg_bytes *anchors;
+    const char *environment;
+    size_t count;
+    bool found;
+    OK(sg_next_hop_find(db, arena, domain, &hop, &found, &err));
+    assert_true(found);
+    assert_string_equal(hop.host, "mail.a.test");
+    assert_int_equal(hop.port, 25);
+    OK(sg_next_hop_find(db, arena, getenv("SG_SUSPENDED_DOMAIN"), &hop, &found, &err));
+    assert_false(found);
+
+    OK(sg_certificate_list(db, arena, domain, &certificates, &count, &err));
+    assert_int_equal(count, 2); /* not the revoked one, not the destroyed key's */
+    assert_string_equal(certificates[0].state, "active");
+    assert_string_equal(certificates[1].state, "superseded");
+    assert_true(certificates[0].not_before > certificates[1].not_before);
+    assert_int_equal(certificates[0].chain_count, 2);
+    assert_true(sg_bytes_equal(certificates[0].chain[1], text("second")));
+    assert_string_equal(certificates[0].key_kind, "wrapped");
+    assert_true(sg_bytes_equal(certificates[0].key_blob, text("blob")));
+
+    OK(sg_trust_anchor_list(db, arena, &anchors, &count, &err));
+    assert_int_equal(count, 1);
+    assert_true(sg_bytes_equal(anchors[0], text("anchor")));
+    OK(sg_directory_source_list(db, arena, &sources, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(sources[0].url, "ldap://first.test");
+
+    OK(sg_member_domain_find(db, arena, "member.test", &environment, &found, &err));
+    assert_true(found);
+    assert_string_equal(environment, "seemail"); /* in both lists */
+    OK(sg_member_domain_find(db, arena, "b.test", &environment, &found, &err));
+    assert_true(found); /* hosted here; the list says otherwise */
+    assert_string_equal(environment, "securemail");
+    OK(sg_member_domain_find(db, arena, "outside.test", &environment, &found, &err));
+    assert_false(found);
+}
+
+static void test_caches(void **state)
+{
+    (void)state;
+    struct sg_partner_certificate old = {.domain = "p.test",
+                                         .der = text("old"),
+                                         .source = "ldap",
+                                         .origin = "ldap://first.test",
+                                         .not_before = now - 10 * SG_DAY,
+                                         .not_after = now + SG_DAY,
+                                         .fetched_at = now};
+    struct sg_partner_certificate new = old;
+    struct sg_bytes *ders;
+    size_t count;
+    new.der = text("new");
+    new.not_before = now - SG_DAY;
+    OK(sg_partner_certificate_store(db, &old, &err));
+    OK(sg_partner_certificate_store(db, &new, &err));
+    OK(sg_partner_certificate_store(db, &new, &err));
+    new.domain = "q.test"; /* one certificate for two domains */
+    OK(sg_partner_certificate_store(db, &new, &err));
+    OK(sg_partner_certificate_find(db, arena, "p.test", &ders, &count, &err));
+    assert_int_equal(count, 2);
+    assert_true(sg_bytes_equal(ders[0], text("new")));
+
+    struct sg_crl_row crl = {text("one"), now - SG_DAY, now + SG_DAY, now}, got;
+    bool found;
+    OK(sg_crl_find(db, arena, "http://ca.test/crl", &got, &found, &err));
+    assert_false(found);
+    OK(sg_crl_store(db, "http://ca.test/crl", &crl, &err));
+    crl.der = text("older");
+    crl.this_update -= SG_DAY;
+    OK(sg_crl_store(db, "http://ca.test/crl", &crl, &err));
+    OK(sg_crl_find(db, arena, "http://ca.test/crl", &got, &found, &err));
+    assert_true(found);
+    assert_true(sg_bytes_equal(got.der, text("one")));
+    assert_true(got.next_update == now + SG_DAY);
+}
+
+static void test_archive(void **state)
+{
+    (void)state;
+    struct sg_archive_key_row key;
+    bool found;
+    OK(sg_archive_key_current(db, arena, now, &key, &found, &err));
+    assert_true(found);
+    assert_string_equal(key.id, getenv("SG_ARCHIVE_KEY"));
+    OK(sg_archive_key_current(db, arena, now - 800 * SG_DAY, &key, &found, &err));
+    assert_false(found);
+    struct sg_id id = sg_id_new("adk");
+    struct sg_archive_data_key row = {id.text,      getenv("SG_ARCHIVE_KEY"), "node1", tenant,
+                                      now / SG_DAY, text("wrapped"),          now};
+    OK(sg_archive_data_key_insert(db, &row, &err));
+    OK(sg_archive_data_key_insert(db, &row, &err));
+    row.archive_key_id = id.text;
+    row.id = sg_arena_strdup(arena, sg_id_new("adk").text);
+    FAILS(sg_archive_data_key_insert(db, &row, &err), SG_E_INVALID);
+}
+
+static bool give(void *ctx, int seq, struct sg_bytes *data_r, bool *end_r, struct sg_error *err)
+{
+    static uint8_t chunk[SG_HELD_CHUNK_MAX];
+    (void)err;
+    *end_r = seq == *(int *)ctx;
+    memset(chunk, seq, sizeof chunk);
+    *data_r = sg_bytes_of(chunk, sizeof chunk);
+    return true;
+}
+
+static bool give_fails(void *ctx, int seq, struct sg_bytes *data_r, bool *end_r,
+                       struct sg_error *err)
+{
+    return seq < 2 ? give(ctx, seq, data_r, end_r, err) : sg_fail(err, SG_E_IO, "spool gone");
+}
+
+static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
+{
+    (void)err;
+    int *next = ctx;
+    assert_int_equal(seq, *next);
+    assert_int_equal(data.len, SG_HELD_CHUNK_MAX);
+    assert_int_equal(data.data[data.len - 1], (uint8_t)seq);
+    (*next)++;
+    return true;
+}
+
+static void test_held(void **state)
+{
+    (void)state;
+    static const char *const recipients[] = {"x@p.test", "\"a b\\\"\"@p.test"};
+    char id[SG_ID_TEXT], msg[SG_ID_TEXT];
+    memcpy(id, sg_id_new("hld").text, sizeof id);
+    memcpy(msg, sg_id_new("msg").text, sizeof msg);
+    struct sg_held_row row = {.id = id,
+                              .msg_id = msg,
+                              .tenant_id = tenant,
+                              .domain_id = domain,
+                              .direction = "outbound",
+                              .reason = "201",
+                              .explanation = "no certificate",
+                              .sender = "s@a.test",
+                              .recipients = recipients,
+                              .recipient_count = 2,
+                              .recipient_domain = "p.test",
+                              .queue_id = "4Xy",
+                              .size_bytes = (int64_t)CHUNKS * 262144,
+                              .wrapped_key = text("wrapped"),
+                              .received_at = now,
+                              .held_at = now,
+                              .next_try_at = now + SG_SECOND,
+                              .expires_at = now + 4 * SG_DAY};
+    int chunks = CHUNKS, next = 0;
+    bool inserted, finished;
+    struct sg_held_row *rows;
+    size_t count;
+    sg_time due;
+    /* What fails half way leaves nothing. */
+    FAILS(sg_held_insert(db, &row, give_fails, &chunks, &inserted, &err), SG_E_IO);
+    FAILS(sg_held_chunks(db, id, take, &next, &err), SG_E_NOT_FOUND);
+    OK(sg_held_insert(db, &row, give, &chunks, &inserted, &err));
+    assert_true(inserted);
+    struct sg_held_row again = row;
+    again.id = sg_arena_strdup(arena, sg_id_new("hld").text);
+    OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err));
+    assert_false(inserted);
+
+    OK(sg_held_claim_due(db, arena, now, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_held_next_due(db, &due, &err));
+    assert_true(due == now + SG_SECOND);
+    OK(sg_held_claim_due(db, arena, now + 2 * SG_SECOND, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].id, id);
+    assert_int_equal(rows[0].recipient_count, 2);
+    assert_string_equal(rows[0].recipients[1], recipients[1]);
+    assert_true(rows[0].next_try_at == now + 62 * SG_SECOND);
+    assert_true(sg_bytes_equal(rows[0].wrapped_key, text("wrapped")));
+    OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 0); /* leased */
+
+    OK(sg_held_chunks(db, id, take, &next, &err));
+    assert_int_equal(next, CHUNKS);
+    /* A next try beyond the end is the end itself. (The clock of the transaction is real here.) */
+    OK(sg_held_reschedule(db, id, now + 50 * SG_DAY, "202", "no CRL", "timed out", &err));
+    OK(sg_held_next_due(db, &due, &err));
+    assert_true(due == row.expires_at);
+    OK(sg_held_claim_due(db, arena, row.expires_at, 1, 10, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].attempts, 1);
+    assert_string_equal(rows[0].reason, "202");
+
+    OK(sg_held_finish(db, id, "sent", now, &finished, &err));
+    assert_true(finished);
+    OK(sg_held_finish(db, id, "sent", now, &finished, &err));
+    assert_false(finished);
+    FAILS(sg_held_chunks(db, id, take, &next, &err), SG_E_NOT_FOUND);
+    OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err)); /* it may be held anew */
+    assert_true(inserted);
+    OK(sg_held_finish(db, again.id, "deleted", now, &finished, &err));
+}
+
+static void test_notice(void **state)
+{
+    (void)state;
+    char id[SG_ID_TEXT], msg[SG_ID_TEXT];
+    memcpy(id, sg_id_new("ntc").text, sizeof id);
+    memcpy(msg, sg_id_new("msg").text, sizeof msg);
+    struct sg_notice_row row = {.id = id,
+                                .msg_id = msg,
+                                .tenant_id = tenant,
+                                .domain_id = domain,
+                                .kind = "failure",
+                                .recipient = "s@a.test",
+                                .about = "x@p.test",
+                                .original = text("sealed"),
+                                .wrapped_key = text("wrapped"),
+                                .created_at = now,
+                                .next_try_at = now};
+    struct sg_notice_row *rows;
+    size_t count;
+    bool inserted;
+    OK(sg_notice_insert(db, &row, &inserted, &err));
+    assert_true(inserted);
+    row.id = sg_arena_strdup(arena, sg_id_new("ntc").text);
+    OK(sg_notice_insert(db, &row, &inserted, &err));
+    assert_false(inserted);
+    OK(sg_notice_claim_due(db, arena, now, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].id, id);
+    assert_true(sg_bytes_equal(rows[0].original, text("sealed")));
+    OK(sg_notice_claim_due(db, arena, now, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_notice_reschedule(db, id, now + SG_SECOND, "450", &err));
+    OK(sg_notice_claim_due(db, arena, now + SG_SECOND, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].attempts, 1);
+    OK(sg_notice_finish(db, id, "sent", "", now, &err));
+    OK(sg_notice_claim_due(db, arena, now + SG_DAY, 60000, 10, &rows, &count, &err));
+    assert_int_equal(count, 0);
+}
+
+static struct sg_recipient_row recipient(const char *msg, const char *address, const char *outcome,
+                                         sg_time at)
+{
+    return (struct sg_recipient_row){.msg_id = msg,
+                                     .received_at = now,
+                                     .tenant_id = tenant,
+                                     .recipient = address,
+                                     .recipient_domain = "p.test",
+                                     .outcome = outcome,
+                                     .verdict = "sealed",
+                                     .codes = strcmp(outcome, "held") == 0 ? "201,202" : "",
+                                     .reply = "250 ok",
+                                     .outcome_at = at};
+}
+
+static void test_message(void **state)
+{
+    (void)state;
+    char msg[SG_ID_TEXT];
+    memcpy(msg, sg_id_new("msg").text, sizeof msg);
+    char *long_address = sg_arena_alloc(arena, 1001);
+    memset(long_address, 'x', 1000);
+    struct sg_message_row message = {.id = msg,
+                                     .received_at = now,
+                                     .tenant_id = tenant,
+                                     .direction = "outbound",
+                                     .node = "node1",
+                                     .queue_id = "4XyQueue",
+                                     .sender = "s@a.test",
+                                     .sender_domain = "a.test",
+                                     .header_from = long_address,
+                                     .message_id = "latin\xe9@a.test",
+                                     .client_address = "192.0.2.7",
+                                     .size_bytes = 12345678901,
+                                     .body_sha256 = text("hash"),
+                                     .archive_ref = "node1/1@0"};
+    struct sg_recipient_row outcomes[] = {recipient(msg, "a@p.test", "received", now),
+                                          recipient(msg, "b@p.test", "received", now),
+                                          recipient(msg, "a@p.test", "delivered", now + 1),
+                                          recipient(msg, "b@p.test", "held", now + 1),
+                                          recipient(msg, "a@p.test", "deferred", now + 2)};
+    struct sg_trace_row traces[] = {
+        {text("0123456789abcdef"), msg, now, tenant, now, 0, "received", "", "{}"},
+        {text("0123456789abcdef"), msg, now, tenant, now, 1, "sealed", "REQ-47",
+         "{\"subject\": \"a\\u0000b\"}"}};
+    struct sg_message_batch batch = {&message, 1, outcomes, 5, traces, 2};
+    OK(sg_message_feed(db, &batch, &err));
+    OK(sg_message_feed(db, &batch, &err)); /* replayed after a crash */
+    struct sg_recipient_row late[] = {recipient(msg, "a@p.test", "expired", now + 9),
+                                      recipient(msg, "b@p.test", "received", now)};
+    batch = (struct sg_message_batch){.recipients = late, .recipient_count = 2};
+    OK(sg_message_feed(db, &batch, &err));
+
+    struct sg_message_row got;
+    struct sg_recipient_row *recipients;
+    size_t count;
+    bool found;
+    OK(sg_message_find_by_queue(db, arena, "4XyQueue", "outbound", tenant, &got, &recipients,
+                                &count, &found, &err));
+    assert_true(found);
+    assert_string_equal(got.id, msg);
+    assert_true(got.size_bytes == message.size_bytes);
+    assert_int_equal(strlen(got.header_from), 512);
+    assert_string_equal(got.message_id, "latin\xef\xbf\xbd@a.test");
+    assert_true(got.received_at == now);
+    assert_int_equal(count, 2);
+    assert_string_equal(recipients[0].outcome, "delivered"); /* final, whatever comes later */
+    assert_string_equal(recipients[1].outcome, "held");      /* an older one changes nothing */
+    assert_string_equal(recipients[1].codes, "201,202");
+    assert_string_equal(recipients[0].codes, "");
+    struct sg_recipient_row released[] = {recipient(msg, "b@p.test", "delivered", now + 20)};
+    batch = (struct sg_message_batch){.recipients = released, .recipient_count = 1};
+    OK(sg_message_feed(db, &batch, &err));
+    OK(sg_message_find_by_queue(db, arena, "4XyQueue", "outbound", tenant, &got, &recipients,
+                                &count, &found, &err));
+    assert_string_equal(recipients[1].outcome, "delivered");
+    OK(sg_message_find_by_queue(db, arena, "4XyQueue", "inbound", tenant, &got, &recipients, &count,
+                                &found, &err));
+    assert_false(found);
+}
+
+/* A transaction that meets another is run again; what a query refuses comes out as what it is. */
+static void test_errors(void **state)
+{
+    (void)state;
+    struct sg_held_row row = {.id = "not an id",
+                              .msg_id = "msg",
+                              .tenant_id = tenant,
+                              .domain_id = domain,
+                              .direction = "outbound",
+                              .reason = "201",
+                              .explanation = "",
+                              .sender = "",
+                              .recipient_domain = "p.test",
+                              .queue_id = "",
+                              .wrapped_key = text("w")};
+    struct sg_error err = {0};
+    bool inserted;
+    int none = 0;
+    assert_false(sg_held_insert(db, &row, give, &none, &inserted, &err));
+    assert_int_equal(err.code, SG_E_INVALID);
+    assert_int_equal(err.lib, SG_LIB_SQL);
+    assert_string_equal(err.sqlstate, "23514");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct sg_db_options options = {.conninfo = getenv("SG_CONNINFO"),
+                                    .password_file = getenv("SG_PASSWORD_FILE"),
+                                    .application = "test",
+                                    .actor = "gatewayd",
+                                    .connections = 4,
+                                    .wait_ms = 5000,
+                                    .statement_timeout_ms = 10000};
+    struct sg_error err = {0};
+    tenant = getenv("SG_TENANT");
+    domain = getenv("SG_DOMAIN");
+    now = (sg_time)strtoll(getenv("SG_NOW"), NULL, 10) * SG_SECOND + 123456;
+    arena = sg_arena_new();
+    return sg_db_open(&options, &db, &err) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sg_db_close(&db);
+    sg_arena_free(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_domain),  cmocka_unit_test(test_submitter),
+        cmocka_unit_test(test_lookups), cmocka_unit_test(test_caches),
+        cmocka_unit_test(test_archive), cmocka_unit_test(test_held),
+        cmocka_unit_test(test_notice),  cmocka_unit_test(test_message),
+        cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
