@@ -1,0 +1,145 @@
+"""slapd with c=NZ, and the reference CA that publishes to it."""
+import os
+import pathlib
+import secrets
+import subprocess
+import urllib.request
+
+from .layout import CA, DIRECTORY, GROUP, ROOT
+from .process import NotReady, Service, as_user
+
+
+def run(command, uid=0, gid=0, **more):
+    if uid:
+        command = as_user(command, uid, gid)
+    result = subprocess.run([str(c) for c in command], capture_output=True, text=True,
+                            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
+                                 "PYTHONDONTWRITEBYTECODE": "1"},
+                            cwd="/", stdin=subprocess.DEVNULL, check=False, **more)
+    if result.returncode != 0:
+        raise NotReady(f"{pathlib.Path(str(command[0])).name}: "
+                       f"{(result.stderr or result.stdout).strip()}")
+    return result.stdout
+
+
+class Directory:
+    name = "slapd"
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.folder = layout.ldap
+        self.conf = layout.etc / "slapd.conf"
+        self.certificate = self.folder / "cert.pem"
+        self.password_file = layout.secrets / "ldap-admin"
+        self.url = f"ldap://127.0.0.1:{layout.port['ldap']}"
+        self.ldaps_url = f"ldaps://127.0.0.1:{layout.port['ldaps']}"
+        self.service = Service(
+            layout, "slapd",
+            ["/usr/sbin/slapd", "-f", self.conf, "-d", "0", "-h", f"{self.url}/ {self.ldaps_url}/"],
+            ready=self.answers, uid=DIRECTORY, gid=GROUP)
+
+    def prepare(self):
+        made = self.folder / "made"
+        if made.exists():
+            return
+        # The CA binds with it; no newline, for the tools take the file as it is.
+        if not self.password_file.exists():
+            self.layout.write(self.password_file, secrets.token_hex(24), 0o400, CA, GROUP)
+        if not self.certificate.exists():
+            run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "390",
+                 "-subj", "/CN=directory", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-keyout", self.folder / "key.pem", "-out", self.certificate])
+            os.chown(self.folder / "key.pem", DIRECTORY, GROUP)
+            (self.folder / "key.pem").chmod(0o400)
+        password_hash = run(["slappasswd", "-T", self.password_file]).strip()
+        text = (ROOT / "deploy/slapd/slapd.conf.in").read_text(encoding="utf-8")
+        for name, value in (("DIR", self.layout.dir), ("TLS_CERTIFICATE", self.certificate),
+                            ("TLS_KEY", self.folder / "key.pem"), ("TLS_CA", self.certificate),
+                            ("ROOT_PASSWORD_HASH", password_hash)):
+            text = text.replace(f"@{name}@", str(value))
+        self.layout.write(self.conf, text, 0o400, DIRECTORY, GROUP)
+        database = self.folder / "db"
+        subprocess.run(["rm", "-rf", str(database)], check=True)
+        database.mkdir(mode=0o700)
+        os.chown(database, DIRECTORY, GROUP)
+        base = self.folder / "base.ldif"
+        self.layout.write(base, (ROOT / "deploy/slapd/base.ldif").read_text(encoding="utf-8"))
+        run(["/usr/sbin/slapadd", "-q", "-f", self.conf, "-b", "c=NZ", "-l", base],
+            DIRECTORY, GROUP)
+        made.touch()
+
+    def search(self, base, scope="sub", flt="(objectClass=*)", *attributes):
+        return run(["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-o", "nettimeout=3",
+                    "-H", self.url, "-b", base, "-s", scope, flt, *attributes])
+
+    def answers(self):
+        try:
+            return "c=NZ" in self.search("c=NZ", "base")
+        except NotReady:
+            return False
+
+    def start(self):
+        self.prepare()
+        self.service.start()
+
+    def stop(self):
+        return self.service.stop()
+
+    def pid(self):
+        return self.service.pid()
+
+
+class ReferenceCA:
+    name = "refca"
+
+    def __init__(self, layout, directory):
+        self.layout, self.directory = layout, directory
+        self.program = layout.bin / "refca/refca"
+        self.crl_url = f"http://127.0.0.1:{layout.port['crl']}/ca.crl"
+        self.service = Service(
+            layout, "refca",
+            [self.program, "--dir", layout.ca, "serve", "--port", layout.port["crl"],
+             "--refresh", "60"], ready=self.answers, uid=CA, gid=GROUP,
+            env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+    def run(self, *arguments):
+        return run([self.program, "--dir", self.layout.ca, *arguments], CA, GROUP)
+
+    def answers(self):
+        with urllib.request.urlopen(self.crl_url.replace("ca.crl", "healthz"), timeout=3) as r:
+            return r.status == 200
+
+    def start(self):
+        if not (self.layout.ca / "ca.db").exists():
+            self.run("init", "--name", "Sealgate Quickstart CA", "--crl-url", self.crl_url,
+                     "--bits", "2048")
+        self.service.start()
+
+    def stop(self):
+        return self.service.stop()
+
+    def pid(self):
+        return self.service.pid()
+
+    @property
+    def anchor_pem(self):
+        return (self.layout.ca / "root.pem").read_text(encoding="ascii")
+
+    def issue(self, csr_pem, *more):
+        """A certificate from a request: the chain without the root, PEM."""
+        path = self.layout.ca / f"request-{secrets.token_hex(6)}.csr"
+        self.layout.write(path, csr_pem, 0o400, CA, GROUP)
+        try:
+            return self.run("issue", path, *more)
+        finally:
+            path.unlink()
+
+    def _ldap(self):
+        return ["--ldap-url", self.directory.url, "--bind-dn", "cn=admin,c=NZ",
+                "--password-file", self.directory.password_file]
+
+    def publish(self):
+        return self.run("publish", *self._ldap())
+
+    def list_add(self, name, *domains):
+        return self.run("list-add", *self._ldap(), name, *domains)

@@ -1,0 +1,191 @@
+"""A complete private Sealgate in a directory: started in order, each part awaited, stopped in
+reverse. Running it again carries on with what is there."""
+import filecmp
+import os
+import pathlib
+import secrets
+import shutil
+import smtplib
+import sys
+import threading
+import time
+
+from . import directory, hsm, layout as lay, postfix, postgres, provision, template
+from .api import Api
+from .process import Service
+
+
+class Platform:
+    """
+    build: a build directory (bin/ in it). routes: {domain: port} of Postfix "out", for domains
+    that are not hosted. tap: Postfix "out" reaches Postfix "in" through port +13, where a WireTap
+    must listen. without: names of parts that are not started. agencies: their test mail servers
+    run as processes (quickstart); tests run theirs in their own process.
+    """
+
+    def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
+                 without=(), agencies=False, log_level="info", say=lambda text: None):
+        known = lay.ports_of(folder)
+        if known and port_base and known["postfix_out"] != port_base:
+            raise lay.SetupError(f"{folder} has the ports from {known['postfix_out']} on; choose "
+                                 "another --dir for other ports")
+        base = known["postfix_out"] if known else port_base or lay.PORT_BASE
+        self.layout = lay.Layout(folder, base)
+        self.port = self.layout.port
+        self.build = pathlib.Path(build or lay.ROOT / "build/release")
+        self.say, self.without, self.log_level = say, set(without), log_level
+        self.routes = {"outside.test": self.port["outside"], **(routes or {})}
+        self.tap = tap
+        self.api = Api(f"http://127.0.0.1:{self.port['api']}")
+        self.postgresql = postgres.PostgreSQL(self.layout)
+        self.directory = directory.Directory(self.layout)
+        self.refca = directory.ReferenceCA(self.layout, self.directory)
+        self.hsmd = hsm.hsmd(self.layout)
+        self.tenantd = self._daemon("tenantd", lay.TENANT)
+        self.apid = self._daemon("apid", lay.API, ready=self.api.ready)
+        # Postfix reaches the policy and bounce sockets by its group; hsmd's by ours.
+        try:
+            postfix_group = lay.user_id("postfix")[1]
+        except lay.SetupError:
+            postfix_group = lay.GROUP  # not installed: check() and prepare() say so
+        self.gatewayd = self._daemon("gatewayd", lay.GATEWAY, gid=postfix_group,
+                                     groups=(lay.GROUP,), timeout=30, grace=30)
+        self.postfix_out = postfix.Postfix(self.layout, "out", {})
+        self.postfix_in = postfix.Postfix(self.layout, "in", {})
+        self.servers = [self._agency(name) for name in ("agency_a", "agency_b", "outside")] \
+            if agencies else []
+
+    def _daemon(self, name, uid, gid=lay.GROUP, **more):
+        return Service(self.layout, name,
+                       [self.layout.bin / name, "-c", self.layout.etc / f"{name}.conf"],
+                       uid=uid, gid=gid, **more)
+
+    def _agency(self, name):
+        folder = self.layout.mail / name
+        return Service(self.layout, f"mail-{name}",
+                       [sys.executable, "-B", self.layout.bin / "mailserver.py", "--port",
+                        self.port[name], "--folder", folder], uid=lay.MAIL, gid=lay.GROUP,
+                       ready=lambda: _greets(self.port[name]))
+
+    @property
+    def parts(self):
+        """In the order of starting."""
+        return [part for part in
+                (self.postgresql, self.hsmd, self.directory, self.refca, self.tenantd, self.apid,
+                 self.gatewayd, *self.servers, self.postfix_out, self.postfix_in)
+                if part.name not in self.without]
+
+    def _configure(self):
+        values = template.values(
+            self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
+            self.log_level)
+        for name in ("hsmd", "tenantd", "apid", "gatewayd"):
+            self.layout.write(self.layout.etc / f"{name}.conf",
+                              template.render(f"conf/{name}.conf.in", values))
+        self.postfix_out.values = self.postfix_in.values = values
+
+    def _install(self):
+        """Programs go into bin/: the daemons' users may have no way into the source tree."""
+        needed = {"hsmd", "hsmctl", "tenantd", "apid", "gatewayd"} - self.without
+        for name in sorted(needed | {"gwctl"}):
+            source = self.build / "bin" / name
+            if source.exists():
+                _copy(source, self.layout.bin / name)
+            elif name in needed:
+                raise lay.SetupError(f"{source} is not built")
+        _copy(lay.ROOT / "tests/system/sealgate/mailserver.py", self.layout.bin / "mailserver.py")
+        refca = lay.ROOT / "tools/refca"
+        for path in [refca / "refca", *(refca / "refcalib").glob("*.py")]:
+            _copy(path, self.layout.bin / "refca" / path.relative_to(refca))
+
+    def _timed(self, part):
+        before = time.monotonic()
+        running = part.pid() is not None
+        part.start()
+        self.say(f"{part.name}: " + ("runs already" if running else
+                                     f"up after {time.monotonic() - before:.1f} s"))
+
+    def up(self):
+        self.layout.prepare()
+        self._install()
+        self.layout.secret("submission.key", lambda: secrets.token_hex(32), lay.GATEWAY, lay.GROUP)
+        postfix.tls_certificate(self.layout)
+        self.postgresql.create_secrets()
+        self._configure()
+        for part in self.parts:
+            if part is self.hsmd and part.pid() is None:
+                hsm.make_token(self.layout)
+            if part is self.tenantd and part.pid() is None:
+                self.migrate()
+            if part in (self.postfix_out, self.postfix_in):
+                continue
+            self._timed(part)
+            if part is self.apid:
+                self.api.token = provision.first_token(self).read_text("ascii").strip()
+                provision.trust(self)
+        _together(lambda part=part: self._timed(part) for part in self.parts
+                  if part in (self.postfix_out, self.postfix_in))
+        return self
+
+    def migrate(self):
+        directory.run([self.layout.bin / "tenantd", "migrate", "-c",
+                       self.layout.etc / "tenantd.conf"], lay.TENANT, lay.GROUP)
+
+    def down(self):
+        """Stops what runs, in reverse; the names of what had to be killed."""
+        killed = []
+        for part in reversed(self.parts):
+            if part.stop() is False:
+                killed.append(part.name)
+        return killed
+
+    def running(self):
+        return [part.name for part in self.parts if part.pid() is not None]
+
+    def organisation(self, name, domain, **more):
+        return provision.Organisation(self, name, domain, **more)
+
+    def __enter__(self):
+        try:
+            return self.up()
+        except BaseException:
+            self.down()
+            raise
+
+    def __exit__(self, *_):
+        self.down()
+
+
+def _copy(source, target):
+    """Where it differs; what runs keeps its old file."""
+    if target.exists() and filecmp.cmp(source, target, shallow=False):
+        return
+    target.parent.mkdir(mode=0o755, exist_ok=True)
+    new = target.with_name(target.name + ".new")
+    shutil.copyfile(source, new)
+    new.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+    new.replace(target)
+
+
+def _greets(port):
+    with smtplib.SMTP("127.0.0.1", port, "localhost", timeout=3) as smtp:
+        return smtp.noop()[0] == 250
+
+
+def _together(actions):
+    """Each in a thread; the first error of any."""
+    errors = []
+
+    def guarded(action):
+        try:
+            action()
+        except Exception as error:  # handed on below
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

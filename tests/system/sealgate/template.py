@@ -1,0 +1,79 @@
+"""The templates of deploy/, rendered by deploy/render's own code."""
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+import sys
+
+from . import layout as lay
+
+
+def _load():
+    loader = SourceFileLoader("sealgate_render", str(lay.ROOT / "deploy/render"))
+    module = module_from_spec(spec_from_loader("sealgate_render", loader))
+    keep, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = keep
+    return module
+
+
+render = _load().render
+
+
+def values(layout, routes, peer_port, log_level="info", **more):
+    """The values of a private Sealgate; the names are those of deploy/production.values."""
+    port = layout.port
+    static = "".join(f"{domain} smtp:[127.0.0.1]:{to}\n" for domain, to in routes.items())
+    return {
+        "node": "gw1",
+        "hostname": "gateway.sealgate.test",
+        "hostname_out": "out.sealgate.test",
+        "hostname_in": "in.sealgate.test",
+        "run_dir": layout.run,
+        "secrets_dir": layout.secrets,
+        "spool_dir": layout.spool,
+        "journal_dir": layout.archive / "journal",
+        "log_dir": layout.log,
+        "gateway_user": lay.GATEWAY,
+        "tenant_user": lay.TENANT,
+        "socket_group": lay.GROUP,
+        "log_level": log_level,
+        "pkcs11_module": "/usr/lib/softhsm/libsofthsm2.so",
+        "pkcs11_token": "sealgate",
+        "hsm_sessions": 16,
+        "database_conninfo": f"host={layout.run / 'pg'} port={port['postgresql']} dbname=sealgate",
+        "postfix_db_uri": f"postgresql:///sealgate?host={layout.run / 'pg'}"
+                          f"&port={port['postgresql']}&user=sg_postfix&connect_timeout=5",
+        "postfix_db_password": (layout.secrets / "db.postfix").read_text("ascii").strip(),
+        "outbound_port": port["outbound"],
+        "inbound_port": port["inbound"],
+        "reentry_port": port["reentry"],
+        "policy_socket": layout.run / "policy.sock",
+        "bounce_socket": layout.run / "bounce.sock",
+        "api_listen": f"127.0.0.1:{port['api']}",
+        "out_dir": layout.postfix_out,
+        "in_dir": layout.postfix_in,
+        "listen_addresses": "127.0.0.1",
+        "inet_protocols": "ipv4",
+        "out_listen": f"127.0.0.1:{port['postfix_out']}",
+        "in_listen": f"127.0.0.1:{port['postfix_in']}",
+        "peer_port": peer_port,
+        # In clear on this host's loopback, so that the wire can be looked at.
+        "peer_tls": "none",
+        "routes": static,
+        "default_transport": "error:5.1.2 no route from a private Sealgate to the world",
+        "dns": "disabled",
+        "peername_lookup": "no",
+        "tls_cert": layout.secrets / "smtp.cert.pem",
+        "tls_key": layout.secrets / "smtp.key.pem",
+        "message_size": 62914560,
+        "transit_size": 104857600,
+        "gateway_processes": 20,
+        # Quick to try again, since tests take things away and bring them back.
+        "queue_run_delay": "2s",
+        "minimal_backoff_time": "2s",
+        "maximal_backoff_time": "4s",
+        "transport_retry_time": "2s",
+        "queue_lifetime": "1d",
+        **more,
+    }
