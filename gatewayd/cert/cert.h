@@ -34,12 +34,15 @@ struct sg_cert_facts {
 };
 
 struct sg_cert_limits {
-    size_t max_certificates;   /* looked at per message */
+    size_t max_certificates; /* looked at per message */
     size_t max_crl_bytes;
     int64_t crl_timeout_ms;
-    int64_t crl_grace_ms;      /* REQ-40: 7 days */
-    int64_t ldap_timeout_ms;   /* 3 s */
+    int64_t crl_grace_ms;    /* REQ-40: 7 days */
+    int64_t ldap_timeout_ms; /* 3 s */
     int64_t clock_tolerance_ms;
+    int64_t
+        crl_max_age_ms; /* a CRL is asked for again after so long; 0: at its nextUpdate (REQ-39) */
+    int64_t verdict_ttl_ms; /* a chain that was good is not looked at again for so long; 0: 60 s */
 };
 
 /* The PostgreSQL side, so that this folder's logic can be tested alone. All in the arena. */
@@ -56,7 +59,8 @@ struct sg_cert_storage {
                     struct sg_error *err);
     bool (*directories)(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err);
-    /* Certificates known for a partner domain, newest first. */
+    /* Certificates known for a partner domain, newest first; among them those of the CAs above
+     * them, which are stored under the same domain. */
     bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
     bool (*partner_store)(void *ctx, const char *domain, struct sg_bytes der, const char *source,
@@ -79,8 +83,11 @@ void sg_certs_flush(struct sg_certs *certs);
 
 /*
  * Judges a certificate for a use and a domain at a time. untrusted (may be NULL) are certificates
- * that may help to build the chain. false only where the question could not be asked (database
- * away); a CRL or directory that is away is a status, not an error.
+ * that may help to build the chain; domain may be NULL where none is claimed. false only where the
+ * question could not be asked (database away); a CRL or directory that is away is a status, not an
+ * error. Where several things are wrong the status is the first of: untrusted, unsuitable, not yet
+ * valid, expired, mismatch, revoked, status unknown. May wait for a CRL, crl_timeout_ms at most per
+ * distribution point.
  */
 SG_MUST_USE bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                                STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,
@@ -93,8 +100,9 @@ struct sg_cert_candidate {
 };
 struct sg_cert_found {
     X509 *certificate; /* NULL: none is valid; to be freed with X509_free() */
-    enum sg_cert_status status; /* the best that was seen when none is valid; UNTRUSTED for nothing */
-    bool any;                   /* a candidate was seen at all */
+    enum sg_cert_status
+        status; /* the best that was seen when none is valid; UNTRUSTED for nothing */
+    bool any;   /* a candidate was seen at all */
     struct sg_cert_candidate *candidates;
     size_t candidate_count;
     const char *detail; /* a sentence: what was asked and what came of it */

@@ -1,0 +1,207 @@
+/* What the files of this folder share. Each part below is the file of that name. */
+#ifndef SG_CERT_INTERNAL_H
+#define SG_CERT_INTERNAL_H
+
+#include "cert/cert.h"
+#include "common/buf.h"
+#include "common/deadline.h"
+
+#include <pthread.h>
+
+#define SG_CERT_WHY 240 /* room for a sentence */
+#define SG_SHA256   32
+
+struct sg_crl_cache;
+struct sg_verdicts;
+struct sg_directories;
+
+struct sg_certs {
+    struct sg_cert_limits limits;
+    struct sg_cert_storage storage;
+    struct sg_crl_cache *crls;
+    struct sg_verdicts *verdicts;
+    struct sg_directories *directories;
+    pthread_mutex_t lock;    /* of what follows */
+    uint64_t generation;     /* counts flushes: what was loaded before one is not kept after it */
+    X509_STORE *anchors;     /* NULL: to be loaded */
+    STACK_OF(X509) *issuers; /* CA certificates that were found to lead to an anchor */
+};
+
+static inline void sg_x509_stack_cleanup(STACK_OF(X509) **stack)
+{
+    sk_X509_pop_free(*stack, X509_free);
+}
+#define SG_AUTO_CHAIN __attribute__((cleanup(sg_x509_stack_cleanup))) STACK_OF(X509) *
+static inline void sg_x509_cleanup(X509 **x)
+{
+    X509_free(*x);
+}
+#define SG_AUTO_X509 __attribute__((cleanup(sg_x509_cleanup))) X509 *
+static inline void sg_x509_crl_cleanup(X509_CRL **crl)
+{
+    X509_CRL_free(*crl);
+}
+#define SG_AUTO_CRL __attribute__((cleanup(sg_x509_crl_cleanup))) X509_CRL *
+
+/* certs.c */
+/* The anchors as a store of its own reference. false: storage failed. */
+SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
+                                  struct sg_error *err);
+/* Adds to the stack, with references of their own, the issuers that are known. */
+void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack);
+void sg_certs_issuers_add(struct sg_certs *certs, X509 *issuer);
+/* A whole DER certificate and nothing behind it; NULL otherwise. */
+X509 *sg_x509_parse(struct sg_bytes der);
+bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r);
+
+/* naming.c */
+/* Calls each for every mail address that is well-formed, until it returns false. */
+void sg_naming_addresses(const X509 *certificate, bool (*each)(void *ctx, struct sg_bytes address),
+                         void *ctx);
+/* Is domain-confidentiality-authority@domain one of its addresses? */
+bool sg_naming_is_dca_of(const X509 *certificate, const char *domain);
+bool sg_domain_valid(struct sg_bytes domain);
+
+/* facts.c */
+void sg_facts_fill(struct sg_arena *arena, X509 *certificate, const char *domain,
+                   struct sg_cert_facts *facts_r);
+const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name);
+/* "2026-11-23T04:05:06Z" */
+const char *sg_facts_time(struct sg_arena *arena, sg_time time);
+void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256]);
+void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 */
+
+/* suitability.c: our own policy, whatever OpenSSL accepts */
+bool sg_suitable_leaf(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY]);
+/* issuer is a CA of the chain; its own signature is looked at unless it is the anchor. */
+bool sg_suitable_issuer(X509 *issuer, bool anchor, char why[SG_CERT_WHY]);
+bool sg_suitable_crl_digest(const X509_CRL *crl);
+
+/* chain.c */
+struct sg_chain {
+    enum sg_cert_status status; /* VALID, UNTRUSTED, EXPIRED or NOT_YET_VALID */
+    bool issuer_missing;        /* UNTRUSTED because a CA certificate was not to be had */
+    STACK_OF(X509) *chain;      /* leaf first, anchor last; NULL when UNTRUSTED */
+    char why[SG_CERT_WHY];
+};
+static inline void sg_chain_cleanup(struct sg_chain *chain)
+{
+    sk_X509_pop_free(chain->chain, X509_free);
+}
+#define SG_AUTO_PATH __attribute__((cleanup(sg_chain_cleanup))) struct sg_chain
+SG_MUST_USE bool sg_chain_build(struct sg_certs *certs, X509 *leaf, STACK_OF(X509) *untrusted,
+                                sg_time now, struct sg_chain *chain_r, struct sg_error *err);
+
+/* crl.c: one revocation list */
+struct sg_crl_times {
+    sg_time this_update, next_update;
+};
+/* DER or PEM; NULL and why when it cannot be read. */
+X509_CRL *sg_crl_parse(struct sg_bytes data, char why[SG_CERT_WHY]);
+/* Is it the issuer's own, complete, and understood? */
+bool sg_crl_acceptable(X509_CRL *crl, X509 *issuer, struct sg_crl_times *times_r,
+                       char why[SG_CERT_WHY]);
+/* Does it speak of certificates like this one, named by this distribution point? */
+bool sg_crl_covers(X509_CRL *crl, const X509 *certificate, const DIST_POINT *point,
+                   char why[SG_CERT_WHY]);
+/* true: on the list, why says since when and for what reason. */
+bool sg_crl_lists(X509_CRL *crl, X509 *certificate, char why[SG_CERT_WHY]);
+
+/* crl_points.c: the lists that a certificate names */
+enum sg_revocation { SG_NOT_REVOKED, SG_REVOKED, SG_REVOCATION_UNKNOWN };
+struct sg_revocation_facts {
+    enum sg_revocation answer;
+    bool has_points;               /* it names distribution points at all */
+    sg_time good_from, good_until; /* of the list that answered */
+    char why[SG_CERT_WHY];
+};
+void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer, sg_time now,
+                         struct sg_revocation_facts *facts_r);
+
+/* crl_cache.c */
+enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH };
+struct sg_crl_got {
+    X509_CRL *crl; /* a reference of the caller's, NULL for none */
+    struct sg_crl_times times;
+    char why[SG_CERT_WHY]; /* what the last attempt to fetch it came to, "" for success */
+};
+struct sg_crl_cache *sg_crl_cache_new(void);
+void sg_crl_cache_free(struct sg_crl_cache **cache);
+void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
+                sg_time now, struct sg_crl_got *got_r);
+
+/* fetch.c */
+void sg_fetch_init(void);
+bool sg_fetch_url_allowed(const char *url);
+/* http(s):// and ldap(s)://, within limit bytes and the deadline. */
+SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,
+                          struct sg_buf *body, struct sg_error *err);
+
+/* ldap_client.c: one connection, used by one thread at a time */
+struct sg_ldap;
+struct sg_ldap_query {
+    const char *base_dn, *filter;
+    int scope; /* LDAP_SCOPE_… */
+    const char *const
+        *attributes; /* NULL-ended; options such as ;binary are no part of the match */
+    int max_entries;
+    size_t max_values;
+};
+/* Values land in the arena. */
+struct sg_ldap_values {
+    struct sg_bytes *items;
+    size_t count;
+};
+struct sg_ldap *sg_ldap_new(const char *url, const char *ca_pem, size_t max_bytes);
+void sg_ldap_free(struct sg_ldap **ldap);
+/* SG_E_DIRECTORY or SG_E_TIMEOUT when it is away; nothing found is success. */
+SG_MUST_USE bool sg_ldap_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
+                                sg_deadline deadline, struct sg_arena *arena,
+                                struct sg_ldap_values *values_r, struct sg_error *err);
+/* RFC 4515 section 3. */
+void sg_ldap_escape(struct sg_buf *out, struct sg_bytes value);
+
+/* directory.c: threads, queue and circuit breaker of each directory */
+struct sg_directory;
+enum sg_directory_question { SG_ASK_DOMAIN, SG_ASK_AUTHORITIES };
+struct sg_directories *sg_directories_new(void);
+void sg_directories_free(struct sg_directories **directories);
+void sg_directories_flush(struct sg_directories *directories);
+/* Takes references; give them back with sg_directory_put(). */
+SG_MUST_USE bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
+                                    struct sg_directory ***list_r, size_t *count_r,
+                                    struct sg_error *err);
+void sg_directory_put(struct sg_directory *directory);
+const char *sg_directory_url(const struct sg_directory *directory);
+/* Whose certificates? of domain, or those of the CAs. Never takes longer than timeout_ms. */
+SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,
+                                  enum sg_directory_question question, const char *domain,
+                                  int64_t timeout_ms, struct sg_arena *arena,
+                                  struct sg_ldap_values *values_r, struct sg_error *err);
+/* True once a minute and directory: the CA certificates are worth asking for. */
+bool sg_directory_authorities_due(struct sg_directory *directory);
+
+/* verdicts.c: certificates that were good a moment ago */
+struct sg_verdict_key {
+    uint8_t sha256[SG_SHA256];
+    enum sg_cert_use use;
+    const char *domain; /* "" for none */
+};
+struct sg_verdicts *sg_verdicts_new(int64_t ttl_ms);
+void sg_verdicts_free(struct sg_verdicts **verdicts);
+void sg_verdicts_flush(struct sg_verdicts *verdicts);
+/* true: valid, with the sentence that was said then. */
+bool sg_verdicts_find(struct sg_verdicts *verdicts, const struct sg_verdict_key *key, sg_time now,
+                      struct sg_arena *arena, const char **detail_r);
+void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *key,
+                     sg_time good_from, sg_time good_until, const char *detail);
+
+/* check.c */
+/* As sg_cert_check(); tells also whether a CA certificate was missing, and gives the chain that
+ * was good (NULL from the cache of verdicts). */
+SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                          STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,
+                          sg_time now, struct sg_cert_facts *facts_r, bool *issuer_missing_r,
+                          STACK_OF(X509) **chain_r, struct sg_error *err);
+
+#endif

@@ -1,0 +1,152 @@
+/* The object that daemons hold: anchors, known issuers, caches. */
+#include "cert/cert_internal.h"
+
+#include "common/log.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ISSUERS    256
+#define MAX_DER        65536
+#define DEFAULT_TTL_MS 60000
+
+struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
+                              const struct sg_cert_storage *storage)
+{
+    struct sg_certs *certs = calloc(1, sizeof *certs);
+    if (!certs)
+        abort();
+    certs->limits = *limits;
+    certs->storage = *storage;
+    pthread_mutex_init(&certs->lock, NULL);
+    certs->issuers = sk_X509_new_null();
+    certs->crls = sg_crl_cache_new();
+    certs->verdicts =
+        sg_verdicts_new(limits->verdict_ttl_ms > 0 ? limits->verdict_ttl_ms : DEFAULT_TTL_MS);
+    certs->directories = sg_directories_new();
+    sg_fetch_init();
+    if (!certs->issuers)
+        abort();
+    return certs;
+}
+
+void sg_certs_free(struct sg_certs **certs)
+{
+    if (!*certs)
+        return;
+    sg_directories_free(&(*certs)->directories);
+    sg_crl_cache_free(&(*certs)->crls);
+    sg_verdicts_free(&(*certs)->verdicts);
+    X509_STORE_free((*certs)->anchors);
+    sk_X509_pop_free((*certs)->issuers, X509_free);
+    pthread_mutex_destroy(&(*certs)->lock);
+    free(*certs);
+    *certs = NULL;
+}
+
+void sg_certs_flush(struct sg_certs *certs)
+{
+    pthread_mutex_lock(&certs->lock);
+    certs->generation++;
+    X509_STORE_free(certs->anchors);
+    certs->anchors = NULL;
+    pthread_mutex_unlock(&certs->lock);
+    sg_verdicts_flush(certs->verdicts);
+    sg_directories_flush(certs->directories);
+}
+
+X509 *sg_x509_parse(struct sg_bytes der)
+{
+    if (der.len == 0 || der.len > MAX_DER)
+        return NULL;
+    const uint8_t *p = der.data;
+    X509 *x = d2i_X509(NULL, &p, (long)der.len);
+    if (x && p != der.data + der.len) {
+        X509_free(x);
+        x = NULL;
+    }
+    ERR_clear_error();
+    return x;
+}
+
+bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r)
+{
+    struct tm tm;
+    if (!asn1 || ASN1_TIME_to_tm(asn1, &tm) != 1)
+        return false;
+    *time_r = (sg_time)timegm(&tm) * SG_SECOND;
+    return true;
+}
+
+/* Only a CA can be a root: a leaf among the anchors would be trusted without a chain. */
+static bool anchors_load(struct sg_certs *certs, X509_STORE *store, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_cert_der_list list = {0};
+    if (!certs->storage.anchors(certs->storage.ctx, arena, &list, err))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        SG_AUTO_X509 x = sg_x509_parse(list.items[i]);
+        if (!x || X509_check_ca(x) == 0 || !X509_STORE_add_cert(store, x))
+            sg_log(SG_LOG_WARNING, "cert.anchor_refused", "subject",
+                   x ? sg_facts_name(arena, X509_get_subject_name(x)) : NULL, "reason",
+                   x ? "it is no CA certificate" : "it cannot be read", NULL);
+    }
+    ERR_clear_error();
+    return true;
+}
+
+bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r, struct sg_error *err)
+{
+    pthread_mutex_lock(&certs->lock);
+    uint64_t generation = certs->generation;
+    *store_r = certs->anchors;
+    if (*store_r)
+        X509_STORE_up_ref(*store_r);
+    pthread_mutex_unlock(&certs->lock);
+    if (*store_r)
+        return true;
+    X509_STORE *fresh = X509_STORE_new();
+    if (!fresh)
+        return sg_fail_openssl(err, SG_E_NO_MEMORY, "X509_STORE");
+    if (!anchors_load(certs, fresh, err)) {
+        X509_STORE_free(fresh);
+        return false;
+    }
+    pthread_mutex_lock(&certs->lock);
+    if (!certs->anchors && certs->generation == generation) {
+        X509_STORE_up_ref(fresh);
+        certs->anchors = fresh;
+    }
+    pthread_mutex_unlock(&certs->lock);
+    *store_r = fresh;
+    return true;
+}
+
+void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack)
+{
+    pthread_mutex_lock(&certs->lock);
+    for (int i = 0; i < sk_X509_num(certs->issuers); i++) {
+        X509 *x = sk_X509_value(certs->issuers, i);
+        if (X509_up_ref(x) && !sk_X509_push(stack, x))
+            X509_free(x);
+    }
+    pthread_mutex_unlock(&certs->lock);
+}
+
+void sg_certs_issuers_add(struct sg_certs *certs, X509 *issuer)
+{
+    pthread_mutex_lock(&certs->lock);
+    bool known = false;
+    for (int i = 0; i < sk_X509_num(certs->issuers) && !known; i++)
+        known = X509_cmp(sk_X509_value(certs->issuers, i), issuer) == 0;
+    if (!known) {
+        if (sk_X509_num(certs->issuers) >= MAX_ISSUERS)
+            X509_free(sk_X509_shift(certs->issuers));
+        if (X509_up_ref(issuer) && !sk_X509_push(certs->issuers, issuer))
+            X509_free(issuer);
+    }
+    pthread_mutex_unlock(&certs->lock);
+}

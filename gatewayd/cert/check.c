@@ -1,0 +1,170 @@
+/*
+ * The judgement of one certificate (REQ-36, 47, 48, 67 to 69): chain, use, time, name, revocation,
+ * in an order that asks the network last and only about certificates of accredited CAs.
+ */
+#include "cert/cert_internal.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool judged(struct sg_cert_facts *facts, enum sg_cert_status status, const char *detail)
+{
+    facts->status = status;
+    facts->detail = detail;
+    return status == SG_CERT_VALID;
+}
+
+/* Status and sentence of a certificate's own times. */
+static bool judge_time(struct sg_arena *arena, X509 *certificate, const struct sg_chain *chain,
+                       struct sg_cert_facts *facts)
+{
+    sg_time time = 0;
+    if (chain->status == SG_CERT_EXPIRED) {
+        (void)sg_asn1_time(X509_get0_notAfter(certificate), &time);
+        return judged(facts, SG_CERT_EXPIRED,
+                      sg_arena_printf(arena, "expired on %s", sg_facts_time(arena, time)));
+    }
+    if (chain->status == SG_CERT_NOT_YET_VALID) {
+        (void)sg_asn1_time(X509_get0_notBefore(certificate), &time);
+        return judged(facts, SG_CERT_NOT_YET_VALID,
+                      sg_arena_printf(arena, "valid only from %s on", sg_facts_time(arena, time)));
+    }
+    return true;
+}
+
+static bool judge_name(struct sg_arena *arena, X509 *certificate, const char *domain,
+                       struct sg_cert_facts *facts)
+{
+    if (!domain || sg_cert_names_domain(certificate, domain))
+        return true;
+    if (!facts->address)
+        return judged(facts, SG_CERT_MISMATCH, "it carries no mail address"); /* REQ-48 */
+    return judged(
+        facts, SG_CERT_MISMATCH,
+        sg_arena_printf(arena, "its address %s is not of the domain %s", facts->address, domain));
+}
+
+struct window {
+    sg_time from, until;
+    const char *remark; /* a list within its grace */
+};
+
+static void narrow(struct window *window, sg_time from, sg_time until)
+{
+    if (from > window->from)
+        window->from = from;
+    if (until < window->until)
+        window->until = until;
+}
+
+/* Everything but the anchor, which is trusted by decree. */
+static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
+                             const struct sg_chain *chain, sg_time now, struct window *window,
+                             struct sg_cert_facts *facts)
+{
+    for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
+        X509 *certificate = sk_X509_value(chain->chain, i);
+        struct sg_revocation_facts revocation;
+        sg_revocation_check(certs, certificate, sk_X509_value(chain->chain, i + 1), now,
+                            &revocation);
+        /* A CA that names no list is watched by whoever accredited it; end certificates have to
+         * name one (REQ-158). */
+        if (i > 0 && !revocation.has_points)
+            continue;
+        const char *prefix =
+            i == 0 ? ""
+                   : sg_arena_printf(arena, "the CA %s above it: ",
+                                     sg_facts_name(arena, X509_get_subject_name(certificate)));
+        if (revocation.answer == SG_REVOKED)
+            return judged(facts, i == 0 ? SG_CERT_REVOKED : SG_CERT_UNTRUSTED,
+                          sg_arena_printf(arena, "%s%s", prefix, revocation.why));
+        if (revocation.answer == SG_REVOCATION_UNKNOWN)
+            return judged(facts, SG_CERT_STATUS_UNKNOWN,
+                          sg_arena_printf(arena, "%snot known whether it is revoked: %s", prefix,
+                                          revocation.why));
+        if (revocation.why[0])
+            window->remark = sg_arena_strdup(arena, revocation.why);
+        narrow(window, revocation.good_from, revocation.good_until);
+    }
+    return true;
+}
+
+static struct window chain_window(const struct sg_certs *certs, const struct sg_chain *chain)
+{
+    struct window window = {INT64_MIN, INT64_MAX, NULL};
+    sg_time tolerance = certs->limits.clock_tolerance_ms * 1000, from, until;
+    for (int i = 0; i < sk_X509_num(chain->chain); i++) {
+        const X509 *x = sk_X509_value(chain->chain, i);
+        if (sg_asn1_time(X509_get0_notBefore(x), &from) &&
+            sg_asn1_time(X509_get0_notAfter(x), &until))
+            narrow(&window, from - tolerance, until + tolerance);
+    }
+    return window;
+}
+
+static void remember(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                     const struct sg_verdict_key *key, const struct sg_chain *chain,
+                     const struct window *window, struct sg_cert_facts *facts)
+{
+    sg_time until = 0;
+    (void)sg_asn1_time(X509_get0_notAfter(certificate), &until);
+    facts->status = SG_CERT_VALID;
+    facts->detail =
+        sg_arena_printf(arena, "valid until %s%s%s", sg_facts_time(arena, until),
+                        window->remark ? ", " : "", window->remark ? window->remark : "");
+    for (int i = 1; i < sk_X509_num(chain->chain) - 1; i++)
+        sg_certs_issuers_add(certs, sk_X509_value(chain->chain, i));
+    sg_verdicts_add(certs->verdicts, key, window->from, window->until, facts->detail);
+}
+
+bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+              STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain, sg_time now,
+              struct sg_cert_facts *facts_r, bool *issuer_missing_r, STACK_OF(X509) **chain_r,
+              struct sg_error *err)
+{
+    *issuer_missing_r = false;
+    *chain_r = NULL;
+    sg_facts_fill(arena, certificate, domain, facts_r);
+    struct sg_verdict_key key = {.use = use, .domain = domain ? domain : ""};
+    sg_x509_sha256(certificate, key.sha256);
+    if (sg_verdicts_find(certs->verdicts, &key, now, arena, &facts_r->detail)) {
+        facts_r->status = SG_CERT_VALID;
+        return true;
+    }
+    SG_AUTO_PATH chain;
+    if (!sg_chain_build(certs, certificate, untrusted, now, &chain, err))
+        return false;
+    char why[SG_CERT_WHY];
+    if (chain.status == SG_CERT_UNTRUSTED) {
+        *issuer_missing_r = chain.issuer_missing;
+        judged(facts_r, SG_CERT_UNTRUSTED, sg_arena_strdup(arena, chain.why));
+        return true;
+    }
+    if (!sg_suitable_leaf(certificate, use, why)) {
+        judged(facts_r, SG_CERT_UNSUITABLE, sg_arena_strdup(arena, why));
+        return true;
+    }
+    struct window window = chain_window(certs, &chain);
+    if (judge_time(arena, certificate, &chain, facts_r) &&
+        judge_name(arena, certificate, domain, facts_r) &&
+        judge_revocation(certs, arena, &chain, now, &window, facts_r)) {
+        remember(certs, arena, certificate, &key, &chain, &window, facts_r);
+        *chain_r = chain.chain;
+        chain.chain = NULL;
+    }
+    return true;
+}
+
+bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                   STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain, sg_time now,
+                   struct sg_cert_facts *facts_r, struct sg_error *err)
+{
+    bool issuer_missing;
+    STACK_OF(X509) *chain;
+    if (!sg_check(certs, arena, certificate, untrusted, use, domain, now, facts_r, &issuer_missing,
+                  &chain, err))
+        return false;
+    sk_X509_pop_free(chain, X509_free);
+    return true;
+}

@@ -1,0 +1,124 @@
+/*
+ * Is a certificate revoked? Asked of the lists at the distribution points that it names (REQ-49):
+ * one that is current, from the cache or fetched; else, where none can be had, the last known one
+ * within the grace of REQ-40; else nobody knows.
+ */
+#include "cert/cert_internal.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_POINTS 8
+#define MAX_URL    2048
+
+struct point {
+    const DIST_POINT *point;
+    char *url;
+};
+
+static size_t point_urls(const DIST_POINT *point, struct point *out, size_t room,
+                         struct sg_arena *arena)
+{
+    /* Lists of some reasons only, or signed by somebody else, are of no use to us. */
+    if (point->reasons || point->CRLissuer || !point->distpoint || point->distpoint->type != 0)
+        return 0;
+    const GENERAL_NAMES *names = point->distpoint->name.fullname;
+    size_t n = 0;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && n < room; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_URI)
+            continue;
+        struct sg_bytes uri =
+            sg_bytes_of(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
+                        (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier));
+        bool plain = uri.len > 0 && uri.len <= MAX_URL;
+        for (size_t j = 0; j < uri.len && plain; j++)
+            plain = uri.data[j] > ' ' && uri.data[j] < 0x7f;
+        if (!plain)
+            continue;
+        char *url = sg_arena_str(arena, uri);
+        if (sg_fetch_url_allowed(url))
+            out[n++] = (struct point){point, url};
+    }
+    return n;
+}
+
+/* A list that was got is asked when its time and its scope allow it. */
+static bool ask(const struct sg_crl_got *got, const struct point *point, X509 *certificate,
+                sg_time good_until, sg_time now, sg_time tolerance,
+                struct sg_revocation_facts *facts)
+{
+    char date[SG_TIME_TEXT];
+    if (!got->crl)
+        return false;
+    if (now + tolerance < got->times.this_update) {
+        sg_time_rfc3339(got->times.this_update, date);
+        snprintf(facts->why, sizeof facts->why, "the revocation list begins only at %s", date);
+        return false;
+    }
+    if (now > good_until) {
+        sg_time_rfc3339(got->times.next_update, date);
+        snprintf(facts->why, sizeof facts->why, "the last revocation list expired at %s%s%.130s",
+                 date, got->why[0] ? ", and no new one could be had: " : "", got->why);
+        return false;
+    }
+    if (!sg_crl_covers(got->crl, certificate, point->point, facts->why))
+        return false;
+    facts->answer = sg_crl_lists(got->crl, certificate, facts->why) ? SG_REVOKED : SG_NOT_REVOKED;
+    facts->good_from = got->times.this_update - tolerance;
+    facts->good_until = good_until;
+    return true;
+}
+
+static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
+                       const struct point *points, size_t count, enum sg_crl_mode mode, sg_time now,
+                       sg_time grace, struct sg_revocation_facts *facts)
+{
+    sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
+    for (size_t i = 0; i < count; i++) {
+        struct sg_crl_got got;
+        sg_crl_get(certs, points[i].url, issuer, mode, now, &got);
+        bool answered = ask(&got, &points[i], certificate, got.times.next_update + grace, now,
+                            tolerance, facts);
+        if (!got.crl && got.why[0])
+            snprintf(facts->why, sizeof facts->why, "%s: %.180s", "no revocation list", got.why);
+        if (answered && facts->answer == SG_NOT_REVOKED && now > got.times.next_update) {
+            char date[SG_TIME_TEXT];
+            sg_time_rfc3339(got.times.next_update, date);
+            snprintf(facts->why, sizeof facts->why,
+                     "by a revocation list that expired at %s and is used within its grace: %.130s",
+                     date, got.why);
+        }
+        X509_CRL_free(got.crl);
+        if (answered)
+            return true;
+    }
+    return false;
+}
+
+void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer, sg_time now,
+                         struct sg_revocation_facts *facts_r)
+{
+    memset(facts_r, 0, sizeof *facts_r);
+    facts_r->answer = SG_REVOCATION_UNKNOWN;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct point points[MAX_POINTS];
+    size_t count = 0;
+    int critical;
+    CRL_DIST_POINTS *list =
+        X509_get_ext_d2i(certificate, NID_crl_distribution_points, &critical, NULL);
+    facts_r->has_points = list || critical != -1;
+    for (int i = 0; i < sk_DIST_POINT_num(list); i++)
+        count +=
+            point_urls(sk_DIST_POINT_value(list, i), points + count, MAX_POINTS - count, arena);
+    if (count == 0)
+        snprintf(facts_r->why, sizeof facts_r->why,
+                 "it names no revocation list that can be fetched");
+    /* Current ones that are at hand; current ones that can be had; the last known within grace. */
+    if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now, 0, facts_r) &&
+        !ask_points(certs, certificate, issuer, points, count, SG_CRL_FETCH, now, 0, facts_r))
+        (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now,
+                         certs->limits.crl_grace_ms * 1000, facts_r);
+    CRL_DIST_POINTS_free(list);
+}

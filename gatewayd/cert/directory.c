@@ -1,0 +1,458 @@
+/*
+ * Asking directories for certificates (REQ-43, 53) without letting one that hangs take the message
+ * threads: each directory has a few threads of its own, a bounded queue, and a circuit that opens
+ * after some failures in a row. Who asks waits no longer than the deadline, even where libldap (or
+ * the resolver under it) does not come back; then that lookup is abandoned to its thread.
+ */
+#include "cert/cert_internal.h"
+
+#include "common/log.h"
+
+#include <ldap.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS        4
+#define QUEUE          256
+#define FAILURES       3 /* in a row open the circuit … */
+#define OPEN_MS        5000
+#define AUTHORITIES_MS 60000
+#define MAX_VALUES     32
+#define MAX_BYTES      (1024 * 1024)
+
+struct job {
+    struct job *next;
+    bool started, done, abandoned; /* abandoned: the worker frees it */
+    bool ok;
+    char *filter;
+    enum sg_directory_question question;
+    sg_deadline deadline;
+    struct sg_arena *arena; /* the worker's until done */
+    struct sg_ldap_values values;
+    struct sg_error err;
+};
+
+struct sg_directory {
+    struct sg_directories *all;
+    char *url, *base_dn, *ca_pem;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    struct job *first, **last;
+    size_t queued;
+    int references, workers, idle;
+    int failures;
+    bool closing, probing;
+    int64_t open_until_ms, authorities_ms;
+};
+
+struct sg_directories {
+    pthread_mutex_t lock;
+    pthread_cond_t gone; /* a directory was freed */
+    struct sg_directory **list;
+    size_t count, alive;
+    bool stale;
+};
+
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+/* One directory ----------------------------------------------------------------------------------
+ */
+
+static char *copy(const char *s)
+{
+    char *text = strdup(s ? s : "");
+    if (!text)
+        abort();
+    return text;
+}
+
+static struct sg_directory *directory_new(struct sg_directories *all,
+                                          const struct sg_cert_directory *source)
+{
+    struct sg_directory *d = calloc(1, sizeof *d);
+    if (!d)
+        abort();
+    d->all = all;
+    d->url = copy(source->url);
+    d->base_dn = copy(source->base_dn);
+    d->ca_pem = copy(source->ca_pem);
+    pthread_mutex_init(&d->lock, NULL);
+    cond_init(&d->work);
+    cond_init(&d->done);
+    d->last = &d->first;
+    d->references = 1;
+    d->authorities_ms = INT64_MIN / 2;
+    return d;
+}
+
+/* Users and workers hold references; the last one out frees it and tells the set. */
+void sg_directory_put(struct sg_directory *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool last = --d->references == 0;
+    pthread_mutex_unlock(&d->lock);
+    if (!last)
+        return;
+    struct sg_directories *all = d->all;
+    pthread_cond_destroy(&d->work);
+    pthread_cond_destroy(&d->done);
+    pthread_mutex_destroy(&d->lock);
+    free(d->url);
+    free(d->base_dn);
+    free(d->ca_pem);
+    free(d);
+    pthread_mutex_lock(&all->lock);
+    all->alive--;
+    pthread_cond_broadcast(&all->gone);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void directory_close(struct sg_directory *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->closing = true;
+    pthread_cond_broadcast(&d->work);
+    pthread_mutex_unlock(&d->lock);
+    sg_directory_put(d);
+}
+
+const char *sg_directory_url(const struct sg_directory *directory)
+{
+    return directory->url;
+}
+
+bool sg_directory_authorities_due(struct sg_directory *d)
+{
+    pthread_mutex_lock(&d->lock);
+    int64_t now = sg_clock_monotonic_ms();
+    bool due = now - d->authorities_ms >= AUTHORITIES_MS;
+    if (due)
+        d->authorities_ms = now;
+    pthread_mutex_unlock(&d->lock);
+    return due;
+}
+
+/* Jobs and workers
+ * --------------------------------------------------------------------------------- */
+
+static void job_free(struct job *job)
+{
+    sg_arena_free(&job->arena);
+    free(job->filter);
+    free(job);
+}
+
+static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct job *job)
+{
+    static const char *const user[] = {"userCertificate;binary", "userCertificate", NULL};
+    static const char *const ca[] = {"cACertificate;binary", NULL};
+    struct sg_ldap_query query = {
+        .base_dn = d->base_dn,
+        .filter = job->filter,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .attributes = job->question == SG_ASK_DOMAIN ? user : ca,
+        .max_entries = MAX_VALUES,
+        .max_values = MAX_VALUES,
+    };
+    return sg_ldap_search(ldap, &query, job->deadline, job->arena, &job->values, &job->err);
+}
+
+/* Under the lock. The circuit closes with a success, opens with failures in a row. */
+static void circuit_note(struct sg_directory *d, bool ok)
+{
+    d->probing = false;
+    if (ok) {
+        if (d->open_until_ms)
+            sg_log(SG_LOG_INFO, "cert.directory_back", "url", d->url, NULL);
+        d->failures = 0;
+        d->open_until_ms = 0;
+        return;
+    }
+    if (++d->failures >= FAILURES) {
+        if (!d->open_until_ms)
+            sg_log(SG_LOG_WARNING, "cert.directory_circuit_open", "url", d->url, NULL);
+        d->open_until_ms = sg_clock_monotonic_ms() + OPEN_MS;
+    }
+}
+
+/* Under the lock; the next job that somebody still waits for. */
+static struct job *job_next(struct sg_directory *d)
+{
+    for (;;) {
+        struct job *job = d->first;
+        if (!job)
+            return NULL;
+        d->first = job->next;
+        if (!d->first)
+            d->last = &d->first;
+        d->queued--;
+        if (!job->abandoned)
+            return job;
+        job_free(job);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct sg_directory *d = arg;
+    struct sg_ldap *ldap = sg_ldap_new(d->url, d->ca_pem, MAX_BYTES);
+    pthread_mutex_lock(&d->lock);
+    while (!d->closing) {
+        struct job *job = job_next(d);
+        if (!job) {
+            d->idle++;
+            pthread_cond_wait(&d->work, &d->lock);
+            d->idle--;
+            continue;
+        }
+        job->started = true;
+        pthread_mutex_unlock(&d->lock);
+        bool ok = job_run(d, ldap, job);
+        pthread_mutex_lock(&d->lock);
+        circuit_note(d, ok);
+        job->ok = ok;
+        job->done = true;
+        if (job->abandoned)
+            job_free(job);
+        else
+            pthread_cond_broadcast(&d->done);
+    }
+    struct job *left;
+    while ((left = job_next(d))) {
+        sg_fail(&left->err, SG_E_DIRECTORY, "the directory is no longer configured");
+        left->done = true;
+        pthread_cond_broadcast(&d->done);
+    }
+    d->workers--;
+    pthread_mutex_unlock(&d->lock);
+    sg_ldap_free(&ldap);
+    sg_directory_put(d);
+    return NULL;
+}
+
+/* Under the lock. */
+static bool worker_start(struct sg_directory *d)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the daemon's */
+    pthread_t thread;
+    bool ok = pthread_create(&thread, &attributes, worker_main, d) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (ok) {
+        d->workers++;
+        d->references++;
+    }
+    return ok;
+}
+
+/* Under the lock. May this be tried at all? One at a time probes an open circuit that has waited.
+ */
+static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
+{
+    if (d->closing)
+        return sg_fail(err, SG_E_DIRECTORY, "%.120s: no longer configured", d->url);
+    if (d->open_until_ms) {
+        if (d->probing || sg_clock_monotonic_ms() < d->open_until_ms)
+            return sg_fail(err, SG_E_DIRECTORY,
+                           "%.120s: not asked, because it failed %d times in a row just now",
+                           d->url, d->failures);
+        d->probing = true;
+    }
+    if (d->queued >= QUEUE)
+        return sg_fail(err, SG_E_DIRECTORY, "%.120s: busy, %zu lookups wait", d->url, d->queued);
+    if (d->idle == 0 && d->workers < WORKERS && !worker_start(d) && d->workers == 0) {
+        d->probing = false;
+        return sg_fail(err, SG_E_DIRECTORY, "%.120s: no thread for it", d->url);
+    }
+    return true;
+}
+
+/* Under the lock. Waits, and takes the result over or leaves the job to the worker. */
+static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *arena,
+                      struct sg_ldap_values *values_r, struct sg_error *err)
+{
+    struct timespec ts = {job->deadline / 1000, job->deadline % 1000 * 1000000};
+    while (!job->done && pthread_cond_timedwait(&d->done, &d->lock, &ts) == 0)
+        ;
+    if (!job->done) {
+        job->abandoned = true;
+        if (!job->started)
+            d->probing = false;
+        return sg_fail(err, SG_E_TIMEOUT, "%.120s: %s", d->url,
+                       job->started ? "no answer in time" : "busy, not asked in time");
+    }
+    bool ok = job->ok;
+    if (ok) {
+        values_r->count = job->values.count;
+        values_r->items = SG_ARENA_ARRAY(arena, struct sg_bytes, job->values.count + 1);
+        for (size_t i = 0; i < job->values.count; i++)
+            values_r->items[i] = sg_arena_copy(arena, job->values.items[i]);
+    } else if (err) {
+        *err = job->err;
+    }
+    job_free(job);
+    return ok;
+}
+
+static char *filter_text(enum sg_directory_question question, const char *domain)
+{
+    SG_AUTO_BUF filter;
+    sg_buf_init(&filter, 0);
+    if (question == SG_ASK_AUTHORITIES) {
+        sg_buf_adds(&filter, "(&(objectClass=pkiCA)(cACertificate=*))");
+    } else {
+        sg_buf_adds(&filter, "(mail=domain-confidentiality-authority@");
+        sg_ldap_escape(&filter, sg_bytes_str(domain));
+        sg_buf_adds(&filter, ")");
+    }
+    return copy((const char *)filter.data);
+}
+
+bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question question,
+                      const char *domain, int64_t timeout_ms, struct sg_arena *arena,
+                      struct sg_ldap_values *values_r, struct sg_error *err)
+{
+    pthread_mutex_lock(&d->lock);
+    if (!circuit_admits(d, err)) {
+        pthread_mutex_unlock(&d->lock);
+        return false;
+    }
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        abort();
+    job->question = question;
+    job->filter = filter_text(question, domain);
+    job->deadline = sg_deadline_in(timeout_ms);
+    job->arena = sg_arena_new();
+    *d->last = job;
+    d->last = &job->next;
+    d->queued++;
+    pthread_cond_signal(&d->work);
+    bool ok = job_await(d, job, arena, values_r, err);
+    pthread_mutex_unlock(&d->lock);
+    return ok;
+}
+
+/* The set
+ * ------------------------------------------------------------------------------------------ */
+
+struct sg_directories *sg_directories_new(void)
+{
+    struct sg_directories *all = calloc(1, sizeof *all);
+    if (!all)
+        abort();
+    pthread_mutex_init(&all->lock, NULL);
+    cond_init(&all->gone);
+    all->stale = true;
+    return all;
+}
+
+void sg_directories_free(struct sg_directories **directories)
+{
+    struct sg_directories *all = *directories;
+    if (!all)
+        return;
+    for (size_t i = 0; i < all->count; i++)
+        directory_close(all->list[i]);
+    pthread_mutex_lock(&all->lock);
+    while (all->alive > 0) /* until the last lookup has come back */
+        pthread_cond_wait(&all->gone, &all->lock);
+    pthread_mutex_unlock(&all->lock);
+    free(all->list);
+    pthread_cond_destroy(&all->gone);
+    pthread_mutex_destroy(&all->lock);
+    free(all);
+    *directories = NULL;
+}
+
+void sg_directories_flush(struct sg_directories *all)
+{
+    pthread_mutex_lock(&all->lock);
+    all->stale = true;
+    pthread_mutex_unlock(&all->lock);
+}
+
+static bool same(const struct sg_directory *d, const struct sg_cert_directory *source)
+{
+    return strcmp(d->url, source->url ? source->url : "") == 0 &&
+           strcmp(d->base_dn, source->base_dn ? source->base_dn : "") == 0 &&
+           strcmp(d->ca_pem, source->ca_pem ? source->ca_pem : "") == 0;
+}
+
+/* Under the lock. Keeps those that stay, with their connections and circuits. */
+static void replace(struct sg_directories *all, const struct sg_cert_directory *sources,
+                    size_t count)
+{
+    struct sg_directory **fresh = calloc(count + 1, sizeof *fresh);
+    if (!fresh)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < all->count && !fresh[i]; j++)
+            if (all->list[j] && same(all->list[j], &sources[i])) {
+                fresh[i] = all->list[j];
+                all->list[j] = NULL;
+            }
+        if (!fresh[i]) {
+            fresh[i] = directory_new(all, &sources[i]);
+            all->alive++;
+        }
+    }
+    struct sg_directory **old = all->list;
+    size_t old_count = all->count;
+    all->list = fresh;
+    all->count = count;
+    all->stale = false;
+    pthread_mutex_unlock(&all->lock); /* closing the last reference takes it again */
+    for (size_t j = 0; j < old_count; j++)
+        if (old[j])
+            directory_close(old[j]);
+    free(old);
+    pthread_mutex_lock(&all->lock);
+}
+
+bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
+                        struct sg_directory ***list_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_directories *all = certs->directories;
+    pthread_mutex_lock(&all->lock);
+    bool stale = all->stale;
+    all->stale = false; /* a flush while we read makes it stale again */
+    pthread_mutex_unlock(&all->lock);
+    struct sg_cert_directory *sources = NULL;
+    size_t count = 0;
+    bool ok =
+        !stale || certs->storage.directories(certs->storage.ctx, arena, &sources, &count, err);
+    pthread_mutex_lock(&all->lock);
+    if (!ok) {
+        all->stale = true;
+    } else if (stale) {
+        bool again = all->stale;
+        replace(all, sources, count);
+        all->stale |= again;
+    }
+    if (ok) {
+        *list_r = SG_ARENA_ARRAY(arena, struct sg_directory *, all->count + 1);
+        *count_r = all->count;
+        for (size_t i = 0; i < all->count; i++) {
+            (*list_r)[i] = all->list[i];
+            pthread_mutex_lock(&all->list[i]->lock);
+            all->list[i]->references++;
+            pthread_mutex_unlock(&all->list[i]->lock);
+        }
+    }
+    pthread_mutex_unlock(&all->lock);
+    return ok;
+}

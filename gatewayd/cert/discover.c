@@ -1,0 +1,269 @@
+/*
+ * A partner domain's certificate to encrypt to (REQ-43, 45, 51, 53): what is stored, then what the
+ * directories have. Every candidate is judged, the newest valid one wins, and each judgement is
+ * kept for whoever asks why.
+ */
+#include "cert/cert_internal.h"
+
+#include "common/log.h"
+
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct candidate {
+    X509 *certificate;
+    sg_time not_before;
+};
+
+struct search {
+    struct sg_certs *certs;
+    struct sg_arena *arena;
+    const char *domain;
+    sg_time now;
+    STACK_OF(X509) *issuers; /* CA certificates that came along */
+    struct sg_cert_found *found;
+    size_t room; /* for judgements */
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->not_before != y->not_before)
+        return x->not_before > y->not_before ? -1 : 1;
+    return X509_cmp(y->certificate,
+                    x->certificate); /* any order, as long as it is always the same */
+}
+
+/* How near a candidate is to being of use: one whose status is unknown may be good in a minute. */
+static int nearness(enum sg_cert_status status)
+{
+    static const enum sg_cert_status order[] = {
+        SG_CERT_UNTRUSTED, SG_CERT_UNSUITABLE,    SG_CERT_MISMATCH,       SG_CERT_REVOKED,
+        SG_CERT_EXPIRED,   SG_CERT_NOT_YET_VALID, SG_CERT_STATUS_UNKNOWN, SG_CERT_VALID};
+    for (int i = 0; i < (int)(sizeof order / sizeof order[0]); i++)
+        if (order[i] == status)
+            return i;
+    return 0;
+}
+
+static void note(struct search *search, const struct sg_cert_facts *facts, const char *source)
+{
+    struct sg_cert_found *found = search->found;
+    if (!found->any || nearness(facts->status) > nearness(found->status))
+        found->status = facts->status;
+    found->any = true;
+    for (size_t i = 0; i < found->candidate_count; i++)
+        if (strcmp(found->candidates[i].facts.sha256, facts->sha256) == 0) {
+            found->candidates[i].facts = *facts; /* judged again: stored and in the directory */
+            return;
+        }
+    if (found->candidate_count == search->room) {
+        struct sg_cert_candidate *more =
+            SG_ARENA_ARRAY(search->arena, struct sg_cert_candidate, search->room * 2);
+        memcpy(more, found->candidates, search->room * sizeof *more);
+        found->candidates = more;
+        search->room *= 2;
+    }
+    found->candidates[found->candidate_count++] = (struct sg_cert_candidate){*facts, source};
+}
+
+/* Splits what came into candidates and CAs. */
+static size_t sort_in(struct search *search, const struct sg_bytes *ders, size_t count,
+                      struct candidate *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        X509 *x = sg_x509_parse(ders[i]);
+        if (!x)
+            continue;
+        if (X509_check_ca(x) == 1 && !sg_cert_is_domain_authority(x)) {
+            if (!sk_X509_push(search->issuers, x))
+                X509_free(x);
+            continue;
+        }
+        out[n] = (struct candidate){x, 0};
+        (void)sg_asn1_time(X509_get0_notBefore(x), &out[n].not_before);
+        n++;
+    }
+    qsort(out, n, sizeof *out, newest_first);
+    return n;
+}
+
+static bool judge(struct search *search, X509 *certificate, const char *source, bool *valid_r,
+                  bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err)
+{
+    struct sg_cert_facts facts;
+    if (!sg_check(search->certs, search->arena, certificate, search->issuers, SG_CERT_ENCRYPT,
+                  search->domain, search->now, &facts, issuer_missing_r, chain_r, err))
+        return false;
+    /* REQ-46: some person's certificate of that domain is not its gateway's. */
+    if (facts.status == SG_CERT_VALID && !sg_naming_is_dca_of(certificate, search->domain)) {
+        facts.status = SG_CERT_MISMATCH;
+        facts.detail = sg_arena_printf(
+            search->arena, "it is not named domain-confidentiality-authority@%s", search->domain);
+    }
+    note(search, &facts, source);
+    *valid_r = facts.status == SG_CERT_VALID;
+    return true;
+}
+
+static void keep_one(struct search *search, X509 *x, const char *origin)
+{
+    struct sg_error err;
+    sg_error_reset(&err);
+    uint8_t *der = NULL;
+    int len = i2d_X509(x, &der);
+    sg_time from, until;
+    if (len > 0 && sg_asn1_time(X509_get0_notBefore(x), &from) &&
+        sg_asn1_time(X509_get0_notAfter(x), &until) &&
+        !search->certs->storage.partner_store(search->certs->storage.ctx, search->domain,
+                                              sg_bytes_of(der, (size_t)len), "ldap", origin, from,
+                                              until, search->now, &err))
+        sg_log_error(SG_LOG_WARNING, "cert.partner_storage", &err, "domain", search->domain, NULL);
+    OPENSSL_free(der);
+}
+
+/* The certificate and the CAs above it: without these it could not be judged again from storage
+ * alone. That it cannot be stored does not keep it from being used. */
+static void keep(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
+                 const char *origin)
+{
+    keep_one(search, certificate, origin);
+    for (int i = 1; i < sk_X509_num(chain) - 1; i++)
+        keep_one(search, sk_X509_value(chain, i), origin);
+}
+
+/* Newest first until one is valid. origin: NULL for the store. */
+static bool judge_all(struct search *search, const struct candidate *list, size_t count,
+                      const char *origin, bool *issuer_missing_r, struct sg_error *err)
+{
+    *issuer_missing_r = false;
+    for (size_t i = 0; i < count && !search->found->certificate; i++) {
+        bool valid, missing;
+        STACK_OF(X509) *chain = NULL;
+        if (!judge(search, list[i].certificate, origin ? origin : "store", &valid, &missing, &chain,
+                   err))
+            return false;
+        *issuer_missing_r |= missing;
+        if (valid) {
+            if (origin)
+                keep(search, list[i].certificate, chain, origin);
+            X509_up_ref(list[i].certificate);
+            search->found->certificate = list[i].certificate;
+            search->found->status = SG_CERT_VALID;
+        }
+        sk_X509_pop_free(chain, X509_free);
+    }
+    return true;
+}
+
+static void candidates_free(struct candidate *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        X509_free(list[i].certificate);
+}
+
+static bool from_store(struct search *search, struct sg_error *err)
+{
+    struct sg_cert_der_list stored = {0};
+    struct sg_certs *certs = search->certs;
+    if (!certs->storage.partner_find(certs->storage.ctx, search->arena, search->domain, &stored,
+                                     err))
+        return false;
+    size_t most = certs->limits.max_certificates;
+    if (stored.count > most)
+        stored.count = most;
+    struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, stored.count + 1);
+    size_t count = sort_in(search, stored.items, stored.count, list);
+    bool missing, ok = judge_all(search, list, count, NULL, &missing, err);
+    candidates_free(list, count);
+    return ok;
+}
+
+/* A CA between its certificates and the root may stand in the directory as well (RFC 4523). */
+static bool ask_authorities(struct search *search, struct sg_directory *directory)
+{
+    struct sg_ldap_values values = {0};
+    if (!sg_directory_authorities_due(directory) ||
+        !sg_directory_ask(directory, SG_ASK_AUTHORITIES, NULL,
+                          search->certs->limits.ldap_timeout_ms, search->arena, &values, NULL))
+        return false;
+    struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
+    int before = sk_X509_num(search->issuers);
+    candidates_free(list, sort_in(search, values.items, values.count, list));
+    return sk_X509_num(search->issuers) > before;
+}
+
+static bool from_directory(struct search *search, struct sg_directory *directory,
+                           const char **outcome_r, struct sg_error *err)
+{
+    struct sg_ldap_values values = {0};
+    struct sg_error away;
+    sg_error_reset(&away);
+    const char *url = sg_arena_strdup(search->arena, sg_directory_url(directory));
+    if (!sg_directory_ask(directory, SG_ASK_DOMAIN, search->domain,
+                          search->certs->limits.ldap_timeout_ms, search->arena, &values, &away)) {
+        *outcome_r = sg_arena_strdup(search->arena, away.detail);
+        return true;
+    }
+    struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
+    size_t count = sort_in(search, values.items, values.count, list);
+    bool missing, ok = judge_all(search, list, count, url, &missing, err);
+    if (ok && missing && !search->found->certificate && ask_authorities(search, directory))
+        ok = judge_all(search, list, count, url, &missing, err);
+    candidates_free(list, count);
+    *outcome_r =
+        sg_arena_printf(search->arena, "%s: %zu certificate%s", url, count, count == 1 ? "" : "s");
+    return ok;
+}
+
+static bool from_directories(struct search *search, struct sg_error *err)
+{
+    struct sg_directory **list;
+    size_t count;
+    if (!sg_directories_get(search->certs, search->arena, &list, &count, err))
+        return false;
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        const char *outcome = "";
+        if (ok && !search->found->certificate) {
+            ok = from_directory(search, list[i], &outcome, err);
+            search->found->detail =
+                sg_arena_printf(search->arena, "%s; %s", search->found->detail, outcome);
+        }
+        sg_directory_put(list[i]);
+    }
+    if (count == 0)
+        search->found->detail =
+            sg_arena_printf(search->arena, "%s; no directory is configured", search->found->detail);
+    return ok;
+}
+
+bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
+                      sg_time now, struct sg_cert_found *found_r, struct sg_error *err)
+{
+    memset(found_r, 0, sizeof *found_r);
+    found_r->status = SG_CERT_UNTRUSTED;
+    if (!sg_domain_valid(sg_bytes_str(domain)))
+        return sg_fail(err, SG_E_INVALID, "not a domain name");
+    char *lower = sg_arena_strdup(arena, domain);
+    for (char *p = lower; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    SG_AUTO_CHAIN issuers = sk_X509_new_null();
+    if (!issuers)
+        return sg_fail(err, SG_E_NO_MEMORY, "certificates");
+    struct search search = {certs, arena, lower, now, issuers, found_r, 8};
+    found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search.room);
+    if (!from_store(&search, err))
+        return false;
+    found_r->detail = sg_arena_printf(arena, "store: %zu certificate%s", found_r->candidate_count,
+                                      found_r->candidate_count == 1 ? "" : "s");
+    if (!found_r->certificate && !from_directories(&search, err)) {
+        X509_free(found_r->certificate);
+        found_r->certificate = NULL;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,123 @@
+/* What a person is told about a certificate. */
+#include "cert/cert_internal.h"
+
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+const char *sg_cert_status_name(enum sg_cert_status status)
+{
+    switch (status) {
+    case SG_CERT_VALID:
+        return "valid";
+    case SG_CERT_REVOKED:
+        return "revoked";
+    case SG_CERT_UNTRUSTED:
+        return "untrusted";
+    case SG_CERT_EXPIRED:
+        return "expired";
+    case SG_CERT_STATUS_UNKNOWN:
+        return "status-unknown";
+    case SG_CERT_NOT_YET_VALID:
+        return "not-yet-valid";
+    case SG_CERT_MISMATCH:
+        return "mismatch";
+    case SG_CERT_UNSUITABLE:
+        return "unsuitable";
+    }
+    return "unknown";
+}
+
+void sg_hex_lower(const uint8_t *data, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * len] = 0;
+}
+
+void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256])
+{
+    unsigned len = SG_SHA256;
+    if (!X509_digest(certificate, EVP_sha256(), out, &len))
+        memset(out, 0, SG_SHA256); /* a fetched SHA-256 does not fail; zero matches nothing */
+}
+
+/* RFC 2253, everything beyond printable ASCII escaped. */
+const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    if (!out || X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) < 0) {
+        BIO_free(out);
+        return "";
+    }
+    char *data = NULL;
+    long len = BIO_get_mem_data(out, &data);
+    size_t most = len > 1000 ? 1000 : len > 0 ? (size_t)len : 0;
+    const char *text = sg_arena_str(arena, sg_bytes_of(data, most));
+    BIO_free(out);
+    return text;
+}
+
+const char *sg_facts_time(struct sg_arena *arena, sg_time time)
+{
+    char text[SG_TIME_TEXT];
+    sg_time_rfc3339(time, text);
+    text[19] = 'Z'; /* the milliseconds of a certificate are always zero */
+    text[20] = 0;
+    return sg_arena_strdup(arena, text);
+}
+
+static const char *serial_text(struct sg_arena *arena, const X509 *certificate)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *hex = number ? BN_bn2hex(number) : NULL;
+    char *text = sg_arena_strdup(arena, hex ? hex : "");
+    for (char *p = text; *p; p++)
+        if (*p >= 'A' && *p <= 'F')
+            *p = (char)(*p - 'A' + 'a');
+    OPENSSL_free(hex);
+    BN_free(number);
+    return text;
+}
+
+struct choice {
+    const char *domain;
+    struct sg_arena *arena;
+    const char *address;
+};
+
+/* The first address, unless one of the domain comes. */
+static bool choose_address(void *ctx, struct sg_bytes address)
+{
+    struct choice *choice = ctx;
+    const uint8_t *at = memchr(address.data, '@', address.len);
+    size_t local = (size_t)(at - address.data) + 1;
+    bool matches = choice->domain &&
+                   sg_bytes_iequal(sg_bytes_slice(address, local, address.len), choice->domain);
+    if (matches || !choice->address)
+        choice->address = sg_arena_str(choice->arena, address);
+    return !matches;
+}
+
+void sg_facts_fill(struct sg_arena *arena, X509 *certificate, const char *domain,
+                   struct sg_cert_facts *facts_r)
+{
+    uint8_t digest[SG_SHA256];
+    char hex[2 * SG_SHA256 + 1];
+    sg_x509_sha256(certificate, digest);
+    sg_hex_lower(digest, sizeof digest, hex);
+    struct choice choice = {domain, arena, NULL};
+    sg_naming_addresses(certificate, choose_address, &choice);
+    *facts_r = (struct sg_cert_facts){
+        .status = SG_CERT_UNTRUSTED,
+        .detail = "",
+        .subject = sg_facts_name(arena, X509_get_subject_name(certificate)),
+        .issuer = sg_facts_name(arena, X509_get_issuer_name(certificate)),
+        .serial = serial_text(arena, certificate),
+        .sha256 = sg_arena_strdup(arena, hex),
+        .address = choice.address,
+    };
+}
