@@ -33,6 +33,8 @@ static bool reserve(struct sg_buf *buf, size_t more)
         abort();
     if (need <= buf->cap)
         return true;
+    if (need > SIZE_MAX / 2)
+        abort();
     size_t cap = buf->cap ? buf->cap : 256;
     while (cap < need)
         cap *= 2;
@@ -79,9 +81,11 @@ bool sg_buf_addf(struct sg_buf *buf, const char *fmt, ...)
 static size_t utf8_length(struct sg_bytes s)
 {
     uint8_t c = s.data[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
-                                                      : c >= 0xf0 && c < 0xf5   ? 4
-                                                                                : 0;
+    size_t n = c < 0x80                ? 1
+               : c >= 0xc2 && c < 0xe0 ? 2
+               : c >= 0xe0 && c < 0xf0 ? 3
+               : c >= 0xf0 && c < 0xf5 ? 4
+                                       : 0;
     if (n == 0 || n > s.len)
         return 0;
     for (size_t i = 1; i < n; i++)
@@ -95,22 +99,27 @@ static size_t utf8_length(struct sg_bytes s)
 
 bool sg_buf_add_json_string(struct sg_buf *buf, struct sg_bytes s)
 {
-    sg_buf_add(buf, "\"", 1);
-    while (s.len) {
+    size_t before = buf->len;
+    bool ok = sg_buf_add(buf, "\"", 1);
+    while (ok && s.len) {
         uint8_t c = s.data[0];
         size_t n = utf8_length(s);
         if (n == 0) {
-            sg_buf_adds(buf, "\xef\xbf\xbd");
+            ok = sg_buf_adds(buf, "\xef\xbf\xbd");
             n = 1;
         } else if (c == '"' || c == '\\') {
-            sg_buf_addf(buf, "\\%c", c);
+            ok = sg_buf_addf(buf, "\\%c", c);
         } else if (c < 0x20 || c == 0x7f) {
-            sg_buf_addf(buf, "\\u%04x", c);
+            ok = sg_buf_addf(buf, "\\u%04x", c);
         } else {
-            sg_buf_add(buf, s.data, n);
+            ok = sg_buf_add(buf, s.data, n);
         }
         s = sg_bytes_slice(s, n, s.len);
     }
-    sg_buf_add(buf, "\"", 1);
-    return !buf->overflown;
+    ok = ok && sg_buf_add(buf, "\"", 1);
+    if (!ok && buf->data) { /* all of it or nothing */
+        buf->len = before;
+        buf->data[before] = 0;
+    }
+    return ok;
 }

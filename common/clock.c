@@ -19,7 +19,10 @@ static sg_time offset_read(void)
     char line[64] = "";
     char *got = fgets(line, sizeof line, f);
     fclose(f);
-    return got ? (sg_time)strtoll(line, NULL, 10) * SG_SECOND : 0;
+    sg_time offset = 0;
+    if (got && __builtin_mul_overflow(strtoll(line, NULL, 10), SG_SECOND, &offset))
+        return 0;
+    return offset;
 }
 #endif
 
@@ -57,12 +60,14 @@ bool sg_clock_set_file(const char *path, struct sg_error *err)
 
 void sg_time_rfc3339(sg_time t, char out[SG_TIME_TEXT])
 {
-    time_t s = sg_time_seconds(t);
+    sg_time ms = t / 1000 - (t % 1000 < 0); /* rounded down, before 1970 too */
+    sg_time rest = (ms % 1000 + 1000) % 1000;
+    time_t s = (time_t)((ms - rest) / 1000);
     struct tm tm;
     char day[24];
     gmtime_r(&s, &tm);
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out, SG_TIME_TEXT, "%s.%03dZ", day, (int)(t / 1000 % 1000));
+    snprintf(out, SG_TIME_TEXT, "%s.%03dZ", day, (int)rest);
 }
 
 void sg_time_rfc5322(sg_time t, char out[40])
@@ -70,7 +75,7 @@ void sg_time_rfc5322(sg_time t, char out[40])
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t s = sg_time_seconds(t);
+    time_t s = (time_t)(t / SG_SECOND - (t % SG_SECOND < 0));
     struct tm tm;
     gmtime_r(&s, &tm);
     snprintf(out, 40, "%s, %02d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday,

@@ -13,7 +13,7 @@ struct unit {
 };
 
 static const struct unit sizes[] = {{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"", 1}, {0}};
-static const struct unit durations[] = {{"ms", 1},        {"s", 1000},     {"m", 60000},
+static const struct unit durations[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
                                         {"h", 3600000}, {"d", 86400000}, {0}};
 static const struct unit plain[] = {{"", 1}, {0}};
 
@@ -118,7 +118,10 @@ static bool line_read(char *line, char *section, size_t section_size,
             return sg_fail(err, SG_E_CONFIG, "bad section header: %s", s);
         *end = 0;
         memmove(section, s + 1, strlen(s + 1) + 1);
-        return true;
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(options[i].section, section) == 0)
+                return true;
+        return sg_fail(err, SG_E_CONFIG, "unknown section [%s]", section);
     }
     char *eq = strchr(s, '=');
     if (!eq)
@@ -131,30 +134,52 @@ static bool line_read(char *line, char *section, size_t section_size,
     if (seen[o - options])
         return sg_fail(err, SG_E_CONFIG, "%s in [%s] is set twice", name, section);
     seen[o - options] = true;
-    return value_set(o, value, settings, err);
+    if (value_set(o, value, settings, err))
+        return true;
+    snprintf(err->field, sizeof err->field, "%.30s.%.30s", section, name);
+    return false;
 }
 
-bool sg_config_load(const char *path, const struct sg_option *options, size_t count,
-                    void *settings, struct sg_error *err)
+/* Reads the lines of f; seen tells which options were set. */
+static bool lines_read(FILE *f, const char *path, const struct sg_option *options, size_t count,
+                       bool *seen, void *settings, struct sg_error *err)
+{
+    char *line = NULL, section[LINE_LIMIT] = "";
+    size_t size = 0;
+    ssize_t len;
+    bool ok = true;
+    for (int n = 1; ok && (len = getline(&line, &size, f)) >= 0; n++) {
+        struct sg_error why = {0};
+        if (len >= LINE_LIMIT)
+            ok = sg_fail(&why, SG_E_CONFIG, "line too long");
+        else if (strlen(line) != (size_t)len)
+            ok = sg_fail(&why, SG_E_CONFIG, "a NUL in the line");
+        else
+            ok = line_read(line, section, sizeof section, options, count, seen, settings, &why);
+        if (!ok) {
+            sg_fail(err, SG_E_CONFIG, "%s:%d: %s", path, n, why.detail);
+            if (err)
+                memcpy(err->field, why.field, sizeof err->field);
+        }
+    }
+    free(line);
+    if (ok && ferror(f))
+        ok = sg_fail_errno(err, SG_E_CONFIG, "cannot read %s", path);
+    return ok;
+}
+
+bool sg_config_load(const char *path, const struct sg_option *options, size_t count, void *settings,
+                    struct sg_error *err)
 {
     FILE *f = fopen(path, "re");
     if (!f)
         return sg_fail_errno(err, SG_E_CONFIG, "cannot open %s", path);
     bool *seen = calloc(count ? count : 1, sizeof *seen);
-    char line[LINE_LIMIT], section[LINE_LIMIT] = "";
-    bool ok = seen != NULL;
+    bool ok = seen != NULL || sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     for (size_t i = 0; ok && i < count; i++)
         if (options[i].initial)
             ok = value_set(&options[i], options[i].initial, settings, err);
-    for (int n = 1; ok && fgets(line, sizeof line, f); n++) {
-        struct sg_error why = {0};
-        if (!strchr(line, '\n') && !feof(f))
-            ok = sg_fail(&why, SG_E_CONFIG, "line too long");
-        else
-            ok = line_read(line, section, sizeof section, options, count, seen, settings, &why);
-        if (!ok)
-            sg_fail(err, SG_E_CONFIG, "%s:%d: %s", path, n, why.detail);
-    }
+    ok = ok && lines_read(f, path, options, count, seen, settings, err);
     for (size_t i = 0; ok && i < count; i++)
         if (!options[i].initial && !seen[i])
             ok = sg_fail(err, SG_E_CONFIG, "%s: %s in [%s] must be set", path, options[i].name,
@@ -180,9 +205,10 @@ void sg_config_manual(FILE *out, const char *daemon, const struct sg_option *opt
     static const char *const types[] = {"string",   "list of strings", "number", "size",
                                         "duration", "yes or no",       "choice"};
     const char *section = NULL;
-    fprintf(out, ".Dd $Mdocdate$\n.Dt %s.CONF 5\n.Os\n.Sh NAME\n.Nm %s.conf\n"
-                 ".Nd configuration of the Sealgate daemon %s\n.Sh DESCRIPTION\n"
-                 "Lines of key = value in [sections]; a line that begins with # is a comment.\n",
+    fprintf(out,
+            ".Dd $Mdocdate$\n.Dt %s.CONF 5\n.Os\n.Sh NAME\n.Nm %s.conf\n"
+            ".Nd configuration of the Sealgate daemon %s\n.Sh DESCRIPTION\n"
+            "Lines of key = value in [sections]; a line that begins with # is a comment.\n",
             daemon, daemon, daemon);
     for (size_t i = 0; i < count; i++) {
         const struct sg_option *o = &options[i];

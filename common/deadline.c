@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define BACKLOG_MS 10
+
 int sg_deadline_left(sg_deadline deadline)
 {
     int64_t left = deadline - sg_clock_monotonic_ms();
@@ -135,7 +137,10 @@ static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg
     int on = 1;
     if (family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, sa, len) != 0) {
+    int rc;
+    while ((rc = connect(fd, sa, len)) != 0 && errno == EAGAIN && sg_deadline_left(deadline) > 0)
+        poll(NULL, 0, BACKLOG_MS); /* a Unix socket whose backlog is full; nothing to wait on */
+    if (rc != 0) {
         int failed = errno;
         socklen_t size = sizeof failed;
         if (failed == EINPROGRESS || failed == EINTR) {
@@ -143,7 +148,8 @@ static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg
                 close(fd);
                 return false;
             }
-            getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size);
+            if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0)
+                failed = errno;
         }
         if (failed != 0) {
             close(fd);
@@ -190,18 +196,34 @@ static bool listen_one(int family, const struct sockaddr *sa, socklen_t len, int
     return true;
 }
 
+/* Makes place for a socket: only one that nobody listens on any more is removed. */
+static bool stale_remove(const struct sockaddr_un *un, const char *address, struct sg_error *err)
+{
+    struct stat st;
+    struct sg_error why = {0};
+    int probe;
+    if (lstat(un->sun_path, &st) != 0)
+        return errno == ENOENT || sg_fail_errno(err, SG_E_CONFIG, "%s", address);
+    if (!S_ISSOCK(st.st_mode))
+        return sg_fail(err, SG_E_CONFIG, "%s exists and is no socket", un->sun_path);
+    if (sg_io_connect(address, sg_deadline_in(200), &probe, &why)) {
+        close(probe);
+        return sg_fail(err, SG_E_CONFIG, "%s is in use", address);
+    }
+    if (why.lib != SG_LIB_ERRNO || why.lib_code != ECONNREFUSED)
+        return sg_fail(err, SG_E_CONFIG, "%s may be in use: %s", address, why.detail);
+    return unlink(un->sun_path) == 0 || errno == ENOENT ||
+           sg_fail_errno(err, SG_E_CONFIG, "cannot remove %s", un->sun_path);
+}
+
 bool sg_io_listen(const char *address, mode_t mode, int backlog, int *fd_r, struct sg_error *err)
 {
     if (strncmp(address, "unix:", 5) == 0) {
         struct sockaddr_un un;
         if (!unix_address(address, &un, err))
             return false;
-        int probe;
-        if (sg_io_connect(address, sg_deadline_in(200), &probe, NULL)) {
-            close(probe);
-            return sg_fail(err, SG_E_CONFIG, "%s is in use", address);
-        }
-        unlink(un.sun_path);
+        if (!stale_remove(&un, address, err))
+            return false;
         if (!listen_one(AF_UNIX, (struct sockaddr *)&un, sizeof un, backlog, address, fd_r, err))
             return false;
         if (mode && chmod(un.sun_path, mode) != 0) {
@@ -214,8 +236,8 @@ bool sg_io_listen(const char *address, mode_t mode, int backlog, int *fd_r, stru
     struct addrinfo *list;
     if (!inet_resolve(address, AI_PASSIVE, &list, err))
         return false;
-    bool ok = listen_one(list->ai_family, list->ai_addr, list->ai_addrlen, backlog, address, fd_r,
-                         err);
+    bool ok =
+        listen_one(list->ai_family, list->ai_addr, list->ai_addrlen, backlog, address, fd_r, err);
     freeaddrinfo(list);
     return ok;
 }

@@ -83,11 +83,13 @@ SG_PRINTF(5, 0)
 static void fill(struct sg_error *err, enum sg_error_code code, enum sg_error_lib lib,
                  long lib_code, const char *fmt, va_list ap)
 {
+    char detail[sizeof err->detail]; /* the arguments may stand in err itself */
+    vsnprintf(detail, sizeof detail, fmt, ap);
     sg_error_reset(err);
     err->code = code;
     err->lib = lib;
     err->lib_code = lib_code;
-    vsnprintf(err->detail, sizeof err->detail, fmt, ap);
+    memcpy(err->detail, detail, sizeof detail);
 }
 
 static void append(struct sg_error *err, const char *what)

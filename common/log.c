@@ -4,14 +4,17 @@
 #include "common/clock.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define LINE_LIMIT 8192
+#define LINE_LIMIT  8192
+#define VALUE_LIMIT 1024 /* octets of a value; the rest is cut off */
 
+/* The level may change (reload) while others log. */
 static struct {
     const char *daemon;
-    enum sg_log_level level;
+    atomic_int level;
 } state = {"sealgate", SG_LOG_INFO};
 
 static const char *const names[] = {"debug", "info", "warning", "error"};
@@ -19,12 +22,12 @@ static const char *const names[] = {"debug", "info", "warning", "error"};
 void sg_log_init(const char *daemon, enum sg_log_level level)
 {
     state.daemon = daemon;
-    state.level = level;
+    atomic_store(&state.level, (int)level);
 }
 
 void sg_log_level_set(enum sg_log_level level)
 {
-    state.level = level;
+    atomic_store(&state.level, (int)level);
 }
 
 bool sg_log_level_parse(const char *name, enum sg_log_level *level_r)
@@ -38,12 +41,16 @@ bool sg_log_level_parse(const char *name, enum sg_log_level *level_r)
     return false;
 }
 
+/* A field that does not fit is left out whole, so that the line stays JSON. */
 static void field_add(struct sg_buf *line, const char *key, const char *value)
 {
-    sg_buf_adds(line, ",");
-    sg_buf_add_json_string(line, sg_bytes_str(key));
-    sg_buf_adds(line, ":");
-    sg_buf_add_json_string(line, sg_bytes_str(value));
+    size_t before = line->len;
+    struct sg_bytes cut = sg_bytes_slice(sg_bytes_str(value), 0, VALUE_LIMIT);
+    if (!sg_buf_adds(line, ",") || !sg_buf_add_json_string(line, sg_bytes_str(key)) ||
+        !sg_buf_adds(line, ":") || !sg_buf_add_json_string(line, cut)) {
+        line->len = before;
+        line->data[before] = 0;
+    }
 }
 
 static void line_begin(struct sg_buf *line, enum sg_log_level level, const char *event)
@@ -61,7 +68,7 @@ static void line_fields(struct sg_buf *line, va_list ap)
     const char *key;
     while ((key = va_arg(ap, const char *)) != NULL) {
         const char *value = va_arg(ap, const char *);
-        if (value && strlen(value) < LINE_LIMIT / 8)
+        if (value)
             field_add(line, key, value);
     }
 }
@@ -78,7 +85,7 @@ static void line_end(struct sg_buf *line)
 
 void sg_log(enum sg_log_level level, const char *event, ...)
 {
-    if (level < state.level)
+    if ((int)level < atomic_load(&state.level))
         return;
     struct sg_buf line;
     va_list ap;
@@ -91,9 +98,9 @@ void sg_log(enum sg_log_level level, const char *event, ...)
 
 void sg_log_error(enum sg_log_level level, const char *event, const struct sg_error *err, ...)
 {
-    static const char *const libs[] = {"",     "errno", "openssl", "x509", "pkcs11",
+    static const char *const libs[] = {"",    "errno", "openssl", "x509", "pkcs11",
                                        "sql", "ldap",  "curl",    "smtp"};
-    if (level < state.level)
+    if ((int)level < atomic_load(&state.level))
         return;
     struct sg_buf line;
     va_list ap;

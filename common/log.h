@@ -17,7 +17,7 @@ bool sg_log_level_parse(const char *name, enum sg_log_level *level_r);
 
 /*
  * event is a fixed word ("journal.replayed"). Then pairs of key and string value, ended by NULL;
- * a NULL value leaves its pair out:
+ * a NULL value leaves its pair out, one above 1 KiB is cut:
  *     sg_log(SG_LOG_INFO, "hold.released", "msg_id", id, "tenant", tenant, NULL);
  */
 void sg_log(enum sg_log_level level, const char *event, ...) __attribute__((sentinel));

@@ -1,5 +1,6 @@
 #include "common/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ bool sg_secret_set(struct sg_secret *secret, const void *data, size_t len, struc
     if (len > sizeof secret->data)
         return sg_fail(err, SG_E_LIMIT, "secret of %zu bytes, at most %d", len, SG_SECRET_MAX);
     sg_secret_wipe(secret);
-    memcpy(secret->data, data, len);
+    if (len)
+        memcpy(secret->data, data, len);
     secret->len = len;
     return true;
 }
@@ -30,7 +32,9 @@ bool sg_secret_read(struct sg_secret *secret, const char *path, struct sg_error 
         const char *dir = getenv("CREDENTIALS_DIRECTORY");
         if (!dir)
             return sg_fail(err, SG_E_CONFIG, "%s: no CREDENTIALS_DIRECTORY", path);
-        snprintf(full, sizeof full, "%s/%s", dir, path + sizeof prefix - 1);
+        int n = snprintf(full, sizeof full, "%s/%s", dir, path + sizeof prefix - 1);
+        if (n < 0 || (size_t)n >= sizeof full)
+            return sg_fail(err, SG_E_CONFIG, "%s: path too long", path);
         path = full;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -46,6 +50,8 @@ bool sg_secret_read(struct sg_secret *secret, const char *path, struct sg_error 
     size_t len = 0;
     for (;;) {
         ssize_t n = read(fd, secret->data + len, sizeof secret->data - len);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n < 0) {
             sg_fail_errno(err, SG_E_IO, "cannot read %s", path);
             goto out;

@@ -1,0 +1,1 @@
+sg_fuzzer(fuzz_config SOURCES ${CMAKE_CURRENT_LIST_DIR}/fuzz_config.c LINKS common)
