@@ -216,7 +216,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         x->request.address = address_of(connection, x->arena);
         const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                                          MHD_HTTP_HEADER_CONTENT_LENGTH);
-        if (length && strtoll(length, NULL, 10) > server->body_limit)
+        /* An answer before the end of the body cuts the connection: a body that is merely too
+         * large is read and thrown away, so that the client sees why. */
+        if (length && strtoll(length, NULL, 10) > DISCARD_BYTES_MAX)
             return refuse(connection, x, "the body is too large");
         return MHD_YES;
     }
@@ -299,8 +301,12 @@ void api_server_stop(struct api_server **server)
         return;
     *server = NULL;
     int fds[API_LISTENERS_MAX];
-    for (size_t i = 0; i < s->daemon_count; i++)
+    for (size_t i = 0; i < s->daemon_count; i++) {
         fds[i] = MHD_quiesce_daemon(s->daemons[i]);
+        /* Its threads may still have it, so it is closed later; clients are turned away now. */
+        if (fds[i] >= 0)
+            shutdown(fds[i], SHUT_RDWR);
+    }
     idle_wait(s);
     for (size_t i = 0; i < s->daemon_count; i++) {
         MHD_stop_daemon(s->daemons[i]);

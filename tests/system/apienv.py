@@ -1,0 +1,370 @@
+"""For tests of the API: PostgreSQL, SoftHSM and hsmd, tenantd, refca and apid, started for real in a
+private directory; and a client that holds every answer against api/openapi.yaml.
+
+SEALGATE_BUILD (or SG_BUILD) names the build directory, default build/release.
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.parse
+
+import jsonschema
+import yaml
+
+from pg import PostgreSQL, ROOT
+from sealgate.ports import PortBlock
+from sealgate.process import stop, wait_for
+
+BUILD = ROOT / (os.environ.get("SEALGATE_BUILD") or os.environ.get("SG_BUILD") or "build/release")
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+UID = os.geteuid()
+
+
+def new_id(prefix):
+    return f"{prefix}_{secrets.choice(DIGITS[:8])}" + "".join(
+        secrets.choice(DIGITS) for _ in range(25))
+
+
+class OpenApi:
+    """api/openapi.yaml, with references followed."""
+
+    def __init__(self):
+        self.doc = yaml.safe_load((ROOT / "api/openapi.yaml").read_text())
+        self.resolver = jsonschema.RefResolver.from_schema(self.doc)
+        self.operations = {}  # (method, pattern) → operation, with its parameters in full
+        for pattern, item in self.doc["paths"].items():
+            shared = item.get("parameters", [])
+            for method in ("get", "put", "post", "delete"):
+                if method in item:
+                    operation = dict(item[method])
+                    operation["parameters"] = [
+                        self.deref(p) for p in shared + operation.get("parameters", [])]
+                    self.operations[method.upper(), pattern] = operation
+        self.patterns = [(re.compile(re.sub(r"\{[a-z_]+\}", "[^/]+", p) + "$"), p)
+                         for p in self.doc["paths"]]
+
+    def deref(self, item):
+        while "$ref" in item:
+            target = self.doc
+            for part in item["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            item = target
+        return item
+
+    def schema(self, schema):
+        """A schema's own keywords, with those that stand behind $ref and allOf."""
+        flat = dict(self.deref(schema))
+        for part in flat.pop("allOf", []):
+            flat = {**self.schema(part), **flat}
+        return flat
+
+    def find(self, method, path):
+        for regex, pattern in self.patterns:
+            if regex.match(path) and (method, pattern) in self.operations:
+                return self.operations[method, pattern]
+        return None
+
+    def valid(self, schema, value):
+        jsonschema.Draft202012Validator(schema, resolver=self.resolver).validate(value)
+
+    def check(self, method, path, reply):
+        """The answer is one that the description allows."""
+        operation = self.find(method, path)
+        if operation is None:
+            spec = self.doc["components"]["responses"]["Problem"]
+        else:
+            responses = operation["responses"]
+            status = str(reply.status)
+            assert status in responses or status[0] + "XX" in responses, (method, path, status)
+            spec = self.deref(responses.get(status) or responses[status[0] + "XX"])
+        for name, header in spec.get("headers", {}).items():
+            header = self.deref(header)
+            assert name in reply.headers, f"{method} {path}: no {name}"
+            self.valid(header["schema"], reply.headers[name])
+        if "content" not in spec:
+            assert reply.text == b"" and reply.status == 204
+            return
+        (kind, content), = spec["content"].items()
+        assert reply.headers["Content-Type"] == kind
+        self.valid(content["schema"], reply.json)
+
+
+OPENAPI = OpenApi()
+
+
+class Reply:
+    def __init__(self, response):
+        self.status, self.headers, self.text = response.status, response.headers, response.read()
+        kind = self.headers.get("Content-Type", "")
+        self.json = json.loads(self.text) if self.text and "json" in kind else None
+
+    def problem(self):
+        return {k: v for k, v in self.json.items() if k != "request_id"}
+
+
+class Client:
+    """Requests with a token. Each answer is held against openapi.yaml; what succeeded is kept in
+    seen, so that a test can say which operation no test has had."""
+
+    seen = set()
+
+    def __init__(self, port, token=None):
+        self.port, self.token = port, token
+
+    def raw(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, body=body, headers=headers or {})
+            return Reply(connection.getresponse())
+
+    def call(self, method, path, body=None, query=None, expect=None, headers=None):
+        headers = dict(headers or {})
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        full = path + ("?" + urllib.parse.urlencode(query) if query else "")
+        reply = self.raw(method, full, data, headers)
+        if method != "HEAD":
+            OPENAPI.check(method, path, reply)
+        if reply.status < 300:
+            pattern = next(p for regex, p in OPENAPI.patterns if regex.match(path))
+            Client.seen.add((method, pattern))
+            if data and json.loads(data) != {}:
+                content = OPENAPI.operations[method, pattern]["requestBody"]["content"]
+                OPENAPI.valid(content["application/json"]["schema"], json.loads(data))
+        if expect is not None:
+            assert reply.status == expect, (method, path, reply.status, reply.json)
+        return reply
+
+    def get(self, path, expect=200, **query):
+        return self.call("GET", path, query=query, expect=expect).json
+
+    def post(self, path, body=None, expect=201):
+        return self.call("POST", path, body, expect=expect).json
+
+    def put(self, path, body, expect=200):
+        return self.call("PUT", path, body, expect=expect).json
+
+    def delete(self, path, expect=204):
+        return self.call("DELETE", path, expect=expect).json
+
+    def pages(self, path, **query):
+        """Every item of a list."""
+        items, cursor = [], None
+        while True:
+            page = self.get(path, **query, **({"cursor": cursor} if cursor else {}))
+            items += page["data"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return items
+
+    def job(self, job_path, state="done"):
+        """Waits for the end of a job."""
+        job = wait_for(lambda: (j := self.get(job_path))["state"] in ("done", "failed") and j, 60,
+                       job_path)
+        assert job["state"] == state, job
+        return job
+
+
+class Platform:
+    """Everything but the mail path. Use as a context."""
+
+    def __init__(self, tenantd=True, hsm=True):
+        self.with_tenantd, self.with_hsm = tenantd, hsm
+        self.processes = {}
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self.start_all()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for name in list(self.processes):
+            self.stop(name)
+        self.stack.close()
+
+    def start_all(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sg-api-", dir="/var/tmp"))
+        self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+        self.dir.chmod(0o755)
+        self.ports = self.stack.enter_context(PortBlock())
+        self.port, self.crl_port = self.ports.base, self.ports.base + 1
+        self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432))
+        self.configure()
+        self.tenantd("migrate")
+        token = self.dir / "token"
+        self.tenantd("token", "--role", "provider-admin", "--name", "the tests", "--out", token)
+        assert token.stat().st_mode & 0o777 == 0o600
+        self.token_file, self.token = token, token.read_text().strip()
+        if self.with_hsm:
+            self.hsm_start()
+        if self.with_tenantd:
+            self.spawn("tenantd", BUILD / "bin/tenantd", "-c", self.dir / "tenantd.conf")
+        self.apid_start()
+
+    def write(self, name, text, mode=0o600):
+        path = self.dir / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def configure(self, **http):
+        pg = self.pg
+        self.write("tenantd.conf", f"""[database]
+conninfo = {pg.conninfo("sg_tenant")}
+password_file = {pg.password_file("sg_tenant")}
+owner_conninfo = {pg.conninfo("sg_owner")}
+owner_password_file = {pg.password_file("sg_owner")}
+[hsm]
+socket = unix:{self.dir}/hsmd.sock
+""")
+        self.write("apid.conf", f"""[http]
+listen = inet:127.0.0.1:{self.port} unix:{self.dir}/apid.sock
+{"".join(f"{k} = {v}" + chr(10) for k, v in http.items())}
+[database]
+conninfo = host={pg.socket} port={pg.port} dbname=sealgate
+api_password_file = {pg.password_file("sg_api")}
+provider_password_file = {pg.password_file("sg_provider")}
+auth_password_file = {pg.password_file("sg_auth")}
+""")
+
+    def environment(self):
+        return {**os.environ, "SOFTHSM2_CONF": str(self.dir / "softhsm2.conf"),
+                "UBSAN_OPTIONS": "halt_on_error=1", "LC_ALL": "C.UTF-8"}
+
+    def run(self, *command, **more):
+        more.setdefault("stdin", subprocess.DEVNULL)
+        result = subprocess.run([str(c) for c in command], env=self.environment(), text=True,
+                                capture_output=True, timeout=120, check=False, **more)
+        assert result.returncode == 0, (command, result.stderr)
+        return result.stdout
+
+    def tenantd(self, command, *arguments):
+        return self.run(BUILD / "bin/tenantd", command, "-c", self.dir / "tenantd.conf",
+                        *arguments)
+
+    def log(self, name):
+        return self.dir / f"{name}.log"
+
+    def spawn(self, name, *command):
+        with open(self.log(name), "ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [str(c) for c in command], env=self.environment(), stdin=subprocess.DEVNULL,
+                stderr=log, stdout=log, cwd="/")
+
+    def stop(self, name):
+        """The exit status after SIGTERM."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def events(self, name, event=None):
+        lines = [json.loads(line) for line in self.log(name).read_text().splitlines()
+                 if line.startswith("{")]
+        return [e for e in lines if event is None or e["event"] == event]
+
+    def alive(self, name):
+        assert self.processes[name].poll() is None, self.log(name).read_text()[-3000:]
+        return True
+
+    def hsm_start(self):
+        (self.dir / "tokens").mkdir()
+        self.write("softhsm2.conf", f"directories.tokendir = {self.dir}/tokens\n"
+                   "objectstore.backend = file\nlog.level = ERROR\n")
+        self.write("pin", "user pin 1234\n")
+        self.write("so-pin", "officer pin 5678\n")
+        self.write("hsmd.conf", f"""[hsmd]
+socket = {self.dir}/hsmd.sock
+[pkcs11]
+token = sealgate
+pin_file = {self.dir}/pin
+[access]
+rules = {UID}:dca:generate,csr,public,destroy {UID}:archive:generate,public,destroy
+""")
+        ctl = BUILD / "bin/hsmctl", "-c", self.dir / "hsmd.conf"
+        self.run(*ctl, "token-init", "--label", "sealgate", "--so-pin-file", self.dir / "so-pin")
+        self.run(*ctl, "kek-make")
+        self.spawn("hsmd", BUILD / "bin/hsmd", "-c", self.dir / "hsmd.conf")
+        wait_for(lambda: self.alive("hsmd") and self.events("hsmd", "hsm.started"), 30, "hsmd")
+
+    def apid_start(self):
+        self.spawn("apid", BUILD / "bin/apid", "-c", self.dir / "apid.conf")
+
+        def ready():
+            self.alive("apid")
+            try:
+                return Client(self.port).raw("GET", "/readyz").status == 200
+            except OSError:
+                return False
+
+        wait_for(ready, 30, "apid")
+
+    def client(self, token=None):
+        return Client(self.port, token or self.token)
+
+    def anonymous(self):
+        return Client(self.port)
+
+    def feed(self, *items):
+        """Messages and held mail, written by gatewayd's own functions."""
+        self.run(BUILD / "tests/api_feed", self.pg.conninfo("sg_gateway"),
+                 self.pg.password_file("sg_gateway"), stdin=None,
+                 input="".join(json.dumps(i) + "\n" for i in items))
+
+    def refca(self, *arguments):
+        return self.run(ROOT / "tools/refca/refca", "--dir", self.dir / "ca", *arguments)
+
+    def ca(self):
+        """The reference CA, made and serving; the root in PEM."""
+        self.refca("init", "--crl-url", f"http://127.0.0.1:{self.crl_port}/ca.crl")
+        self.spawn("refca", ROOT / "tools/refca/refca", "--dir", self.dir / "ca", "serve",
+                   "--port", self.crl_port)
+
+        def answers():
+            self.alive("refca")
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.crl_port)) == 0
+
+        wait_for(answers, 30, "refca")
+        return (self.dir / "ca/root.pem").read_text()
+
+    def tenant(self, name, environment="seemail"):
+        """A tenant with a domain; its ids and clients of both its roles."""
+        provider = self.client()
+        tenant = provider.post("/v1/tenants", {"name": name})
+        path = f"/v1/tenants/{tenant['id']}"
+        domain = provider.post(f"{path}/domains", {"name": f"{name}.test", "attested": True,
+                                                   "environment": environment})
+        clients = {}
+        for role in ("tenant-admin", "tenant-viewer"):
+            made = provider.post("/v1/tokens", {"name": f"{name} {role}", "role": role,
+                                                "tenant_id": tenant["id"]})
+            clients[role] = self.client(made["token"])
+        return Tenant(tenant, domain, path, clients["tenant-admin"], clients["tenant-viewer"])
+
+
+class Tenant:
+    def __init__(self, row, domain, path, admin, viewer):
+        self.row, self.id, self.path = row, row["id"], path
+        self.domain, self.domain_path = domain, f"{path}/domains/{domain['id']}"
+        self.admin, self.viewer = admin, viewer
