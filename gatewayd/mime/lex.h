@@ -15,7 +15,7 @@ struct sg_lex {
 
 static inline struct sg_lex sg_lex_of(struct sg_bytes value)
 {
-    return (struct sg_lex){value.data, value.data + value.len};
+    return (struct sg_lex){value.data, value.len ? value.data + value.len : value.data};
 }
 static inline int sg_lex_peek(const struct sg_lex *lex)
 {

@@ -6,11 +6,11 @@
 #define SG_SMIME_SMIME_H
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/secret.h"
-#include "common/buf.h"
 #include "mime/header.h"
 #include "spool/spool.h"
 
@@ -77,11 +77,11 @@ enum sg_smime_result {
 
 struct sg_smime_signer_info {
     enum sg_smime_result result;
-    X509 *certificate;      /* of the signer; NULL for NO_CERTIFICATE; lives with the opened message */
-    const char *digest;     /* "sha256" */
-    const char *signature;  /* "rsaEncryption", "rsassaPss" */
-    sg_time signing_time;   /* 0: absent */
-    const char *detail;     /* a sentence for the trace */
+    X509 *certificate;  /* of the signer; NULL for NO_CERTIFICATE; lives with the opened message */
+    const char *digest; /* "sha256" */
+    const char *signature; /* "rsaEncryption", "rsassaPss" */
+    sg_time signing_time;  /* 0: absent */
+    const char *detail;    /* a sentence for the trace */
 };
 
 struct sg_smime_layer {
@@ -97,7 +97,7 @@ struct sg_smime_layer {
     struct sg_smime_signer_info *signers;
     size_t signer_count;
     STACK_OF(X509) *certificates; /* all that the message carried */
-    bool stripped;                /* taken off (a domain's signature), or left on (an individual's) */
+    bool stripped; /* taken off (a domain's signature), or left on (an individual's) */
 };
 
 struct sg_smime_options {
@@ -111,8 +111,8 @@ struct sg_smime_options {
     void *ctx;
     struct sg_spool_limits spool; /* for what is decrypted */
     struct sg_header_limits headers;
-    int max_layers;               /* 8 */
-    size_t max_cms_bytes;         /* of a CMS structure without its content: 1 MiB */
+    int max_layers;       /* 8 */
+    size_t max_cms_bytes; /* of a CMS structure without its content: 1 MiB */
 };
 
 struct sg_smime_opened {
@@ -120,7 +120,9 @@ struct sg_smime_opened {
     size_t layer_count;
     /*
      * The innermost entity that was reached: header fields and body. body points to the spool given
-     * to sg_smime_open() where no layer was taken off, else to a spool of this struct.
+     * to sg_smime_open(), or where something was decrypted to one of this struct. Where a layer was
+     * taken off, all line ends are CRLF: RFC 8551 §3.1.1 wants it so, and bare ones may not be
+     * sent.
      */
     struct sg_header_block headers;
     const struct sg_spool *body;

@@ -1,0 +1,174 @@
+#include "smime/base64.h"
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+enum { SPACE = 64, PAD = 65, BAD = 255 };
+
+/* clang-format off */
+static const uint8_t value_of[256] = {
+    255, 255, 255, 255, 255, 255, 255, 255, 255,  64,  64, 255, 255,  64, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+     64, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,  62, 255, 255, 255,  63,
+     52,  53,  54,  55,  56,  57,  58,  59,  60,  61, 255, 255, 255,  65, 255, 255,
+    255,   0,   1,   2,   3,   4,   5,   6,   7,   8,   9,  10,  11,  12,  13,  14,
+     15,  16,  17,  18,  19,  20,  21,  22,  23,  24,  25, 255, 255, 255, 255, 255,
+    255,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,  38,  39,  40,
+     41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+};
+/* clang-format on */
+
+static uint8_t *group_encode(uint8_t *t, uint32_t bits)
+{
+    t[0] = (uint8_t)alphabet[bits >> 18 & 63];
+    t[1] = (uint8_t)alphabet[bits >> 12 & 63];
+    t[2] = (uint8_t)alphabet[bits >> 6 & 63];
+    t[3] = (uint8_t)alphabet[bits & 63];
+    return t + 4;
+}
+
+static uint8_t *line_encode(uint8_t *t, const uint8_t *in, size_t len)
+{
+    size_t i = 0;
+    for (; i + 3 <= len; i += 3)
+        t = group_encode(t, (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | in[i + 2]);
+    if (i < len) {
+        bool two = len - i == 2;
+        t = group_encode(t, (uint32_t)in[i] << 16 | (two ? (uint32_t)in[i + 1] << 8 : 0));
+        t[-1] = '=';
+        if (!two)
+            t[-2] = '=';
+    }
+    *t++ = '\r';
+    *t++ = '\n';
+    return t;
+}
+
+void sg_base64_encode_begin(struct sg_base64_encoder *e, const struct sg_sink *out)
+{
+    e->out = out;
+    e->in_len = e->text_len = 0;
+}
+
+static bool flush(struct sg_base64_encoder *e, struct sg_error *err)
+{
+    size_t n = e->text_len;
+    e->text_len = 0;
+    return n == 0 || sg_sink_write(e->out, e->text, n, err);
+}
+
+static bool line_write(struct sg_base64_encoder *e, const uint8_t *in, size_t len,
+                       struct sg_error *err)
+{
+    if (e->text_len + 78 > sizeof e->text && !flush(e, err))
+        return false;
+    e->text_len = (size_t)(line_encode(e->text + e->text_len, in, len) - e->text);
+    return true;
+}
+
+bool sg_base64_encode_write(struct sg_base64_encoder *e, const void *data, size_t len,
+                            struct sg_error *err)
+{
+    const uint8_t *p = data;
+    while (len) {
+        if (e->in_len == 0 && len >= SG_BASE64_LINE) {
+            if (!line_write(e, p, SG_BASE64_LINE, err))
+                return false;
+            p += SG_BASE64_LINE;
+            len -= SG_BASE64_LINE;
+            continue;
+        }
+        size_t n = SG_BASE64_LINE - e->in_len;
+        n = n < len ? n : len;
+        memcpy(e->in + e->in_len, p, n);
+        e->in_len += n;
+        p += n;
+        len -= n;
+        if (e->in_len == SG_BASE64_LINE) {
+            e->in_len = 0;
+            if (!line_write(e, e->in, SG_BASE64_LINE, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool sg_base64_encode_end(struct sg_base64_encoder *e, struct sg_error *err)
+{
+    if (e->in_len && !line_write(e, e->in, e->in_len, err))
+        return false;
+    return flush(e, err);
+}
+
+uint64_t sg_base64_text_size(uint64_t len)
+{
+    return (len + 2) / 3 * 4 + (len + SG_BASE64_LINE - 1) / SG_BASE64_LINE * 2;
+}
+
+/* Whole groups of four characters without anything between them. */
+static const uint8_t *groups_decode(const uint8_t *p, const uint8_t *end, uint8_t **out)
+{
+    uint8_t *o = *out;
+    for (; end - p >= 4; p += 4, o += 3) {
+        uint8_t a = value_of[p[0]], b = value_of[p[1]], c = value_of[p[2]], d = value_of[p[3]];
+        if ((a | b | c | d) & 0xc0)
+            break;
+        o[0] = (uint8_t)(a << 2 | b >> 4);
+        o[1] = (uint8_t)(b << 4 | c >> 2);
+        o[2] = (uint8_t)(c << 6 | d);
+    }
+    *out = o;
+    return p;
+}
+
+size_t sg_base64_decode(struct sg_base64_decoder *d, const uint8_t *in, size_t len, uint8_t *out)
+{
+    const uint8_t *p = in, *end = in + len;
+    uint8_t *o = out;
+    while (p < end && !d->ended && !d->bad) {
+        if (d->count == 0) {
+            p = groups_decode(p, end, &o);
+            if (p == end)
+                break;
+        }
+        uint8_t v = value_of[*p++];
+        if (v == SPACE)
+            continue;
+        if (v == PAD) {
+            o += sg_base64_decode_end(d, o);
+            d->ended = true;
+        } else if (v == BAD) {
+            d->bad = true;
+        } else {
+            d->bits = d->bits << 6 | v;
+            if (++d->count == 4) {
+                *o++ = (uint8_t)(d->bits >> 16);
+                *o++ = (uint8_t)(d->bits >> 8);
+                *o++ = (uint8_t)d->bits;
+                d->count = 0;
+            }
+        }
+    }
+    return (size_t)(o - out);
+}
+
+size_t sg_base64_decode_end(struct sg_base64_decoder *d, uint8_t *out)
+{
+    int n = d->count;
+    d->count = 0;
+    if (n == 1)
+        d->bad = true;
+    if (n < 2)
+        return 0;
+    out[0] = (uint8_t)(d->bits >> (n == 2 ? 4 : 10));
+    if (n == 3)
+        out[1] = (uint8_t)(d->bits >> 2);
+    return n == 2 ? 1 : 2;
+}

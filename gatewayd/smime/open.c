@@ -1,0 +1,345 @@
+#include "smime/smime.h"
+
+#include "smime/smime_internal.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+
+/* An entity on the way inwards. */
+struct entity {
+    struct sg_header_block headers;
+    const struct sg_spool *spool;
+    uint64_t start, end; /* header included */
+};
+
+/* What lives as long as the opened message; spools are kept because layers inside are ranges of
+ * them. */
+struct owned {
+    struct sg_spool **spools;
+    size_t count;
+};
+
+struct work {
+    struct sg_arena *arena;
+    const struct sg_smime_options *options;
+    struct owned *owned;
+    struct sg_source source;
+};
+
+/* What an error says about the message; false where it says nothing (our own trouble). */
+static bool result_of(enum sg_error_code code, enum sg_smime_result *result_r)
+{
+    switch (code) {
+    case SG_E_CMS:
+    case SG_E_MIME:
+        *result_r = SG_SMIME_MALFORMED;
+        return true;
+    case SG_E_CMS_UNSUPPORTED:
+    case SG_E_LIMIT:
+        *result_r = SG_SMIME_UNSUPPORTED;
+        return true;
+    case SG_E_CMS_NOT_FOR_US:
+        *result_r = SG_SMIME_NOT_FOR_US;
+        return true;
+    case SG_E_CMS_DECRYPT:
+        *result_r = SG_SMIME_UNDECRYPTABLE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct sg_spool *spool_add(struct work *w)
+{
+    struct sg_spool *spool = sg_spool_new(&w->options->spool);
+    w->owned->spools[w->owned->count++] = spool;
+    return spool;
+}
+
+/* A CR alone would begin a new field for some readers and not for others. */
+static bool has_bare_cr(struct sg_bytes raw)
+{
+    for (size_t i = 0; i < raw.len; i++)
+        if (raw.data[i] == '\r' && (i + 1 == raw.len || raw.data[i + 1] != '\n'))
+            return true;
+    return false;
+}
+
+static bool entity_read(struct work *w, const struct sg_spool *spool, uint64_t start, uint64_t end,
+                        struct entity *entity_r, struct sg_error *err)
+{
+    entity_r->spool = spool;
+    entity_r->start = start;
+    entity_r->end = end;
+    if (!sg_header_read(w->arena, spool, start, end, &w->options->headers, &entity_r->headers, err))
+        return false;
+    /* An entity may have no field at all, but then it says so by an empty line. A lone LF does not
+     * do: garbage from a wrong key begins with one too often. */
+    uint8_t first = 0;
+    size_t got;
+    if (entity_r->headers.count == 0 && !sg_spool_read(spool, start, &first, 1, &got, err))
+        return false;
+    if ((entity_r->headers.count == 0 && first != '\r') || has_bare_cr(entity_r->headers.raw))
+        return sg_fail(err, SG_E_MIME, "the content is no MIME entity");
+    return true;
+}
+
+/* Puts the verified layer's content in its place, if the signer is a domain (REQ-88). */
+static bool signed_strip(struct work *w, struct sg_smime_layer *layer, const struct sg_spool *spool,
+                         uint64_t start, uint64_t end, struct entity *inner_r, struct sg_error *err)
+{
+    bool domain = false;
+    for (size_t i = 0; i < layer->signer_count; i++)
+        domain |= layer->signers[i].result == SG_SMIME_OK &&
+                  w->options->is_domain_signer(w->options->ctx, layer->signers[i].certificate);
+    if (layer->result != SG_SMIME_OK || !domain)
+        return true;
+    if (!entity_read(w, spool, start, end, inner_r, err))
+        return false;
+    layer->stripped = true;
+    return true;
+}
+
+static bool detached_open(struct work *w, const struct entity *outer, const char *boundary,
+                          struct sg_smime_layer *layer, struct entity *inner_r,
+                          struct sg_error *err)
+{
+    struct sg_smime_parts parts;
+    struct sg_header_block headers;
+    struct sg_smime_signed sd;
+    struct sg_ber_stream ber;
+    layer->kind = SG_SMIME_SIGNED;
+    layer->detached = true;
+    if (!sg_smime_parts_find(outer->spool, outer->headers.body_offset, outer->end, boundary, &parts,
+                             err) ||
+        !sg_header_read(w->arena, outer->spool, parts.signature, parts.signature_end,
+                        &w->options->headers, &headers, err) ||
+        !sg_source_open(&w->source, w->arena, &headers, outer->spool, headers.body_offset,
+                        parts.signature_end - headers.body_offset, err))
+        return false;
+    sg_smime_signed_init(&sd);
+    sg_ber_stream_begin(&ber, &w->source, w->options->max_cms_bytes);
+    SG_AUTO_BUF oid;
+    sg_buf_init(&oid, 0);
+    bool ok = sg_smime_content_info(&ber, &oid, err) &&
+              (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
+               sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
+              sg_smime_signed_read(&ber, NULL, &sd, err) &&
+              sg_smime_signed_verify(w->arena, &sd, outer->spool, parts.content, parts.content_end,
+                                     true, layer, err) &&
+              signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err);
+    sg_smime_signed_free(&sd);
+    return ok;
+}
+
+static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smime_layer *layer,
+                        struct entity *inner_r, struct sg_error *err)
+{
+    struct sg_smime_signed sd;
+    struct sg_spool *spool = spool_add(w);
+    const struct sg_sink sink = sg_spool_sink(spool);
+    layer->kind = SG_SMIME_SIGNED;
+    sg_smime_signed_init(&sd);
+    bool ok =
+        sg_smime_signed_read(ber, &sink, &sd, err) &&
+        (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
+        sg_smime_signed_verify(w->arena, &sd, spool, 0, sg_spool_size(spool), false, layer, err) &&
+        signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
+    sg_smime_signed_free(&sd);
+    return ok;
+}
+
+static bool enveloped_open(struct work *w, struct sg_ber_stream *ber, bool authenticated,
+                           struct sg_smime_layer *layer, struct entity *inner_r,
+                           struct sg_error *err)
+{
+    struct sg_spool *spool = spool_add(w);
+    const struct sg_sink sink = sg_spool_sink(spool);
+    layer->kind = SG_SMIME_ENVELOPED;
+    if (!sg_smime_enveloped_open(ber, authenticated, w->options, &sink, layer, err))
+        return false;
+    if (!entity_read(w, spool, 0, sg_spool_size(spool), inner_r, err)) {
+        /* With a wrong key the padding fits now and then: that must look no different. */
+        enum sg_smime_result any;
+        return result_of(err->code, &any) ? sg_smime_fail_decrypt(err) : false;
+    }
+    layer->stripped = true;
+    return true;
+}
+
+static bool cms_open(struct work *w, const struct entity *outer, struct sg_smime_layer *layer,
+                     struct entity *inner_r, struct sg_error *err)
+{
+    struct sg_ber_stream ber;
+    SG_AUTO_BUF oid;
+    sg_buf_init(&oid, 0);
+    char name[80];
+    layer->kind = SG_SMIME_ENVELOPED; /* until it says otherwise */
+    if (!sg_source_open(&w->source, w->arena, &outer->headers, outer->spool,
+                        outer->headers.body_offset, outer->end - outer->headers.body_offset, err))
+        return false;
+    sg_ber_stream_begin(&ber, &w->source, w->options->max_cms_bytes);
+    if (!sg_smime_content_info(&ber, &oid, err))
+        return false;
+    struct sg_bytes kind = sg_buf_bytes(&oid);
+    if (sg_bytes_equal(kind, sg_oid_signed_data))
+        return opaque_open(w, &ber, layer, inner_r, err);
+    bool authenticated = sg_bytes_equal(kind, sg_oid_auth_enveloped_data);
+    if (authenticated || sg_bytes_equal(kind, sg_oid_enveloped_data))
+        return enveloped_open(w, &ber, authenticated, layer, inner_r, err);
+    sg_oid_text(kind, name, sizeof name);
+    return sg_fail(err, SG_E_CMS_UNSUPPORTED, "content type %s", name);
+}
+
+/* Opens one layer; its result goes into it. false: nothing is known. */
+static bool layer_open(struct work *w, enum sg_smime_form form, const char *boundary,
+                       const struct entity *outer, struct sg_smime_layer *layer,
+                       struct entity *inner_r, struct sg_error *err)
+{
+    struct sg_error why = {0};
+    bool ok = form == SG_SMIME_FORM_DETACHED
+                  ? detached_open(w, outer, boundary, layer, inner_r, &why)
+                  : cms_open(w, outer, layer, inner_r, &why);
+    if (ok) {
+        if (layer->kind == SG_SMIME_ENVELOPED)
+            layer->detail = "decrypted";
+        return true;
+    }
+    layer->stripped = false;
+    if (!result_of(why.code, &layer->result)) {
+        if (err)
+            *err = why;
+        return false;
+    }
+    layer->detail = sg_arena_strdup(w->arena, why.detail);
+    return true;
+}
+
+static bool layers_open(struct work *w, struct entity *current, struct sg_smime_opened *opened,
+                        struct sg_error *err)
+{
+    const char *boundary;
+    enum sg_smime_form form;
+    while ((form = sg_smime_classify(w->arena, &current->headers, &boundary))) {
+        struct sg_smime_layer *layer = &opened->layers[opened->layer_count++];
+        if (opened->layer_count > (size_t)w->options->max_layers) {
+            layer->kind = form == SG_SMIME_FORM_DETACHED ? SG_SMIME_SIGNED : SG_SMIME_ENVELOPED;
+            layer->result = SG_SMIME_UNSUPPORTED;
+            layer->detail = "more layers than we open";
+            return true;
+        }
+        struct entity inner;
+        if (!layer_open(w, form, boundary, current, layer, &inner, err))
+            return false;
+        if (!layer->stripped)
+            return true;
+        opened->changed = true;
+        *current = inner;
+    }
+    return true;
+}
+
+/* Makes bare CR and LF into CRLF on the way into a spool. */
+struct line_ends {
+    struct sg_spool *to; /* NULL: only looks */
+    uint8_t last;
+    bool bare;
+};
+
+static bool line_ends_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    struct line_ends *l = ctx;
+    const uint8_t *p = data, *done = p, *end = p + len;
+    for (; p < end; p++) {
+        bool lone_lf = *p == '\n' && l->last != '\r', lone_cr = l->last == '\r' && *p != '\n';
+        l->last = *p;
+        if (!lone_lf && !lone_cr)
+            continue;
+        l->bare = true;
+        if (!l->to)
+            continue;
+        if (!sg_spool_write(l->to, done, (size_t)(p - done), err) ||
+            !sg_spool_write(l->to, lone_lf ? "\r" : "\n", 1, err))
+            return false;
+        done = p;
+    }
+    return !l->to || sg_spool_write(l->to, done, (size_t)(end - done), err);
+}
+
+static bool entity_reread(struct work *w, const struct sg_spool *spool, struct entity *entity,
+                          struct sg_error *err)
+{
+    struct sg_header_limits limits = w->options->headers;
+    limits.max_bytes += entity->headers.raw.len; /* it was within them, and has grown */
+    entity->spool = spool;
+    entity->start = 0;
+    entity->end = sg_spool_size(spool);
+    return sg_header_read(w->arena, spool, 0, entity->end, &limits, &entity->headers, err);
+}
+
+/* Gives the entity CRLF line ends, in a spool of its own where it has others. */
+static bool canonical_make(struct work *w, struct entity *entity, struct sg_error *err)
+{
+    struct line_ends l = {0};
+    const struct sg_sink sink = {line_ends_write, &l};
+    uint64_t len = entity->end - entity->start;
+    if (!sg_spool_copy(entity->spool, entity->start, len, &sink, err))
+        return false;
+    if (!l.bare && l.last != '\r')
+        return true;
+    l = (struct line_ends){.to = spool_add(w)};
+    return sg_spool_copy(entity->spool, entity->start, len, &sink, err) &&
+           (l.last != '\r' || sg_spool_write(l.to, "\n", 1, err)) &&
+           entity_reread(w, l.to, entity, err);
+}
+
+static void opened_fill(struct sg_smime_opened *opened, const struct entity *entity)
+{
+    opened->headers = entity->headers;
+    opened->body = entity->spool;
+    opened->offset = entity->headers.body_offset;
+    opened->len = entity->end - entity->headers.body_offset;
+}
+
+bool sg_smime_open(struct sg_arena *arena, const struct sg_header_block *headers,
+                   const struct sg_spool *body, uint64_t offset, uint64_t len,
+                   const struct sg_smime_options *options, struct sg_smime_opened *opened_r,
+                   struct sg_error *err)
+{
+    uint64_t size = sg_spool_size(body);
+    memset(opened_r, 0, sizeof *opened_r);
+    ERR_clear_error();
+    offset = offset < size ? offset : size;
+    len = len < size - offset ? len : size - offset;
+    size_t room = (size_t)options->max_layers + 1;
+    opened_r->layers = SG_ARENA_ARRAY(arena, struct sg_smime_layer, room);
+    struct owned *owned = SG_ARENA_NEW(arena, struct owned);
+    owned->spools = SG_ARENA_ARRAY(arena, struct sg_spool *, room + 1);
+    opened_r->owned = owned;
+
+    struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    w->arena = arena;
+    w->options = options;
+    w->owned = owned;
+    struct entity current = {*headers, body, offset, offset + len};
+    current.headers.body_offset = offset;
+    bool ok = layers_open(w, &current, opened_r, err) &&
+              (!opened_r->changed || canonical_make(w, &current, err));
+    opened_fill(opened_r, &current);
+    free(w);
+    if (!ok)
+        sg_smime_opened_free(opened_r);
+    return ok;
+}
+
+void sg_smime_opened_free(struct sg_smime_opened *opened)
+{
+    struct owned *owned = opened->owned;
+    for (size_t i = 0; i < opened->layer_count; i++)
+        sk_X509_pop_free(opened->layers[i].certificates, X509_free);
+    for (size_t i = 0; owned && i < owned->count; i++)
+        sg_spool_free(&owned->spools[i]);
+    memset(opened, 0, sizeof *opened);
+}

@@ -1,0 +1,244 @@
+#include "smime/smime_internal.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+
+/* SignedData (RFC 5652 §5): its structure, the certificates it carries, the content's digests. */
+
+void sg_smime_signed_init(struct sg_smime_signed *sd)
+{
+    memset(sd, 0, sizeof *sd);
+}
+
+void sg_smime_signed_free(struct sg_smime_signed *sd)
+{
+    sg_buf_free(&sd->content_type);
+    sg_buf_free(&sd->certificates);
+    sg_buf_free(&sd->signer_infos);
+}
+
+static bool oid_take(struct sg_ber_stream *ber, struct sg_buf *oid, struct sg_error *err)
+{
+    SG_AUTO_BUF whole;
+    sg_buf_init(&whole, 0);
+    if (!sg_ber_stream_take(ber, SG_BER_OID, &whole, err))
+        return false;
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(&whole));
+    struct sg_tlv tlv;
+    if (!sg_ber_expect(&in, SG_BER_OID, &tlv))
+        return sg_fail(err, SG_E_CMS, "the content type is unreadable");
+    sg_buf_add(oid, tlv.content.data, tlv.content.len);
+    return true;
+}
+
+bool sg_smime_content_info(struct sg_ber_stream *ber, struct sg_buf *type_r, struct sg_error *err)
+{
+    return sg_ber_stream_enter(ber, SG_BER_SEQUENCE, err) && oid_take(ber, type_r, err) &&
+           sg_ber_stream_enter(ber, SG_BER_EXPLICIT(0), err);
+}
+
+static bool encapsulated_read(struct sg_ber_stream *ber, const struct sg_sink *content,
+                              struct sg_smime_signed *sd, struct sg_error *err)
+{
+    int tag;
+    if (!sg_ber_stream_enter(ber, SG_BER_SEQUENCE, err) || !oid_take(ber, &sd->content_type, err) ||
+        !sg_ber_stream_peek(ber, &tag, err))
+        return false;
+    sd->has_content = tag == SG_BER_EXPLICIT(0);
+    if (sd->has_content) {
+        if (!content)
+            return sg_fail(err, SG_E_CMS, "a detached signature that has a content of its own");
+        if (!sg_ber_stream_enter(ber, SG_BER_EXPLICIT(0), err) ||
+            !sg_ber_stream_octets(ber, SG_BER_OCTETS, content, err) ||
+            !sg_ber_stream_leave(ber, err))
+            return false;
+    }
+    return sg_ber_stream_leave(ber, err);
+}
+
+bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg_sink *content,
+                          struct sg_smime_signed *sd, struct sg_error *err)
+{
+    int tag;
+    if (!sg_ber_stream_enter(ber, SG_BER_SEQUENCE, err) ||
+        !sg_ber_stream_take(ber, SG_BER_INTEGER, NULL, err) ||
+        !sg_ber_stream_take(ber, SG_BER_SET, NULL, err) ||
+        !encapsulated_read(ber, content, sd, err) || !sg_ber_stream_peek(ber, &tag, err))
+        return false;
+    if (tag == SG_BER_EXPLICIT(0) && (!sg_ber_stream_take(ber, tag, &sd->certificates, err) ||
+                                      !sg_ber_stream_peek(ber, &tag, err)))
+        return false;
+    if (tag == SG_BER_EXPLICIT(1) && !sg_ber_stream_take(ber, tag, NULL, err)) /* CRLs */
+        return false;
+    return sg_ber_stream_take(ber, SG_BER_SET, &sd->signer_infos, err) &&
+           sg_ber_stream_leave(ber, err);
+}
+
+/* REQ-81: any number, any order. What is no X.509 certificate is passed over. */
+static bool certificates_read(const struct sg_buf *raw, STACK_OF(X509) *out, struct sg_error *err)
+{
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(raw));
+    struct sg_tlv set, one;
+    if (raw->len == 0)
+        return true;
+    if (!sg_ber_next(&in, &set))
+        return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
+    in = sg_ber_of(set.content);
+    for (int n = 0; sg_ber_more(&in); n++) {
+        if (n == SG_SMIME_MAX_CERTIFICATES)
+            return sg_fail(err, SG_E_LIMIT, "more than %d certificates", SG_SMIME_MAX_CERTIFICATES);
+        if (!sg_ber_next(&in, &one))
+            return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
+        const unsigned char *p = one.whole.data;
+        X509 *certificate =
+            one.tag == SG_BER_SEQUENCE ? d2i_X509(NULL, &p, (long)one.whole.len) : NULL;
+        if (certificate && sk_X509_push(out, certificate) <= 0)
+            abort();
+    }
+    ERR_clear_error();
+    return true;
+}
+
+/* Hashes what is written to it, as it is or with bare LF made CRLF (RFC 8551 §3.1.1). */
+struct hashing {
+    EVP_MD_CTX *ctx[8];
+    size_t count;
+    bool canonical;
+    uint8_t last;
+    bool bare; /* a LF without CR was seen */
+};
+
+static bool update(struct hashing *h, const void *data, size_t len, struct sg_error *err)
+{
+    for (size_t i = 0; i < h->count; i++)
+        if (!EVP_DigestUpdate(h->ctx[i], data, len))
+            return sg_fail_openssl(err, SG_E_CRYPTO, "digest");
+    return true;
+}
+
+static bool hash_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    struct hashing *h = ctx;
+    const uint8_t *p = data, *end = p + len, *done = p;
+    for (const uint8_t *lf = p; lf < end && (lf = memchr(lf, '\n', (size_t)(end - lf))); lf++) {
+        if ((lf > p ? lf[-1] : h->last) == '\r')
+            continue;
+        h->bare = true;
+        if (!h->canonical)
+            break;
+        if (!update(h, done, (size_t)(lf - done), err) || !update(h, "\r", 1, err))
+            return false;
+        done = lf;
+    }
+    if (len)
+        h->last = end[-1];
+    return update(h, done, (size_t)(end - done), err);
+}
+
+static bool hash_range(struct hashing *h, struct sg_smime_hash *hashes,
+                       const struct sg_spool *spool, uint64_t from, uint64_t end,
+                       struct sg_error *err)
+{
+    const struct sg_sink sink = {hash_write, h};
+    bool ok = true;
+    for (size_t i = 0; ok && i < h->count; i++)
+        ok = ((h->ctx[i] = EVP_MD_CTX_new()) &&
+              EVP_DigestInit_ex(h->ctx[i], hashes[i].algorithm->md(), NULL)) ||
+             sg_fail_openssl(err, SG_E_CRYPTO, "digest");
+    ok = ok && sg_spool_copy(spool, from, end - from, &sink, err);
+    for (size_t i = 0; ok && i < h->count; i++) {
+        unsigned n;
+        ok =
+            EVP_DigestFinal_ex(h->ctx[i], h->canonical ? hashes[i].canonical : hashes[i].raw, &n) ||
+            sg_fail_openssl(err, SG_E_CRYPTO, "digest");
+        hashes[i].len = n;
+    }
+    for (size_t i = 0; i < h->count; i++)
+        EVP_MD_CTX_free(h->ctx[i]);
+    return ok;
+}
+
+/* The digests that the signers want, each once. */
+static size_t hashes_wanted(struct sg_bytes signer_infos, struct sg_smime_hash *hashes, size_t room)
+{
+    struct sg_ber in = sg_ber_of(signer_infos);
+    struct sg_tlv info;
+    size_t count = 0;
+    while (sg_ber_next(&in, &info)) {
+        const struct sg_digest_algorithm *algorithm = sg_smime_signer_digest(&info);
+        size_t i = 0;
+        while (i < count && hashes[i].algorithm != algorithm)
+            i++;
+        if (algorithm && i == count && count < room)
+            hashes[count++].algorithm = algorithm;
+    }
+    return count;
+}
+
+/* The layer's result: good where a signer is and none is known to be bad. */
+static void layer_judge(struct sg_smime_layer *layer)
+{
+    const struct sg_smime_signer_info *worst = NULL, *good = NULL;
+    for (size_t i = 0; i < layer->signer_count; i++) {
+        const struct sg_smime_signer_info *s = &layer->signers[i];
+        if (s->result == SG_SMIME_OK)
+            good = good ? good : s;
+        else if (!worst || s->result == SG_SMIME_ALTERED)
+            worst = s;
+    }
+    const struct sg_smime_signer_info *verdict =
+        worst && (!good || worst->result == SG_SMIME_ALTERED) ? worst : good;
+    layer->result = verdict->result;
+    layer->detail = verdict->detail;
+}
+
+static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                          struct sg_bytes signer_infos, const struct sg_smime_hash *hashes,
+                          size_t hash_count, bool canonical, struct sg_smime_layer *layer,
+                          struct sg_error *err)
+{
+    struct sg_ber in = sg_ber_of(signer_infos);
+    struct sg_tlv info;
+    layer->signers = SG_ARENA_ARRAY(arena, struct sg_smime_signer_info, SG_SMIME_MAX_SIGNERS);
+    layer->signer_count = 0;
+    while (sg_ber_more(&in)) {
+        if (layer->signer_count == SG_SMIME_MAX_SIGNERS)
+            return sg_fail(err, SG_E_LIMIT, "more than %d signers", SG_SMIME_MAX_SIGNERS);
+        if (!sg_ber_next(&in, &info))
+            return sg_fail(err, SG_E_CMS, "the signers are unreadable");
+        sg_smime_signer_check(arena, &info, sg_buf_bytes(&sd->content_type), hashes, hash_count,
+                              canonical, layer->certificates,
+                              &layer->signers[layer->signer_count++]);
+    }
+    if (layer->signer_count == 0)
+        return sg_fail(err, SG_E_CMS, "signed by nobody");
+    layer_judge(layer);
+    return true;
+}
+
+bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                            const struct sg_spool *spool, uint64_t from, uint64_t end,
+                            bool detached, struct sg_smime_layer *layer, struct sg_error *err)
+{
+    layer->certificates = sk_X509_new_null();
+    if (!layer->certificates)
+        abort();
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(&sd->signer_infos));
+    struct sg_tlv set;
+    if (!certificates_read(&sd->certificates, layer->certificates, err))
+        return false;
+    if (!sg_ber_expect(&in, SG_BER_SET, &set))
+        return sg_fail(err, SG_E_CMS, "the signers are unreadable");
+
+    struct sg_smime_hash hashes[8] = {0};
+    struct hashing h = {.count = hashes_wanted(set.content, hashes, 8)};
+    if (!hash_range(&h, hashes, spool, from, end, err) ||
+        !signers_check(arena, sd, set.content, hashes, h.count, false, layer, err))
+        return false;
+    if (layer->result != SG_SMIME_ALTERED || !detached || !h.bare)
+        return true;
+    /* Many a tool signs the canonical form and then hands on its own line ends. */
+    h = (struct hashing){.count = h.count, .canonical = true};
+    return hash_range(&h, hashes, spool, from, end, err) &&
+           signers_check(arena, sd, set.content, hashes, h.count, true, layer, err);
+}

@@ -1,0 +1,90 @@
+/* What the files of this folder share. */
+#ifndef SG_SMIME_INTERNAL_H
+#define SG_SMIME_INTERNAL_H
+
+#include "smime/algorithm.h"
+#include "smime/ber.h"
+#include "smime/smime.h"
+#include "smime/source.h"
+
+#define SG_SMIME_MAX_CERTIFICATES 64 /* of one SignedData */
+#define SG_SMIME_MAX_SIGNERS      16
+#define SG_SMIME_RSA_BITS_MIN     1024
+#define SG_SMIME_RSA_BITS_MAX     8192
+
+/* IssuerAndSerialNumber of a certificate, in DER. */
+SG_MUST_USE bool sg_smime_issuer_and_serial(struct sg_buf *out, const X509 *certificate,
+                                            struct sg_error *err);
+
+/*
+ * Does a SignerIdentifier or RecipientIdentifier (IssuerAndSerialNumber, or [0] with the subject
+ * key identifier) name this certificate?
+ */
+bool sg_smime_names(const struct sg_tlv *identifier, const X509 *certificate);
+
+/* Opening. Internal functions tell by the error's code what was wrong with the message:
+ * SG_E_CMS, SG_E_MIME, SG_E_CMS_UNSUPPORTED, SG_E_LIMIT, SG_E_CMS_NOT_FOR_US, SG_E_CMS_DECRYPT;
+ * any other code is our own trouble and temporary. */
+
+enum sg_smime_form { SG_SMIME_FORM_NONE, SG_SMIME_FORM_DETACHED, SG_SMIME_FORM_CMS };
+enum sg_smime_form sg_smime_classify(struct sg_arena *arena, const struct sg_header_block *headers,
+                                     const char **boundary_r);
+
+/* The parts of a multipart/signed, as ranges of its spool. */
+struct sg_smime_parts {
+    uint64_t content, content_end; /* without the line end before the delimiter */
+    uint64_t signature, signature_end;
+};
+SG_MUST_USE bool sg_smime_parts_find(const struct sg_spool *spool, uint64_t from, uint64_t end,
+                                     const char *boundary, struct sg_smime_parts *parts_r,
+                                     struct sg_error *err);
+
+/* Begins a ContentInfo (RFC 5652 §3): its type, and the reader stands before its content. */
+SG_MUST_USE bool sg_smime_content_info(struct sg_ber_stream *ber, struct sg_buf *type_r,
+                                       struct sg_error *err);
+
+/* SignedData without its content. The buffers hold elements as they came. */
+struct sg_smime_signed {
+    struct sg_buf content_type; /* content of the OBJECT IDENTIFIER */
+    struct sg_buf certificates; /* [0], or empty */
+    struct sg_buf signer_infos; /* the SET */
+    bool has_content;
+};
+void sg_smime_signed_init(struct sg_smime_signed *sd);
+void sg_smime_signed_free(struct sg_smime_signed *sd);
+/* Reads it from where its SEQUENCE begins; the content goes to a sink (NULL: there must be none).
+ */
+SG_MUST_USE bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg_sink *content,
+                                      struct sg_smime_signed *sd, struct sg_error *err);
+/*
+ * Checks every signer over the range of a spool that was signed and fills the layer: certificates,
+ * signers, result. detached: bare line ends may have been signed as CRLF.
+ */
+SG_MUST_USE bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                                        const struct sg_spool *spool, uint64_t from, uint64_t end,
+                                        bool detached, struct sg_smime_layer *layer,
+                                        struct sg_error *err);
+/* One SignerInfo, given how the content hashes; fills info. */
+struct sg_smime_hash {
+    const struct sg_digest_algorithm *algorithm;
+    uint8_t raw[EVP_MAX_MD_SIZE], canonical[EVP_MAX_MD_SIZE];
+    size_t len;
+};
+void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_info,
+                           struct sg_bytes content_type, const struct sg_smime_hash *hashes,
+                           size_t hash_count, bool canonical, STACK_OF(X509) *certificates,
+                           struct sg_smime_signer_info *info);
+/* The digest algorithm that a SignerInfo names; NULL where it is none of ours. */
+const struct sg_digest_algorithm *sg_smime_signer_digest(const struct sg_tlv *signer_info);
+
+/* Reads an EnvelopedData or AuthEnvelopedData from where its SEQUENCE begins, opens it and writes
+ * what was in it to a sink. Nothing of it may be used unless this returns true. */
+SG_MUST_USE bool sg_smime_enveloped_open(struct sg_ber_stream *ber, bool authenticated,
+                                         const struct sg_smime_options *options,
+                                         const struct sg_sink *plain, struct sg_smime_layer *layer,
+                                         struct sg_error *err);
+
+/* Fails as every message does that cannot be decrypted, whatever the cause. */
+bool sg_smime_fail_decrypt(struct sg_error *err);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * What others make: every shape that the openssl command can give a message, opened by
+ * gatewayd/smime/. REQ-17 REQ-18 REQ-22 REQ-24 REQ-25 REQ-81
+ */
+#include "testkit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct kit_key alice, bob;
+
+/* Opens the file "mail" in the test's directory with bob's key. */
+static void open_mail(struct sg_arena *arena, struct sg_spool **spool, struct sg_smime_opened *o)
+{
+    static struct sg_smime_own_key own;
+    struct sg_header_block block;
+    struct sg_error err;
+    own = (struct sg_smime_own_key){bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    *spool = kit_spool_of_file(kit_path(arena, "mail"));
+    assert_true(sg_header_read(arena, *spool, 0, UINT64_MAX, &options.headers, &block, &err));
+    assert_true(
+        sg_smime_open(arena, &block, *spool, block.body_offset, UINT64_MAX, &options, o, &err));
+}
+
+/* Expectation of the layers in letters, from the outside in: E or S and a result. */
+static const char *shape(struct sg_arena *arena, const struct sg_smime_opened *o)
+{
+    static const char *const results[] = {"ok",    "altered", "notus", "undec",
+                                          "unsup", "malf",    "nocert"};
+    const char *all = "";
+    for (size_t i = 0; i < o->layer_count; i++)
+        all = sg_arena_printf(arena, "%s%s%c:%s", all, i ? " " : "",
+                              o->layers[i].kind == SG_SMIME_SIGNED ? 'S' : 'E',
+                              results[o->layers[i].result]);
+    return all;
+}
+
+/* Runs openssl to make "mail" out of "entity"; checks the shape and, where something was opened,
+ * the content. */
+static void check(const char *command, const char *expected)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_smime_opened o;
+    struct sg_spool *spool;
+    kit_run("%s", command);
+    open_mail(arena, &spool, &o);
+    const char *got = shape(arena, &o);
+    if (strcmp(got, expected) != 0)
+        fail_msg("%s\n    gives %s (%s), not %s", command, got, o.layers[o.layer_count - 1].detail,
+                 expected);
+    bool whole = o.layers[o.layer_count - 1].result == SG_SMIME_OK;
+    if (whole) {
+        uint8_t body[64];
+        size_t n;
+        struct sg_error err;
+        assert_int_equal(o.len, 14);
+        assert_true(sg_spool_read(o.body, o.offset, body, sizeof body, &n, &err));
+        assert_memory_equal(body, "hello\r\nworld\r\n", 14);
+        assert_int_equal(sg_header_count(&o.headers, "Content-Type"), 1);
+    }
+    sg_smime_opened_free(&o);
+    sg_spool_free(&spool);
+}
+
+#define ENCRYPT "openssl cms -encrypt -binary -in entity -out mail "
+#define SIGN    "openssl cms -sign -binary -in entity -out mail -signer alice.pem -inkey alice.key "
+
+static void test_enveloped(void **state)
+{
+    (void)state;
+    check(ENCRYPT "-aes-128-cbc bob.pem", "E:ok");
+    check(ENCRYPT "-aes-192-cbc bob.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc bob.pem", "E:ok");
+    check(ENCRYPT "-des3 bob.pem", "E:ok");
+    check(ENCRYPT "-stream bob.pem", "E:ok");
+    check(ENCRYPT "-noindef bob.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc -keyid bob.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc alice.pem bob.pem", "E:ok");
+    check(ENCRYPT "-aes-256-gcm bob.pem", "E:ok");
+    check(ENCRYPT "-aes-128-gcm alice.pem bob.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc alice.pem", "E:notus");
+    check(ENCRYPT "-des -provider legacy -provider default alice.pem", "E:notus");
+    check(ENCRYPT "-des -provider legacy -provider default bob.pem", "E:unsup");
+    check(ENCRYPT "-aes-256-cbc -recip bob.pem -keyopt rsa_padding_mode:oaep", "E:unsup");
+    check("openssl smime -encrypt -aes128 -in entity -out mail bob.pem", "E:ok");
+    check("openssl cms -data_create -in entity -outform DER -out d && "
+          "{ printf 'Content-Type: application/pkcs7-mime\\r\\n\\r\\n'; cat d; } >mail",
+          "E:unsup");
+}
+
+static void test_signed(void **state)
+{
+    (void)state;
+    check(SIGN, "S:ok");
+    check(SIGN "-md sha1", "S:ok");
+    check(SIGN "-md sha384", "S:ok");
+    check(SIGN "-md sha512 -keyid", "S:ok");
+    check(SIGN "-keyopt rsa_padding_mode:pss", "S:ok");
+    check(SIGN "-md sha512 -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:0", "S:ok");
+    check(SIGN "-md sha1 -keyopt rsa_padding_mode:pss", "S:ok");
+    check(SIGN "-nodetach", "S:ok");
+    check(SIGN "-nodetach -stream", "S:ok");
+    check(SIGN "-nodetach -noattr", "S:ok");
+    check(SIGN "-noattr", "S:ok");
+    check(SIGN "-certfile root.pem -certfile bob.pem", "S:ok");
+    check(SIGN "-signer bob.pem -inkey bob.key", "S:ok");
+    check(SIGN "-md md5", "S:unsup");
+    check(SIGN "-nocerts", "S:nocert");
+    check("openssl smime -sign -in entity -out mail -signer alice.pem -inkey alice.key", "S:ok");
+    /* LF line ends, signed in their canonical form */
+    check("openssl cms -sign -in entity.lf -out mail -signer alice.pem -inkey alice.key", "S:ok");
+    check(SIGN "&& sed -i s/hello/hallo/ mail", "S:altered");
+    check(SIGN "-noattr && sed -i s/hello/hallo/ mail", "S:altered");
+    check(SIGN "-signer bob.pem -inkey bob.key && sed -i s/world/wOrld/ mail", "S:altered");
+    check(SIGN "&& sed -i 's/^--.*--$//; s/^--\\(.*\\)--.$//' mail", "S:malf");
+    /* nobody's signature */
+    check("openssl crl2pkcs7 -nocrl -certfile alice.pem -outform DER -out d && "
+          "{ printf 'Content-Type: application/pkcs7-mime\\r\\n\\r\\n'; cat d; } >mail",
+          "S:malf");
+}
+
+static void test_transfer_encodings(void **state)
+{
+    (void)state;
+    check("openssl cms -encrypt -binary -in entity -outform DER -out d bob.pem && "
+          "{ printf 'Content-Type: application/pkcs7-mime\\r\\n"
+          "Content-Transfer-Encoding: binary\\r\\n\\r\\n'; cat d; } >mail",
+          "E:ok");
+    check("openssl cms -encrypt -binary -in entity -outform DER -out d bob.pem && "
+          "{ printf 'Content-Type: application/octet-stream; name=smime.p7m\\r\\n"
+          "Content-Transfer-Encoding: BASE64\\r\\n\\r\\n'; base64 -w 40 d; echo --; "
+          "echo a footer of a list; } >mail",
+          "E:ok");
+    check("openssl cms -encrypt -binary -in entity -outform DER -out d bob.pem && "
+          "{ printf 'Content-Type: application/octet-stream\\r\\nContent-Disposition: attachment; "
+          "filename=\"smime.p7m\"\\r\\nContent-Transfer-Encoding: base64\\r\\n\\r\\n'; "
+          "base64 -w 0 d; } >mail",
+          "E:ok");
+    check("printf 'Content-Type: application/pkcs7-mime\\r\\n"
+          "Content-Transfer-Encoding: quoted-printable\\r\\n\\r\\nx' >mail",
+          "E:unsup");
+    check("printf 'Content-Type: application/pkcs7-mime\\r\\n"
+          "Content-Transfer-Encoding: base64\\r\\n\\r\\n' >mail",
+          "E:malf");
+}
+
+static void test_nested(void **state)
+{
+    (void)state;
+    check(SIGN "&& mv mail s && openssl cms -encrypt -binary -in s -out mail bob.pem", "E:ok S:ok");
+    check(SIGN "-nodetach && mv mail s && openssl cms -encrypt -binary -in s -out mail bob.pem",
+          "E:ok S:ok");
+    check(SIGN "&& mv mail s && openssl cms -encrypt -in s -out mail bob.pem", "E:ok S:ok");
+    check(ENCRYPT "bob.pem && mv mail e && openssl cms -sign -binary -in e -out mail"
+                  " -signer alice.pem -inkey alice.key",
+          "S:ok E:ok");
+    check(SIGN
+          "&& mv mail 1 && openssl cms -encrypt -binary -aes-256-gcm -in 1 -out 2 bob.pem && "
+          "openssl cms -sign -nodetach -binary -in 2 -out 3 -signer alice.pem -inkey alice.key && "
+          "openssl cms -encrypt -binary -des3 -in 3 -out mail bob.pem",
+          "E:ok S:ok E:ok S:ok");
+    /* no entity inside */
+    check("printf 'just words, no header\\r\\n' >x && openssl cms -encrypt -binary -in x -out mail"
+          " bob.pem",
+          "E:undec");
+    check("printf '' >x && openssl cms -encrypt -binary -in x -out mail bob.pem", "E:undec");
+}
+
+/* The capabilities that we send are read by others; nothing weak is among them. REQ-71 */
+static void test_our_attributes(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_SPOOL body = kit_spool_of("hello\r\n", 7);
+    struct sg_smime_entity entity = {sg_bytes_str("Content-Type: text/plain\r\n"), body, 0, 7};
+    struct sg_smime_signer signer = {alice.certificate, NULL, kit_sign, &alice};
+    SG_AUTO_BUF sig;
+    sg_buf_init(&sig, 0);
+    struct sg_error err;
+    assert_true(sg_smime_sign(&entity, &signer, sg_clock_now(), &sig, &err));
+    FILE *f = fopen(kit_path(arena, "sig"), "w");
+    fwrite(sig.data, 1, sig.len, f);
+    fclose(f);
+    kit_run("printf 'Content-Type: text/plain\\r\\n\\r\\nhello\\r\\n' >c && "
+            "openssl cms -verify -binary -inform DER -in sig -content c -CAfile root.pem -out "
+            "/dev/null "
+            "-purpose any && openssl cms -cmsout -print -inform DER -in sig -noout >print && "
+            "grep -q 'S/MIME Capabilities' print && grep -q aes-256-cbc print && "
+            "! grep -qi -e rc2 -e 'des-cbc' print && test $(grep -c 'd.certificate' print) = 1");
+}
+
+int main(void)
+{
+    static const char *const names[] = {"alice", "bob"};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    kit_pki(names, 2);
+    alice = kit_key_load(kit_path(arena, "alice.pem"), kit_path(arena, "alice.key"));
+    bob = kit_key_load(kit_path(arena, "bob.pem"), kit_path(arena, "bob.key"));
+    kit_run("printf 'Content-Type: text/plain\\r\\n\\r\\nhello\\r\\nworld\\r\\n' >entity && "
+            "tr -d '\\r' <entity >entity.lf");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_enveloped),          cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_transfer_encodings), cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_our_attributes),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kit_key_free(&alice);
+    kit_key_free(&bob);
+    return failed;
+}

@@ -1,0 +1,394 @@
+/*
+ * Sealed and opened again: byte for byte, whatever the entity; and what happens when something was
+ * changed on the way. gatewayd/smime/. REQ-22 REQ-38 REQ-70 REQ-71 REQ-80 REQ-87 REQ-88
+ */
+#include "smime/base64.h"
+#include "testkit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct kit_key alice, bob, other;
+
+static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)err;
+    return sg_buf_add(ctx, data, len);
+}
+
+/* Sealed from alice to bob: headers, empty line, base64. */
+static void seal(struct sg_bytes headers, struct sg_bytes body, enum sg_smime_cipher cipher,
+                 struct sg_buf *out)
+{
+    /* The body is a range in the middle of its spool. */
+    SG_AUTO_SPOOL spool = kit_spool_of("before", 6);
+    struct sg_error err;
+    assert_true(sg_spool_write(spool, body.data, body.len, &err));
+    assert_true(sg_spool_write(spool, "behind", 6, &err));
+    struct sg_smime_entity entity = {headers, spool, 6, body.len};
+    struct sg_smime_signer signer = {alice.certificate, NULL, kit_sign, &alice};
+    SG_AUTO_BUF sig;
+    sg_buf_init(&sig, 0);
+    assert_true(sg_smime_sign(&entity, &signer, sg_clock_now(), &sig, &err));
+    X509 *to[] = {other.certificate, bob.certificate};
+    SG_AUTO_BUF text;
+    sg_buf_init(&text, 0);
+    struct sg_sink sink = {buf_write, &text};
+    assert_true(sg_smime_envelop(&entity, sg_buf_bytes(&sig), to, 2, cipher, out, &sink, &err));
+    sg_buf_adds(out, "\r\n");
+    sg_buf_add(out, text.data, text.len);
+}
+
+static bool open_as(struct sg_arena *arena, struct sg_spool *spool,
+                    const struct sg_smime_options *options, struct sg_smime_opened *opened,
+                    struct sg_error *err)
+{
+    struct sg_header_block block;
+    assert_true(sg_header_read(arena, spool, 0, UINT64_MAX, &options->headers, &block, err));
+    return sg_smime_open(arena, &block, spool, block.body_offset, UINT64_MAX, options, opened, err);
+}
+
+static void check_body(const struct sg_smime_opened *o, struct sg_bytes headers,
+                       struct sg_bytes body)
+{
+    SG_AUTO_BUF got;
+    sg_buf_init(&got, 0);
+    struct sg_sink sink = {buf_write, &got};
+    struct sg_error err;
+    assert_true(sg_bytes_equal(o->headers.raw, headers));
+    assert_int_equal(o->len, body.len);
+    assert_true(sg_spool_copy(o->body, o->offset, o->len, &sink, &err));
+    assert_int_equal(got.len, body.len);
+    if (body.len)
+        assert_memory_equal(got.data, body.data, body.len);
+}
+
+static void round_trip(struct sg_bytes headers, struct sg_bytes body, enum sg_smime_cipher cipher)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    seal(headers, body, cipher, &sealed);
+    for (size_t i = 0, line = 0; i < sealed.len; i++) { /* lines end in CRLF and are short */
+        line = sealed.data[i] == '\n' ? 0 : line + 1;
+        assert_true(line <= 77 && sealed.data[i] < 0x80);
+        assert_int_equal(sealed.data[i] == '\n', i && sealed.data[i - 1] == '\r');
+    }
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own[] = {{alice.certificate, &alice}, {bob.certificate, &bob}};
+    struct sg_smime_options options = kit_options(own, 2);
+    struct sg_smime_opened o;
+    struct sg_error err;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layer_count, 2);
+    assert_int_equal(o.layers[0].result, SG_SMIME_OK);
+    assert_int_equal(o.layers[0].own_key, 1);
+    assert_int_equal(o.layers[1].result, SG_SMIME_OK);
+    assert_true(o.layers[0].stripped && o.layers[1].stripped && o.changed);
+    assert_int_equal(o.layers[1].signer_count, 1);
+    assert_string_equal(o.layers[1].signers[0].digest, "sha256");
+    assert_string_equal(o.layers[1].signers[0].signature, "rsaEncryption");
+    assert_true(sg_clock_now() - o.layers[1].signers[0].signing_time < 60 * SG_SECOND);
+    assert_int_equal(X509_cmp(o.layers[1].signers[0].certificate, alice.certificate), 0);
+    check_body(&o, headers, body);
+    sg_smime_opened_free(&o);
+}
+
+static const char plain_headers[] = "Content-Type: text/plain;\r\n\tcharset=utf-8\r\n"
+                                    "Content-Transfer-Encoding: 8bit\r\n";
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "",
+        "x",
+        "\r\n",
+        "no line end",
+        "one\r\ntwo\r\n",
+        "one\r\n\r\n\r\n",
+        ".\r\n..\r\n.\r\n",
+        "--=_sealgate_00112233445566778899aabbccddeeff\r\n--\r\n--x--\r\n",
+        "caf\xc3\xa9 \xff\xfe\r\n",
+        "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody\r\n--b--\r\n",
+        "From here\r\n>From there\r\n",
+    };
+    struct sg_bytes h = sg_bytes_str(plain_headers);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        round_trip(h, sg_bytes_str(bodies[i]), (enum sg_smime_cipher)(i % 3));
+        round_trip(sg_bytes_of("", 0), sg_bytes_str(bodies[i]), SG_SMIME_AES256_CBC);
+    }
+    round_trip(h, sg_bytes_of("a\0b\0\r\n\0", 7), SG_SMIME_AES128_CBC);
+    char line[5000];
+    memset(line, 'l', sizeof line);
+    for (size_t n = 0; n < 70; n++) /* every place within a block and a line of base64 */
+        round_trip(h, sg_bytes_of(line, n), SG_SMIME_AES256_CBC);
+    round_trip(h, sg_bytes_of(line, sizeof line), SG_SMIME_AES256_CBC);
+    round_trip(sg_bytes_str("Content-Type: message/rfc822\r\n"),
+               sg_bytes_str("From: x@y.test\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+                            "--b\r\n\r\none\r\n--b--\r\n"),
+               SG_SMIME_AES256_CBC);
+}
+
+static void test_large(void **state)
+{
+    (void)state;
+    size_t len = 20 << 20;
+    uint8_t *big = malloc(len);
+    for (size_t i = 0; i < len; i++)
+        big[i] = (uint8_t)(i * 2654435761u >> 24);
+    for (size_t i = 0; i < len; i++) /* line ends stay pairs */
+        if (big[i] == '\r' || big[i] == '\n')
+            big[i] = '.';
+    for (size_t i = 76; i + 2 < len; i += 78)
+        memcpy(big + i, "\r\n", 2);
+    round_trip(sg_bytes_str(plain_headers), sg_bytes_of(big, len), SG_SMIME_AES256_CBC);
+    free(big);
+}
+
+static void test_line_ends(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    seal(sg_bytes_str("A: 1\n"), sg_bytes_str("a\nb\rc\r\nd\r"), SG_SMIME_AES256_CBC, &sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    struct sg_smime_opened o;
+    struct sg_error err;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layers[1].result, SG_SMIME_OK);
+    check_body(&o, sg_bytes_str("A: 1\r\n"), sg_bytes_str("a\r\nb\r\nc\r\nd\r\n"));
+    sg_smime_opened_free(&o);
+}
+
+static void sealed_simple(struct sg_buf *sealed)
+{
+    seal(sg_bytes_str(plain_headers), sg_bytes_str("a short body\r\n"), SG_SMIME_AES256_CBC,
+         sealed);
+}
+
+static void test_individual_is_left_on(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    options.is_domain_signer = kit_no_signer;
+    struct sg_smime_opened o;
+    struct sg_error err;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layer_count, 2);
+    assert_int_equal(o.layers[1].result, SG_SMIME_OK);
+    assert_false(o.layers[1].stripped);
+    struct sg_content_type type;
+    sg_content_type_parse(arena, sg_header_find(&o.headers, "Content-Type", 0), &type);
+    assert_string_equal(type.type, "multipart/signed");
+    sg_smime_opened_free(&o);
+}
+
+static void test_not_for_us(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {alice.certificate, &alice};
+    struct sg_smime_options options = kit_options(&own, 1);
+    struct sg_smime_opened o;
+    struct sg_error err;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layer_count, 1);
+    assert_int_equal(o.layers[0].result, SG_SMIME_NOT_FOR_US);
+    assert_false(o.changed);
+    assert_ptr_equal(o.body, spool);
+    sg_smime_opened_free(&o);
+}
+
+/* A wrong key gives the right padding one time in 256: no such message may look opened. */
+static void test_wrong_key(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct kit_key wrong = {bob.certificate, alice.key};
+    struct sg_smime_own_key own = {bob.certificate, &wrong};
+    struct sg_smime_options options = kit_options(&own, 1);
+    const char *detail = NULL;
+    for (int i = 0; i < 1500; i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_smime_opened o;
+        struct sg_error err;
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        assert_int_equal(o.layer_count, 1);
+        assert_int_equal(o.layers[0].result, SG_SMIME_UNDECRYPTABLE);
+        assert_false(o.changed);
+        if (!detail)
+            detail = "the message could not be decrypted";
+        assert_string_equal(o.layers[0].detail, detail);
+        sg_smime_opened_free(&o);
+    }
+}
+
+static bool hsm_away(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
+                     struct sg_secret *cek_r, struct sg_error *err)
+{
+    (void)ctx, (void)key, (void)encrypted, (void)key_bytes, (void)cek_r;
+    return sg_fail(err, SG_E_HSM_UNAVAILABLE, "away");
+}
+
+static void test_hsm_away(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    options.decrypt_cek = hsm_away;
+    struct sg_smime_opened o;
+    struct sg_error err;
+    assert_false(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+}
+
+/* One octet changed anywhere in the CMS: no layer inside passes with other content. */
+static void test_altered(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    char *text = strstr((char *)sealed.data, "\r\n\r\n") + 4;
+    size_t text_len = sealed.len - (size_t)(text - (char *)sealed.data);
+    uint8_t *der = malloc(text_len);
+    struct sg_base64_decoder d = {0};
+    size_t len = sg_base64_decode(&d, (uint8_t *)text, text_len, der);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    for (size_t i = 0; i < len; i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        SG_AUTO_BUF message;
+        sg_buf_init(&message, 0);
+        sg_buf_adds(&message, "Content-Type: application/pkcs7-mime\r\n\r\n");
+        der[i] ^= (uint8_t)(1 << (i % 8));
+        sg_buf_add(&message, der, len);
+        der[i] ^= (uint8_t)(1 << (i % 8));
+        SG_AUTO_SPOOL spool = kit_spool_of(message.data, message.len);
+        struct sg_smime_opened o;
+        struct sg_error err;
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        bool good = o.layer_count == 2 && o.layers[0].result == SG_SMIME_OK &&
+                    o.layers[1].result == SG_SMIME_OK && o.layers[1].stripped;
+        if (good)
+            check_body(&o, sg_bytes_str(plain_headers), sg_bytes_str("a short body\r\n"));
+        assert_true(good || o.layers[o.layer_count - 1].result != SG_SMIME_OK ||
+                    !sg_smime_is(arena, &o.headers));
+        sg_smime_opened_free(&o);
+    }
+    free(der);
+}
+
+/* Cut off anywhere: never opened. */
+static void test_truncated(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    size_t from = (size_t)(strstr((char *)sealed.data, "\r\n\r\n") - (char *)sealed.data) + 4;
+    size_t end = sealed.len;
+    while (strchr("=\r\n", sealed.data[end - 1]))
+        end--; /* padding and its line end may be missing */
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    for (size_t n = from; n < end; n += 7) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, n);
+        struct sg_smime_opened o;
+        struct sg_error err;
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        assert_int_equal(o.layer_count, 1);
+        assert_int_not_equal(o.layers[0].result, SG_SMIME_OK);
+        assert_false(o.changed);
+        sg_smime_opened_free(&o);
+    }
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    struct sg_smime_opened o;
+    struct sg_error err;
+    options.max_layers = 1;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layer_count, 2);
+    assert_int_equal(o.layers[1].result, SG_SMIME_UNSUPPORTED);
+    sg_smime_opened_free(&o);
+    options.max_layers = 8;
+    options.max_cms_bytes = 300;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layer_count, 1);
+    assert_int_equal(o.layers[0].result, SG_SMIME_UNSUPPORTED);
+    sg_smime_opened_free(&o);
+}
+
+static void test_key_does_not_fit(void **state)
+{
+    (void)state;
+    SG_AUTO_SPOOL spool = kit_spool_of("x", 1);
+    struct sg_smime_entity entity = {sg_bytes_str(plain_headers), spool, 0, 1};
+    struct sg_smime_signer signer = {alice.certificate, NULL, kit_sign, &bob};
+    SG_AUTO_BUF sig;
+    sg_buf_init(&sig, 0);
+    struct sg_error err;
+    assert_false(sg_smime_sign(&entity, &signer, sg_clock_now(), &sig, &err));
+    assert_int_equal(err.code, SG_E_HSM_KEY);
+    assert_int_equal(sig.len, 0);
+}
+
+int main(void)
+{
+    static const char *const names[] = {"alice", "bob", "other"};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    kit_pki(names, 3);
+    alice = kit_key_load(kit_path(arena, "alice.pem"), kit_path(arena, "alice.key"));
+    bob = kit_key_load(kit_path(arena, "bob.pem"), kit_path(arena, "bob.key"));
+    other = kit_key_load(kit_path(arena, "other.pem"), kit_path(arena, "other.key"));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),           cmocka_unit_test(test_large),
+        cmocka_unit_test(test_line_ends),        cmocka_unit_test(test_individual_is_left_on),
+        cmocka_unit_test(test_not_for_us),       cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_hsm_away),         cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_truncated),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_key_does_not_fit),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kit_key_free(&alice);
+    kit_key_free(&bob);
+    kit_key_free(&other);
+    return failed;
+}
