@@ -15,7 +15,7 @@ import pytest
 
 from pg import PostgreSQL, ROOT
 
-BUILD = pathlib.Path(os.environ.get("SEALGATE_BUILD", ROOT / "build/release"))
+BUILD = ROOT / os.environ.get("SG_BUILD", "build/release")
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 NOW = datetime.datetime.now(datetime.timezone.utc)
 
