@@ -17,14 +17,16 @@ from .process import Service
 
 class Platform:
     """
-    build: a build directory (bin/ in it). routes: {domain: port} of Postfix "out", for domains
+    build: a build directory (bin/ in it), else that of SG_BUILD, else build/release. routes: {domain: port} of Postfix "out", for domains
     that are not hosted. tap: Postfix "out" reaches Postfix "in" through port +13, where a WireTap
     must listen. without: names of parts that are not started. agencies: their test mail servers
-    run as processes (quickstart); tests run theirs in their own process.
+    run as processes (quickstart); tests run theirs in their own process. settings: of daemons,
+    above what the templates have: {"gatewayd": {"hold.retry_first": "1s"}}.
     """
 
     def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
-                 without=(), agencies=False, log_level="info", say=lambda text: None):
+                 without=(), agencies=False, log_level="info", settings=None,
+                 say=lambda text: None):
         known = lay.ports_of(folder)
         if known and port_base and known["postfix_out"] != port_base:
             raise lay.SetupError(f"{folder} has the ports from {known['postfix_out']} on; choose "
@@ -32,10 +34,10 @@ class Platform:
         base = known["postfix_out"] if known else port_base or lay.PORT_BASE
         self.layout = lay.Layout(folder, base)
         self.port = self.layout.port
-        self.build = pathlib.Path(build or lay.ROOT / "build/release")
+        self.build = lay.ROOT / (build or os.environ.get("SG_BUILD") or "build/release")
         self.say, self.without, self.log_level = say, set(without), log_level
         self.routes = {"outside.test": self.port["outside"], **(routes or {})}
-        self.tap = tap
+        self.tap, self.settings = tap, settings or {}
         self.api = Api(f"http://127.0.0.1:{self.port['api']}")
         self.postgresql = postgres.PostgreSQL(self.layout)
         self.directory = directory.Directory(self.layout)
@@ -80,8 +82,9 @@ class Platform:
             self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
             self.log_level)
         for name in ("hsmd", "tenantd", "apid", "gatewayd"):
+            text = template.render(f"conf/{name}.conf.in", values)
             self.layout.write(self.layout.etc / f"{name}.conf",
-                              template.render(f"conf/{name}.conf.in", values))
+                              template.change(text, self.settings.get(name, {})))
         self.postfix_out.values = self.postfix_in.values = values
 
     def _install(self):
@@ -139,8 +142,34 @@ class Platform:
                 killed.append(part.name)
         return killed
 
+    def sanitizer_reports(self):
+        """What AddressSanitizer and its like wrote into the logs."""
+        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
+                 "WARNING: ThreadSanitizer")
+        return [f"{log.name}: {line}" for log in sorted(self.layout.log.glob("*.log"))
+                for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+                if any(mark in line for mark in marks)]
+
     def running(self):
         return [part.name for part in self.parts if part.pid() is not None]
+
+    def strays(self):
+        """Processes of this directory that are left: none after down()."""
+        found = {}
+        mark = os.fsencode(f"{self.layout.dir}/")
+        homes = tuple(f"{folder}/" for folder in (self.layout.pg, self.layout.postfix_out,
+                                                  self.layout.postfix_in))
+        ours = range(lay.GATEWAY, lay.MAIL + 1)
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                command = pathlib.Path(f"/proc/{name}/cmdline").read_bytes()
+                home = os.readlink(f"/proc/{name}/cwd") + "/"
+                uid = os.stat(f"/proc/{name}").st_uid
+            except OSError:
+                continue
+            if home.startswith(homes) or (uid in ours and mark in command):
+                found[int(name)] = command.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        return found
 
     def organisation(self, name, domain, **more):
         return provision.Organisation(self, name, domain, **more)

@@ -1,7 +1,8 @@
 """The templates of deploy/, rendered by deploy/render's own code."""
+import re
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-import sys
 
 from . import layout as lay
 
@@ -18,6 +19,23 @@ def _load():
 
 
 render = _load().render
+
+
+def change(text, settings):
+    """A daemon's configuration with other settings, {"section.key": value}."""
+    for name, value in settings.items():
+        section, key = name.split(".", 1)
+        sections = re.split(r"(?m)^(?=\[)", text)
+        head = f"[{section}]\n"
+        for i, part in enumerate(sections):
+            if part.startswith(head):
+                kept = re.sub(rf"(?m)^{re.escape(key)} *=.*\n", "", part[len(head):])
+                sections[i] = f"{head}{key} = {value}\n{kept}"
+                break
+        else:
+            sections.append(f"\n{head}{key} = {value}\n")
+        text = "".join(sections)
+    return text
 
 
 def values(layout, routes, peer_port, log_level="info", **more):
@@ -52,7 +70,9 @@ def values(layout, routes, peer_port, log_level="info", **more):
         "bounce_socket": layout.run / "bounce.sock",
         "api_listen": f"127.0.0.1:{port['api']}",
         "out_dir": layout.postfix_out,
+        "out_etc": layout.postfix_out / "etc",
         "in_dir": layout.postfix_in,
+        "in_etc": layout.postfix_in / "etc",
         "listen_addresses": "127.0.0.1",
         "inet_protocols": "ipv4",
         "out_listen": f"127.0.0.1:{port['postfix_out']}",

@@ -1,0 +1,30 @@
+"""What all system tests share. They run the programs of build/release, or of SG_BUILD."""
+import os
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / (os.environ.get("SG_BUILD") or "build/release")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "smoke: run again with the daemons under sanitizers")
+    config.addinivalue_line("markers", "long: many rounds or large numbers, with --long alone")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the long tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="with --long"))
+
+
+def pytest_sessionstart(session):
+    if not (BUILD / "bin").is_dir() and not session.config.option.collectonly:
+        pytest.exit(f"{BUILD}/bin is not there: build first, or name the build with SG_BUILD", 2)

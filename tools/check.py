@@ -1,0 +1,250 @@
+"""The steps of tools/check: each counts what passed and failed; all run, whatever one of them says."""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CPUS = len(os.sched_getaffinity(0))
+# Sanitizers end a process at the first fault; the build tree is no leak.
+SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+              "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+class Failed(Exception):
+    """A step that could not do its work; its text is shown."""
+
+
+class Step:
+    """What one step found: numbers, and lines that say what failed."""
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+        self.passed = self.failed = 0
+        self.notes = []
+
+    def run(self, *command, env=None, timeout=1200, good=(0,)):
+        """Output goes to the step's log, and comes back; Failed where the status is not good."""
+        command = [str(c) for c in command]
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(command)}\n")
+        try:
+            result = subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired as error:
+            text = (error.stdout or b"").decode("utf-8", "replace")
+            self._note(text)
+            raise Failed(f"{command[0]}: not done after {timeout} s\n{tail(text)}") from None
+        text = result.stdout.decode("utf-8", "replace")
+        self._note(text)
+        if result.returncode not in good:
+            raise Failed(f"{command[0]}: exit status {result.returncode}\n{tail(text)}")
+        return result.returncode, text
+
+    def _note(self, text):
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(text)
+
+    def one(self, good, text=""):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            self.notes.append(text)
+
+
+def tail(text, lines=25):
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def tracked(*patterns):
+    out = subprocess.run(["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, check=False,
+                         capture_output=True).stdout
+    names = [name for name in os.fsdecode(out).split("\0") if name and (ROOT / name).is_file()]
+    if not names:  # an unpacked tree without git
+        skipped = {"build", "node_modules", ".git"}
+        names = [str(path.relative_to(ROOT)) for pattern in patterns
+                 for path in ROOT.rglob(pattern) if not skipped & set(path.parts)]
+    return sorted(names)
+
+
+def step_format(step, _args):
+    """clang-format changes nothing."""
+    names = tracked("*.c", "*.h")
+    _, text = step.run("clang-format", "--dry-run", "--Werror", *names, good=(0, 1))
+    wrong = {line.split(":")[0] for line in text.splitlines() if ": error: " in line}
+    for name in names:
+        step.one(name not in wrong, f"{name}: not formatted")
+
+
+def build(step, preset):
+    step.run("cmake", "--preset", preset)
+    step.run("cmake", "--build", "--preset", preset, "-j", CPUS)
+    step.one(True)
+
+
+def unit_tests(step, preset):
+    report = pathlib.Path(step.log).with_suffix(f".{preset}.xml")
+    report.unlink(missing_ok=True)
+    step.run("ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", CPUS,
+             "--output-junit", report, env=SANITIZERS, good=(0, 8))
+    count_junit(step, report)
+
+
+def count_junit(step, report):
+    if not report.exists():
+        raise Failed(f"no report {report}")
+    cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+    if not cases:
+        raise Failed("no test ran")
+    for case in cases:
+        bad = [child for child in case if child.tag in ("failure", "error")]
+        if case.find("skipped") is None or bad:
+            where = case.get("classname") or ""
+            step.one(not bad, f"{where}::{case.get('name')}: "
+                     f"{(bad[0].get('message') or '').splitlines()[:1] if bad else ''}")
+
+
+def step_release(step, _args):
+    """Release build without a warning, its unit tests."""
+    build(step, "release")
+    unit_tests(step, "release")
+
+
+def step_asan(step, _args):
+    """AddressSanitizer and UBSan: build, unit tests."""
+    build(step, "asan")
+    unit_tests(step, "asan")
+
+
+def step_tsan(step, args):
+    """ThreadSanitizer: build, unit tests (with --long)."""
+    if not args.long:
+        return
+    build(step, "tsan")
+    unit_tests(step, "tsan")
+
+
+def pytest(step, build_dir, *arguments, timeout=2400):
+    report = pathlib.Path(step.log).with_suffix(".pytest.xml")
+    report.unlink(missing_ok=True)
+    try:
+        step.run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                 f"--junitxml={report}", *arguments, timeout=timeout, good=(0, 1),
+                 env={**SANITIZERS, "SG_BUILD": build_dir})
+    finally:
+        if report.exists():
+            count_junit(step, report)
+
+
+def step_system(step, args):
+    """Real servers, release build."""
+    pytest(step, "build/release", "tests/system", *(["--long"] if args.long else []),
+           timeout=7200 if args.long else 1200)
+
+
+def step_smoke(step, _args):
+    """The way of a mail, with the daemons under AddressSanitizer and UBSan."""
+    pytest(step, "build/asan", "tests/system", "-m", "smoke")
+
+
+def step_fuzz(step, args):
+    """Every fuzzer for a while, from its committed seeds."""
+    if not shutil.which("clang"):
+        step.notes.append("no clang: left out")
+        return
+    build(step, "fuzz")
+    seconds = 300 if args.long else 15
+    waiting = sorted((ROOT / "build/fuzz/fuzz").glob("fuzz_*"))
+    waiting = [path for path in waiting if os.access(path, os.X_OK) and path.is_file()]
+    if not waiting:
+        raise Failed("no fuzzer was built")
+    with tempfile.TemporaryDirectory() as work:
+        running = []
+        while waiting or running:
+            while waiting and len(running) < CPUS:
+                running.append(fuzzer_start(waiting.pop(0), work, seconds))
+            time.sleep(0.2)
+            for item in [r for r in running if r[1].poll() is not None]:
+                running.remove(item)
+                name, process, log = item
+                text = pathlib.Path(log).read_text(encoding="utf-8", errors="replace")
+                step._note(f"$ {name}\n{tail(text, 60)}\n")
+                step.one(process.returncode == 0, f"{name}: {tail(text, 5)}")
+
+
+def fuzzer_start(path, work, seconds):
+    found, log = f"{work}/{path.name}", f"{work}/{path.name}.log"
+    os.mkdir(found)
+    seeds = ROOT / "tests/fuzz/corpus" / path.name
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            [path, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+             f"-artifact_prefix={work}/", found, *([seeds] if seeds.is_dir() else [])],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            env={**os.environ, **SANITIZERS})
+    return path.name, process, log
+
+
+def step_openapi(step, _args):
+    """api/openapi.yaml is a clean OpenAPI 3.1 description."""
+    if not shutil.which("npm"):
+        raise Failed("no npm")
+    step.run("tests/openapi/lint")
+    step.one(True)
+
+
+def step_requirements(step, args):
+    """docs/conformance.md is what the marks say; the rows that must have a test have one."""
+    required = ROOT / "docs/required-rows"
+    rows = ["--rows", required.read_text(encoding="ascii").strip()] if required.exists() else []
+    step.run("tools/trace-requirements", "--check", *rows)
+    step.one(True)
+
+
+STEPS = {function.__name__[5:]: function for function in
+         (step_format, step_release, step_openapi, step_requirements, step_system, step_asan,
+          step_smoke, step_tsan, step_fuzz)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/check", description=__doc__)
+    parser.add_argument("--long", action="store_true", help="many rounds and large numbers too")
+    parser.add_argument("--only", metavar="STEP", help="of: " + ", ".join(STEPS))
+    args = parser.parse_args()
+    names = args.only.split(",") if args.only else list(STEPS)
+    for name in names:
+        if name not in STEPS:
+            parser.error(f"no such step: {name}")
+    logs = ROOT / "build/check"
+    logs.mkdir(parents=True, exist_ok=True)
+    began, done = time.monotonic(), []
+    for name in names:
+        log = logs / f"{name}.log"
+        log.unlink(missing_ok=True)
+        step, before = Step(name, log), time.monotonic()
+        try:
+            STEPS[name](step, args)
+        except Failed as error:
+            step.one(False, str(error))
+        except Exception as error:  # a fault of this program is a failure too
+            step.one(False, f"{type(error).__name__}: {error}")
+        done.append(step)
+        print(f"{name:<13} {step.passed:>5} passed {step.failed:>4} failed  "
+              f"{time.monotonic() - before:6.1f} s", flush=True)
+        for note in step.notes:
+            print("    " + note.replace("\n", "\n    "), flush=True)
+    print(f"\n{time.monotonic() - began:.0f} s; logs in {logs.relative_to(ROOT)}")
+    passed, failed = sum(s.passed for s in done), sum(s.failed for s in done)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
