@@ -17,7 +17,7 @@
 /* What is freed at the end, whatever happens. */
 struct work {
     struct sg_job *job;
-    STACK_OF(X509) * handed, *anchors, *chain;
+    STACK_OF(X509) *handed, *anchors, *chain;
     struct sg_domain_row domain;
     struct sg_hsm_key_row key;
     struct sg_certificate_new certificate;
@@ -33,7 +33,7 @@ static void work_clear(struct work *w)
 }
 
 /* Takes the certificate; what follows its DER makes it no certificate. */
-static bool push_der(STACK_OF(X509) * list, struct sg_bytes der)
+static bool push_der(STACK_OF(X509) *list, struct sg_bytes der)
 {
     const unsigned char *p = der.data;
     X509 *x = d2i_X509(NULL, &p, (long)der.len);

@@ -122,7 +122,7 @@ static bool check_use(X509 *certificate, struct sg_error *err)
     return true;
 }
 
-static bool chain_keep(X509_STORE_CTX *ctx, STACK_OF(X509) * *chain_r, struct sg_error *err)
+static bool chain_keep(X509_STORE_CTX *ctx, STACK_OF(X509) **chain_r, struct sg_error *err)
 {
     STACK_OF(X509) *chain = X509_STORE_CTX_get1_chain(ctx);
     if (sk_X509_num(chain) < 2) {
@@ -135,7 +135,7 @@ static bool chain_keep(X509_STORE_CTX *ctx, STACK_OF(X509) * *chain_r, struct sg
     return true;
 }
 
-static bool check_chain(const struct sg_install_check *c, STACK_OF(X509) * *chain_r,
+static bool check_chain(const struct sg_install_check *c, STACK_OF(X509) **chain_r,
                         struct sg_error *err)
 {
     X509_STORE *store = X509_STORE_new();
@@ -163,7 +163,7 @@ static bool check_chain(const struct sg_install_check *c, STACK_OF(X509) * *chai
     return ok;
 }
 
-bool sg_install_check(const struct sg_install_check *c, STACK_OF(X509) * *chain_r,
+bool sg_install_check(const struct sg_install_check *c, STACK_OF(X509) **chain_r,
                       struct sg_error *err)
 {
     if (X509_self_signed(c->certificate, 0) == 1)

@@ -25,7 +25,7 @@ static int utf8_cut(const char *s, int characters)
 
 /* SubjectAltName with one rfc822Name, made from its parts, so that no text of a tenant is read as
  * configuration. */
-static STACK_OF(X509_EXTENSION) * extensions_new(const char *address)
+static STACK_OF(X509_EXTENSION) *extensions_new(const char *address)
 {
     STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
     GENERAL_NAMES *names = GENERAL_NAMES_new();

@@ -28,7 +28,7 @@ DCA = "domain-confidentiality-authority"
 DAY = datetime.timedelta(days=1)
 
 
-def await_true(what, ask, seconds=30):
+def await_true(what, ask, seconds=60):
     """Asks until it is so."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
@@ -89,7 +89,7 @@ rules = {uid}:dca:generate,csr,public,destroy {uid}:archive:generate,public,dest
 class Tenantd:
     def __init__(self, world, **settings):
         self.world, self.process = world, None
-        values = {"workers": 2, "lease": "10s", "retry": "100ms", **settings}
+        values = {"workers": 2, "lease": "40s", "retry": "100ms", **settings}
         self.config = world.folder / f"tenantd-{new_id('cfg')}.conf"
         pg = world.pg
         self.config.write_text(f"""[database]
@@ -99,7 +99,7 @@ owner_conninfo = {pg.conninfo("sg_owner")}
 owner_password_file = {pg.password_file("sg_owner")}
 [hsm]
 socket = {world.hsm.socket}
-timeout = {values.pop("timeout", "5s")}
+timeout = {values.pop("timeout", "30s")}
 [archive]
 key_bits = 2048
 [jobs]
@@ -184,7 +184,7 @@ class World:
     def ask(self, sql, *args):
         return self.provider.run(sql, *args)[0]
 
-    def finished(self, job, seconds=30):
+    def finished(self, job, seconds=60):
         """Waits for the job's end: state, words, result."""
         def ended():
             row = self.ask("SELECT state, last_error, result FROM job WHERE id = %s", job)
@@ -481,7 +481,7 @@ def test_kill_during_jobs(world):
         struck += left > 0
         known |= set(world.ask(at_work, tenant)[1] or [])
     assert struck >= 3  # there was work in flight each time
-    with Tenantd(world, lease="10s"):
+    with Tenantd(world):
         for key, job in keys:
             assert world.done(job) == {"key_id": key}
     spkis = {bytes(s) for s, in world.provider.run(
@@ -494,7 +494,7 @@ def test_stop_lets_jobs_end(world):
     tenant = world.tenant("Stopped")
     domain = world.domain(tenant, "stopped.test")
     daemon = Tenantd(world).start()
-    keys = [world.key(tenant, domain, "wrapped", "rsa-3072") for _ in range(6)]
+    keys = [world.key(tenant, domain, "wrapped") for _ in range(8)]
     await_true("a job at work", lambda: world.ask(
         "SELECT count(*) FROM job WHERE tenant_id = %s AND state = 'running'", tenant) != (0,))
     daemon.stop()  # exit status 0
@@ -594,7 +594,7 @@ def test_configuration(world):
     bad = world.folder / "bad.conf"
     text = world.tenantd.config.read_text()
     for change, words in [(text + "colour = blue\n", "unknown key colour"),
-                          (text.replace("lease = 10s", "lease = 1s"), "must be longer than"),
+                          (text.replace("lease = 40s", "lease = 1s"), "must be longer than"),
                           (text.replace("2048", "2222"), "2048, 3072 or 4096")]:
         bad.write_text(change)
         done = world.tenantd.run("-t", "-c", bad)
