@@ -1,7 +1,7 @@
 """For tests of the API: PostgreSQL, SoftHSM and hsmd, tenantd, refca and apid, started for real in a
 private directory; and a client that holds every answer against api/openapi.yaml.
 
-SEALGATE_BUILD (or SG_BUILD) names the build directory, default build/release.
+SG_BUILD names the build directory (default build/release of the repository).
 """
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ from pg import PostgreSQL, ROOT
 from sealgate.ports import PortBlock
 from sealgate.process import stop, wait_for
 
-BUILD = ROOT / (os.environ.get("SEALGATE_BUILD") or os.environ.get("SG_BUILD") or "build/release")
+BUILD = ROOT / (os.environ.get("SG_BUILD") or "build/release")
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 UID = os.geteuid()
 

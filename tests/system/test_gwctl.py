@@ -1,0 +1,198 @@
+"""gwctl over the real API: the way of an operator from a tenant to its certificate, held mail, trace."""
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from apienv import BUILD, Platform, new_id
+
+NOW = int(time.time()) * 1000000
+pytestmark = pytest.mark.smoke  # it goes through most of apid and tenantd
+
+
+@pytest.fixture(scope="module")
+def platform():
+    with Platform() as p:
+        p.root_pem = p.ca()
+        yield p
+
+
+@pytest.fixture(scope="module")
+def gwctl(platform):
+    def run(*arguments, status=0, **environment):
+        env = {"PATH": "/usr/bin:/bin", "SEALGATE_URL": f"http://127.0.0.1:{platform.port}",
+               "SEALGATE_TOKEN_FILE": str(platform.token_file),
+               "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **environment}
+        result = subprocess.run([BUILD / "bin/gwctl", *map(str, arguments)], text=True, env=env,
+                                capture_output=True, stdin=subprocess.DEVNULL, timeout=150)
+        assert result.returncode == status, (arguments, result.stdout, result.stderr)
+        if status:
+            assert re.fullmatch(r"gwctl: [^\n]+\n", result.stderr), result.stderr
+            return result.stderr
+        return result.stdout
+
+    return run
+
+
+def fields(text):
+    return dict(re.match(r"(\S+)\s+(.*)", line).groups()
+                for line in text.splitlines() if line and line[0] != " ")
+
+
+def test_from_a_tenant_to_its_certificate(platform, gwctl, tmp_path):
+    gwctl("anchor", "add", platform.dir / "ca/root.pem")
+    tenant = fields(gwctl("tenant", "create", "--name", "Agency A"))["id"]
+    domain = fields(gwctl("domain", "add", tenant, "A.agency.test", "--environment", "seemail"))
+    assert domain["name"] == "a.agency.test" and domain["state"] == "attested"
+    # From here on by name.
+    at = ("Agency A", "a.agency.test")
+    gwctl("next-hop", "set", *at, "--host", "127.0.0.1", "--port", 2525, "--protocol", "smtp",
+          "--tls", "verified", "--ca-file", platform.dir / "ca/root.pem")
+    shown = gwctl("next-hop", "show", *at)
+    assert fields(shown)["port"] == "2525" and "    -----BEGIN CERTIFICATE-----\n" in shown
+    gwctl("submitter", "add", tenant, "--network", "192.0.2.0/24", "--description", "mail room")
+    made = json.loads(gwctl("submitter", "add", tenant, "--certificate-file",
+                            platform.dir / "ca/root.pem", "--json"))
+    expected = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in",
+                               platform.dir / "ca/root.pem"], capture_output=True, text=True)
+    assert made["fingerprint"] == expected.stdout.strip().split("=")[1].replace(":", "").lower()
+    table = gwctl("submitter", "list", tenant)
+    assert "192.0.2.0/24" in table and "mail room" in table and table.startswith("ID ")
+    assert gwctl("submitter", "remove", tenant, made["id"]) == f"removed: {made['id']}\n"
+
+    key = json.loads(gwctl("key", "create", *at, "--algorithm", "rsa-2048", "--kind", "wrapped",
+                           "--wait", "--json"))
+    assert key["state"] == "active"
+    csr = tmp_path / "a.csr"
+    assert str(csr) in gwctl("csr", *at, key["id"], "--out", csr)
+    assert gwctl("csr", *at, key["id"], "--out", "-").startswith("-----BEGIN CERTIFICATE REQUEST")
+    platform.refca("issue", csr, "--out", tmp_path / "a.pem")
+    installed = fields(gwctl("certificate", "install", *at, tmp_path / "a.pem", "--wait"))
+    assert installed["state"] == "active" and installed["key_id"] == key["id"]
+    assert installed["id"] in gwctl("certificate", "list", *at)
+    gwctl("certificate", "show", *at, installed["id"])
+    assert key["id"] in gwctl("key", "list", *at)
+    gwctl("key", "show", *at, key["id"])
+
+    # Without --wait the job can be looked at.
+    accepted = json.loads(gwctl("key", "create", *at, "--algorithm", "rsa-2048", "--kind", "token",
+                                "--json"))
+    job = json.loads(gwctl("job", "show", tenant, accepted["job"]["id"], "--wait", "--json"))
+    assert job["state"] == "done"
+    assert "key.generate" in gwctl("job", "list", tenant)
+    # A job that fails says why, in a line.
+    message = gwctl("certificate", "install", *at, platform.dir / "ca/root.pem", "--wait", status=1)
+    assert "certificate.install failed: " in message
+    audit = gwctl("audit", tenant, "--limit", 3)
+    assert audit.count("\n") == 4 and "the tests" in audit
+
+
+def test_platform_lists(platform, gwctl):
+    anchor, = json.loads(gwctl("anchor", "list", "--json"))
+    assert anchor["subject"] in gwctl("anchor", "list")
+    assert "accredited already" in gwctl("anchor", "add", platform.dir / "ca/root.pem", status=1)
+    gwctl("anchor", "remove", anchor["id"])
+    assert gwctl("anchor", "list").count("\n") == 1
+    directory = fields(gwctl("directory", "add", "ldaps://127.0.0.1:636", "--base-dn", "c=NZ",
+                             "--ca-file", platform.dir / "ca/root.pem", "--position", 1))
+    assert directory["url"] == "ldaps://127.0.0.1:636" and directory["position"] == "1"
+    assert directory["id"] in gwctl("directory", "list")
+    gwctl("directory", "remove", directory["id"])
+    member = fields(gwctl("member", "add", "partner.test", "--environment", "securemail"))
+    assert member["id"] in gwctl("member", "list")
+    gwctl("member", "remove", member["id"])
+    assert member["id"] not in gwctl("member", "list")
+
+
+def test_held_messages_and_trace(platform, gwctl):
+    tenant = platform.tenant("held-agency")
+    msg, one, two = new_id("msg"), new_id("hld"), new_id("hld")
+    hold = {"msg_id": msg, "tenant_id": tenant.id, "domain_id": tenant.domain["id"],
+            "sender": "joe@sender.test", "recipients": ["ann@recipient.test"], "at": NOW}
+    platform.feed(
+        {"id": msg, "tenant_id": tenant.id, "received_at": NOW, "direction": "outbound",
+         "queue_id": "4Rq1X", "sender": "joe@sender.test", "message_id": "1\x1b[31m@sender.test",
+         "recipients": [{"recipient": "ann@recipient.test", "outcome": "delivered",
+                         "verdict": "sealed", "codes": "", "reply": "250 ok\u009b2J"}],
+         "trace": [{"step": "certificate.checked", "requirement": "REQ-47",
+                    "detail": {"subject": "cn=x", "steps": 3}}]},
+        {**hold, "held_id": one}, {**hold, "held_id": two, "msg_id": new_id("msg")})
+
+    assert one in gwctl("held", "list", tenant.id)
+    assert fields(gwctl("held", "show", tenant.id, one))["attempts"] == "0"
+    assert fields(gwctl("held", "release", tenant.id, one))["state"] == "held"
+    assert gwctl("held", "delete", tenant.id, two) == f"deleted: {two}\n"
+    assert "it is not held any more" in gwctl("held", "delete", tenant.id, two, status=1)
+    assert two in gwctl("held", "list", tenant.id, "--state", "deleted")
+    assert two not in gwctl("held", "list", tenant.id)
+
+    listed = gwctl("messages", "held-agency", "--sender", "joe@sender.test", "--from",
+                   "2020-01-01T00:00:00Z", "--direction", "outbound")
+    assert msg in listed and "ann@recipient.test" in listed and "delivered" in listed
+    assert gwctl("messages", tenant.id, "--queue-id", "other").count("\n") == 1
+    trace = gwctl("trace", tenant.id, msg)
+    assert re.search(r"certificate.checked +REQ-47 +steps=3 subject=cn=x\n", trace)
+    assert "ann@recipient.test: delivered, sealed: 250 ok" in trace
+    # What a stranger wrote does not command the terminal.
+    assert "\x1b" not in trace and "\x9b" not in trace and "1?[31m@sender.test" in trace
+    machine = json.loads(gwctl("trace", tenant.id, msg, "--json"))
+    assert machine["message"]["id"] == msg and len(machine["trace"]) == 1
+    gwctl("message", "show", tenant.id, msg)
+
+
+def test_tokens(platform, gwctl, tmp_path):
+    tenant = platform.tenant("token-agency")
+    file = tmp_path / "token"
+    made = gwctl("token", "create", "--name", "viewer", "--role", "tenant-viewer", "--tenant",
+                 "token-agency", "--days", 3, "--out", file)
+    assert file.stat().st_mode & 0o777 == 0o600 and "sgt_" not in made
+    viewer = {"SEALGATE_TOKEN_FILE": str(file)}
+    assert fields(gwctl("tenant", "show", tenant.id, **viewer))["name"] == "token-agency"
+    assert "not found" in gwctl("tenant", "list", status=1, **viewer)
+    assert "not allowed" in gwctl("domain", "add", tenant.id, "b.test", "--environment", "seemail",
+                                  status=1, **viewer)
+    assert "cannot write" in gwctl("token", "create", "--name", "x", "--role", "provider-admin",
+                                   "--out", file, status=1)
+    token = fields(made)["id"]
+    assert token in gwctl("token", "list", "--limit", 1000)
+    gwctl("token", "revoke", token)
+    assert "(401, req_" in gwctl("tenant", "show", tenant.id, status=1, **viewer)
+    shown = gwctl("token", "create", "--name", "shown", "--role", "provider-admin")
+    assert re.search(r"token +sgt_[A-Za-z0-9_-]{43}\n", shown)
+
+
+def test_how_it_is_called(platform, gwctl, tmp_path):
+    usage = [(), ("tenant",), ("tenant", "make"), ("tenant", "create"), ("tenant", "show"),
+             ("tenant", "create", "--name"), ("tenant", "create", "--name", "a", "--name", "b"),
+             ("tenant", "create", "--name", "a", "extra"), ("tenant", "list", "--colour"),
+             ("tenant", "list", "--limit", "many"), ("held", "show", new_id("ten"), "x/../y"),
+             ("submitter", "add", new_id("ten")),
+             ("submitter", "add", new_id("ten"), "--network", "x", "--fingerprint", "y"),
+             ("next-hop", "set", new_id("ten"), new_id("dom"), "--host", "x", "--port", "0",
+              "--protocol", "smtp", "--tls", "none")]
+    for arguments in usage:
+        gwctl(*arguments, status=2)
+    gwctl("tenant", "list", status=2, SEALGATE_URL="")
+    gwctl("tenant", "list", status=2, SEALGATE_TOKEN_FILE="")
+    for url in ("http://api.test", "http://127.0.0.1.evil.test", "http://localhost@evil.test",
+                "http://127.evil.test", "ftp://127.0.0.1", "file:///etc/passwd"):
+        gwctl("tenant", "list", status=2, SEALGATE_URL=url)
+    assert "/name: must have two labels" in gwctl(
+        "member", "add", "test", "--environment", "seemail", status=1)
+    assert "there is no tenant called Nobody" in gwctl("tenant", "show", "Nobody", status=1)
+    gwctl("tenant", "create", "--name", "Twin")
+    gwctl("tenant", "create", "--name", "Twin")
+    assert "several tenants" in gwctl("tenant", "show", "Twin", status=2)
+    gwctl("tenant", "list", status=1, SEALGATE_URL="http://127.0.0.1:1")
+    open_token = tmp_path / "open"
+    open_token.write_text(platform.token)
+    open_token.chmod(0o644)
+    gwctl("tenant", "list", status=1, SEALGATE_TOKEN_FILE=str(open_token))
+    assert "next-hop set" in gwctl("--help") and gwctl("--version").startswith("gwctl ")
+    assert "Twin" in gwctl("tenant", "list", SEALGATE_URL=f"unix:{platform.dir}/apid.sock")
+    assert "Twin" in gwctl("tenant", "list", "--url", f"http://127.0.0.1:{platform.port}/",
+                           SEALGATE_URL="http://api.test")
+    assert gwctl("tenant", "list", "--limit", 1).count("\n") == 2
