@@ -1,4 +1,5 @@
-"""Blocks of ports for tests that run beside each other: a lock on a file each."""
+"""Blocks of ports for tests that run beside each other: a lock on a file each. They lie below the
+kernel's range for outgoing connections, one of which could otherwise hold a port that a server needs."""
 import fcntl
 import os
 import pathlib
@@ -23,7 +24,7 @@ class PortBlock:
     where blocks are looked for."""
 
     def __init__(self):
-        first, last = os.environ.get("SEALGATE_TEST_PORTS", "47100-47999").split("-")
+        first, last = os.environ.get("SEALGATE_TEST_PORTS", "21000-29999").split("-")
         FOLDER.mkdir(parents=True, exist_ok=True)
         for base in range(int(first), int(last) - BLOCK + 2, BLOCK):
             lock = open(FOLDER / str(base), "w", encoding="ascii")
