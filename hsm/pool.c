@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define LOSSES_MAX 2 /* that one piece of work survives */
+
 enum state {
     BROKEN, /* the circuit is open, as it is before the first login */
     READY,
@@ -72,29 +74,30 @@ static bool wait_change(struct sg_pool *pool, sg_deadline deadline)
 
 /* The circuit, and the reset that closes it ---------------------------------------------------- */
 
-static bool log_in(struct sg_pool *pool, struct sg_error *err)
+static bool log_in(const struct sg_pool_options *o, CK_SLOT_ID *slot, CK_SESSION_HANDLE *keeper_r,
+                   struct sg_error *err)
 {
-    const struct sg_pool_options *o = &pool->options;
-    return sg_token_find(o->module, &o->token, &pool->slot, err) &&
-           sg_token_login(o->module, pool->slot, o->pin_file, false, &pool->keeper, err);
+    return sg_token_find(o->module, &o->token, slot, err) &&
+           sg_token_login(o->module, *slot, o->pin_file, false, keeper_r, err);
 }
 
-/* Nobody else is in the module. */
-static bool connect_token(struct sg_pool *pool, struct sg_error *err)
+/* Without the mutex, and nobody else is in the module. slot is the old one, then the new. */
+static bool connect_token(const struct sg_pool_options *o, bool was_open, CK_SLOT_ID *slot,
+                          CK_SESSION_HANDLE *keeper_r, struct sg_error *err)
 {
-    CK_FUNCTION_LIST *p11 = pool->options.module->p11;
-    if (pool->generation)
-        p11->C_CloseAllSessions(pool->slot);
-    if (log_in(pool, err))
+    CK_FUNCTION_LIST *p11 = o->module->p11;
+    if (was_open)
+        p11->C_CloseAllSessions(*slot);
+    if (log_in(o, slot, keeper_r, err))
         return true;
     if (err->code == SG_E_CONFIG)
         return false;
     /* Many modules see a token that came back only after they were started anew. */
     p11->C_Finalize(NULL);
-    CK_RV rv = sg_module_start(pool->options.module);
+    CK_RV rv = sg_module_start(o->module);
     if (rv != CKR_OK)
         return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "C_Initialize");
-    return log_in(pool, err);
+    return log_in(o, slot, keeper_r, err);
 }
 
 /* With the mutex held. */
@@ -120,9 +123,14 @@ static bool reset(struct sg_pool *pool, struct sg_error *err)
     while (ok && pool->busy > 0)
         ok = wait_change(pool, deadline);
     if (ok) {
+        CK_SLOT_ID slot = pool->slot;
+        CK_SESSION_HANDLE keeper = CK_INVALID_HANDLE;
+        bool was_open = pool->generation > 0;
         pthread_mutex_unlock(&pool->mutex);
-        ok = connect_token(pool, &why);
+        ok = connect_token(&pool->options, was_open, &slot, &keeper, &why);
         pthread_mutex_lock(&pool->mutex);
+        pool->slot = slot;
+        pool->keeper = keeper;
     } else {
         sg_fail(&why, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
     }
@@ -170,11 +178,10 @@ static bool reset_since(struct sg_pool *pool, unsigned generation, struct sg_err
 /* Loans --------------------------------------------------------------------------------------- */
 
 /* With the mutex held, which it gives away meanwhile; open and busy count the session already. */
-static CK_RV session_open(struct sg_pool *pool, CK_SESSION_HANDLE *handle_r)
+static CK_RV session_open(struct sg_pool *pool, struct sg_session *s)
 {
     pthread_mutex_unlock(&pool->mutex);
-    CK_RV rv = pool->options.module->p11->C_OpenSession(pool->slot, CKF_SERIAL_SESSION, NULL, NULL,
-                                                        handle_r);
+    CK_RV rv = s->p11->C_OpenSession(s->slot, CKF_SERIAL_SESSION, NULL, NULL, &s->handle);
     pthread_mutex_lock(&pool->mutex);
     if (rv != CKR_OK) {
         pool->open--;
@@ -215,7 +222,7 @@ static CK_RV loan_locked(struct sg_pool *pool, struct sg_session *s, struct sg_e
         if (pool->state == READY && pool->open < pool->max) {
             pool->open++;
             pool->busy++;
-            CK_RV rv = session_open(pool, &s->handle);
+            CK_RV rv = session_open(pool, s);
             if (rv != CKR_SESSION_COUNT || pool->open == 0)
                 return rv;
             pool->max = pool->open; /* the token has no more to give */
@@ -258,7 +265,8 @@ static void give_back(const struct sg_session *s, CK_RV rv)
 
 bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, struct sg_error *err)
 {
-    bool stale = false, lost = false;
+    bool stale = false;
+    int lost = 0;
     for (;;) {
         struct sg_error why = {0};
         struct sg_session s;
@@ -277,8 +285,8 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, struct sg_e
         }
         if (kind == SG_RV_STALE && !stale) {
             stale = true;
-        } else if ((kind == SG_RV_STALE || kind == SG_RV_LOST) && !lost) {
-            lost = true;
+        } else if ((kind == SG_RV_STALE || kind == SG_RV_LOST) && lost < LOSSES_MAX) {
+            lost++;
             if (!reset_since(pool, s.generation, &why))
                 return sg_fail_lib(err, SG_E_HSM_UNAVAILABLE, why.lib, why.lib_code, "%s",
                                    why.detail);

@@ -12,6 +12,7 @@
 
 struct connection {
     struct sg_server *server;
+    pthread_t thread;
     int fd;
     uid_t uid;
     pid_t pid;
@@ -29,8 +30,9 @@ struct sg_server {
     pthread_mutex_t mutex;
     pthread_cond_t ended;
     struct sg_access access;
-    struct connection *connections;
-    int count;
+    struct connection *connections; /* being served */
+    struct connection *finished;    /* their threads are to be joined */
+    int count;                      /* of connections */
 };
 
 /* One request ---------------------------------------------------------------------------------- */
@@ -122,10 +124,11 @@ static void *connection_serve(void *arg)
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
+    c->next = server->finished;
+    server->finished = c;
     server->count--;
     pthread_cond_signal(&server->ended);
     pthread_mutex_unlock(&server->mutex);
-    free(c);
     return NULL;
 }
 
@@ -157,15 +160,22 @@ static bool may_connect(const struct sg_server *server, const struct ucred *peer
     return true;
 }
 
-static bool thread_start(struct connection *c, struct sg_error *err)
+/*
+ * Joins the threads that have ended. Not detached: their last steps (OpenSSL's clean-up of a
+ * thread) must not run into the end of the process.
+ */
+static void reap(struct sg_server *server)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int rc = pthread_create(&thread, &attr, connection_serve, c);
-    pthread_attr_destroy(&attr);
-    return rc == 0 || sg_fail(err, SG_E_BUSY, "hsmd cannot start a thread");
+    pthread_mutex_lock(&server->mutex);
+    struct connection *c = server->finished;
+    server->finished = NULL;
+    pthread_mutex_unlock(&server->mutex);
+    while (c) {
+        struct connection *next = c->next;
+        pthread_join(c->thread, NULL);
+        free(c);
+        c = next;
+    }
 }
 
 static void connection_begin(struct sg_server *server, int fd)
@@ -187,7 +197,8 @@ static void connection_begin(struct sg_server *server, int fd)
                                  .uid = peer.uid,
                                  .pid = peer.pid,
                                  .next = server->connections};
-        ok = thread_start(c, &err);
+        ok = pthread_create(&c->thread, NULL, connection_serve, c) == 0 ||
+             sg_fail(&err, SG_E_BUSY, "hsmd cannot start a thread");
     }
     if (ok) {
         server->connections = c;
@@ -212,6 +223,7 @@ static void *accept_loop(void *arg)
             continue;
         if (fds[1].revents)
             return NULL;
+        reap(server);
         int fd = accept4(server->options.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
             connection_begin(server, fd);
@@ -272,6 +284,7 @@ bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
     pthread_mutex_unlock(&server->mutex);
     if (!ok)
         return false; /* threads still look at it */
+    reap(server);
     close(server->stop_fd);
     pthread_cond_destroy(&server->ended);
     pthread_mutex_destroy(&server->mutex);

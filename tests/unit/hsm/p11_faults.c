@@ -6,9 +6,11 @@
  *   stale   once:  C_SignInit answers CKR_KEY_HANDLE_INVALID
  *   logout  once:  C_SignInit logs the process out, for real
  *   gone    as long as the file is there: no token, no session, no operation
- *   slow    as long as the file is there: C_Sign takes 300 ms longer
+ *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
+ *           name with ".slow" behind it when it begins
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <p11-kit/pkcs11.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,8 +58,12 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYT
                   CK_ULONG *out_len)
 {
     struct timespec pause = {0, 300000000};
-    if (fault("slow"))
+    if (fault("slow")) {
+        char began[256];
+        snprintf(began, sizeof began, "%s.slow", getenv("SG_FAULT_FILE"));
+        close(open(began, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
         nanosleep(&pause, NULL);
+    }
     return real->C_Sign(session, data, len, out, out_len);
 }
 
