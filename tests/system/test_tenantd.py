@@ -89,6 +89,7 @@ rules = {uid}:dca:generate,csr,public,destroy {uid}:archive:generate,public,dest
 class Tenantd:
     def __init__(self, world, **settings):
         self.world, self.process = world, None
+        world.daemons.append(self)
         values = {"workers": 2, "lease": "40s", "retry": "100ms", **settings}
         self.config = world.folder / f"tenantd-{new_id('cfg')}.conf"
         pg = world.pg
@@ -141,6 +142,7 @@ class World:
         self.folder.chmod(0o755)
         self.pg = PostgreSQL(self.folder / "pg", 5432)
         self.hsm = None
+        self.daemons = []
 
     def __enter__(self):
         self.pg.__enter__()
@@ -153,7 +155,9 @@ class World:
         return self
 
     def __exit__(self, *_):
-        self.tenantd.stop()
+        for daemon in self.daemons:  # those that a failed test left
+            if daemon.process and daemon.process.poll() is None:
+                daemon.kill()
         if self.hsm:
             self.hsm.stop()
         self.pg.stop()
