@@ -44,6 +44,7 @@ static inline void sg_x509_crl_cleanup(X509_CRL **crl)
 #define SG_AUTO_CRL __attribute__((cleanup(sg_x509_crl_cleanup))) X509_CRL *
 
 /* certs.c */
+void sg_cond_init(pthread_cond_t *cond); /* waits by the monotonic clock */
 /* The anchors as a store of its own reference. false: storage failed. */
 SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
                                   struct sg_error *err);
@@ -113,7 +114,7 @@ struct sg_revocation_facts {
     enum sg_revocation answer;
     bool has_points;               /* it names distribution points at all */
     sg_time good_from, good_until; /* of the list that answered */
-    char why[SG_CERT_WHY];
+    char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer, sg_time now,
                          struct sg_revocation_facts *facts_r);
@@ -161,9 +162,8 @@ SG_MUST_USE bool sg_ldap_search(struct sg_ldap *ldap, const struct sg_ldap_query
 /* RFC 4515 section 3. */
 void sg_ldap_escape(struct sg_buf *out, struct sg_bytes value);
 
-/* directory.c: threads, queue and circuit breaker of each directory */
+/* directories.c: those that are configured */
 struct sg_directory;
-enum sg_directory_question { SG_ASK_DOMAIN, SG_ASK_AUTHORITIES };
 struct sg_directories *sg_directories_new(void);
 void sg_directories_free(struct sg_directories **directories);
 void sg_directories_flush(struct sg_directories *directories);
@@ -171,15 +171,28 @@ void sg_directories_flush(struct sg_directories *directories);
 SG_MUST_USE bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
                                     struct sg_directory ***list_r, size_t *count_r,
                                     struct sg_error *err);
+/* One that was closed has been freed. */
+void sg_directories_gone(struct sg_directories *directories);
+
+/* directory.c: threads, queue and circuit breaker of one directory */
+enum sg_directory_question { SG_ASK_DOMAIN, SG_ASK_AUTHORITIES };
+struct sg_directory *sg_directory_new(struct sg_directories *all,
+                                      const struct sg_cert_directory *source);
+void sg_directory_close(struct sg_directory *directory); /* gives the first reference back */
+void sg_directory_hold(struct sg_directory *directory);
 void sg_directory_put(struct sg_directory *directory);
+bool sg_directory_is(const struct sg_directory *directory, const struct sg_cert_directory *source);
 const char *sg_directory_url(const struct sg_directory *directory);
 /* Whose certificates? of domain, or those of the CAs. Never takes longer than timeout_ms. */
 SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,
                                   enum sg_directory_question question, const char *domain,
                                   int64_t timeout_ms, struct sg_arena *arena,
                                   struct sg_ldap_values *values_r, struct sg_error *err);
-/* True once a minute and directory: the CA certificates are worth asking for. */
-bool sg_directory_authorities_due(struct sg_directory *directory);
+/* The CA certificates of the directory, as of a minute ago at most: one lookup for all who want
+ * them. Views into the arena. */
+SG_MUST_USE bool sg_directory_authorities(struct sg_directory *directory, int64_t timeout_ms,
+                                          struct sg_arena *arena, struct sg_ldap_values *values_r,
+                                          struct sg_error *err);
 
 /* verdicts.c: certificates that were good a moment ago */
 struct sg_verdict_key {

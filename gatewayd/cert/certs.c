@@ -12,6 +12,15 @@
 #define MAX_DER        65536
 #define DEFAULT_TTL_MS 60000
 
+void sg_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage)
 {

@@ -42,11 +42,7 @@ struct sg_crl_cache *sg_crl_cache_new(void)
     if (!cache)
         abort();
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->done, &attributes);
-    pthread_condattr_destroy(&attributes);
+    sg_cond_init(&cache->done);
     return cache;
 }
 

@@ -44,55 +44,69 @@ static size_t point_urls(const DIST_POINT *point, struct point *out, size_t room
     return n;
 }
 
-/* A list that was got is asked when its time and its scope allow it. */
+static const char *date_text(sg_time time, char text[SG_TIME_TEXT])
+{
+    sg_time_rfc3339(time, text);
+    text[19] = 'Z';
+    text[20] = 0;
+    return text;
+}
+
+/* A list that was got is asked when its time and its scope allow it. why: the answer's reason, or
+ * why there is none. */
 static bool ask(const struct sg_crl_got *got, const struct point *point, X509 *certificate,
                 sg_time good_until, sg_time now, sg_time tolerance,
-                struct sg_revocation_facts *facts)
+                struct sg_revocation_facts *facts, char why[SG_CERT_WHY])
 {
     char date[SG_TIME_TEXT];
-    if (!got->crl)
+    if (!got->crl) {
+        snprintf(why, SG_CERT_WHY, "%s", got->why);
         return false;
+    }
     if (now + tolerance < got->times.this_update) {
-        sg_time_rfc3339(got->times.this_update, date);
-        snprintf(facts->why, sizeof facts->why, "the revocation list begins only at %s", date);
+        snprintf(why, SG_CERT_WHY, "the revocation list begins only at %s",
+                 date_text(got->times.this_update, date));
         return false;
     }
     if (now > good_until) {
-        sg_time_rfc3339(got->times.next_update, date);
-        snprintf(facts->why, sizeof facts->why, "the last revocation list expired at %s%s%.130s",
-                 date, got->why[0] ? ", and no new one could be had: " : "", got->why);
+        snprintf(why, SG_CERT_WHY, "the last revocation list expired at %s%s%.130s",
+                 date_text(got->times.next_update, date),
+                 got->why[0] ? ", and no new one could be had: " : "", got->why);
         return false;
     }
-    if (!sg_crl_covers(got->crl, certificate, point->point, facts->why))
+    if (!sg_crl_covers(got->crl, certificate, point->point, why))
         return false;
-    facts->answer = sg_crl_lists(got->crl, certificate, facts->why) ? SG_REVOKED : SG_NOT_REVOKED;
+    facts->answer = sg_crl_lists(got->crl, certificate, why) ? SG_REVOKED : SG_NOT_REVOKED;
     facts->good_from = got->times.this_update - tolerance;
     facts->good_until = good_until;
+    if (facts->answer == SG_NOT_REVOKED && now > got->times.next_update)
+        snprintf(why, SG_CERT_WHY,
+                 "by a revocation list that expired at %s and is used within its grace: %.130s",
+                 date_text(got->times.next_update, date), got->why);
     return true;
 }
 
+/* Each point in turn until one answers; else what came of all of them. */
 static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
                        const struct point *points, size_t count, enum sg_crl_mode mode, sg_time now,
                        sg_time grace, struct sg_revocation_facts *facts)
 {
     sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
+    size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct sg_crl_got got;
+        char why[SG_CERT_WHY] = "";
         sg_crl_get(certs, points[i].url, issuer, mode, now, &got);
         bool answered = ask(&got, &points[i], certificate, got.times.next_update + grace, now,
-                            tolerance, facts);
-        if (!got.crl && got.why[0])
-            snprintf(facts->why, sizeof facts->why, "%s: %.180s", "no revocation list", got.why);
-        if (answered && facts->answer == SG_NOT_REVOKED && now > got.times.next_update) {
-            char date[SG_TIME_TEXT];
-            sg_time_rfc3339(got.times.next_update, date);
-            snprintf(facts->why, sizeof facts->why,
-                     "by a revocation list that expired at %s and is used within its grace: %.130s",
-                     date, got.why);
-        }
+                            tolerance, facts, why);
         X509_CRL_free(got.crl);
-        if (answered)
+        if (answered) {
+            snprintf(facts->why, sizeof facts->why, "%s", why);
             return true;
+        }
+        if (why[0] && used < sizeof facts->why)
+            used += (size_t)snprintf(facts->why + used, sizeof facts->why - used, "%s%s",
+                                     used ? "; " : "", why);
     }
     return false;
 }

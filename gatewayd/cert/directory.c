@@ -43,28 +43,14 @@ struct sg_directory {
     int references, workers, idle;
     int failures;
     bool closing, probing;
-    int64_t open_until_ms, authorities_ms;
+    int64_t open_until_ms;
+    bool authorities_busy; /* being asked for */
+    int64_t authorities_ms;
+    struct sg_arena *authorities_arena; /* NULL: not known */
+    struct sg_ldap_values authorities;
 };
 
-struct sg_directories {
-    pthread_mutex_t lock;
-    pthread_cond_t gone; /* a directory was freed */
-    struct sg_directory **list;
-    size_t count, alive;
-    bool stale;
-};
-
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-/* One directory ----------------------------------------------------------------------------------
- */
+/* One directory */
 
 static char *copy(const char *s)
 {
@@ -74,8 +60,8 @@ static char *copy(const char *s)
     return text;
 }
 
-static struct sg_directory *directory_new(struct sg_directories *all,
-                                          const struct sg_cert_directory *source)
+struct sg_directory *sg_directory_new(struct sg_directories *all,
+                                      const struct sg_cert_directory *source)
 {
     struct sg_directory *d = calloc(1, sizeof *d);
     if (!d)
@@ -85,11 +71,10 @@ static struct sg_directory *directory_new(struct sg_directories *all,
     d->base_dn = copy(source->base_dn);
     d->ca_pem = copy(source->ca_pem);
     pthread_mutex_init(&d->lock, NULL);
-    cond_init(&d->work);
-    cond_init(&d->done);
+    sg_cond_init(&d->work);
+    sg_cond_init(&d->done);
     d->last = &d->first;
     d->references = 1;
-    d->authorities_ms = INT64_MIN / 2;
     return d;
 }
 
@@ -105,17 +90,29 @@ void sg_directory_put(struct sg_directory *d)
     pthread_cond_destroy(&d->work);
     pthread_cond_destroy(&d->done);
     pthread_mutex_destroy(&d->lock);
+    sg_arena_free(&d->authorities_arena);
     free(d->url);
     free(d->base_dn);
     free(d->ca_pem);
     free(d);
-    pthread_mutex_lock(&all->lock);
-    all->alive--;
-    pthread_cond_broadcast(&all->gone);
-    pthread_mutex_unlock(&all->lock);
+    sg_directories_gone(all);
 }
 
-static void directory_close(struct sg_directory *d)
+void sg_directory_hold(struct sg_directory *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->references++;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool sg_directory_is(const struct sg_directory *d, const struct sg_cert_directory *source)
+{
+    return strcmp(d->url, source->url ? source->url : "") == 0 &&
+           strcmp(d->base_dn, source->base_dn ? source->base_dn : "") == 0 &&
+           strcmp(d->ca_pem, source->ca_pem ? source->ca_pem : "") == 0;
+}
+
+void sg_directory_close(struct sg_directory *d)
 {
     pthread_mutex_lock(&d->lock);
     d->closing = true;
@@ -129,19 +126,7 @@ const char *sg_directory_url(const struct sg_directory *directory)
     return directory->url;
 }
 
-bool sg_directory_authorities_due(struct sg_directory *d)
-{
-    pthread_mutex_lock(&d->lock);
-    int64_t now = sg_clock_monotonic_ms();
-    bool due = now - d->authorities_ms >= AUTHORITIES_MS;
-    if (due)
-        d->authorities_ms = now;
-    pthread_mutex_unlock(&d->lock);
-    return due;
-}
-
-/* Jobs and workers
- * --------------------------------------------------------------------------------- */
+/* Jobs and workers */
 
 static void job_free(struct job *job)
 {
@@ -280,6 +265,15 @@ static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
     return true;
 }
 
+static void values_copy(struct sg_arena *arena, const struct sg_ldap_values *from,
+                        struct sg_ldap_values *to)
+{
+    to->count = from->count;
+    to->items = SG_ARENA_ARRAY(arena, struct sg_bytes, from->count + 1);
+    for (size_t i = 0; i < from->count; i++)
+        to->items[i] = sg_arena_copy(arena, from->items[i]);
+}
+
 /* Under the lock. Waits, and takes the result over or leaves the job to the worker. */
 static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *arena,
                       struct sg_ldap_values *values_r, struct sg_error *err)
@@ -296,10 +290,7 @@ static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *
     }
     bool ok = job->ok;
     if (ok) {
-        values_r->count = job->values.count;
-        values_r->items = SG_ARENA_ARRAY(arena, struct sg_bytes, job->values.count + 1);
-        for (size_t i = 0; i < job->values.count; i++)
-            values_r->items[i] = sg_arena_copy(arena, job->values.items[i]);
+        values_copy(arena, &job->values, values_r);
     } else if (err) {
         *err = job->err;
     }
@@ -346,113 +337,43 @@ bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question questio
     return ok;
 }
 
-/* The set
- * ------------------------------------------------------------------------------------------ */
-
-struct sg_directories *sg_directories_new(void)
+/* Under the lock. Known, and not for longer than a minute? */
+static bool authorities_known(const struct sg_directory *d)
 {
-    struct sg_directories *all = calloc(1, sizeof *all);
-    if (!all)
-        abort();
-    pthread_mutex_init(&all->lock, NULL);
-    cond_init(&all->gone);
-    all->stale = true;
-    return all;
+    return d->authorities_arena && sg_clock_monotonic_ms() - d->authorities_ms < AUTHORITIES_MS;
 }
 
-void sg_directories_free(struct sg_directories **directories)
+bool sg_directory_authorities(struct sg_directory *d, int64_t timeout_ms, struct sg_arena *arena,
+                              struct sg_ldap_values *values_r, struct sg_error *err)
 {
-    struct sg_directories *all = *directories;
-    if (!all)
-        return;
-    for (size_t i = 0; i < all->count; i++)
-        directory_close(all->list[i]);
-    pthread_mutex_lock(&all->lock);
-    while (all->alive > 0) /* until the last lookup has come back */
-        pthread_cond_wait(&all->gone, &all->lock);
-    pthread_mutex_unlock(&all->lock);
-    free(all->list);
-    pthread_cond_destroy(&all->gone);
-    pthread_mutex_destroy(&all->lock);
-    free(all);
-    *directories = NULL;
-}
-
-void sg_directories_flush(struct sg_directories *all)
-{
-    pthread_mutex_lock(&all->lock);
-    all->stale = true;
-    pthread_mutex_unlock(&all->lock);
-}
-
-static bool same(const struct sg_directory *d, const struct sg_cert_directory *source)
-{
-    return strcmp(d->url, source->url ? source->url : "") == 0 &&
-           strcmp(d->base_dn, source->base_dn ? source->base_dn : "") == 0 &&
-           strcmp(d->ca_pem, source->ca_pem ? source->ca_pem : "") == 0;
-}
-
-/* Under the lock. Keeps those that stay, with their connections and circuits. */
-static void replace(struct sg_directories *all, const struct sg_cert_directory *sources,
-                    size_t count)
-{
-    struct sg_directory **fresh = calloc(count + 1, sizeof *fresh);
-    if (!fresh)
-        abort();
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < all->count && !fresh[i]; j++)
-            if (all->list[j] && same(all->list[j], &sources[i])) {
-                fresh[i] = all->list[j];
-                all->list[j] = NULL;
-            }
-        if (!fresh[i]) {
-            fresh[i] = directory_new(all, &sources[i]);
-            all->alive++;
-        }
-    }
-    struct sg_directory **old = all->list;
-    size_t old_count = all->count;
-    all->list = fresh;
-    all->count = count;
-    all->stale = false;
-    pthread_mutex_unlock(&all->lock); /* closing the last reference takes it again */
-    for (size_t j = 0; j < old_count; j++)
-        if (old[j])
-            directory_close(old[j]);
-    free(old);
-    pthread_mutex_lock(&all->lock);
-}
-
-bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
-                        struct sg_directory ***list_r, size_t *count_r, struct sg_error *err)
-{
-    struct sg_directories *all = certs->directories;
-    pthread_mutex_lock(&all->lock);
-    bool stale = all->stale;
-    all->stale = false; /* a flush while we read makes it stale again */
-    pthread_mutex_unlock(&all->lock);
-    struct sg_cert_directory *sources = NULL;
-    size_t count = 0;
-    bool ok =
-        !stale || certs->storage.directories(certs->storage.ctx, arena, &sources, &count, err);
-    pthread_mutex_lock(&all->lock);
+    int64_t until = sg_deadline_in(timeout_ms);
+    struct timespec ts = {until / 1000, until % 1000 * 1000000};
+    bool ok = true;
+    pthread_mutex_lock(&d->lock);
+    while (!authorities_known(d) && d->authorities_busy && ok)
+        ok = pthread_cond_timedwait(&d->done, &d->lock, &ts) == 0;
     if (!ok) {
-        all->stale = true;
-    } else if (stale) {
-        bool again = all->stale;
-        replace(all, sources, count);
-        all->stale |= again;
-    }
-    if (ok) {
-        *list_r = SG_ARENA_ARRAY(arena, struct sg_directory *, all->count + 1);
-        *count_r = all->count;
-        for (size_t i = 0; i < all->count; i++) {
-            (*list_r)[i] = all->list[i];
-            pthread_mutex_lock(&all->list[i]->lock);
-            all->list[i]->references++;
-            pthread_mutex_unlock(&all->list[i]->lock);
+        sg_fail(err, SG_E_TIMEOUT, "%.120s: no answer in time", d->url);
+    } else if (!authorities_known(d)) {
+        d->authorities_busy = true;
+        pthread_mutex_unlock(&d->lock);
+        struct sg_arena *fresh = sg_arena_new();
+        struct sg_ldap_values values = {0};
+        ok = sg_directory_ask(d, SG_ASK_AUTHORITIES, NULL, timeout_ms, fresh, &values, err);
+        pthread_mutex_lock(&d->lock);
+        d->authorities_busy = false;
+        if (ok) {
+            sg_arena_free(&d->authorities_arena);
+            d->authorities_arena = fresh;
+            d->authorities = values;
+            d->authorities_ms = sg_clock_monotonic_ms();
+        } else {
+            sg_arena_free(&fresh);
         }
+        pthread_cond_broadcast(&d->done);
     }
-    pthread_mutex_unlock(&all->lock);
+    if (ok)
+        values_copy(arena, &d->authorities, values_r);
+    pthread_mutex_unlock(&d->lock);
     return ok;
 }

@@ -182,17 +182,33 @@ static bool from_store(struct search *search, struct sg_error *err)
 }
 
 /* A CA between its certificates and the root may stand in the directory as well (RFC 4523). */
-static bool ask_authorities(struct search *search, struct sg_directory *directory)
+static bool add_authorities(struct search *search, struct sg_directory *directory)
 {
     struct sg_ldap_values values = {0};
-    if (!sg_directory_authorities_due(directory) ||
-        !sg_directory_ask(directory, SG_ASK_AUTHORITIES, NULL,
-                          search->certs->limits.ldap_timeout_ms, search->arena, &values, NULL))
+    if (!sg_directory_authorities(directory, search->certs->limits.ldap_timeout_ms, search->arena,
+                                  &values, NULL))
         return false;
     struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
     int before = sk_X509_num(search->issuers);
     candidates_free(list, sort_in(search, values.items, values.count, list));
     return sk_X509_num(search->issuers) > before;
+}
+
+/* Judges what a directory brought; again, and from the start, when CAs were missing and came. */
+static bool judge_directory(struct search *search, struct sg_directory *directory,
+                            const struct candidate *list, size_t count, const char *url,
+                            struct sg_error *err)
+{
+    struct sg_cert_found *found = search->found, before = *found;
+    bool missing;
+    if (!judge_all(search, list, count, url, &missing, err))
+        return false;
+    if (!missing || search->found->certificate || !add_authorities(search, directory))
+        return true;
+    found->candidate_count = before.candidate_count;
+    found->any = before.any;
+    found->status = before.status;
+    return judge_all(search, list, count, url, &missing, err);
 }
 
 static bool from_directory(struct search *search, struct sg_directory *directory,
@@ -209,9 +225,7 @@ static bool from_directory(struct search *search, struct sg_directory *directory
     }
     struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
     size_t count = sort_in(search, values.items, values.count, list);
-    bool missing, ok = judge_all(search, list, count, url, &missing, err);
-    if (ok && missing && !search->found->certificate && ask_authorities(search, directory))
-        ok = judge_all(search, list, count, url, &missing, err);
+    bool ok = judge_directory(search, directory, list, count, url, err);
     candidates_free(list, count);
     *outcome_r =
         sg_arena_printf(search->arena, "%s: %zu certificate%s", url, count, count == 1 ? "" : "s");

@@ -1,0 +1,165 @@
+#include "files.h"
+
+#include "common/buf.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FILES 1000
+
+bool files_read(struct sg_arena *arena, const char *path, struct sg_bytes *data_r)
+{
+    FILE *in = fopen(path, "rbe");
+    if (!in)
+        return false;
+    SG_AUTO_BUF data;
+    sg_buf_init(&data, 0);
+    char chunk[65536];
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, in)) > 0;)
+        sg_buf_add(&data, chunk, n);
+    fclose(in);
+    *data_r = sg_arena_copy(arena, sg_buf_bytes(&data));
+    return true;
+}
+
+static bool write_whole(const char *path, struct sg_bytes data)
+{
+    char temporary[4096];
+    snprintf(temporary, sizeof temporary, "%s.%lx", path, (unsigned long)pthread_self());
+    FILE *out = fopen(temporary, "wbe");
+    if (!out)
+        return false;
+    bool ok = fwrite(data.data, 1, data.len, out) == data.len;
+    return (fclose(out) == 0) && ok && rename(temporary, path) == 0;
+}
+
+static bool reachable(const char *folder, struct sg_error *err)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/away", folder);
+    if (access(path, F_OK) == 0)
+        return sg_fail(err, SG_E_DB_UNAVAILABLE, "the test took storage away");
+    return true;
+}
+
+/* The hash of a string, as a file name. */
+static const char *hashed(struct sg_arena *arena, struct sg_bytes data)
+{
+    unsigned char digest[32];
+    char hex[65];
+    EVP_Digest(data.data, data.len, digest, NULL, EVP_sha256(), NULL);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return sg_arena_strdup(arena, hex);
+}
+
+static void read_folder(struct sg_arena *arena, const char *path, struct sg_cert_der_list *list_r)
+{
+    list_r->items = SG_ARENA_ARRAY(arena, struct sg_bytes, MAX_FILES);
+    struct dirent **names;
+    int count = scandir(path, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        const char *file = sg_arena_printf(arena, "%s/%s", path, names[i]->d_name);
+        if (names[i]->d_name[0] != '.' && list_r->count < MAX_FILES &&
+            files_read(arena, file, &list_r->items[list_r->count]))
+            list_r->count++;
+        free(names[i]);
+    }
+    if (count >= 0)
+        free(names);
+}
+
+static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
+                    struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    read_folder(arena, sg_arena_printf(arena, "%s/anchors", (const char *)ctx), list_r);
+    return true;
+}
+
+static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
+                        size_t *count_r, struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    *list_r = SG_ARENA_ARRAY(arena, struct sg_cert_directory, MAX_FILES);
+    *count_r = 0;
+    FILE *in = fopen(sg_arena_printf(arena, "%s/directories", (const char *)ctx), "re");
+    char url[500], base[200], ca[500];
+    while (in && *count_r < MAX_FILES && fscanf(in, "%499s %199s %499s", url, base, ca) == 3) {
+        struct sg_bytes pem = {0};
+        bool with_ca = strcmp(ca, "-") != 0 && files_read(arena, ca, &pem);
+        (*list_r)[(*count_r)++] =
+            (struct sg_cert_directory){sg_arena_strdup(arena, url), sg_arena_strdup(arena, base),
+                                       with_ca ? sg_arena_str(arena, pem) : NULL};
+    }
+    if (in)
+        fclose(in);
+    return true;
+}
+
+static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
+                         struct sg_cert_der_list *list_r, struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    read_folder(arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain), list_r);
+    return true;
+}
+
+static bool partner_store(void *ctx, const char *domain, struct sg_bytes der, const char *source,
+                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+                          struct sg_error *err)
+{
+    (void)source, (void)origin, (void)not_before, (void)not_after, (void)now;
+    if (!reachable(ctx, err))
+        return false;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    const char *folder = sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain);
+    mkdir(folder, 0755);
+    return write_whole(sg_arena_printf(arena, "%s/%s", folder, hashed(arena, der)), der) ||
+           sg_fail_errno(err, SG_E_IO, "cannot write");
+}
+
+static const char *crl_path(struct sg_arena *arena, const char *folder, const char *url)
+{
+    return sg_arena_printf(arena, "%s/crls/%s", folder, hashed(arena, sg_bytes_str(url)));
+}
+
+static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
+                     bool *found_r, struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    *found_r = files_read(arena, crl_path(arena, ctx, url), der_r);
+    return true;
+}
+
+static bool crl_store(void *ctx, const char *url, struct sg_bytes der, sg_time this_update,
+                      sg_time next_update, sg_time now, struct sg_error *err)
+{
+    (void)this_update, (void)next_update, (void)now;
+    if (!reachable(ctx, err))
+        return false;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    return write_whole(crl_path(arena, ctx, url), der) ||
+           sg_fail_errno(err, SG_E_IO, "cannot write");
+}
+
+struct sg_cert_storage files_storage(const char *folder)
+{
+    return (struct sg_cert_storage){.ctx = (void *)(uintptr_t)folder,
+                                    .anchors = anchors,
+                                    .directories = directories,
+                                    .partner_find = partner_find,
+                                    .partner_store = partner_store,
+                                    .crl_find = crl_find,
+                                    .crl_store = crl_store};
+}

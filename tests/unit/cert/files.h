@@ -1,0 +1,16 @@
+/* Storage for the certificate library in plain files, so that it can be tested without PostgreSQL.
+ */
+#ifndef SG_TEST_CERT_FILES_H
+#define SG_TEST_CERT_FILES_H
+
+#include "cert/cert.h"
+
+/*
+ * In folder: anchors/ (DER files), directories (lines "url base_dn ca_file", - for no ca_file),
+ * partners/DOMAIN/ and crls/ (written by the library). A file "away" makes every callback fail.
+ */
+struct sg_cert_storage files_storage(const char *folder);
+/* A whole file; false when it cannot be read. */
+bool files_read(struct sg_arena *arena, const char *path, struct sg_bytes *data_r);
+
+#endif

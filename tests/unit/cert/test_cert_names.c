@@ -1,0 +1,262 @@
+/* Names in certificates: what names a domain and what only looks as if it did (REQ-46 to 48). */
+#include "cert/cert_internal.h"
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DCA "domain-confidentiality-authority"
+
+static EVP_PKEY *key;
+
+struct name {
+    const char *data;
+    size_t len;
+};
+#define NAME(text) ((struct name){text, sizeof(text) - 1})
+
+/* san: an rfc822Name, email: a PKCS#9 emailAddress, cn: a common name; data NULL leaves one out. */
+static X509 *make(struct name cn, struct name email, struct name san)
+{
+    X509 *x = X509_new();
+    X509_set_version(x, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_NAME *subject = X509_get_subject_name(x);
+    if (cn.data)
+        X509_NAME_add_entry_by_NID(subject, NID_commonName, V_ASN1_UTF8STRING,
+                                   (const unsigned char *)cn.data, (int)cn.len, -1, 0);
+    if (email.data)
+        X509_NAME_add_entry_by_NID(subject, NID_pkcs9_emailAddress, V_ASN1_IA5STRING,
+                                   (const unsigned char *)email.data, (int)email.len, -1, 0);
+    if (san.data) {
+        GENERAL_NAMES *names = GENERAL_NAMES_new();
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+        ASN1_STRING_set(text, san.data, (int)san.len);
+        GENERAL_NAME_set0_value(name, GEN_EMAIL, text);
+        sk_GENERAL_NAME_push(names, name);
+        X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0);
+        GENERAL_NAMES_free(names);
+    }
+    X509_set_issuer_name(x, subject);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    /* As it comes from the wire. */
+    uint8_t *der = NULL;
+    int len = i2d_X509(x, &der);
+    X509_free(x);
+    x = sg_x509_parse(sg_bytes_of(der, (size_t)len));
+    OPENSSL_free(der);
+    assert_non_null(x);
+    return x;
+}
+
+static bool san_names(struct name san, const char *domain)
+{
+    X509 *x = make((struct name){0}, (struct name){0}, san);
+    bool named = sg_cert_names_domain(x, domain);
+    X509_free(x);
+    return named;
+}
+
+static void domain_is_exact(void **state)
+{
+    (void)state;
+    assert_true(san_names(NAME(DCA "@agency.test"), "agency.test"));
+    assert_true(san_names(NAME(DCA "@AGENCY.Test"), "agency.test"));
+    assert_true(san_names(NAME("joe@agency.test"), "Agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test"), "sub.agency.test"));
+    assert_false(san_names(NAME(DCA "@sub.agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test.evil.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@evilagency.test"), "agency.test"));
+    assert_false(san_names(NAME("agency.test"), "agency.test"));
+}
+
+static void tricks_name_nothing(void **state)
+{
+    (void)state;
+    assert_false(san_names(NAME(DCA "@agency.test\0.evil.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@evil.test\0@agency.test"), "agency.test"));
+    assert_false(san_names(NAME("\0" DCA "@agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test\0"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test "), "agency.test"));
+    assert_false(san_names(NAME(" " DCA "@agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@ agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test\n"), "agency.test"));
+    assert_false(san_names(NAME("joe@evil.test," DCA "@agency.test"), "agency.test"));
+    assert_false(san_names(NAME("\"joe@evil.test\"@agency.test"), "agency.test"));
+    assert_false(san_names(NAME("@agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency..test"), "agency..test"));
+    assert_false(san_names(NAME(DCA "@.agency.test"), ".agency.test"));
+    assert_false(san_names(NAME(DCA "@"), ""));
+    assert_false(san_names(NAME("j\xc3\xb6@agency.test"), "agency.test"));
+}
+
+static void subject_address_counts(void **state)
+{
+    (void)state;
+    X509 *x = make((struct name){0}, NAME("joe@agency.test"), (struct name){0});
+    assert_true(sg_cert_names_domain(x, "agency.test"));
+    X509_free(x);
+    x = make((struct name){0}, NAME("joe@agency.test\0.evil.test"), (struct name){0});
+    assert_false(sg_cert_names_domain(x, "agency.test"));
+    X509_free(x);
+    x = make(NAME("joe@agency.test"), (struct name){0}, (struct name){0});
+    assert_false(sg_cert_names_domain(x, "agency.test"));
+    X509_free(x);
+}
+
+static void broken_extension_names_nothing(void **state)
+{
+    (void)state;
+    X509 *x = make((struct name){0}, NAME("joe@agency.test"), (struct name){0});
+    ASN1_OCTET_STRING *garbage = ASN1_OCTET_STRING_new();
+    ASN1_OCTET_STRING_set(garbage, (const unsigned char *)"\x30\x80\x01", 3);
+    X509_EXTENSION *extension =
+        X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, garbage);
+    X509_add_ext(x, extension, -1);
+    assert_false(sg_cert_names_domain(x, "agency.test"));
+    X509_EXTENSION_free(extension);
+    ASN1_OCTET_STRING_free(garbage);
+    X509_free(x);
+}
+
+static bool authority(struct name cn, struct name san)
+{
+    X509 *x = make(cn, (struct name){0}, san);
+    bool is = sg_cert_is_domain_authority(x);
+    X509_free(x);
+    return is;
+}
+
+static void authorities_are_known(void **state)
+{
+    (void)state;
+    assert_true(authority(NAME(DCA), (struct name){0}));
+    assert_true(authority(NAME("domain-signing-authority"), (struct name){0}));
+    assert_true(authority(NAME("Agency"), NAME("Domain-Confidentiality-Authority@agency.test")));
+    assert_true(authority(NAME("Agency"), NAME("domain-signing-authority@agency.test")));
+    assert_false(authority(NAME("Agency"), NAME("joe@agency.test")));
+    assert_false(authority(NAME(DCA "\0"), (struct name){0}));
+    assert_false(authority(NAME(DCA "x"), (struct name){0}));
+    assert_false(authority((struct name){0}, NAME(DCA "@agency.test\0")));
+}
+
+static void dca_of_a_domain(void **state)
+{
+    (void)state;
+    X509 *x = make(NAME(DCA), (struct name){0}, NAME("joe@agency.test"));
+    assert_false(sg_naming_is_dca_of(x, "agency.test"));
+    X509_free(x);
+    x = make(NAME("domain-signing-authority"), (struct name){0},
+             NAME("domain-signing-authority@agency.test"));
+    assert_false(sg_naming_is_dca_of(x, "agency.test"));
+    X509_free(x);
+    x = make(NAME(DCA), (struct name){0}, NAME(DCA "@agency.test"));
+    assert_true(sg_naming_is_dca_of(x, "agency.test"));
+    assert_false(sg_naming_is_dca_of(x, "other.test"));
+    X509_free(x);
+}
+
+static void facts_show_the_address(void **state)
+{
+    (void)state;
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_cert_facts facts;
+    X509 *x = make(NAME("a\nb"), NAME("joe@agency.test"), NAME("jim@other.test"));
+    sg_facts_fill(arena, x, "agency.test", &facts);
+    assert_string_equal(facts.address, "joe@agency.test");
+    assert_null(strchr(facts.subject, '\n'));
+    assert_int_equal(strlen(facts.sha256), 64);
+    sg_facts_fill(arena, x, NULL, &facts);
+    assert_string_equal(facts.address, "jim@other.test");
+    X509_free(x);
+    x = make(NAME("a"), (struct name){0}, NAME("joe@agency.test\0x"));
+    sg_facts_fill(arena, x, NULL, &facts);
+    assert_null(facts.address);
+    X509_free(x);
+    sg_arena_free(&arena);
+}
+
+/* RFC 4515 section 3 */
+static void filters_are_escaped(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF out;
+    sg_buf_init(&out, 0);
+    sg_ldap_escape(&out, sg_bytes_of("a*(b)\\\0\xc3-", 9));
+    assert_string_equal((const char *)out.data, "a\\2a\\28b\\29\\5c\\00\\c3-");
+}
+
+static void verdicts_have_their_time(void **state)
+{
+    (void)state;
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test"};
+    struct sg_verdict_key other = {{1}, SG_CERT_ENCRYPT, "agency.test"};
+    struct sg_verdict_key elsewhere = {{1}, SG_CERT_SIGN, "other.test"};
+    const char *detail;
+    sg_verdicts_add(verdicts, &key_a, 100, 200, "fine");
+    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    assert_string_equal(detail, "fine");
+    assert_false(sg_verdicts_find(verdicts, &key_a, 99, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &key_a, 201, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &other, 150, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &elsewhere, 150, arena, &detail));
+    sg_verdicts_flush(verdicts);
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_free(&verdicts);
+    verdicts = sg_verdicts_new(0); /* nothing lives on */
+    sg_verdicts_add(verdicts, &key_a, 100, 200, "fine");
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_free(&verdicts);
+    sg_arena_free(&arena);
+}
+
+static void der_is_whole(void **state)
+{
+    (void)state;
+    X509 *x = make(NAME("a"), (struct name){0}, (struct name){0});
+    uint8_t *der = NULL;
+    int len = i2d_X509(x, &der);
+    uint8_t more[4096];
+    memcpy(more, der, (size_t)len);
+    more[len] = 0;
+    X509 *again = sg_x509_parse(sg_bytes_of(more, (size_t)len));
+    assert_non_null(again);
+    X509_free(again);
+    assert_null(sg_x509_parse(sg_bytes_of(more, (size_t)len + 1)));
+    assert_null(sg_x509_parse(sg_bytes_of(more, (size_t)len - 1)));
+    assert_null(sg_x509_parse(sg_bytes_of(NULL, 0)));
+    OPENSSL_free(der);
+    X509_free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(domain_is_exact),
+        cmocka_unit_test(tricks_name_nothing),
+        cmocka_unit_test(subject_address_counts),
+        cmocka_unit_test(broken_extension_names_nothing),
+        cmocka_unit_test(authorities_are_known),
+        cmocka_unit_test(dca_of_a_domain),
+        cmocka_unit_test(facts_show_the_address),
+        cmocka_unit_test(filters_are_escaped),
+        cmocka_unit_test(verdicts_have_their_time),
+        cmocka_unit_test(der_is_whole),
+    };
+    key = EVP_RSA_gen(2048);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    EVP_PKEY_free(key);
+    return failed;
+}
