@@ -2,6 +2,7 @@
 
 #include "spool/aead.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PLAIN_CHUNK (SG_HELD_CHUNK_MAX - SG_AEAD_OVERHEAD)

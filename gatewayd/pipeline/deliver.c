@@ -1,0 +1,133 @@
+#include "pipeline/deliver.h"
+
+#include "common/log.h"
+#include "schema/next_hop.h"
+
+static const char **addresses_of(struct sg_message *m, struct sg_rcpt **rcpts, size_t count)
+{
+    const char **list = SG_ARENA_ARRAY(m->arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        list[i] = rcpts[i]->address;
+    return list;
+}
+
+static const char *reply_text(struct sg_message *m, const struct sg_smtp_reply *reply)
+{
+    return sg_arena_printf(m->arena, "%d %s %s", reply->code, reply->enhanced, reply->text);
+}
+
+static void defer_all(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                      const char *remote, const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_WARNING, "delivery.deferred", err, "msg_id", m->msg_id, "tenant", m->tenant,
+                 "next_hop", remote, NULL);
+    sg_trace_error(&m->trace, "delivery.deferred", err);
+    for (size_t i = 0; i < count; i++) {
+        sg_rcpt_defer(rcpts[i], err);
+        rcpts[i]->remote = sg_arena_strdup(m->arena, err->detail);
+    }
+}
+
+static const char *destination_name(struct sg_message *m, const struct sg_smtp_destination *d)
+{
+    return sg_arena_printf(m->arena, "%s:[%s]:%d", d->lmtp ? "lmtp" : "smtp", d->host, d->port);
+}
+
+/* One transaction; replies_r NULL: nobody was answered for, and all are deferred. */
+static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp_destination *d,
+                                      struct sg_rcpt **rcpts, size_t count,
+                                      const struct sg_smtp_piece *pieces, size_t piece_count,
+                                      bool notify_never)
+{
+    struct sg_smtp_envelope envelope = {.sender = m->sender,
+                                        .recipients = addresses_of(m, rcpts, count),
+                                        .recipient_count = count,
+                                        .smtputf8 = m->smtputf8,
+                                        .body_8bit = true,
+                                        .notify_never = notify_never};
+    struct sg_smtp_reply *replies = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, count + 1);
+    struct sg_error err = {0};
+    if (sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, &err))
+        return replies;
+    defer_all(m, rcpts, count, destination_name(m, d), &err);
+    return NULL;
+}
+
+void sg_deliver_reentry(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                        const struct sg_smtp_piece *pieces, size_t piece_count, const char *verdict)
+{
+    struct sg_smtp_reply *replies =
+        transact(m, &m->gw->reentry, rcpts, count, pieces, piece_count, false);
+    for (size_t i = 0; replies && i < count; i++) {
+        struct sg_rcpt *r = rcpts[i];
+        r->remote = reply_text(m, &replies[i]);
+        if (replies[i].code / 100 == 2) {
+            sg_rcpt_decide(r, "delivered", verdict, "");
+            sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s, sent on as %s", m->msg_id, verdict);
+        } else {
+            sg_rcpt_decide(r, "deferred", verdict, "");
+            sg_smtp_reply_set(&r->reply, 451, "4.3.0", "re-entry refused, will be tried again");
+            sg_log(SG_LOG_WARNING, "reentry.refused", "msg_id", m->msg_id, "tenant", m->tenant,
+                   "code", sg_log_num(replies[i].code), NULL);
+        }
+    }
+    if (replies)
+        sg_trace_add(&m->trace, "sent", "", "to", "Postfix out", "form", verdict, "reply",
+                     reply_text(m, &replies[0]), NULL);
+}
+
+static enum sg_smtp_tls tls_of(const char *name)
+{
+    return strcmp(name, "none") == 0       ? SG_SMTP_TLS_NONE
+           : strcmp(name, "required") == 0 ? SG_SMTP_TLS_REQUIRED
+           : strcmp(name, "verified") == 0 ? SG_SMTP_TLS_VERIFIED
+                                           : SG_SMTP_TLS_OPPORTUNISTIC;
+}
+
+static void next_hop_answer(struct sg_message *m, struct sg_rcpt *r,
+                            const struct sg_smtp_reply *reply, const char *verdict,
+                            const char *code)
+{
+    r->remote = reply_text(m, reply);
+    switch (reply->code / 100) {
+    case 2:
+        sg_rcpt_decide(r, "delivered", verdict, code);
+        sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s delivered", m->msg_id);
+        break;
+    case 5:
+        sg_rcpt_decide(r, "refused", verdict, code);
+        sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s refused by the next hop, sender notified",
+                          m->msg_id);
+        break;
+    default:
+        sg_rcpt_decide(r, "deferred", verdict, code);
+        sg_smtp_reply_set(&r->reply, 451, "4.4.0", "the next hop said %d, will be tried again",
+                          reply->code);
+    }
+}
+
+void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_rcpt **rcpts,
+                         size_t count, const struct sg_smtp_piece *pieces, size_t piece_count,
+                         const char *verdict, const char *code)
+{
+    struct sg_next_hop_row hop = {0};
+    struct sg_error err = {0};
+    bool found = false;
+    if (!sg_next_hop_find(m->gw->db, m->arena, domain_id, &hop, &found, &err) ||
+        (!found && !sg_fail(&err, SG_E_SMTP_CONNECT, "the domain has no next hop"))) {
+        defer_all(m, rcpts, count, "", &err);
+        return;
+    }
+    struct sg_smtp_destination d = {.host = hop.host,
+                                    .port = hop.port,
+                                    .lmtp = strcmp(hop.protocol, "lmtp") == 0,
+                                    .tls = tls_of(hop.tls),
+                                    .ca_pem = hop.ca_pem};
+    struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true);
+    for (size_t i = 0; replies && i < count; i++) {
+        next_hop_answer(m, rcpts[i], &replies[i], verdict, code);
+        sg_trace_add(&m->trace, "next-hop", "", "to", destination_name(m, &d), "recipient",
+                     rcpts[i]->normalised, "outcome", rcpts[i]->outcome, "reply", rcpts[i]->remote,
+                     NULL);
+    }
+}

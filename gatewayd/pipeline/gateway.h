@@ -1,0 +1,39 @@
+/*
+ * What the pipeline works with: the daemon's settings and its connections to everything else,
+ * made once by main.c and shared by all threads.
+ */
+#ifndef SG_PIPELINE_GATEWAY_H
+#define SG_PIPELINE_GATEWAY_H
+
+#include "cert/cert.h"
+#include "hsmclient/client.h"
+#include "journal/journal.h"
+#include "mime/header.h"
+#include "pipeline/submission.h"
+#include "schema/db.h"
+#include "smtp/client.h"
+#include "spool/spool.h"
+
+#include <stdatomic.h>
+
+struct sg_registry;
+
+struct sg_gateway {
+    const char *node, *hostname;
+    struct sg_db *db;
+    struct sg_hsm *hsm;
+    struct sg_certs *certs;
+    struct sg_journal *journal;
+    struct sg_registry *registry;
+    struct sg_smtp_client *smtp;        /* towards next hops and the re-entry listener */
+    struct sg_smtp_destination reentry; /* Postfix "out", behind its content filter */
+    struct sg_submission_keys submission;
+    struct sg_spool_limits spool;
+    struct sg_header_limits headers;
+    size_t max_cms_bytes;
+    int max_layers;
+    sg_time hold_retry_first, hold_retry_most, hold_lifetime;
+    atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */
+};
+
+#endif

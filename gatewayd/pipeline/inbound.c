@@ -1,0 +1,190 @@
+#include "pipeline/inbound.h"
+
+#include "common/log.h"
+#include "pipeline/deliver.h"
+#include "pipeline/keep.h"
+#include "pipeline/receive.h"
+#include "pipeline/rewrite.h"
+#include "pipeline/warning.h"
+#include "smtp/address.h"
+
+#include <stdlib.h>
+
+struct group {
+    struct sg_domain_row domain;
+    struct sg_rcpt **rcpts;
+    size_t count;
+};
+
+/* Not Secure Email: byte for byte, but for claims and results that only we may make. */
+static void deliver_plain(struct sg_message *m, const struct group *g)
+{
+    SG_AUTO_BUF head = {0};
+    bool changed;
+    sg_rewrite_plain_inbound(&m->headers, &head, &changed);
+    if (changed)
+        sg_trace_add(&m->trace, "claims-removed", "REQ-60", NULL);
+    struct sg_smtp_piece pieces[] = {
+        {.bytes = sg_buf_bytes(&head)},
+        {.spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX}};
+    sg_deliver_next_hop(m, g->domain.id, g->rcpts, g->count, pieces, 2, "plain", "");
+}
+
+static void deliver_opened(struct sg_message *m, const struct group *g,
+                           const struct sg_inbound_judgement *j)
+{
+    SG_AUTO_BUF head = {0};
+    bool claimed = *j->signer_domain != 0;
+    const char *verdict =
+        claimed ? sg_arena_printf(m->arena, "verified; domain=%s", j->signer_domain) : "opened";
+    sg_rewrite_opened(m, j->opened.changed ? &j->opened.headers : NULL, verdict, &head);
+    sg_buf_adds(&head, "\r\n");
+    struct sg_smtp_piece pieces[] = {
+        {.bytes = sg_buf_bytes(&head)},
+        {.spool = j->opened.body, .offset = j->opened.offset, .len = j->opened.len}};
+    sg_deliver_next_hop(m, g->domain.id, g->rcpts, g->count, pieces, 2,
+                        claimed ? "verified" : "opened", "");
+}
+
+/*
+ * REQ-74: what the customer's server refused for good. The notice is committed before 250 is
+ * answered. Whoever could not be shown to have sent the message is told nothing: the sender may be
+ * forged. Postmasters and the null sender are never answered (REQ-93).
+ */
+static void refusals_settle(struct sg_message *m, const struct group *g)
+{
+    struct sg_rcpt **refused = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, g->count + 1);
+    struct sg_error err = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < g->count; i++)
+        if (strcmp(g->rcpts[i]->outcome, "refused") == 0)
+            refused[count++] = g->rcpts[i];
+    if (count == 0 || !*m->sender || strncmp(m->sender, "postmaster@", 11) == 0 ||
+        strcmp(refused[0]->verdict, "unverified") == 0)
+        return;
+    struct sg_notice_content content;
+    sg_notice_content_of(m, "non-delivery", "", refused, count, &content);
+    for (size_t i = 0; i < count; i++)
+        content.recipients[i].status = "5.0.0";
+    if (sg_keep_notice(m, g->domain.id, m->sender, &content, &err))
+        return;
+    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
+    for (size_t i = 0; i < count; i++)
+        sg_rcpt_defer(refused[i], &err);
+}
+
+static void group_process(struct sg_message *m, const struct group *g)
+{
+    struct sg_inbound_judgement j;
+    struct sg_error err = {0};
+    if (!sg_domain_active(&g->domain)) {
+        sg_fail(&err, SG_E_BUSY, "the domain is suspended");
+    } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
+        switch (j.plan.action) {
+        case SG_ACT_PLAIN:
+            deliver_plain(m, g);
+            break;
+        case SG_ACT_DELIVER:
+            deliver_opened(m, g, &j);
+            break;
+        default:
+            sg_warning_deliver(m, g->domain.id, g->rcpts, g->count, &j);
+        }
+        refusals_settle(m, g);
+        sg_inbound_judgement_free(&j);
+        return;
+    }
+    sg_log_error(SG_LOG_WARNING, "inbound.deferred", &err, "msg_id", m->msg_id, "tenant", m->tenant,
+                 NULL);
+    sg_trace_error(&m->trace, "deferred", &err);
+    for (size_t i = 0; i < g->count; i++)
+        sg_rcpt_defer(g->rcpts[i], &err);
+}
+
+/* One tenant's part of a transaction is one message (no tenant sees another's recipients). */
+static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
+{
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
+    if (!sg_receive_register(m, &entry, &err)) {
+        sg_log_error(SG_LOG_WARNING, "inbound.deferred", &err, "queue_id", m->queue_id, NULL);
+        for (size_t i = 0; i < m->rcpt_count; i++)
+            sg_rcpt_defer(&m->rcpts[i], &err);
+        return;
+    }
+    sg_trace_add(&m->trace, "received", "REQ-100", "listener", "inbound", "client",
+                 m->client_address, "queue_id", m->queue_id, NULL);
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        if (taken[i] || m->rcpts[i].settled)
+            continue;
+        struct group g = {.domain = domains[m->rcpts[i].index],
+                          .rcpts = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count)};
+        for (size_t k = i; k < m->rcpt_count; k++) {
+            if (taken[k] || m->rcpts[k].settled ||
+                strcmp(m->rcpts[k].domain, m->rcpts[i].domain) != 0)
+                continue;
+            taken[k] = true;
+            g.rcpts[g.count++] = &m->rcpts[k];
+        }
+        group_process(m, &g);
+    }
+    sg_receive_finish(m, entry);
+}
+
+static bool domains_find(struct sg_message *m, struct sg_domain_row *domains, bool *ours,
+                         struct sg_error *err)
+{
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        bool found = false;
+        if (!sg_domain_find_by_name(m->gw->db, m->arena, m->rcpts[i].domain, &domains[i], &found,
+                                    err))
+            return false;
+        ours[i] = found;
+        if (!found)
+            sg_smtp_reply_set(&m->rcpts[i].reply, 550, "5.7.1", "not a domain of this gateway");
+    }
+    return true;
+}
+
+static void tenants_process(struct sg_message *all, struct sg_domain_row *domains, bool *ours)
+{
+    for (size_t i = 0; i < all->rcpt_count; i++) {
+        if (!ours[i])
+            continue;
+        struct sg_message m = *all;
+        m.tenant = domains[i].tenant_id;
+        m.rcpts = SG_ARENA_ARRAY(all->arena, struct sg_rcpt, all->rcpt_count);
+        m.rcpt_count = 0;
+        sg_trace_init(&m.trace);
+        for (size_t k = i; k < all->rcpt_count; k++) {
+            if (!ours[k] || strcmp(domains[k].tenant_id, m.tenant) != 0)
+                continue;
+            m.rcpts[m.rcpt_count++] = all->rcpts[k];
+            ours[k] = false;
+        }
+        tenant_process(&m, domains);
+        for (size_t k = 0; k < m.rcpt_count; k++)
+            all->rcpts[m.rcpts[k].index].reply = m.rcpts[k].reply;
+        sg_trace_free(&m.trace);
+    }
+}
+
+void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+{
+    struct sg_message m;
+    struct sg_error err = {0};
+    struct sg_domain_row *domains =
+        SG_ARENA_ARRAY(t->arena, struct sg_domain_row, t->recipient_count + 1);
+    bool *ours = SG_ARENA_ARRAY(t->arena, bool, t->recipient_count + 1);
+    if (!sg_receive_begin(&m, gateway, "inbound", t, &err) ||
+        !domains_find(&m, domains, ours, &err)) {
+        sg_log_error(SG_LOG_WARNING, "inbound.refused", &err, "queue_id", t->xforward.ident, NULL);
+        sg_reply_all(t, replies, &err);
+    } else {
+        tenants_process(&m, domains, ours);
+        for (size_t i = 0; i < m.rcpt_count; i++)
+            replies[i] = m.rcpts[i].reply;
+    }
+    sg_receive_end(&m);
+}

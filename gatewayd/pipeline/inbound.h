@@ -1,0 +1,28 @@
+/*
+ * A message for our domains on its way in: opened with the domain's keys, judged, delivered
+ * straight to the domain's next hop, marked where it did not verify.
+ */
+#ifndef SG_PIPELINE_INBOUND_H
+#define SG_PIPELINE_INBOUND_H
+
+#include "pipeline/keyring.h"
+#include "pipeline/message.h"
+#include "schema/domain.h"
+
+/* The callback of the inbound LMTP listener; gateway is a struct sg_gateway. */
+void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t,
+                        struct sg_smtp_reply *replies);
+
+/* What opening a message for one domain found: layers, facts and the plan. */
+struct sg_inbound_judgement {
+    struct sg_smime_opened opened;
+    bool is_smime;
+    struct sg_inbound_facts facts;
+    struct sg_plan plan;
+    const char *signer_domain; /* the From domain that a good signature stands for, "" */
+};
+SG_MUST_USE bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
+                                  struct sg_inbound_judgement *j_r, struct sg_error *err);
+void sg_inbound_judgement_free(struct sg_inbound_judgement *j);
+
+#endif

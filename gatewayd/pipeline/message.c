@@ -1,0 +1,256 @@
+#include "pipeline/message.h"
+
+#include "schema/message.h"
+#include "smtp/address.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+const char *sg_message_header_from(struct sg_message *m)
+{
+    struct sg_mailbox *list;
+    return sg_message_from(m, &list) > 0 ? list[0].address : "";
+}
+
+const char *sg_message_message_id(struct sg_message *m)
+{
+    const struct sg_header *field = sg_header_find(&m->headers, "Message-ID", 0);
+    if (!field)
+        return "";
+    char *text = sg_header_unfold(m->arena, field);
+    size_t n = strlen(text);
+    if (n >= 2 && text[0] == '<' && text[n - 1] == '>') {
+        text[n - 1] = 0;
+        text++;
+    }
+    return n > 998 ? "" : text;
+}
+
+size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r)
+{
+    const struct sg_header *field = sg_header_find(&m->headers, "From", 0);
+    size_t count = 0;
+    if (!field || !sg_mailbox_list_parse(m->arena, field, list_r, &count, NULL))
+        return 0;
+    return count;
+}
+
+void sg_rcpt_decide(struct sg_rcpt *rcpt, const char *outcome, const char *verdict,
+                    const char *code)
+{
+    rcpt->decided = true;
+    rcpt->outcome = outcome;
+    rcpt->verdict = verdict;
+    rcpt->code = code;
+}
+
+void sg_rcpt_defer(struct sg_rcpt *rcpt, const struct sg_error *err)
+{
+    sg_rcpt_decide(rcpt, "deferred", "", "");
+    sg_smtp_reply_error(&rcpt->reply, err);
+    if (rcpt->reply.code < 400 || rcpt->reply.code >= 500)
+        sg_smtp_reply_set(&rcpt->reply, 451, "4.3.0", "try again later");
+}
+
+static void text_set(json_t *object, const char *key, const char *value)
+{
+    json_object_set_new(object, key, sg_trace_string(value ? value : ""));
+}
+
+static json_t *recipients_json(const struct sg_message *m, bool decided)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        const struct sg_rcpt *r = &m->rcpts[i];
+        if (r->settled || (decided && !r->decided))
+            continue;
+        json_t *row = json_object();
+        text_set(row, "recipient", r->normalised);
+        text_set(row, "domain", r->domain);
+        text_set(row, "outcome", decided ? r->outcome : "received");
+        text_set(row, "verdict", decided ? r->verdict : "");
+        text_set(row, "code", decided ? r->code : "");
+        text_set(row, "reply", decided ? r->remote : "");
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static json_t *record_json(struct sg_message *m, bool decided)
+{
+    json_t *o = json_object();
+    text_set(o, "msg_id", m->msg_id);
+    text_set(o, "tenant", m->tenant);
+    json_object_set_new(o, "received_at", json_integer(m->received_at));
+    json_object_set_new(o, "at", json_integer(sg_clock_now()));
+    json_object_set_new(o, "recipients", recipients_json(m, decided));
+    return o;
+}
+
+static bool append(struct sg_message *m, enum sg_journal_type type, json_t *object,
+                   const struct sg_spool *original, struct sg_error *err)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (!text)
+        return sg_fail(err, SG_E_INTERNAL, "journal record cannot be written as JSON");
+    struct sg_journal_record record = {
+        .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
+    bool ok = sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
+    free(text);
+    return ok;
+}
+
+bool sg_message_record_received(struct sg_message *m, struct sg_registry_entry *entry,
+                                struct sg_error *err)
+{
+    if (entry->recorded)
+        return true;
+    json_t *o = record_json(m, false);
+    text_set(o, "direction", m->direction);
+    text_set(o, "queue_id", m->queue_id);
+    text_set(o, "sender", m->sender);
+    text_set(o, "header_from", sg_message_header_from(m));
+    text_set(o, "message_id", sg_message_message_id(m));
+    text_set(o, "client", m->client_address);
+    json_object_set_new(o, "size", json_integer((json_int_t)sg_spool_size(m->body)));
+    if (!append(m, SG_JOURNAL_RECEIVED, o, m->body, err))
+        return false;
+    entry->recorded = true;
+    return true;
+}
+
+bool sg_message_record_outcome(struct sg_message *m, struct sg_registry_entry *entry,
+                               struct sg_error *err)
+{
+    json_t *o = record_json(m, true);
+    json_object_set(o, "trace", m->trace.steps);
+    if (!append(m, SG_JOURNAL_OUTCOME, o, NULL, err))
+        return false;
+    for (size_t i = 0; entry && i < m->rcpt_count; i++)
+        if (m->rcpts[i].decided && strcmp(m->rcpts[i].outcome, "deferred") != 0)
+            sg_registry_settle(entry, m->rcpts[i].normalised);
+    return true;
+}
+
+/* Feeding -------------------------------------------------------------------------------------- */
+
+struct batch {
+    struct sg_arena *arena;
+    const char *node;
+    struct sg_message_row *messages;
+    struct sg_recipient_row *recipients;
+    struct sg_trace_row *traces;
+    size_t message_count, recipient_count, trace_count;
+};
+
+static const char *text_of(struct batch *b, const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return sg_arena_strdup(b->arena, s ? s : "");
+}
+
+static sg_time time_of(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static void message_add(struct batch *b, const json_t *o, const struct sg_journal_record *record)
+{
+    const char *sender = text_of(b, o, "sender");
+    const char *domain = sg_address_domain(sender);
+    b->messages[b->message_count++] = (struct sg_message_row){
+        .id = text_of(b, o, "msg_id"),
+        .received_at = time_of(o, "received_at"),
+        .tenant_id = text_of(b, o, "tenant"),
+        .direction = text_of(b, o, "direction"),
+        .node = b->node,
+        .queue_id = text_of(b, o, "queue_id"),
+        .sender = sender,
+        .sender_domain = domain ? domain : "",
+        .header_from = text_of(b, o, "header_from"),
+        .message_id = text_of(b, o, "message_id"),
+        .client_address = text_of(b, o, "client"),
+        .size_bytes = json_integer_value(json_object_get(o, "size")),
+        .archive_ref = sg_arena_strdup(b->arena, record->archive_ref),
+    };
+}
+
+static void recipients_add(struct batch *b, const json_t *o)
+{
+    size_t i;
+    json_t *r;
+    json_array_foreach(json_object_get(o, "recipients"), i, r)
+    {
+        b->recipients[b->recipient_count++] = (struct sg_recipient_row){
+            .msg_id = text_of(b, o, "msg_id"),
+            .received_at = time_of(o, "received_at"),
+            .tenant_id = text_of(b, o, "tenant"),
+            .recipient = text_of(b, r, "recipient"),
+            .recipient_domain = text_of(b, r, "domain"),
+            .outcome = text_of(b, r, "outcome"),
+            .verdict = text_of(b, r, "verdict"),
+            .codes = text_of(b, r, "code"),
+            .reply = text_of(b, r, "reply"),
+            .outcome_at = time_of(o, "at"),
+        };
+    }
+}
+
+static void traces_add(struct batch *b, const json_t *o, const struct sg_journal_record *record)
+{
+    size_t i;
+    json_t *t;
+    json_array_foreach(json_object_get(o, "trace"), i, t)
+    {
+        char *detail = json_dumps(json_object_get(t, "detail"), JSON_COMPACT);
+        b->traces[b->trace_count++] = (struct sg_trace_row){
+            .record_id = sg_arena_copy(b->arena, sg_bytes_of(record->id, sizeof record->id)),
+            .msg_id = text_of(b, o, "msg_id"),
+            .received_at = time_of(o, "received_at"),
+            .tenant_id = text_of(b, o, "tenant"),
+            .at = time_of(t, "at"),
+            .seq = (int)i,
+            .step = text_of(b, t, "step"),
+            .requirement = text_of(b, t, "requirement"),
+            .detail = sg_arena_strdup(b->arena, detail ? detail : "{}"),
+        };
+        free(detail);
+    }
+}
+
+bool sg_message_feed_records(void *gateway, const struct sg_journal_record *records, size_t count,
+                             struct sg_error *err)
+{
+    struct sg_gateway *gw = gateway;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    json_t **objects = SG_ARENA_ARRAY(arena, json_t *, count + 1);
+    size_t recipients = 0, traces = 0;
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++) {
+        objects[i] =
+            json_loadb((const char *)records[i].payload.data, records[i].payload.len, 0, NULL);
+        ok = objects[i] != NULL ||
+             sg_fail(err, SG_E_INTERNAL, "journal record is not the JSON that was written");
+        recipients += json_array_size(json_object_get(objects[i], "recipients"));
+        traces += json_array_size(json_object_get(objects[i], "trace"));
+    }
+    if (ok) {
+        struct batch b = {.arena = arena, .node = gw->node};
+        b.messages = SG_ARENA_ARRAY(arena, struct sg_message_row, count + 1);
+        b.recipients = SG_ARENA_ARRAY(arena, struct sg_recipient_row, recipients + 1);
+        b.traces = SG_ARENA_ARRAY(arena, struct sg_trace_row, traces + 1);
+        for (size_t i = 0; i < count; i++) {
+            if (records[i].type == SG_JOURNAL_RECEIVED)
+                message_add(&b, objects[i], &records[i]);
+            recipients_add(&b, objects[i]);
+            traces_add(&b, objects[i], &records[i]);
+        }
+        struct sg_message_batch batch = {b.messages,        b.message_count, b.recipients,
+                                         b.recipient_count, b.traces,        b.trace_count};
+        ok = sg_message_feed(gw->db, &batch, err);
+    }
+    for (size_t i = 0; i < count; i++)
+        json_decref(objects[i]);
+    return ok;
+}

@@ -1,0 +1,65 @@
+/*
+ * A message on its way: what was received, whose it is, and what becomes of each recipient.
+ */
+#ifndef SG_PIPELINE_MESSAGE_H
+#define SG_PIPELINE_MESSAGE_H
+
+#include "pipeline/gateway.h"
+#include "pipeline/registry.h"
+#include "pipeline/trace.h"
+#include "policy/policy.h"
+#include "smtp/reply.h"
+#include "smtp/server.h"
+
+struct sg_rcpt {
+    size_t index;                    /* in the SMTP transaction */
+    const char *address;             /* as given */
+    const char *normalised, *domain; /* lower case */
+    bool settled;                    /* an earlier transaction of this message saw to it */
+    bool decided;                    /* outcome is set */
+    const char *outcome; /* of message_recipient: "delivered", "held", "refused", "deferred" */
+    const char *verdict; /* "plain", "sealed", "verified", "opened", "unverified", "" */
+    const char *code;    /* of table 3 or "" */
+    struct sg_smtp_reply reply; /* for Postfix */
+    const char *remote;         /* what the next hop said, for the record */
+};
+
+struct sg_message {
+    struct sg_gateway *gw;
+    struct sg_arena *arena;
+    const char *direction; /* "outbound", "inbound" */
+    const char *tenant;
+    const char *msg_id;
+    sg_time received_at, now;
+    const char *queue_id, *sender; /* sender normalised */
+    const char *client_address, *client_name;
+    bool smtputf8, body_8bit;
+    const struct sg_spool *body;
+    struct sg_header_block headers;
+    struct sg_rcpt *rcpts;
+    size_t rcpt_count;
+    struct sg_trace trace;
+};
+
+/* From and Message-ID as they are recorded. */
+const char *sg_message_header_from(struct sg_message *m);
+const char *sg_message_message_id(struct sg_message *m);
+/* The mailboxes of From: their number (0 where there is no field that can be read). */
+size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r);
+
+/* Journals `received` with the original, unless the entry says it was. */
+SG_MUST_USE bool sg_message_record_received(struct sg_message *m, struct sg_registry_entry *entry,
+                                            struct sg_error *err);
+/* Journals `outcome` of the recipients that were decided, with the trace, and settles them. */
+SG_MUST_USE bool sg_message_record_outcome(struct sg_message *m, struct sg_registry_entry *entry,
+                                           struct sg_error *err);
+/* The journal's feed: into retention and trace. */
+bool sg_message_feed_records(void *gateway, const struct sg_journal_record *records, size_t count,
+                             struct sg_error *err);
+
+void sg_rcpt_decide(struct sg_rcpt *rcpt, const char *outcome, const char *verdict,
+                    const char *code);
+/* Deferred with the error's own reply: Postfix keeps it. */
+void sg_rcpt_defer(struct sg_rcpt *rcpt, const struct sg_error *err);
+
+#endif

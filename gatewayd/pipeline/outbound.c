@@ -1,0 +1,231 @@
+#include "pipeline/outbound.h"
+
+#include "common/log.h"
+#include "pipeline/deliver.h"
+#include "pipeline/rewrite.h"
+#include "schema/member_domain.h"
+#include "smtp/address.h"
+
+/* To and Cc, one address a line: who is not among them is a blind copy's recipient. */
+static void visible_collect(struct sg_outbound *o)
+{
+    static const char *const names[] = {"To", "Cc", "Resent-To", "Resent-Cc"};
+    struct sg_message *m = o->m;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct sg_header *field;
+        for (size_t n = 0; (field = sg_header_find(&m->headers, names[i], n)); n++) {
+            struct sg_mailbox *list;
+            size_t count;
+            if (!sg_mailbox_list_parse(m->arena, field, &list, &count, NULL))
+                continue;
+            for (size_t k = 0; k < count; k++)
+                sg_buf_addf(&o->visible, "\n%s\n", sg_address_normalise(m->arena, list[k].address));
+        }
+    }
+}
+
+static bool is_visible(struct sg_outbound *o, const struct sg_rcpt *r)
+{
+    const char *line = sg_arena_printf(o->m->arena, "\n%s\n", r->normalised);
+    return o->visible.len && memmem(o->visible.data, o->visible.len, line, strlen(line)) != NULL;
+}
+
+/* REQ-65, 66, 136: whose From is it. */
+static bool from_facts(struct sg_outbound *o, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    struct sg_mailbox *list;
+    size_t count = sg_message_from(m, &list);
+    const char *sender_domain = *m->sender ? sg_address_domain(m->sender) : NULL;
+    o->facts.from_fields = sg_header_count(&m->headers, "From");
+    o->facts.from_mailboxes = count;
+    o->facts.from_domain_owned = count > 0;
+    o->facts.from_matches_sender = count > 0 && (!*m->sender || sender_domain);
+    for (size_t i = 0; i < count; i++) {
+        struct sg_domain_row row = {0};
+        bool found = false;
+        if (!sg_domain_find_by_name(m->gw->db, m->arena, list[i].domain, &row, &found, err))
+            return false;
+        if (!found || strcmp(row.tenant_id, m->tenant) != 0 || !sg_domain_active(&row))
+            o->facts.from_domain_owned = false;
+        if (sender_domain && strcmp(sender_domain, list[i].domain) != 0)
+            o->facts.from_matches_sender = false;
+        if (i == 0)
+            o->own = row;
+    }
+    return true;
+}
+
+bool sg_outbound_begin(struct sg_outbound *o, struct sg_message *m, bool submitted,
+                       struct sg_error *err)
+{
+    memset(o, 0, sizeof *o);
+    o->m = m;
+    o->facts.submission_valid = submitted;
+    sg_buf_init(&o->entity, m->gw->headers.max_bytes);
+    sg_buf_init(&o->signature, m->gw->max_cms_bytes);
+    sg_buf_init(&o->visible, 4 * m->gw->headers.max_bytes);
+    if (!submitted)
+        return true;
+    if (!from_facts(o, err))
+        return false;
+    visible_collect(o);
+    sg_rewrite_entity(&m->headers, &o->entity);
+    return true;
+}
+
+void sg_outbound_end(struct sg_outbound *o)
+{
+    sg_keyring_free(&o->keyring);
+    sg_buf_free(&o->entity);
+    sg_buf_free(&o->signature);
+    sg_buf_free(&o->visible);
+}
+
+void sg_outbound_group_free(struct sg_outbound_group *group)
+{
+    X509_free(group->found.certificate);
+    group->found.certificate = NULL;
+}
+
+static bool own_certificate(struct sg_outbound *o, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    if (o->signer_looked_up)
+        return true;
+    struct sg_cert_facts cert = {0};
+    if (!sg_keyring_load(m->gw, m->arena, o->own.id, o->own.name, &o->keyring, err) ||
+        !sg_keyring_signer(&o->keyring, m->arena, m->now, &o->signer, &cert, err))
+        return false;
+    o->signer_looked_up = true;
+    o->facts.own =
+        o->keyring.count == 0 ? SG_POLICY_CERT_NONE : sg_policy_certificate_of(cert.status);
+    sg_trace_add(&m->trace, "own-certificate", "REQ-67", "domain", o->own.name, "status",
+                 sg_policy_certificate_name(o->facts.own), "serial", cert.serial, "detail",
+                 cert.detail, NULL);
+    return true;
+}
+
+static void trace_candidates(struct sg_message *m, const struct sg_outbound_group *g)
+{
+    for (size_t i = 0; i < g->found.candidate_count; i++) {
+        const struct sg_cert_candidate *c = &g->found.candidates[i];
+        sg_trace_add(&m->trace, "certificate-candidate", "REQ-36", "domain", g->domain, "source",
+                     c->source, "status", sg_cert_status_name(c->facts.status), "detail",
+                     c->facts.detail, "serial", c->facts.serial, "issuer", c->facts.issuer, NULL);
+    }
+    sg_trace_add(&m->trace, "discovery", "REQ-43", "domain", g->domain, "found",
+                 g->found.certificate ? "yes" : "no", "detail", g->found.detail, NULL);
+}
+
+bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
+                        struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    struct sg_outbound_facts facts = o->facts;
+    bool member = false;
+    facts.own = facts.recipient = SG_POLICY_CERT_NONE;
+    group->environment = "";
+    struct sg_plan early = sg_policy_outbound(&facts);
+    if (early.action != SG_ACT_REFUSE) {
+        if (!sg_member_domain_find(m->gw->db, m->arena, group->domain, &group->environment, &member,
+                                   err))
+            return false;
+        facts.recipient_environment = !member ? SG_ENV_NONE
+                                      : strcmp(group->environment, "seemail") == 0
+                                          ? SG_ENV_SEEMAIL
+                                          : SG_ENV_SECUREMAIL;
+    }
+    if (member) {
+        if (!own_certificate(o, err) ||
+            !sg_cert_discover(m->gw->certs, m->arena, group->domain, m->now, &group->found, err))
+            return false;
+        trace_candidates(m, group);
+        facts.own = o->facts.own;
+        facts.recipient = group->found.certificate ? SG_POLICY_CERT_VALID
+                          : !group->found.any      ? SG_POLICY_CERT_NONE
+                                                   : sg_policy_certificate_of(group->found.status);
+    }
+    group->plan = sg_policy_outbound(&facts);
+    sg_trace_add(&m->trace, "decided", group->plan.requirement, "recipient_domain", group->domain,
+                 "environment", member ? group->environment : "none", "rule", group->plan.rule,
+                 "action", sg_action_name(group->plan.action), "code",
+                 *group->plan.code ? group->plan.code : NULL, "because", group->plan.explanation,
+                 NULL);
+    return true;
+}
+
+static struct sg_smime_entity entity_of(struct sg_outbound *o)
+{
+    struct sg_message *m = o->m;
+    return (struct sg_smime_entity){
+        .headers = sg_buf_bytes(&o->entity),
+        .body = m->body,
+        .offset = m->headers.body_offset,
+        .len = sg_spool_size(m->body) - m->headers.body_offset,
+    };
+}
+
+/* One private operation for the whole message. */
+static bool sign_once(struct sg_outbound *o, struct sg_error *err)
+{
+    if (o->signature.len)
+        return true;
+    struct sg_smime_entity entity = entity_of(o);
+    struct sg_smime_signer signer = {.certificate = o->signer->certificate,
+                                     .chain = o->signer->chain,
+                                     .sign = sg_keyring_sign,
+                                     .ctx = o->signer};
+    return sg_smime_sign(&entity, &signer, o->m->now, &o->signature, err);
+}
+
+/* The visible recipients in one transaction; each blind copy in its own. */
+static void sealed_send(struct sg_outbound *o, struct sg_outbound_group *g,
+                        const struct sg_smtp_piece *pieces, size_t count)
+{
+    struct sg_rcpt **visible = SG_ARENA_ARRAY(o->m->arena, struct sg_rcpt *, g->count + 1);
+    size_t visible_count = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        if (is_visible(o, g->rcpts[i]))
+            visible[visible_count++] = g->rcpts[i];
+        else
+            sg_deliver_reentry(o->m, &g->rcpts[i], 1, pieces, count, "sealed");
+    }
+    if (visible_count)
+        sg_deliver_reentry(o->m, visible, visible_count, pieces, count, "sealed");
+}
+
+static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    SG_AUTO_BUF content = {0};
+    SG_AUTO_BUF head = {0};
+    SG_AUTO_SPOOL sealed = sg_spool_new(&m->gw->spool);
+    struct sg_sink sink = sg_spool_sink(sealed);
+    struct sg_smime_entity entity = entity_of(o);
+    if (!sign_once(o, err) ||
+        !sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &g->found.certificate, 1,
+                          SG_SMIME_AES256_CBC, &content, &sink, err))
+        return false;
+    sg_rewrite_sealed(m, g->environment, sg_buf_bytes(&content), &head);
+    sg_buf_adds(&head, "\r\n");
+    sg_trace_add(&m->trace, "sealed", "REQ-62", "recipient_domain", g->domain, "signature",
+                 "rsa sha256", "cipher", "aes-256-cbc", NULL);
+    struct sg_smtp_piece pieces[] = {{.bytes = sg_buf_bytes(&head)},
+                                     {.spool = sealed, .len = UINT64_MAX}};
+    sealed_send(o, g, pieces, 2);
+    return true;
+}
+
+void sg_outbound_seal(struct sg_outbound *o, struct sg_outbound_group *group)
+{
+    struct sg_error err = {0};
+    if (seal(o, group, &err))
+        return;
+    sg_log_error(SG_LOG_ERROR, "seal.failed", &err, "msg_id", o->m->msg_id, "tenant", o->m->tenant,
+                 NULL);
+    sg_trace_error(&o->m->trace, "seal.failed", &err);
+    for (size_t i = 0; i < group->count; i++)
+        if (!group->rcpts[i]->decided)
+            sg_rcpt_defer(group->rcpts[i], &err);
+}

@@ -1,0 +1,48 @@
+/*
+ * A message of one of our tenants on its way out: decided per recipient domain, then passed on,
+ * sealed, held or refused.
+ */
+#ifndef SG_PIPELINE_OUTBOUND_H
+#define SG_PIPELINE_OUTBOUND_H
+
+#include "pipeline/keyring.h"
+#include "pipeline/message.h"
+#include "schema/domain.h"
+
+struct sg_outbound {
+    struct sg_message *m;
+    struct sg_outbound_facts facts; /* what holds for all recipients */
+    struct sg_domain_row own;       /* the domain in From */
+    struct sg_keyring keyring;
+    struct sg_keyring_item *signer; /* NULL: none is valid */
+    bool signer_looked_up;
+    struct sg_buf entity, signature; /* of the message; the signature is made once */
+    struct sg_buf visible;           /* addresses named in To and Cc, each followed by a newline */
+};
+
+/* One recipient domain and what was decided for it. */
+struct sg_outbound_group {
+    const char *domain, *environment;
+    struct sg_rcpt **rcpts;
+    size_t count;
+    struct sg_plan plan;
+    struct sg_cert_found found; /* certificate to encrypt to; freed by sg_outbound_group_free() */
+};
+
+/* The facts of m that do not depend on the recipient. submitted: the edge vouched for it. */
+SG_MUST_USE bool sg_outbound_begin(struct sg_outbound *o, struct sg_message *m, bool submitted,
+                                   struct sg_error *err);
+void sg_outbound_end(struct sg_outbound *o);
+
+/* Looks up what the rules need and decides; traces facts and plan. */
+SG_MUST_USE bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
+                                    struct sg_error *err);
+/* Acts on a plan to seal: signs (once), encrypts, re-enters. Sets the recipients' outcomes. */
+void sg_outbound_seal(struct sg_outbound *o, struct sg_outbound_group *group);
+void sg_outbound_group_free(struct sg_outbound_group *group);
+
+/* The callback of the outbound LMTP listener; gateway is a struct sg_gateway. */
+void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
+                         struct sg_smtp_reply *replies);
+
+#endif

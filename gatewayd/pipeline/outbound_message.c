@@ -1,0 +1,137 @@
+/* The outbound listener's messages: proof of submission, registry, then group by group. */
+#include "common/log.h"
+#include "pipeline/deliver.h"
+#include "pipeline/keep.h"
+#include "pipeline/outbound.h"
+#include "pipeline/receive.h"
+#include "pipeline/rewrite.h"
+
+#include <stdlib.h>
+
+/* The submission header that holds; every other of that name counts for nothing (REQ-136). */
+static bool submission_find(struct sg_message *m, struct sg_submission *submission_r,
+                            struct sg_error *err)
+{
+    const struct sg_header *field;
+    sg_fail(err, SG_E_SUBMISSION, "the message was not submitted through this gateway's edge");
+    for (size_t n = 0; (field = sg_header_find(&m->headers, SG_SUBMISSION_HEADER, n)); n++)
+        if (sg_submission_check(&m->gw->submission, m->arena, sg_header_unfold(m->arena, field),
+                                m->sender, m->queue_id, m->now, submission_r, err))
+            return true;
+    return false;
+}
+
+static void refuse(struct sg_message *m, struct sg_rcpt *r, const struct sg_plan *plan)
+{
+    sg_rcpt_decide(r, "refused", "", plan->code);
+    r->remote = sg_arena_strdup(m->arena, plan->explanation);
+    sg_smtp_reply_set(&r->reply, 550, "5.7.1", "%s", plan->explanation);
+}
+
+/* The unsettled recipients of a domain, from the first one on. */
+static struct sg_outbound_group group_collect(struct sg_message *m, size_t first, bool *taken)
+{
+    struct sg_outbound_group g = {.domain = m->rcpts[first].domain};
+    g.rcpts = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count - first);
+    for (size_t i = first; i < m->rcpt_count; i++) {
+        if (taken[i] || m->rcpts[i].settled || strcmp(m->rcpts[i].domain, g.domain) != 0)
+            continue;
+        taken[i] = true;
+        g.rcpts[g.count++] = &m->rcpts[i];
+    }
+    return g;
+}
+
+static void group_act(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_rcpt **plain,
+                      size_t *plain_count)
+{
+    switch (g->plan.action) {
+    case SG_ACT_PLAIN:
+        for (size_t i = 0; i < g->count; i++)
+            plain[(*plain_count)++] = g->rcpts[i];
+        break;
+    case SG_ACT_SEAL:
+        sg_outbound_seal(o, g);
+        break;
+    case SG_ACT_HOLD:
+        sg_keep_group(o, g);
+        break;
+    case SG_ACT_REFUSE:
+    case SG_ACT_DELIVER:
+    case SG_ACT_WARN_OPENED:
+    case SG_ACT_WARN_ORIGINAL:
+        for (size_t i = 0; i < g->count; i++)
+            refuse(o->m, g->rcpts[i], &g->plan);
+        break;
+    }
+}
+
+/* REQ-11: on, unchanged in every byte but for the proof of submission. */
+static void plain_send(struct sg_message *m, struct sg_rcpt **plain, size_t count)
+{
+    SG_AUTO_BUF head = {0};
+    sg_rewrite_plain_outbound(&m->headers, &head);
+    struct sg_smtp_piece pieces[] = {
+        {.bytes = sg_buf_bytes(&head)},
+        {.spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX}};
+    sg_deliver_reentry(m, plain, count, pieces, 2, "plain");
+}
+
+static void process(struct sg_message *m)
+{
+    struct sg_outbound o;
+    struct sg_error err = {0};
+    struct sg_rcpt **plain = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
+    bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
+    size_t plain_count = 0;
+    bool ok = sg_outbound_begin(&o, m, true, &err);
+    for (size_t i = 0; ok && i < m->rcpt_count; i++) {
+        if (taken[i] || m->rcpts[i].settled)
+            continue;
+        struct sg_outbound_group g = group_collect(m, i, taken);
+        ok = sg_outbound_decide(&o, &g, &err);
+        if (ok)
+            group_act(&o, &g, plain, &plain_count);
+        sg_outbound_group_free(&g);
+    }
+    if (plain_count)
+        plain_send(m, plain, plain_count);
+    for (size_t i = 0; !ok && i < m->rcpt_count; i++)
+        if (!m->rcpts[i].settled && !m->rcpts[i].decided)
+            sg_rcpt_defer(&m->rcpts[i], &err);
+    if (!ok)
+        sg_log_error(SG_LOG_WARNING, "outbound.deferred", &err, "msg_id", m->msg_id, "tenant",
+                     m->tenant, NULL);
+    sg_outbound_end(&o);
+}
+
+static bool handle(struct sg_message *m, struct sg_error *err)
+{
+    struct sg_submission submission;
+    struct sg_registry_entry *entry;
+    if (!submission_find(m, &submission, err))
+        return false;
+    m->tenant = submission.tenant;
+    if (!sg_receive_register(m, &entry, err))
+        return false;
+    sg_trace_add(&m->trace, "received", "REQ-136", "listener", "outbound", "submitter",
+                 submission.submitter, "client", m->client_address, "queue_id", m->queue_id, NULL);
+    process(m);
+    sg_receive_finish(m, entry);
+    return true;
+}
+
+void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
+                         struct sg_smtp_reply *replies)
+{
+    struct sg_message m;
+    struct sg_error err = {0};
+    if (!sg_receive_begin(&m, gateway, "outbound", t, &err) || !handle(&m, &err)) {
+        sg_log_error(SG_LOG_WARNING, "outbound.refused", &err, "queue_id", t->xforward.ident, NULL);
+        sg_reply_all(t, replies, &err);
+    } else {
+        for (size_t i = 0; i < m.rcpt_count; i++)
+            replies[m.rcpts[i].index] = m.rcpts[i].reply;
+    }
+    sg_receive_end(&m);
+}

@@ -1,0 +1,92 @@
+#include "pipeline/receive.h"
+
+#include "common/log.h"
+#include "smtp/address.h"
+
+#define REGISTRY_WAIT_MS 60000
+
+bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *direction,
+                      struct sg_smtp_transaction *t, struct sg_error *err)
+{
+    *m = (struct sg_message){
+        .gw = gw,
+        .arena = t->arena,
+        .direction = direction,
+        .now = sg_clock_now(),
+        .queue_id = t->xforward.ident,
+        .sender = sg_address_normalise(t->arena, t->sender),
+        .client_address = t->xforward.addr,
+        .client_name = t->xforward.name,
+        .smtputf8 = t->smtputf8,
+        .body_8bit = t->body_8bit,
+        .body = t->body,
+        .rcpts = SG_ARENA_ARRAY(t->arena, struct sg_rcpt, t->recipient_count + 1),
+        .rcpt_count = t->recipient_count,
+    };
+    sg_trace_init(&m->trace);
+    for (size_t i = 0; i < t->recipient_count; i++) {
+        struct sg_rcpt *r = &m->rcpts[i];
+        r->index = i;
+        r->address = t->recipients[i].address;
+        r->normalised = sg_address_normalise(t->arena, r->address);
+        r->domain = sg_address_domain(r->normalised);
+        r->remote = r->verdict = r->code = r->outcome = "";
+        if (!r->domain)
+            return sg_fail(err, SG_E_INVALID, "a recipient without a domain");
+    }
+    return sg_header_read(t->arena, t->body, 0, sg_spool_size(t->body), &gw->headers, &m->headers,
+                          err);
+}
+
+void sg_receive_end(struct sg_message *m)
+{
+    sg_trace_free(&m->trace);
+}
+
+bool sg_receive_register(struct sg_message *m, struct sg_registry_entry **entry_r,
+                         struct sg_error *err)
+{
+    struct sg_registry_entry *entry;
+    if (!atomic_load(&m->gw->replayed))
+        return sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
+    if (!sg_registry_enter(m->gw->registry, m->direction, m->queue_id, m->tenant, REGISTRY_WAIT_MS,
+                           &entry, err))
+        return false;
+    m->msg_id = sg_arena_strdup(m->arena, entry->msg_id.text);
+    m->received_at = entry->received_at;
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        struct sg_rcpt *r = &m->rcpts[i];
+        r->settled = sg_registry_settled(entry, r->normalised);
+        if (r->settled)
+            sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s was seen to before", m->msg_id);
+    }
+    if (!sg_message_record_received(m, entry, err)) {
+        sg_registry_leave(m->gw->registry, entry);
+        return false;
+    }
+    *entry_r = entry;
+    return true;
+}
+
+void sg_receive_finish(struct sg_message *m, struct sg_registry_entry *entry)
+{
+    struct sg_error err = {0};
+    bool any = false;
+    for (size_t i = 0; i < m->rcpt_count; i++)
+        any |= m->rcpts[i].decided;
+    if (any && !sg_message_record_outcome(m, entry, &err)) {
+        sg_log_error(SG_LOG_ERROR, "journal.failed", &err, "msg_id", m->msg_id, "tenant", m->tenant,
+                     NULL);
+        for (size_t i = 0; i < m->rcpt_count; i++)
+            if (!m->rcpts[i].settled)
+                sg_rcpt_defer(&m->rcpts[i], &err);
+    }
+    sg_registry_leave(m->gw->registry, entry);
+}
+
+void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
+                  const struct sg_error *err)
+{
+    for (size_t i = 0; i < t->recipient_count; i++)
+        sg_smtp_reply_error(&replies[i], err);
+}

@@ -1,0 +1,25 @@
+/* From an SMTP transaction to a message of the pipeline, and back to its replies. */
+#ifndef SG_PIPELINE_RECEIVE_H
+#define SG_PIPELINE_RECEIVE_H
+
+#include "pipeline/message.h"
+
+/*
+ * Fills m from t (recipients normalised, headers read). The registry's fields (msg_id, received_at)
+ * are set once the tenant is known. SG_E_LIMIT or SG_E_MIME for headers that cannot be read.
+ */
+SG_MUST_USE bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw,
+                                  const char *direction, struct sg_smtp_transaction *t,
+                                  struct sg_error *err);
+void sg_receive_end(struct sg_message *m);
+
+/* Enters the registry for m->tenant, marks what is settled, journals `received`. */
+SG_MUST_USE bool sg_receive_register(struct sg_message *m, struct sg_registry_entry **entry_r,
+                                     struct sg_error *err);
+/* Journals `outcome`; where that fails nothing was decided: every recipient is deferred. */
+void sg_receive_finish(struct sg_message *m, struct sg_registry_entry *entry);
+
+void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
+                  const struct sg_error *err);
+
+#endif

@@ -1,0 +1,239 @@
+#include "pipeline/registry.h"
+
+#include "schema/message.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 4096
+
+struct settled {
+    struct settled *next;
+    char recipient[];
+};
+
+struct node {
+    struct sg_registry_entry entry; /* first: a node is found from its entry */
+    struct node *chain;             /* of the bucket */
+    struct node *older, *newer;     /* by use */
+    struct settled *settled;
+    int users; /* threads that hold or wait for it */
+    bool busy;
+    bool loaded; /* PostgreSQL was asked */
+    char key[];  /* direction, queue id and tenant */
+};
+
+struct sg_registry {
+    struct sg_db *db;
+    pthread_mutex_t mutex;
+    pthread_cond_t freed;
+    struct node *buckets[BUCKETS];
+    struct node *oldest, *newest;
+    size_t count, capacity;
+};
+
+static unsigned bucket_of(const char *key)
+{
+    unsigned h = 2166136261u; /* FNV-1a */
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 16777619u;
+    return h % BUCKETS;
+}
+
+struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
+{
+    struct sg_registry *r = calloc(1, sizeof *r);
+    pthread_condattr_t attr;
+    if (!r)
+        abort();
+    r->db = db;
+    r->capacity = capacity;
+    pthread_mutex_init(&r->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->freed, &attr);
+    pthread_condattr_destroy(&attr);
+    return r;
+}
+
+static void node_free(struct node *n)
+{
+    for (struct settled *s = n->settled, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
+    free(n);
+}
+
+static void use_unlink(struct sg_registry *r, struct node *n)
+{
+    *(n->older ? &n->older->newer : &r->oldest) = n->newer;
+    *(n->newer ? &n->newer->older : &r->newest) = n->older;
+    n->older = n->newer = NULL;
+}
+
+static void use_append(struct sg_registry *r, struct node *n)
+{
+    n->older = r->newest;
+    *(r->newest ? &r->newest->newer : &r->oldest) = n;
+    r->newest = n;
+}
+
+static void node_remove(struct sg_registry *r, struct node *n)
+{
+    struct node **at = &r->buckets[bucket_of(n->key)];
+    while (*at != n)
+        at = &(*at)->chain;
+    *at = n->chain;
+    use_unlink(r, n);
+    r->count--;
+    node_free(n);
+}
+
+void sg_registry_free(struct sg_registry **registry)
+{
+    struct sg_registry *r = *registry;
+    if (!r)
+        return;
+    while (r->oldest)
+        node_remove(r, r->oldest);
+    pthread_cond_destroy(&r->freed);
+    pthread_mutex_destroy(&r->mutex);
+    free(r);
+    *registry = NULL;
+}
+
+static struct node *node_new(const char *key)
+{
+    size_t size = strlen(key) + 1;
+    struct node *n = calloc(1, sizeof *n + size);
+    if (!n)
+        abort();
+    memcpy(n->key, key, size);
+    n->entry.msg_id = sg_id_new("msg");
+    n->entry.received_at = sg_clock_now();
+    return n;
+}
+
+/* Drops the oldest that nobody uses, until there is room again. */
+static void trim(struct sg_registry *r)
+{
+    for (struct node *n = r->oldest, *next; n && r->count > r->capacity; n = next) {
+        next = n->newer;
+        if (n->users == 0)
+            node_remove(r, n);
+    }
+}
+
+/* Found or made, and taken: the mutex is held. */
+static struct node *node_take(struct sg_registry *r, const char *key, int64_t wait_ms)
+{
+    struct node **bucket = &r->buckets[bucket_of(key)], *n = *bucket;
+    while (n && strcmp(n->key, key) != 0)
+        n = n->chain;
+    if (!n) {
+        n = node_new(key);
+        n->chain = *bucket;
+        *bucket = n;
+        r->count++;
+        use_append(r, n);
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    n->users++;
+    while (n->busy) {
+        if (pthread_cond_timedwait(&r->freed, &r->mutex, &until) == ETIMEDOUT && n->busy) {
+            n->users--;
+            return NULL;
+        }
+    }
+    n->busy = true;
+    use_unlink(r, n);
+    use_append(r, n);
+    trim(r);
+    return n;
+}
+
+static bool outcome_is_settled(const char *outcome)
+{
+    return strcmp(outcome, "received") != 0 && strcmp(outcome, "deferred") != 0;
+}
+
+static bool load(struct sg_registry *r, struct node *n, const char *direction, const char *queue_id,
+                 const char *tenant, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_message_row row;
+    struct sg_recipient_row *recipients;
+    size_t count;
+    bool found;
+    if (!sg_message_find_by_queue(r->db, arena, queue_id, direction, tenant, &row, &recipients,
+                                  &count, &found, err))
+        return false;
+    n->loaded = true;
+    if (!found)
+        return true;
+    snprintf(n->entry.msg_id.text, sizeof n->entry.msg_id.text, "%s", row.id);
+    n->entry.received_at = row.received_at;
+    n->entry.recorded = true;
+    for (size_t i = 0; i < count; i++)
+        if (outcome_is_settled(recipients[i].outcome))
+            sg_registry_settle(&n->entry, recipients[i].recipient);
+    return true;
+}
+
+bool sg_registry_enter(struct sg_registry *registry, const char *direction, const char *queue_id,
+                       const char *tenant, int64_t wait_ms, struct sg_registry_entry **entry_r,
+                       struct sg_error *err)
+{
+    char key[256];
+    struct sg_id unique = sg_id_new("unq");
+    snprintf(key, sizeof key, "%s/%.128s/%s", direction, *queue_id ? queue_id : unique.text,
+             tenant);
+    pthread_mutex_lock(&registry->mutex);
+    struct node *n = node_take(registry, key, wait_ms);
+    pthread_mutex_unlock(&registry->mutex);
+    if (!n)
+        return sg_fail(err, SG_E_BUSY, "another part of this message is being delivered");
+    if (!n->loaded && *queue_id && !load(registry, n, direction, queue_id, tenant, err)) {
+        sg_registry_leave(registry, &n->entry);
+        return false;
+    }
+    *entry_r = &n->entry;
+    return true;
+}
+
+void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *entry)
+{
+    struct node *n = (struct node *)entry;
+    pthread_mutex_lock(&registry->mutex);
+    n->busy = false;
+    n->users--;
+    pthread_cond_broadcast(&registry->freed);
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient)
+{
+    for (const struct settled *s = ((const struct node *)entry)->settled; s; s = s->next)
+        if (strcmp(s->recipient, recipient) == 0)
+            return true;
+    return false;
+}
+
+void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient)
+{
+    if (sg_registry_settled(entry, recipient))
+        return;
+    size_t size = strlen(recipient) + 1;
+    struct settled *s = malloc(sizeof *s + size);
+    if (!s)
+        abort();
+    memcpy(s->recipient, recipient, size);
+    s->next = ((struct node *)entry)->settled;
+    ((struct node *)entry)->settled = s;
+}

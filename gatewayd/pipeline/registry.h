@@ -1,0 +1,42 @@
+/*
+ * Which messages passed here: Postfix's queue id and tenant → our message id and the outcome of
+ * each recipient, so that a retry is recognised (it gets its 250 without being sent again) and many
+ * LMTP transactions of one queue id are one message. In memory for what is young, PostgreSQL
+ * behind.
+ */
+#ifndef SG_PIPELINE_REGISTRY_H
+#define SG_PIPELINE_REGISTRY_H
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/id.h"
+#include "schema/db.h"
+
+#include <stdbool.h>
+
+struct sg_registry;
+
+struct sg_registry_entry {
+    struct sg_id msg_id;
+    sg_time received_at;
+    bool recorded; /* its `received` record is in the journal */
+};
+
+struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity);
+void sg_registry_free(struct sg_registry **registry);
+
+/*
+ * The entry of that message, made where there is none, for this thread alone until
+ * sg_registry_leave(). An empty queue id is always a new message. SG_E_DB_UNAVAILABLE where it
+ * cannot be known; SG_E_BUSY where another thread has it for longer than wait_ms.
+ */
+SG_MUST_USE bool sg_registry_enter(struct sg_registry *registry, const char *direction,
+                                   const char *queue_id, const char *tenant, int64_t wait_ms,
+                                   struct sg_registry_entry **entry_r, struct sg_error *err);
+void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *entry);
+
+/* Has this recipient (normalised) an outcome that is final for Postfix (not deferred)? */
+bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient);
+void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient);
+
+#endif

@@ -1,0 +1,72 @@
+#include "pipeline/storage.h"
+
+#include "schema/crl.h"
+#include "schema/directory_source.h"
+#include "schema/partner_certificate.h"
+#include "schema/trust_anchor.h"
+
+static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
+                    struct sg_error *err)
+{
+    return sg_trust_anchor_list(ctx, arena, &list_r->items, &list_r->count, err);
+}
+
+static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
+                        size_t *count_r, struct sg_error *err)
+{
+    struct sg_directory_source_row *rows;
+    if (!sg_directory_source_list(ctx, arena, &rows, count_r, err))
+        return false;
+    *list_r = SG_ARENA_ARRAY(arena, struct sg_cert_directory, *count_r + 1);
+    for (size_t i = 0; i < *count_r; i++)
+        (*list_r)[i] = (struct sg_cert_directory){rows[i].url, rows[i].base_dn, rows[i].ca_pem};
+    return true;
+}
+
+static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
+                         struct sg_cert_der_list *list_r, struct sg_error *err)
+{
+    return sg_partner_certificate_find(ctx, arena, domain, &list_r->items, &list_r->count, err);
+}
+
+static bool partner_store(void *ctx, const char *domain, struct sg_bytes der, const char *source,
+                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+                          struct sg_error *err)
+{
+    struct sg_partner_certificate row = {.domain = domain,
+                                         .der = der,
+                                         .source = source,
+                                         .origin = origin,
+                                         .not_before = not_before,
+                                         .not_after = not_after,
+                                         .fetched_at = now};
+    return sg_partner_certificate_store(ctx, &row, err);
+}
+
+static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
+                     bool *found_r, struct sg_error *err)
+{
+    struct sg_crl_row row = {0};
+    if (!sg_crl_find(ctx, arena, url, &row, found_r, err))
+        return false;
+    *der_r = row.der;
+    return true;
+}
+
+static bool crl_store(void *ctx, const char *url, struct sg_bytes der, sg_time this_update,
+                      sg_time next_update, sg_time now, struct sg_error *err)
+{
+    struct sg_crl_row row = {der, this_update, next_update, now};
+    return sg_crl_store(ctx, url, &row, err);
+}
+
+struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
+{
+    return (struct sg_cert_storage){.ctx = db,
+                                    .anchors = anchors,
+                                    .directories = directories,
+                                    .partner_find = partner_find,
+                                    .partner_store = partner_store,
+                                    .crl_find = crl_find,
+                                    .crl_store = crl_store};
+}

@@ -1,0 +1,246 @@
+#include "services.h"
+
+#include "common/log.h"
+#include "pipeline/archive.h"
+#include "pipeline/bounce.h"
+#include "pipeline/edge.h"
+#include "pipeline/inbound.h"
+#include "pipeline/outbound.h"
+#include "pipeline/retry.h"
+#include "pipeline/storage.h"
+#include "pipeline/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SOCKET_MODE      0660
+#define BACKLOG_WAIT_MS  1000
+#define DRAIN_AT_STOP_MS 5000
+
+struct services {
+    const struct settings *settings;
+    struct sg_gateway gw;
+    struct sg_archive *archive;
+    struct sg_db_listener *listener;
+    struct sg_worker *held, *notices, *replay;
+    struct sg_smtp_server *outbound, *inbound, *bounce;
+    struct sg_policy_server *policy;
+};
+
+static struct sg_db_options db_options(const struct settings *s)
+{
+    return (struct sg_db_options){
+        .conninfo = s->conninfo,
+        .password_file = s->password_file,
+        .application = "gatewayd",
+        .actor = "gatewayd",
+        .connections = (int)s->db_connections,
+        .wait_ms = s->db_wait_ms,
+        .statement_timeout_ms = s->db_statement_ms,
+    };
+}
+
+static bool connections_make(struct services *v, struct sg_error *err)
+{
+    const struct settings *s = v->settings;
+    struct sg_gateway *gw = &v->gw;
+    struct sg_db_options db = db_options(s);
+    struct sg_hsm_options hsm = {s->hsm_socket, (int)s->hsm_connections, s->hsm_timeout_ms};
+    struct sg_smtp_client_options client = {
+        .hostname = s->hostname,
+        .slots = (int)s->slots,
+        .slot_wait_ms = s->slot_wait_ms,
+        .connect_timeout_ms = s->connect_ms,
+        .command_timeout_ms = s->client_command_ms,
+        .data_timeout_ms = s->client_data_ms,
+        .idle_ms = s->idle_ms,
+    };
+    struct sg_cert_limits certs = {
+        .max_certificates = (size_t)s->max_certificates,
+        .max_crl_bytes = (size_t)s->crl_bytes,
+        .crl_timeout_ms = s->crl_ms,
+        .crl_grace_ms = s->crl_grace_ms,
+        .ldap_timeout_ms = s->ldap_ms,
+        .clock_tolerance_ms = s->tolerance_ms,
+    };
+    if (!sg_db_open(&db, &gw->db, err))
+        return false;
+    struct sg_cert_storage storage = sg_cert_storage_of(gw->db);
+    gw->hsm = sg_hsm_new(&hsm);
+    gw->certs = sg_certs_new(&certs, &storage);
+    gw->smtp = sg_smtp_client_new(&client);
+    gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
+    v->archive = sg_archive_new(gw);
+    return true;
+}
+
+static bool gateway_fill(struct services *v, struct sg_error *err)
+{
+    const struct settings *s = v->settings;
+    struct sg_gateway *gw = &v->gw;
+    gw->node = s->node;
+    gw->hostname = s->hostname;
+    gw->reentry = (struct sg_smtp_destination){
+        .host = s->reentry_host, .port = (int)s->reentry_port, .tls = SG_SMTP_TLS_NONE};
+    gw->spool =
+        (struct sg_spool_limits){(size_t)s->memory_bytes, (uint64_t)s->message_bytes, s->spool_dir};
+    gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
+    gw->max_cms_bytes = (size_t)s->cms_bytes;
+    gw->max_layers = (int)s->layers;
+    gw->hold_retry_first = s->hold_first_ms * 1000;
+    gw->hold_retry_most = s->hold_most_ms * 1000;
+    gw->hold_lifetime = s->hold_life_ms * 1000;
+    gw->submission.max_age = s->submission_age_ms * 1000;
+    return sg_submission_key_read(&gw->submission, s->submission_key, err) &&
+           (!*s->submission_previous ||
+            sg_submission_key_read(&gw->submission, s->submission_previous, err));
+}
+
+static bool journal_open(struct services *v, struct sg_error *err)
+{
+    const struct settings *s = v->settings;
+    struct sg_journal_options options = {
+        .dir = s->journal_dir,
+        .node = s->node,
+        .segment_bytes = (uint64_t)s->segment_bytes,
+        .append_timeout_ms = s->append_ms,
+        .feed_interval_ms = s->feed_ms,
+        .feed_batch = (size_t)s->feed_batch,
+        .feed = sg_message_feed_records,
+        .feed_ctx = &v->gw,
+        .keys = sg_archive_journal_keys(v->archive),
+    };
+    return sg_journal_open(&options, &v->gw.journal, err);
+}
+
+/*
+ * Until what the last run left in the journal is in PostgreSQL, a retry could not be told from a
+ * new message: mail waits in Postfix.
+ */
+static bool replay_round(void *arg)
+{
+    struct services *v = arg;
+    if (atomic_load(&v->gw.replayed))
+        return false;
+    if (sg_journal_drain(v->gw.journal, BACKLOG_WAIT_MS, NULL)) {
+        atomic_store(&v->gw.replayed, true);
+        sg_log(SG_LOG_INFO, "journal.replayed", NULL);
+    }
+    return false;
+}
+
+static void changed(void *ctx, const char *channel, const char *payload)
+{
+    struct services *v = ctx;
+    (void)payload;
+    if (!channel || strcmp(channel, "sealgate_held") == 0)
+        sg_worker_wake(v->held);
+    if (!channel || strcmp(channel, "sealgate_config") == 0)
+        sg_certs_flush(v->gw.certs);
+}
+
+static bool workers_start(struct services *v, struct sg_error *err)
+{
+    static const char *const channels[] = {"sealgate_config", "sealgate_held", NULL};
+    struct sg_worker_options held = {v->settings->poll_ms, sg_retry_held_round, &v->gw};
+    struct sg_worker_options notices = {v->settings->poll_ms, sg_retry_notice_round, &v->gw};
+    struct sg_worker_options replay = {BACKLOG_WAIT_MS, replay_round, v};
+    struct sg_db_options db = db_options(v->settings);
+    return sg_worker_start(&replay, &v->replay, err) && sg_worker_start(&held, &v->held, err) &&
+           sg_worker_start(&notices, &v->notices, err) &&
+           sg_db_listen(&db, channels, changed, v, &v->listener, err);
+}
+
+static struct sg_smtp_server_options listener(const struct services *v, const char *name,
+                                              const char *address)
+{
+    const struct settings *s = v->settings;
+    return (struct sg_smtp_server_options){
+        .name = name,
+        .address = address,
+        .hostname = s->hostname,
+        .lmtp = true,
+        .mode = SOCKET_MODE,
+        .max_connections = (int)s->max_connections,
+        .max_recipients = (int)s->max_recipients,
+        .max_errors = (int)s->max_errors,
+        .max_line_bytes = (size_t)s->line_bytes,
+        .command_timeout_ms = s->command_ms,
+        .data_timeout_ms = s->data_ms,
+        .spool = v->gw.spool,
+    };
+}
+
+static bool listeners_start(struct services *v, struct sg_error *err)
+{
+    struct sg_smtp_server_options outbound = listener(v, "outbound", v->settings->outbound);
+    struct sg_smtp_server_options inbound = listener(v, "inbound", v->settings->inbound);
+    struct sg_smtp_server_options bounce = listener(v, "bounce", v->settings->bounce);
+    struct sg_smtp_callbacks on_outbound = {.message = sg_outbound_message, .ctx = &v->gw};
+    struct sg_smtp_callbacks on_inbound = {.message = sg_inbound_message, .ctx = &v->gw};
+    struct sg_smtp_callbacks on_bounce = {
+        .mail = sg_bounce_mail, .message = sg_bounce_message, .ctx = &v->gw};
+    struct sg_policy_server_options policy = {
+        .address = v->settings->policy,
+        .mode = SOCKET_MODE,
+        .max_connections = (int)v->settings->max_connections,
+        .max_request_bytes = 16384,
+        .request_timeout_ms = v->settings->command_ms,
+        .decide = sg_edge_decide,
+        .ctx = &v->gw,
+    };
+    return sg_smtp_server_start(&outbound, &on_outbound, &v->outbound, err) &&
+           sg_smtp_server_start(&inbound, &on_inbound, &v->inbound, err) &&
+           sg_smtp_server_start(&bounce, &on_bounce, &v->bounce, err) &&
+           sg_policy_server_start(&policy, &v->policy, err);
+}
+
+bool services_start(const struct settings *settings, struct services **services_r,
+                    struct sg_error *err)
+{
+    struct services *v = calloc(1, sizeof *v);
+    if (!v)
+        return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
+    v->settings = settings;
+    *services_r = v;
+    if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
+        workers_start(v, err) && listeners_start(v, err))
+        return true;
+    services_stop(services_r);
+    return false;
+}
+
+void services_stop(struct services **services)
+{
+    struct services *v = *services;
+    if (!v)
+        return;
+    int64_t grace = v->settings->stop_ms;
+    if (v->policy)
+        sg_policy_server_stop(&v->policy, grace);
+    if (v->outbound)
+        sg_smtp_server_stop(&v->outbound, grace);
+    if (v->inbound)
+        sg_smtp_server_stop(&v->inbound, grace);
+    if (v->bounce)
+        sg_smtp_server_stop(&v->bounce, grace);
+    if (v->listener)
+        sg_db_listen_stop(&v->listener);
+    sg_worker_stop(&v->held);
+    sg_worker_stop(&v->notices);
+    sg_worker_stop(&v->replay);
+    struct sg_error err = {0};
+    if (v->gw.journal) {
+        if (!sg_journal_drain(v->gw.journal, DRAIN_AT_STOP_MS, &err))
+            sg_log_error(SG_LOG_INFO, "journal.left_to_replay", &err, NULL);
+        sg_journal_close(&v->gw.journal);
+    }
+    sg_archive_free(&v->archive);
+    sg_registry_free(&v->gw.registry);
+    sg_smtp_client_free(&v->gw.smtp);
+    sg_certs_free(&v->gw.certs);
+    sg_hsm_free(&v->gw.hsm);
+    sg_db_close(&v->gw.db);
+    free(v);
+    *services = NULL;
+}

@@ -1,0 +1,152 @@
+#include "settings.h"
+
+#include <stddef.h>
+
+#define AT(field) offsetof(struct settings, field)
+#define MIB       ((int64_t)1 << 20)
+#define GIB       ((int64_t)1 << 30)
+#define MINUTE    ((int64_t)60000)
+#define DAY       (1440 * MINUTE)
+
+static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+
+/* clang-format off */
+const struct sg_option settings_options[] = {
+    {"gateway", "node", SG_OPT_STRING, AT(node), NULL, 0, 0, NULL,
+     "Name of this node, unique on the platform; stands in the journal and the retention log."},
+    {"gateway", "hostname", SG_OPT_STRING, AT(hostname), NULL, 0, 0, NULL,
+     "Name used in greetings, Received fields and notices."},
+    {"gateway", "spool_dir", SG_OPT_STRING, AT(spool_dir), NULL, 0, 0, NULL,
+     "Directory of the unlinked files of large messages."},
+    {"gateway", "stop_grace", SG_OPT_DURATION, AT(stop_ms), "30s", 0, 10 * MINUTE, NULL,
+     "How long messages in flight may take to finish at an orderly stop."},
+    {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
+     "Messages that are remembered in memory to recognise Postfix's retries."},
+    {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
+     "The least level that is logged."},
+    {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
+     "Test builds alone: a file with an offset to real time in seconds."},
+
+    {"database", "conninfo", SG_OPT_STRING, AT(conninfo), NULL, 0, 0, NULL,
+     "libpq's connection string, without a password."},
+    {"database", "password_file", SG_OPT_STRING, AT(password_file), "", 0, 0, NULL,
+     "File or credential: with the password of the role."},
+    {"database", "connections", SG_OPT_INT, AT(db_connections), "16", 1, 1000, NULL,
+     "Connections at most."},
+    {"database", "wait", SG_OPT_DURATION, AT(db_wait_ms), "5s", 100, MINUTE, NULL,
+     "How long to wait for a connection."},
+    {"database", "statement_timeout", SG_OPT_DURATION, AT(db_statement_ms), "30s", 100, 10 * MINUTE, NULL,
+     "How long a statement may take."},
+
+    {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), NULL, 0, 0, NULL,
+     "hsmd's socket, as unix:PATH."},
+    {"hsm", "connections", SG_OPT_INT, AT(hsm_connections), "16", 1, 1000, NULL,
+     "Connections to hsmd at most."},
+    {"hsm", "timeout", SG_OPT_DURATION, AT(hsm_timeout_ms), "10s", 100, 5 * MINUTE, NULL,
+     "How long an operation may take."},
+
+    {"outbound", "listen", SG_OPT_STRING, AT(outbound), NULL, 0, 0, NULL,
+     "LMTP listener behind the content filter of Postfix \"out\": inet:HOST:PORT or unix:PATH."},
+    {"inbound", "listen", SG_OPT_STRING, AT(inbound), NULL, 0, 0, NULL,
+     "LMTP listener behind Postfix \"in\"."},
+    {"bounce", "listen", SG_OPT_STRING, AT(bounce), NULL, 0, 0, NULL,
+     "LMTP listener that takes what Postfix \"in\" makes itself."},
+    {"policy", "listen", SG_OPT_STRING, AT(policy), NULL, 0, 0, NULL,
+     "Policy service asked by Postfix \"out\"."},
+
+    {"limits", "connections", SG_OPT_INT, AT(max_connections), "100", 1, 10000, NULL,
+     "Connections to one listener at the same time; more get 421."},
+    {"limits", "recipients", SG_OPT_INT, AT(max_recipients), "1000", 1, 100000, NULL,
+     "Recipients of one transaction."},
+    {"limits", "errors", SG_OPT_INT, AT(max_errors), "20", 1, 1000, NULL,
+     "Bad commands before a connection is closed."},
+    {"limits", "command_bytes", SG_OPT_SIZE, AT(line_bytes), "4k", 512, 65536, NULL,
+     "Length of a command line."},
+    {"limits", "command_timeout", SG_OPT_DURATION, AT(command_ms), "5m", 100, 60 * MINUTE, NULL,
+     "Time for a command."},
+    {"limits", "data_timeout", SG_OPT_DURATION, AT(data_ms), "10m", 100, 60 * MINUTE, NULL,
+     "Time for a message's data."},
+    {"limits", "message", SG_OPT_SIZE, AT(message_bytes), "100m", 65536, 2 * GIB, NULL,
+     "Size of a message; sealed mail is about 1.4 times its content."},
+    {"limits", "message_memory", SG_OPT_SIZE, AT(memory_bytes), "256k", 4096, GIB, NULL,
+     "What of a message is kept in memory; the rest goes to the spool directory."},
+    {"limits", "header", SG_OPT_SIZE, AT(header_bytes), "256k", 4096, 16 * MIB, NULL,
+     "Size of a header."},
+    {"limits", "header_fields", SG_OPT_INT, AT(header_fields), "2000", 10, 100000, NULL,
+     "Fields of a header."},
+    {"limits", "cms", SG_OPT_SIZE, AT(cms_bytes), "1m", 65536, 64 * MIB, NULL,
+     "Size of a CMS structure without its content."},
+    {"limits", "layers", SG_OPT_INT, AT(layers), "8", 1, 32, NULL,
+     "S/MIME layers of a message."},
+    {"limits", "certificates", SG_OPT_INT, AT(max_certificates), "64", 1, 10000, NULL,
+     "Certificates of a message that are looked at."},
+
+    {"reentry", "host", SG_OPT_STRING, AT(reentry_host), "127.0.0.1", 0, 0, NULL,
+     "Where Postfix \"out\" takes mail back without filtering it."},
+    {"reentry", "port", SG_OPT_INT, AT(reentry_port), NULL, 1, 65535, NULL,
+     "Its port."},
+
+    {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
+     "Connections to one next hop at the same time."},
+    {"client", "slot_wait", SG_OPT_DURATION, AT(slot_wait_ms), "20s", 0, 10 * MINUTE, NULL,
+     "How long to wait for a slot."},
+    {"client", "connect_timeout", SG_OPT_DURATION, AT(connect_ms), "15s", 100, 5 * MINUTE, NULL,
+     "Time to connect to a next hop."},
+    {"client", "command_timeout", SG_OPT_DURATION, AT(client_command_ms), "60s", 100, 10 * MINUTE, NULL,
+     "Time for a reply of a next hop."},
+    {"client", "data_timeout", SG_OPT_DURATION, AT(client_data_ms), "5m", 100, 60 * MINUTE, NULL,
+     "Time for a message's data and the reply to it."},
+    {"client", "idle", SG_OPT_DURATION, AT(idle_ms), "5s", 0, 5 * MINUTE, NULL,
+     "How long a connection is kept for the next message."},
+
+    {"submission", "key_file", SG_OPT_STRING, AT(submission_key), NULL, 0, 0, NULL,
+     "Key of the submission proof: 64 hexadecimal digits."},
+    {"submission", "previous_key_file", SG_OPT_STRING, AT(submission_previous), "", 0, 0, NULL,
+     "The key before, still accepted."},
+    {"submission", "lifetime", SG_OPT_DURATION, AT(submission_age_ms), "6d", MINUTE, 60 * DAY, NULL,
+     "How long a proof holds: the queue's lifetime and a day."},
+
+    {"journal", "dir", SG_OPT_STRING, AT(journal_dir), NULL, 0, 0, NULL,
+     "Directory of the journal, on mirrored storage."},
+    {"journal", "segment", SG_OPT_SIZE, AT(segment_bytes), "256m", MIB, 64 * GIB, NULL,
+     "Size at which a new segment is begun."},
+    {"journal", "append_timeout", SG_OPT_DURATION, AT(append_ms), "30s", 100, 10 * MINUTE, NULL,
+     "How long a message waits for the disk."},
+    {"journal", "feed_interval", SG_OPT_DURATION, AT(feed_ms), "500ms", 10, MINUTE, NULL,
+     "At most this long until a record is in PostgreSQL."},
+    {"journal", "feed_batch", SG_OPT_INT, AT(feed_batch), "500", 1, 100000, NULL,
+     "Records fed in one transaction."},
+
+    {"hold", "retry_first", SG_OPT_DURATION, AT(hold_first_ms), "15m", 100, DAY, NULL,
+     "First wait of a held message; it doubles from try to try."},
+    {"hold", "retry_most", SG_OPT_DURATION, AT(hold_most_ms), "4h", 100, 7 * DAY, NULL,
+     "The longest wait."},
+    {"hold", "lifetime", SG_OPT_DURATION, AT(hold_life_ms), "5d", 1000, 60 * DAY, NULL,
+     "After this the sender is told that the message could not be sent."},
+    {"hold", "poll", SG_OPT_DURATION, AT(poll_ms), "1s", 100, MINUTE, NULL,
+     "How often held mail and notices are looked through."},
+
+    {"certificates", "crl_size", SG_OPT_SIZE, AT(crl_bytes), "32m", 4096, GIB, NULL,
+     "Size of a revocation list."},
+    {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,
+     "Time to fetch a revocation list."},
+    {"certificates", "crl_grace", SG_OPT_DURATION, AT(crl_grace_ms), "7d", 0, 60 * DAY, NULL,
+     "How long past its nextUpdate the last revocation list serves (REQ-40)."},
+    {"certificates", "ldap_timeout", SG_OPT_DURATION, AT(ldap_ms), "3s", 100, MINUTE, NULL,
+     "Time for a directory's answer."},
+    {"certificates", "clock_tolerance", SG_OPT_DURATION, AT(tolerance_ms), "5m", 0, DAY, NULL,
+     "Difference of clocks that is tolerated in validity."},
+};
+/* clang-format on */
+
+const size_t settings_option_count = sizeof settings_options / sizeof settings_options[0];
+
+bool settings_check(void *settings, struct sg_error *err)
+{
+    const struct settings *s = settings;
+    if (s->memory_bytes > s->message_bytes)
+        return sg_fail(err, SG_E_CONFIG, "message_memory is larger than message in [limits]");
+    if (s->hold_first_ms > s->hold_most_ms)
+        return sg_fail(err, SG_E_CONFIG, "retry_first is longer than retry_most in [hold]");
+    return true;
+}

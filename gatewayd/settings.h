@@ -1,0 +1,35 @@
+/* gatewayd.conf: every key of it, with range, default and meaning (settings.c). */
+#ifndef SG_GATEWAYD_SETTINGS_H
+#define SG_GATEWAYD_SETTINGS_H
+
+#include "common/config.h"
+
+struct settings {
+    char *node, *hostname, *spool_dir;
+    int log_level;
+    char *clock_file;
+    char *conninfo, *password_file;
+    int64_t db_connections, db_wait_ms, db_statement_ms;
+    char *hsm_socket;
+    int64_t hsm_connections, hsm_timeout_ms;
+    char *outbound, *inbound, *bounce, *policy;
+    int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms;
+    int64_t message_bytes, memory_bytes, header_bytes, header_fields, cms_bytes, layers;
+    char *reentry_host;
+    int64_t reentry_port;
+    int64_t slots, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;
+    char *submission_key, *submission_previous;
+    int64_t submission_age_ms;
+    char *journal_dir;
+    int64_t segment_bytes, append_ms, feed_ms, feed_batch;
+    int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
+    int64_t crl_bytes, crl_ms, crl_grace_ms, ldap_ms, tolerance_ms, max_certificates;
+    int64_t registry, stop_ms;
+};
+
+extern const struct sg_option settings_options[];
+extern const size_t settings_option_count;
+
+bool settings_check(void *settings, struct sg_error *err);
+
+#endif
