@@ -194,9 +194,12 @@ class Platform:
         return self
 
     def __exit__(self, *_):
-        for name in list(self.processes):
-            self.stop(name)
-        self.stack.close()
+        try:
+            status = {name: self.stop(name) for name in list(self.processes)}
+            # Under a sanitizer, a leak is an exit status.
+            assert status.get("apid", 0) == 0, self.log("apid").read_text()[-3000:]
+        finally:
+            self.stack.close()
 
     def start_all(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sg-api-", dir="/var/tmp"))

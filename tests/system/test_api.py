@@ -225,6 +225,7 @@ def test_next_hop(platform, world):
 
 
 def test_submitters(provider, world):
+    """REQ-136: one network, one client certificate belongs to one tenant."""
     path = f"{world.a.path}/submitters"
     made = provider.call("POST", path, {"kind": "client_certificate", "description": "mx1",
                                         "fingerprint": ":".join(["AB"] * 32)}, expect=201)
@@ -333,6 +334,7 @@ def test_platform_lists(platform, provider):
 
 
 def test_held(platform, world):
+    """REQ-56: held mail is listed, tried at once, given up."""
     tenant, path = world.a, f"{world.a.path}/held"
     released, deleted = new_id("hld"), new_id("hld")
     platform.feed(held(released, new_id("msg"), tenant), held(deleted, new_id("msg"), tenant))
@@ -374,6 +376,7 @@ def timestamp(text):
 
 
 def test_messages(platform, world):
+    """REQ-117: the retention log is found by each of its fields."""
     tenant, path = world.b, f"{world.b.path}/messages"
     ids = [new_id("msg") for _ in range(5)]
     platform.feed(*[message(m, tenant.id, 3600 + n, queue_id=f"Q{n}",
