@@ -12,16 +12,18 @@ import time
 
 from . import directory, hsm, layout as lay, postfix, postgres, provision, template
 from .api import Api
+from .ports import port_free
 from .process import Service
 
 
 class Platform:
     """
-    build: a build directory (bin/ in it), else that of SG_BUILD, else build/release. routes: {domain: port} of Postfix "out", for domains
-    that are not hosted. tap: Postfix "out" reaches Postfix "in" through port +13, where a WireTap
-    must listen. without: names of parts that are not started. agencies: their test mail servers
-    run as processes (quickstart); tests run theirs in their own process. settings: of daemons,
-    above what the templates have: {"gatewayd": {"hold.retry_first": "1s"}}.
+    build: a build directory (bin/ in it), else that of SG_BUILD, else build/release.
+    routes: {domain: port} of Postfix "out", for domains that are not hosted.
+    tap: Postfix "out" reaches Postfix "in" through port +13, where a WireTap must listen.
+    without: names of parts that are not started.
+    agencies: their test mail servers run as processes (quickstart); tests run theirs themselves.
+    settings: of daemons, above the templates': {"gatewayd": {"hold.retry_first": "1s"}}.
     """
 
     def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
@@ -38,6 +40,7 @@ class Platform:
         self.say, self.without, self.log_level = say, set(without), log_level
         self.routes = {"outside.test": self.port["outside"], **(routes or {})}
         self.tap, self.settings = tap, settings or {}
+        self._changed = set()  # parts with a new program or new settings
         self.api = Api(f"http://127.0.0.1:{self.port['api']}")
         self.postgresql = postgres.PostgreSQL(self.layout)
         self.directory = directory.Directory(self.layout)
@@ -65,7 +68,7 @@ class Platform:
     def _agency(self, name):
         folder = self.layout.mail / name
         return Service(self.layout, f"mail-{name}",
-                       [sys.executable, "-B", self.layout.bin / "mailserver.py", "--port",
+                       [sys.executable, "-B", self.layout.bin / f"mail-{name}.py", "--port",
                         self.port[name], "--folder", folder], uid=lay.MAIL, gid=lay.GROUP,
                        ready=lambda: _greets(self.port[name]))
 
@@ -93,22 +96,66 @@ class Platform:
         for name in sorted(needed | {"gwctl"}):
             source = self.build / "bin" / name
             if source.exists():
-                _copy(source, self.layout.bin / name)
+                self._copy(name, source, self.layout.bin / name)
             elif name in needed:
                 raise lay.SetupError(f"{source} is not built")
-        _copy(lay.ROOT / "tests/system/sealgate/mailserver.py", self.layout.bin / "mailserver.py")
+        server = lay.ROOT / "tests/system/sealgate/mailserver.py"
+        for part in self.servers:
+            self._copy(part.name, server, self.layout.bin / f"{part.name}.py")
         refca = lay.ROOT / "tools/refca"
         for path in [refca / "refca", *(refca / "refcalib").glob("*.py")]:
-            _copy(path, self.layout.bin / "refca" / path.relative_to(refca))
+            self._copy("refca", path, self.layout.bin / "refca" / path.relative_to(refca))
+
+    def _copy(self, name, source, target):
+        """Where it differs; what runs keeps its old file until it is started anew."""
+        if target.exists() and filecmp.cmp(source, target, shallow=False):
+            return
+        target.parent.mkdir(mode=0o755, exist_ok=True)
+        new = target.with_name(target.name + ".new")
+        shutil.copyfile(source, new)
+        new.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+        new.replace(target)
+        self._changed.add(name)
+
+    def _configure(self):
+        values = template.values(
+            self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
+            self.log_level)
+        for name in ("hsmd", "tenantd", "apid", "gatewayd"):
+            text = template.change(template.render(f"conf/{name}.conf.in", values),
+                                   self.settings.get(name, {}))
+            path = self.layout.etc / f"{name}.conf"
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                self.layout.write(path, text)
+                self._changed.add(name)
+        self.postfix_out.values = self.postfix_in.values = values
 
     def _timed(self, part):
         before = time.monotonic()
+        if part.name in self._changed and part.pid() is not None:
+            self.say(f"{part.name}: stopped, for its program or settings changed")
+            part.stop()
+        self._changed.discard(part.name)
         running = part.pid() is not None
         part.start()
         self.say(f"{part.name}: " + ("runs already" if running else
                                      f"up after {time.monotonic() - before:.1f} s"))
 
+    def _check_ports(self):
+        """Ports of parts that do not run yet must be free; said before anything is started."""
+        names = {"slapd": ("ldap", "ldaps"), "refca": ("crl",), "apid": ("api",),
+                 "gatewayd": ("outbound", "inbound"), "postfix-out": ("postfix_out", "reentry"),
+                 "postfix-in": ("postfix_in",)}
+        names.update({server.name: (server.name.removeprefix("mail-"),) for server in self.servers})
+        taken = [f"{self.port[name]} ({name})" for part in self.parts if part.pid() is None
+                 for name in names.get(part.name, ()) if not port_free(self.port[name])]
+        if taken:
+            raise lay.SetupError(f"taken by another process: port {', '.join(taken)}; try again, "
+                                 "or choose --port-base in a directory of its own")
+
     def up(self):
+        self.layout.check()
+        self._check_ports()
         self.layout.prepare()
         self._install()
         self.layout.secret("submission.key", lambda: secrets.token_hex(32), lay.GATEWAY, lay.GROUP)
@@ -183,17 +230,6 @@ class Platform:
 
     def __exit__(self, *_):
         self.down()
-
-
-def _copy(source, target):
-    """Where it differs; what runs keeps its old file."""
-    if target.exists() and filecmp.cmp(source, target, shallow=False):
-        return
-    target.parent.mkdir(mode=0o755, exist_ok=True)
-    new = target.with_name(target.name + ".new")
-    shutil.copyfile(source, new)
-    new.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
-    new.replace(target)
 
 
 def _greets(port):

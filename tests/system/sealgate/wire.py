@@ -15,10 +15,10 @@ def sealed_payload(raw):
 
 
 def leaks(body, raw):
-    """Lines of the body that can be read in a message as it travelled: as they are, in its
-    base64, or as base64 of their own. Lines of fewer than four octets say nothing and are left
-    out."""
-    places = [raw]
+    """Lines of the body that can be read behind the header of a message as it travelled: as they
+    are, in its base64, or as base64 of their own. Lines of fewer than four octets say nothing and
+    are left out; so is the header, for the original's fields stay readable in it."""
+    places = [raw.partition(b"\r\n\r\n")[2]]
     try:
         places.append(sealed_payload(raw))
     except ValueError:
