@@ -99,7 +99,9 @@ struct sg_crl_times {
 };
 /* DER or PEM; NULL and why when it cannot be read. */
 X509_CRL *sg_crl_parse(struct sg_bytes data, char why[SG_CERT_WHY]);
-/* Is it the issuer's own, complete, and understood? */
+/* Is all of it understood, and does it say how long it holds? */
+bool sg_crl_understood(X509_CRL *crl, struct sg_crl_times *times_r, char why[SG_CERT_WHY]);
+/* And is it the issuer's own? */
 bool sg_crl_acceptable(X509_CRL *crl, X509 *issuer, struct sg_crl_times *times_r,
                        char why[SG_CERT_WHY]);
 /* Does it speak of certificates like this one, named by this distribution point? */
@@ -109,6 +111,7 @@ bool sg_crl_covers(X509_CRL *crl, const X509 *certificate, const DIST_POINT *poi
 bool sg_crl_lists(X509_CRL *crl, X509 *certificate, char why[SG_CERT_WHY]);
 
 /* crl_points.c: the lists that a certificate names */
+enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH };
 enum sg_revocation { SG_NOT_REVOKED, SG_REVOKED, SG_REVOCATION_UNKNOWN };
 struct sg_revocation_facts {
     enum sg_revocation answer;
@@ -116,11 +119,11 @@ struct sg_revocation_facts {
     sg_time good_from, good_until; /* of the list that answered */
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
-void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer, sg_time now,
-                         struct sg_revocation_facts *facts_r);
+/* SG_CRL_CACHED: by what is at hand and current. */
+void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
+                         enum sg_crl_mode mode, sg_time now, struct sg_revocation_facts *facts_r);
 
 /* crl_cache.c */
-enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH };
 struct sg_crl_got {
     X509_CRL *crl; /* a reference of the caller's, NULL for none */
     struct sg_crl_times times;
@@ -132,7 +135,7 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_c
                 sg_time now, struct sg_crl_got *got_r);
 
 /* fetch.c */
-void sg_fetch_init(void);
+void sg_fetch_init(void); /* of the libraries, once a process */
 bool sg_fetch_url_allowed(const char *url);
 /* http(s):// and ldap(s)://, within limit bytes and the deadline. */
 SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,

@@ -66,8 +66,8 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
     for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
         X509 *certificate = sk_X509_value(chain->chain, i);
         struct sg_revocation_facts revocation;
-        sg_revocation_check(certs, certificate, sk_X509_value(chain->chain, i + 1), now,
-                            &revocation);
+        sg_revocation_check(certs, certificate, sk_X509_value(chain->chain, i + 1), SG_CRL_FETCH,
+                            now, &revocation);
         /* A CA that names no list is watched by whoever accredited it; end certificates have to
          * name one (REQ-158). */
         if (i > 0 && !revocation.has_points)

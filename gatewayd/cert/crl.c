@@ -66,6 +66,21 @@ static bool extensions_understood(X509_CRL *crl)
     return X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) < 0;
 }
 
+bool sg_crl_understood(X509_CRL *crl, struct sg_crl_times *times_r, char why[SG_CERT_WHY])
+{
+    const char *fault = NULL;
+    if (!point_supported(crl) || !extensions_understood(crl))
+        fault = "the revocation list is of an unsupported kind (delta, indirect or partial)";
+    else if (!sg_asn1_time(X509_CRL_get0_lastUpdate(crl), &times_r->this_update) ||
+             !X509_CRL_get0_nextUpdate(crl) ||
+             !sg_asn1_time(X509_CRL_get0_nextUpdate(crl), &times_r->next_update))
+        fault = "the revocation list does not say for how long it holds";
+    if (fault)
+        snprintf(why, SG_CERT_WHY, "%s", fault);
+    ERR_clear_error();
+    return !fault;
+}
+
 bool sg_crl_acceptable(X509_CRL *crl, X509 *issuer, struct sg_crl_times *times_r,
                        char why[SG_CERT_WHY])
 {
@@ -78,16 +93,10 @@ bool sg_crl_acceptable(X509_CRL *crl, X509 *issuer, struct sg_crl_times *times_r
         fault = "the revocation list is signed with an algorithm that is not accepted";
     else if (X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
         fault = "the signature of the revocation list is not the issuer's";
-    else if (!point_supported(crl) || !extensions_understood(crl))
-        fault = "the revocation list is of an unsupported kind (delta, indirect or partial)";
-    else if (!sg_asn1_time(X509_CRL_get0_lastUpdate(crl), &times_r->this_update) ||
-             !X509_CRL_get0_nextUpdate(crl) ||
-             !sg_asn1_time(X509_CRL_get0_nextUpdate(crl), &times_r->next_update))
-        fault = "the revocation list does not say for how long it holds";
     if (fault)
         snprintf(why, SG_CERT_WHY, "%s", fault);
     ERR_clear_error();
-    return !fault;
+    return !fault && sg_crl_understood(crl, times_r, why);
 }
 
 static bool names_meet(const GENERAL_NAMES *a, const GENERAL_NAMES *b)

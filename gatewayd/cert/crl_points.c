@@ -111,8 +111,8 @@ static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
     return false;
 }
 
-void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer, sg_time now,
-                         struct sg_revocation_facts *facts_r)
+void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
+                         enum sg_crl_mode mode, sg_time now, struct sg_revocation_facts *facts_r)
 {
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
@@ -131,6 +131,7 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
                  "it names no revocation list that can be fetched");
     /* Current ones that are at hand; current ones that can be had; the last known within grace. */
     if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now, 0, facts_r) &&
+        mode == SG_CRL_FETCH &&
         !ask_points(certs, certificate, issuer, points, count, SG_CRL_FETCH, now, 0, facts_r))
         (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now,
                          certs->limits.crl_grace_ms * 1000, facts_r);

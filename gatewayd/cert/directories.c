@@ -12,7 +12,7 @@ struct sg_directories {
     pthread_cond_t gone; /* a directory was freed */
     struct sg_directory **list;
     size_t count, alive;
-    bool stale;
+    uint64_t generation, loaded; /* flushes; the one after which the list was read */
 };
 
 void sg_directories_gone(struct sg_directories *all)
@@ -30,7 +30,7 @@ struct sg_directories *sg_directories_new(void)
         abort();
     pthread_mutex_init(&all->lock, NULL);
     sg_cond_init(&all->gone);
-    all->stale = true;
+    all->generation = 1;
     return all;
 }
 
@@ -55,7 +55,7 @@ void sg_directories_free(struct sg_directories **directories)
 void sg_directories_flush(struct sg_directories *all)
 {
     pthread_mutex_lock(&all->lock);
-    all->stale = true;
+    all->generation++;
     pthread_mutex_unlock(&all->lock);
 }
 
@@ -81,7 +81,6 @@ static void replace(struct sg_directories *all, const struct sg_cert_directory *
     size_t old_count = all->count;
     all->list = fresh;
     all->count = count;
-    all->stale = false;
     pthread_mutex_unlock(&all->lock); /* closing the last reference takes it again */
     for (size_t j = 0; j < old_count; j++)
         if (old[j])
@@ -95,29 +94,24 @@ bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
 {
     struct sg_directories *all = certs->directories;
     pthread_mutex_lock(&all->lock);
-    bool stale = all->stale;
-    all->stale = false; /* a flush while we read makes it stale again */
+    uint64_t generation = all->generation;
+    bool stale = all->loaded < generation;
     pthread_mutex_unlock(&all->lock);
     struct sg_cert_directory *sources = NULL;
     size_t count = 0;
-    bool ok =
-        !stale || certs->storage.directories(certs->storage.ctx, arena, &sources, &count, err);
+    if (stale && !certs->storage.directories(certs->storage.ctx, arena, &sources, &count, err))
+        return false;
     pthread_mutex_lock(&all->lock);
-    if (!ok) {
-        all->stale = true;
-    } else if (stale) {
-        bool again = all->stale;
+    if (stale && all->loaded < generation) { /* nobody was quicker with as new a list */
+        all->loaded = generation;
         replace(all, sources, count);
-        all->stale |= again;
     }
-    if (ok) {
-        *list_r = SG_ARENA_ARRAY(arena, struct sg_directory *, all->count + 1);
-        *count_r = all->count;
-        for (size_t i = 0; i < all->count; i++) {
-            (*list_r)[i] = all->list[i];
-            sg_directory_hold(all->list[i]);
-        }
+    *list_r = SG_ARENA_ARRAY(arena, struct sg_directory *, all->count + 1);
+    *count_r = all->count;
+    for (size_t i = 0; i < all->count; i++) {
+        (*list_r)[i] = all->list[i];
+        sg_directory_hold(all->list[i]);
     }
     pthread_mutex_unlock(&all->lock);
-    return ok;
+    return true;
 }
