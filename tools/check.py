@@ -2,6 +2,7 @@
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,10 @@ class Step:
 
 
 def tail(text, lines=25):
+    """The end, and what compilers said before it."""
+    errors = [line for line in text.splitlines() if re.search(r"(fatal )?error: |FAILED: ", line)]
+    if errors and lines > 10:
+        return "\n".join(errors[:lines])
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 

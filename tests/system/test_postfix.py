@@ -1,0 +1,157 @@
+"""The edges as configured by deploy/postfix: who may hand in mail, what a requeue does, line ends."""
+import socket
+import smtplib
+import subprocess
+import tempfile
+
+import pytest
+
+from sealgate import wait_for
+from sealgate.ports import PortBlock
+from sealgate.submit import submit
+from sealgate.wire import leaks
+from setting import A, B, FROM_A, OUTSIDE, Setting, simple
+
+BODY = "Only for the two of us, and nobody on the way.\r\n"
+
+
+@pytest.fixture(scope="module")
+def setting():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgx", dir="/var/tmp") as folder:
+        s = Setting(folder, block)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+def requeue(postfix):
+    postfix.run("postsuper", "-r", "ALL")
+    postfix.flush()
+
+
+def test_unknown_client_is_refused_before_its_mail_is_taken(setting):
+    """REQ-136: an address that is no submitter's."""
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        submit(setting.platform.port["postfix_out"], f"joe@{A}", [f"ann@{B}"],
+               simple(f"joe@{A}", [f"ann@{B}"], "unknown"), "127.0.0.77")
+    assert refused.value.smtp_code in (550, 554)
+    assert b"5.7.1" in refused.value.smtp_error
+
+
+def test_client_certificate_names_the_submitter(setting, tmp_path):
+    """REQ-136: the fingerprint that the tenant was given, from any address; another one does not."""
+    def certificate(name):
+        pem, key = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", key, "-out", pem],
+                       check=True, capture_output=True)
+        text = subprocess.run(["openssl", "x509", "-in", pem, "-noout", "-fingerprint", "-sha256"],
+                              check=True, capture_output=True, text=True).stdout
+        return (str(pem), str(key)), text.strip().partition("=")[2]
+
+    known, fingerprint = certificate("known")
+    other, _ = certificate("other")
+    setting.platform.api.post(f"{setting.a.path}/submitters",
+                              {"kind": "client_certificate", "fingerprint": fingerprint})
+    port = setting.platform.port["postfix_out"]
+    message = simple(f"joe@{A}", [f"ann@{B}"], "by-certificate", BODY)
+
+    def accepted():
+        try:
+            return submit(port, f"joe@{A}", [f"ann@{B}"], message, "127.0.0.78", known)
+        except smtplib.SMTPDataError:
+            return None
+
+    wait_for(accepted, 10, "the new submitter")
+    assert setting.arrived(B, "by-certificate")
+    with pytest.raises(smtplib.SMTPDataError, match="5.7.1"):
+        submit(port, f"joe@{A}", [f"ann@{B}"], message, "127.0.0.78", other)
+
+
+def test_nothing_is_taken_while_the_policy_service_is_away(setting):
+    setting.platform.gatewayd.stop()
+    try:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], "away"))
+        assert refused.value.smtp_code == 451
+    finally:
+        setting.platform.gatewayd.start()
+    setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], "back"))
+    assert setting.arrived(B, "back")
+
+
+def test_postfix_in_relays_for_nobody(setting):
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        setting.from_outside("x@world.test", [f"somebody@{OUTSIDE}"], b"Subject: relay\r\n\r\nx\r\n")
+
+
+def test_requeued_on_the_way_out_it_is_sealed_all_the_same(setting):
+    """REQ-62: postsuper -r must not lead past gatewayd."""
+    subject = "requeued-out"
+    setting.platform.hsmd.stop()
+    try:
+        setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], subject, BODY))
+        out = setting.platform.postfix_out
+        wait_for(lambda: any(m["queue_name"] == "deferred" for m in out.queue()), 30, "deferral")
+        requeue(out)
+    finally:
+        setting.platform.hsmd.start()
+    assert setting.arrived(B, subject)
+    for _, raw in setting.on_wire(subject):
+        assert leaks(BODY.encode(), raw) == []
+
+
+def test_requeued_on_the_way_in_it_arrives_once(setting):
+    subject = "requeued-in"
+    setting.servers[B].answer("data", "450 4.2.0 busy")
+    try:
+        setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], subject, BODY))
+        inner = setting.platform.postfix_in
+        wait_for(lambda: any(m["queue_name"] == "deferred" for m in inner.queue()), 30, "deferral")
+    finally:
+        setting.servers[B].accept_all()
+    requeue(inner)
+    mail, = setting.arrived(B, subject)
+    assert mail.body == BODY.encode()
+    wait_for(lambda: not inner.queue(), 30, "an empty queue")
+    assert len(setting.arrived(B, subject)) == 1
+
+
+@pytest.mark.parametrize("end", [b"\n.\r\n", b"\n.\n", b"\r\n.\n", b"\r.\r\n"])
+def test_only_crlf_dot_crlf_ends_a_message(setting, end):
+    """SMTP smuggling: what looks like an end to somebody else is content."""
+    subject = f"smuggled-{end.hex()}"
+    with socket.create_connection(("127.0.0.1", setting.platform.port["postfix_out"]), 30,
+                                  (FROM_A, 0)) as s:
+        f = s.makefile("rwb")
+
+        def say(line):
+            if line:
+                f.write(line)
+                f.flush()
+            while (reply := f.readline())[3:4] == b"-":
+                pass
+            return reply
+
+        say(b"")
+        say(b"EHLO customer.test\r\n")
+        say(f"MAIL FROM:<joe@{A}>\r\n".encode())
+        say(f"RCPT TO:<ann@{B}>\r\n".encode())
+        say(b"DATA\r\n")
+        content = simple(f"joe@{A}", [f"ann@{B}"], subject, "before").rstrip(b"\r\n")
+        second = simple(f"ceo@{A}", [f"ann@{B}"], f"{subject}-second", "x\r\n")
+        reply = say(content + end + f"MAIL FROM:<ceo@{A}>\r\nRCPT TO:<ann@{B}>\r\n".encode()
+                    + b"DATA\r\n" + second + b".\r\n")
+        assert reply.startswith(b"250")
+    mail, = setting.arrived(B, subject)
+    assert b"MAIL FROM:<ceo@" in mail.raw
+    assert not any(m.sender == f"ceo@{A}" for m in setting.servers[B].mails)
+
+
+def test_sizes(setting):
+    for name, size in (("postfix_out", 62914560), ("reentry", 104857600),
+                       ("postfix_in", 104857600)):
+        with smtplib.SMTP("127.0.0.1", setting.platform.port[name], "x.test") as smtp:
+            smtp.ehlo()
+            assert int(smtp.esmtp_features["size"]) == size, name
