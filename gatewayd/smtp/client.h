@@ -26,11 +26,11 @@ struct sg_smtp_destination {
 };
 
 struct sg_smtp_client_options {
-    const char *hostname;  /* for EHLO/LHLO */
-    int slots;             /* connections to one destination at the same time */
-    int64_t slot_wait_ms;  /* for a slot; then SG_E_BUSY */
+    const char *hostname; /* for EHLO/LHLO */
+    int slots;            /* connections to one destination at the same time */
+    int64_t slot_wait_ms; /* for a slot; then SG_E_BUSY */
     int64_t connect_timeout_ms, command_timeout_ms, data_timeout_ms;
-    int64_t idle_ms;       /* a kept connection's rest before it is closed */
+    int64_t idle_ms; /* a kept connection's rest before it is closed */
 };
 
 /* The message: pieces that are sent one after the other. */
@@ -45,7 +45,7 @@ struct sg_smtp_envelope {
     const char *const *recipients;
     size_t recipient_count;
     bool smtputf8, body_8bit;
-    bool notify_never; /* ask for no DSN where the server offers DSN (RFC 3461) */
+    bool notify_never;          /* ask for no DSN where the server offers DSN (RFC 3461) */
     const char *xforward_ident; /* unused: NULL */
 };
 
@@ -56,10 +56,12 @@ void sg_smtp_client_free(struct sg_smtp_client **client);
 
 /*
  * Sends one message. replies_r[i] is what stands for recipient i in the end: the RCPT refusal, or
- * the reply to DATA (for LMTP its own). false only where nobody was answered for (no connection,
- * lost in between, TLS, no slot): then every recipient may be tried again. A reply lost after the
- * final dot is SG_E_SMTP_PEER (the message may have been taken). Sends CRLF line ends as they are,
- * stuffs dots, and refuses (SG_E_INVALID) a message with a bare CR or LF (SMTP smuggling).
+ * the reply to DATA (for LMTP its own). false only where nobody was answered for: then every
+ * recipient may be tried again. SG_E_BUSY: no slot; SG_E_SMTP_TLS; SG_E_SMTP_CONNECT: no
+ * connection, or lost before the end of the content was sent; SG_E_SMTP_PEER: lost after that (the
+ * message may have been taken); SG_E_INVALID: an address that is none, or a message with a bare CR
+ * or LF (SMTP smuggling), of which the end was not sent. Sends CRLF line ends as they are and
+ * stuffs dots. The process ignores SIGPIPE (sg_daemon_begin).
  */
 SG_MUST_USE bool sg_smtp_client_send(struct sg_smtp_client *client,
                                      const struct sg_smtp_destination *destination,

@@ -10,6 +10,8 @@
 #include "common/bytes.h"
 #include "common/error.h"
 
+#include <sys/types.h>
+
 struct sg_policy_request;
 
 /* "" where the attribute is absent. */
@@ -21,7 +23,8 @@ struct sg_policy_server_options {
     int max_connections;
     size_t max_request_bytes;
     int64_t request_timeout_ms; /* once a request has begun */
-    /* Fills action: "DUNNO", "PREPEND Header: value", "REJECT 5.7.1 …", "DEFER_IF_PERMIT 4.3.0 …". */
+    /* Fills action: "DUNNO", "PREPEND Header: value", "REJECT 5.7.1 …", "DEFER_IF_PERMIT 4.3.0 …".
+     */
     void (*decide)(void *ctx, const struct sg_policy_request *request, char *action, size_t size);
     void *ctx;
 };

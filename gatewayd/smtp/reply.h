@@ -12,8 +12,8 @@ struct sg_smtp_reply {
     char text[256];    /* printable, one line; of a longer reply the first lines joined */
 };
 
-void sg_smtp_reply_set(struct sg_smtp_reply *reply, int code, const char *enhanced,
-                       const char *fmt, ...) SG_PRINTF(4, 5);
+void sg_smtp_reply_set(struct sg_smtp_reply *reply, int code, const char *enhanced, const char *fmt,
+                       ...) SG_PRINTF(4, 5);
 /* From the table of errors; detail only where it is the peer's fault, never of our bugs. */
 void sg_smtp_reply_error(struct sg_smtp_reply *reply, const struct sg_error *err);
 

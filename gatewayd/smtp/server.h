@@ -12,18 +12,20 @@
 #include "smtp/reply.h"
 #include "spool/spool.h"
 
+#include <sys/types.h>
+
 struct sg_smtp_server_options {
     const char *name;    /* of the listener, for logs: "outbound" */
     const char *address; /* "inet:127.0.0.1:PORT" or "unix:PATH" */
     const char *hostname;
-    bool lmtp;             /* LHLO and a reply per recipient; else SMTP with one */
-    mode_t mode;           /* of a Unix socket */
+    bool lmtp;   /* LHLO and a reply per recipient; else SMTP with one */
+    mode_t mode; /* of a Unix socket */
     int max_connections;
     int max_recipients;
-    int max_errors;        /* bad commands before 421 */
-    size_t max_line_bytes; /* of a command */
+    int max_errors;                              /* bad commands before 421 */
+    size_t max_line_bytes;                       /* of a command */
     int64_t command_timeout_ms, data_timeout_ms; /* per command; for the whole of DATA */
-    struct sg_spool_limits spool; /* max_bytes is announced as SIZE */
+    struct sg_spool_limits spool;                /* max_bytes is announced as SIZE */
 };
 
 /* What XFORWARD said; "" where it said nothing or [UNAVAILABLE]. Strings live in the arena. */

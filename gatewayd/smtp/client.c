@@ -1,0 +1,97 @@
+#include "smtp/client.h"
+
+#include "smtp/address.h"
+#include "smtp/pool.h"
+#include "smtp/transaction.h"
+
+#include <stdlib.h>
+
+struct sg_smtp_client {
+    struct sg_smtp_client_options options;
+    struct smtp_pool *pool;
+};
+
+struct sg_smtp_client *sg_smtp_client_new(const struct sg_smtp_client_options *options)
+{
+    struct sg_smtp_client *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->options = *options;
+    c->pool = smtp_pool_new(options->slots, options->slot_wait_ms, options->idle_ms);
+    return c;
+}
+
+void sg_smtp_client_free(struct sg_smtp_client **client)
+{
+    if (!*client)
+        return;
+    smtp_pool_free(&(*client)->pool);
+    free(*client);
+    *client = NULL;
+}
+
+static bool is_ascii(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s > 0x7e)
+            return false;
+    return true;
+}
+
+/* An address goes into a command line: nothing that is none may get there. */
+static bool check(struct sg_smtp_envelope *e, struct sg_error *err)
+{
+    if (e->recipient_count == 0)
+        return sg_fail(err, SG_E_INVALID, "a message without recipients");
+    if (*e->sender && !sg_address_valid(sg_bytes_str(e->sender)))
+        return sg_fail(err, SG_E_INVALID, "the sender's address is not valid");
+    e->smtputf8 |= !is_ascii(e->sender);
+    for (size_t i = 0; i < e->recipient_count; i++) {
+        if (!sg_address_valid(sg_bytes_str(e->recipients[i])))
+            return sg_fail(err, SG_E_INVALID, "a recipient's address is not valid");
+        e->smtputf8 |= !is_ascii(e->recipients[i]);
+    }
+    return true;
+}
+
+static bool connect_to(struct sg_smtp_client *client, struct smtp_place *place,
+                       const struct sg_smtp_destination *destination,
+                       struct smtp_connection **connection_r, struct sg_error *err)
+{
+    SSL_CTX *tls;
+    return smtp_pool_tls(client->pool, place, destination, &tls, err) &&
+           smtp_connection_open(&client->options, destination, tls, connection_r, err);
+}
+
+bool sg_smtp_client_send(struct sg_smtp_client *client,
+                         const struct sg_smtp_destination *destination,
+                         const struct sg_smtp_envelope *envelope,
+                         const struct sg_smtp_piece *pieces, size_t piece_count,
+                         struct sg_smtp_reply *replies_r, struct sg_error *err)
+{
+    struct sg_smtp_envelope e = *envelope;
+    struct smtp_place *place;
+    struct smtp_connection *c = NULL;
+    struct sg_error own;
+    err = err ? err : &own;
+    if (!check(&e, err) || !smtp_pool_take(client->pool, destination, &place, &c, err))
+        return false;
+    enum smtp_outcome outcome = SMTP_STALE;
+    if (c) {
+        c->reused = true;
+        outcome = smtp_transact(c, &client->options, destination->lmtp, &e, pieces, piece_count,
+                                replies_r, err);
+        if (outcome == SMTP_STALE)
+            smtp_connection_abort(&c);
+    }
+    if (outcome == SMTP_STALE) {
+        outcome = SMTP_FAILED;
+        if (connect_to(client, place, destination, &c, err))
+            outcome = smtp_transact(c, &client->options, destination->lmtp, &e, pieces, piece_count,
+                                    replies_r, err);
+    }
+    if (outcome != SMTP_ANSWERED)
+        smtp_connection_abort(&c);
+    smtp_pool_give(client->pool, &place, c);
+    return outcome == SMTP_ANSWERED || outcome == SMTP_ANSWERED_CLOSE;
+}

@@ -1,0 +1,34 @@
+/* Within the folder: one connection of the client, greeted and, where asked for, under TLS. */
+#ifndef SG_SMTP_CONNECTION_H
+#define SG_SMTP_CONNECTION_H
+
+#include "smtp/client.h"
+#include "smtp/stream.h"
+
+struct smtp_connection {
+    struct smtp_stream stream;
+    struct sg_buf line;
+    bool pipelining, eightbit, smtputf8, dsn, starttls, has_size;
+    uint64_t size; /* 0: no fixed limit */
+    bool reused;
+    bool needs_rset;              /* the last transaction did not come to its content */
+    sg_deadline expires;          /* while it is kept */
+    struct smtp_connection *next; /* while it is kept */
+};
+
+/* tls may be NULL where the destination wants none. */
+SG_MUST_USE bool smtp_connection_open(const struct sg_smtp_client_options *options,
+                                      const struct sg_smtp_destination *destination, SSL_CTX *tls,
+                                      struct smtp_connection **connection_r, struct sg_error *err);
+/* Says QUIT where that takes no waiting. */
+void smtp_connection_close(struct smtp_connection **connection);
+void smtp_connection_abort(struct smtp_connection **connection);
+/* Nothing has come and nobody has hung up since it was last used. */
+bool smtp_connection_alive(const struct smtp_connection *connection);
+
+/* Flushes what is to be sent and reads one reply. */
+SG_MUST_USE bool smtp_connection_reply(struct smtp_connection *connection,
+                                       struct sg_smtp_reply *reply, sg_deadline deadline,
+                                       struct sg_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+#include "smtp/data.h"
+
+void smtp_data_writer_init(struct smtp_data_writer *writer, struct sg_sink sink)
+{
+    memset(writer, 0, sizeof *writer);
+    writer->sink = sink;
+}
+
+bool smtp_data_writer_add(struct smtp_data_writer *writer, struct sg_bytes content,
+                          struct sg_error *err)
+{
+    const uint8_t *from = content.data, *at = from, *end = from + content.len;
+    for (; at < end; at++) {
+        if (writer->state == SMTP_OUT_TEXT)
+            while (at < end && *at != '\r' && *at != '\n')
+                at++;
+        if (at == end)
+            break;
+        if ((*at == '\n') != (writer->state == SMTP_OUT_CR))
+            return sg_fail(err, SG_E_INVALID, "the message has a CR or LF on its own");
+        if (*at == '.' && writer->state == SMTP_OUT_LINE) {
+            if (!sg_sink_write(&writer->sink, from, (size_t)(at - from), err))
+                return false;
+            from = at;
+            if (!sg_sink_write(&writer->sink, ".", 1, err))
+                return false;
+        }
+        writer->state = *at == '\n' ? SMTP_OUT_LINE : *at == '\r' ? SMTP_OUT_CR : SMTP_OUT_TEXT;
+    }
+    return sg_sink_write(&writer->sink, from, (size_t)(end - from), err);
+}
+
+bool smtp_data_writer_end(struct smtp_data_writer *writer, struct sg_error *err)
+{
+    if (writer->state == SMTP_OUT_CR)
+        return sg_fail(err, SG_E_INVALID, "the message ends with a CR");
+    const char *end = writer->state == SMTP_OUT_LINE ? ".\r\n" : "\r\n.\r\n";
+    return sg_sink_write(&writer->sink, end, strlen(end), err);
+}
