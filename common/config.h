@@ -25,11 +25,11 @@ enum sg_option_type {
 struct sg_option {
     const char *section, *name;
     enum sg_option_type type;
-    size_t offset;         /* of the field in the daemon's settings struct */
-    const char *initial;   /* default as it would be written; NULL: must be set */
-    int64_t min, max;      /* of INT, SIZE, DURATION */
+    size_t offset;              /* of the field in the daemon's settings struct */
+    const char *initial;        /* default as it would be written; NULL: must be set */
+    int64_t min, max;           /* of INT, SIZE, DURATION */
     const char *const *choices; /* of ENUM, ended by NULL */
-    const char *help;      /* a sentence */
+    const char *help;           /* a sentence */
 };
 
 /*
@@ -40,7 +40,6 @@ SG_MUST_USE bool sg_config_load(const char *path, const struct sg_option *option
                                 void *settings, struct sg_error *err);
 void sg_config_free(const struct sg_option *options, size_t count, void *settings);
 /* The manual page NAME.conf(5) in mdoc. */
-void sg_config_manual(FILE *out, const char *daemon, const struct sg_option *options,
-                      size_t count);
+void sg_config_manual(FILE *out, const char *daemon, const struct sg_option *options, size_t count);
 
 #endif

@@ -31,7 +31,8 @@ SG_MUST_USE bool sg_io_read_full(int fd, void *data, size_t len, sg_deadline dea
 SG_MUST_USE bool sg_io_write_full(int fd, const void *data, size_t len, sg_deadline deadline,
                                   struct sg_error *err);
 
-/* "unix:/path" or "inet:host:port" ("inet:[::1]:25"). The descriptor is non-blocking, close-on-exec. */
+/* "unix:/path" or "inet:host:port" ("inet:[::1]:25"). The descriptor is non-blocking,
+ * close-on-exec. */
 SG_MUST_USE bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r,
                                struct sg_error *err);
 /* Listens; a stale Unix socket (and nothing else) is replaced. mode is for Unix sockets (0 leaves

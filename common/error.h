@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SG_MUST_USE __attribute__((warn_unused_result))
+#define SG_MUST_USE          __attribute__((warn_unused_result))
 #define SG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum sg_error_class {

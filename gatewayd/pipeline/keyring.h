@@ -13,7 +13,7 @@ struct sg_keyring_item {
     struct sg_gateway *gw;
     struct sg_hsm_key key;
     X509 *certificate;
-    STACK_OF(X509) * chain;
+    STACK_OF(X509) *chain;
 };
 
 struct sg_keyring {

@@ -1,6 +1,6 @@
 /*
- * Runs the cases of tests/policy (facts → plan), then switches each rule off in turn: a case must fail.
- * REQ-3 REQ-11 REQ-12 REQ-18 REQ-22 REQ-36 REQ-42 REQ-47 REQ-48 REQ-56 REQ-62 REQ-65 REQ-66
+ * Runs the cases of tests/policy (facts → plan), then switches each rule off in turn: a case must
+ * fail. REQ-3 REQ-11 REQ-12 REQ-18 REQ-22 REQ-36 REQ-42 REQ-47 REQ-48 REQ-56 REQ-62 REQ-65 REQ-66
  * REQ-67 REQ-69 REQ-76 REQ-80 REQ-87 REQ-136
  */
 #include "policy/policy.h"
