@@ -101,8 +101,8 @@ static void next_hop_answer(struct sg_message *m, struct sg_rcpt *r,
         break;
     default:
         sg_rcpt_decide(r, "deferred", verdict, code);
-        sg_smtp_reply_set(&r->reply, 451, "4.4.0", "the next hop said %d, will be tried again",
-                          reply->code);
+        sg_smtp_reply_set(&r->reply, 451, reply->enhanced[0] == '4' ? reply->enhanced : "4.4.0",
+                          "the next hop said: %d %.180s", reply->code, reply->text);
     }
 }
 

@@ -120,6 +120,30 @@ def test_customers_server_is_not_ready(setting, reply):
     assert leaks(setting, subject) == []
 
 
+def test_mail_that_expires_in_postfix(setting):
+    """What Postfix "in" gives up becomes our own report, sealed; Postfix's bounce goes nowhere."""
+    postfix, server = setting.platform.postfix_in, setting.servers[B]
+    usual = {name: postfix.values[name] for name in ("queue_lifetime", "queue_run_delay",
+                                                     "minimal_backoff_time",
+                                                     "maximal_backoff_time")}
+    server.answer("data", "450 4.2.2 mailbox full")
+    postfix.restart(queue_lifetime="3s", queue_run_delay="1s", minimal_backoff_time="1s",
+                    maximal_backoff_time="1s")
+    try:
+        send(setting, "expires", **DSN)
+        notice = setting.servers[A].wait(
+            1, 90, lambda m: b"NON DELIVERY REPORT" in m.body
+            and m.recipients == [f"joe@{A}"] and f"ann@{B}".encode() in m.body
+            and b"mailbox full" in m.body and b"Status: 4.2.2" in m.body)[0]
+        wait_for(lambda: postfix.queue() == [], 30, "an empty queue")
+    finally:
+        postfix.restart(**usual)
+    assert notice.sender == "" and f"From: postmaster@{B}".encode() in notice.raw
+    assert header(notice.raw, "X-Sealgate-Verdict") == f"verified; domain={B}"
+    assert leaks(setting, "expires") == []
+    assert not [m for m in server.mails if b"Subject: expires" in m.head]
+
+
 def test_one_of_two_recipients_is_refused(setting):
     setting.servers[B].answer("rcpt", "550 5.1.1 unknown", to=f"gone@{B}")
     send(setting, "half", [f"ann@{B}", f"gone@{B}"])
