@@ -1,0 +1,295 @@
+/* client.h: kept connections, slots, what is stale. */
+#include "script.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define HELLO "A", "S 220 hi", "C EHLO gw.test", "S 250 mx"
+#define MESSAGE(end)                                                                               \
+    "C MAIL FROM:<a@b.test>", "S 250 ok", "C RCPT TO:<c@d.test>", "S 250 ok", "C DATA", "S 354",   \
+        "D*", end
+
+static struct sg_smtp_client_options options = {.hostname = "gw.test",
+                                                .slots = 1,
+                                                .slot_wait_ms = 5000,
+                                                .connect_timeout_ms = 5000,
+                                                .command_timeout_ms = 5000,
+                                                .data_timeout_ms = 5000,
+                                                .idle_ms = 60000};
+
+static struct sg_smtp_destination at(const struct script *s)
+{
+    return (struct sg_smtp_destination){.host = "127.0.0.1", .port = script_port(s)};
+}
+
+static void expect(struct sg_smtp_client *c, const struct sg_smtp_destination *d, int code)
+{
+    struct sg_smtp_reply reply;
+    struct sg_error err = {0};
+    if (!script_send(c, d, &reply, &err))
+        fail_msg("%s: %s", sg_error_name(err.code), err.detail);
+    assert_int_equal(reply.code, code);
+}
+
+static void one_connection_for_many(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO, MESSAGE("S 250 1"), MESSAGE("S 550 2"),
+                                        /* a transaction that ends early is reset with the next */
+                                        "C* MAIL", "S 250 ok", "C* RCPT", "S 550 no", "C RSET",
+                                        "S 250 ok", MESSAGE("S 250 4"), "C QUIT", "X", NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    expect(c, &d, 250);
+    expect(c, &d, 550);
+    expect(c, &d, 550);
+    expect(c, &d, 250);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+/* Other security, other connection: what was made without a check is not used where one is due. */
+static void not_shared(void **state)
+{
+    (void)state;
+    static const char *const plain_then_tls[] = {
+        HELLO, MESSAGE("S 250 1"), "A", "S 220 hi", "C EHLO gw.test", "S 250 mx", "E", NULL};
+    struct script *s = script_begin(plain_then_tls);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    expect(c, &d, 250);
+    d.tls = SG_SMTP_TLS_REQUIRED;
+    struct sg_smtp_reply reply;
+    struct sg_error err;
+    assert_false(script_send(c, &d, &reply, &err));
+    assert_int_equal(err.code, SG_E_SMTP_TLS);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+static void closed_while_kept(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO,
+                                        MESSAGE("S 250 1"),
+                                        "X",
+                                        "W",
+                                        HELLO,
+                                        MESSAGE("S 250 2"),
+                                        "S 421 4.4.2 idle too long",
+                                        "W",
+                                        HELLO,
+                                        MESSAGE("S 250 3"),
+                                        "E",
+                                        NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    for (int i = 0; i < 3; i++) {
+        expect(c, &d, 250);
+        script_go(s);
+    }
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+/* It seems alive and dies under the first command: a fresh one is used, once. */
+static void stale(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO,
+                                        MESSAGE("S 250 1"),
+                                        "C* MAIL",
+                                        "X",
+                                        HELLO,
+                                        MESSAGE("S 250 2"),
+                                        "C* MAIL",
+                                        "S 421 4.3.2 going",
+                                        "X",
+                                        HELLO,
+                                        MESSAGE("S 250 3"),
+                                        "C* MAIL",
+                                        "X",
+                                        HELLO,
+                                        "C* MAIL",
+                                        "X",
+                                        NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    for (int i = 0; i < 3; i++)
+        expect(c, &d, 250);
+    struct sg_smtp_reply reply;
+    struct sg_error err;
+    assert_false(script_send(c, &d, &reply, &err));
+    assert_int_equal(err.code, SG_E_SMTP_CONNECT);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+/* Content was sent: whatever becomes of the reply, it is not sent again. */
+static void never_twice(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO, MESSAGE("S 250 1"), MESSAGE("X"), NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    expect(c, &d, 250);
+    struct sg_smtp_reply reply;
+    struct sg_error err;
+    assert_false(script_send(c, &d, &reply, &err));
+    assert_int_equal(err.code, SG_E_SMTP_PEER);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+static void idle_connections_end(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO, MESSAGE("S 250 1"), "C QUIT", "X", NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client_options brief = options;
+    brief.idle_ms = 50;
+    struct sg_smtp_client *c = sg_smtp_client_new(&brief);
+    expect(c, &d, 250);
+    script_end(&s); /* while the client lives */
+    sg_smtp_client_free(&c);
+    static const char *const none_kept[] = {HELLO, MESSAGE("S 250 1"), "C QUIT", "X", NULL};
+    s = script_begin(none_kept);
+    d = at(s);
+    brief.idle_ms = 0;
+    c = sg_smtp_client_new(&brief);
+    expect(c, &d, 250);
+    script_end(&s);
+    sg_smtp_client_free(&c);
+}
+
+struct sender {
+    pthread_t thread;
+    struct sg_smtp_client *client;
+    struct sg_smtp_destination destination;
+    bool ok;
+    struct sg_smtp_reply reply;
+    struct sg_error err;
+};
+
+static void *sender_main(void *arg)
+{
+    struct sender *s = arg;
+    s->ok = script_send(s->client, &s->destination, &s->reply, &s->err);
+    return NULL;
+}
+
+static struct timespec soon(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += 10000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+static void slots(void **state)
+{
+    (void)state;
+    /* The first holds the only slot until it is let go. */
+    static const char *const steps[] = {
+        HELLO,   "C* MAIL", "W",       "S 250 ok",         "C* RCPT", "S 250 ok", "C DATA",
+        "S 354", "D*",      "S 250 1", MESSAGE("S 250 2"), "C QUIT",  "X",        NULL};
+    static const char *const other[] = {HELLO, MESSAGE("S 250 1"), "C QUIT", "X", NULL};
+    struct script *s = script_begin(steps), *o = script_begin(other);
+    struct sg_smtp_client_options brief = options;
+    brief.slot_wait_ms = 200;
+    struct sender a = {.client = sg_smtp_client_new(&brief), .destination = at(s)};
+    struct sender b = a;
+    struct sg_smtp_destination elsewhere = at(o);
+    pthread_create(&a.thread, NULL, sender_main, &a);
+    /* Whichever takes the slot, the other one has to give up. */
+    pthread_create(&b.thread, NULL, sender_main, &b);
+    expect(a.client, &elsewhere, 250); /* somebody else's slots are not touched */
+    struct sender *busy = NULL;
+    while (!busy) {
+        struct timespec pause = soon();
+        if (pthread_timedjoin_np(a.thread, NULL, &pause) == 0)
+            busy = &a;
+        else if (pthread_tryjoin_np(b.thread, NULL) == 0)
+            busy = &b;
+    }
+    assert_false(busy->ok);
+    assert_int_equal(busy->err.code, SG_E_BUSY);
+    script_go(s);
+    struct sender *served = busy == &a ? &b : &a;
+    pthread_join(served->thread, NULL);
+    assert_true(served->ok);
+    /* The slot is free again. */
+    expect(a.client, &a.destination, 250);
+    sg_smtp_client_free(&a.client);
+    script_end(&s);
+    script_end(&o);
+}
+
+/* Many senders, one slot: one connection, every message through. */
+static void contention(void **state)
+{
+    (void)state;
+    enum { SENDERS = 8 };
+    static const char *steps[4 + SENDERS * 8 + 4];
+    size_t n = 0;
+    static const char *const hello[] = {HELLO};
+    static const char *const message[] = {MESSAGE("S 250 ok")};
+    for (size_t i = 0; i < 4; i++)
+        steps[n++] = hello[i];
+    for (size_t k = 0; k < SENDERS; k++)
+        for (size_t i = 0; i < sizeof message / sizeof *message; i++)
+            steps[n++] = message[i];
+    steps[n++] = "C QUIT";
+    steps[n++] = "X";
+    steps[n] = NULL;
+    struct script *s = script_begin(steps);
+    struct sender all[SENDERS];
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    for (size_t i = 0; i < SENDERS; i++) {
+        all[i] = (struct sender){.client = c, .destination = at(s)};
+        pthread_create(&all[i].thread, NULL, sender_main, &all[i]);
+    }
+    for (size_t i = 0; i < SENDERS; i++) {
+        pthread_join(all[i].thread, NULL);
+        assert_true(all[i].ok);
+        assert_int_equal(all[i].reply.code, 250);
+    }
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_connection_for_many),
+        cmocka_unit_test(not_shared),
+        cmocka_unit_test(closed_while_kept),
+        cmocka_unit_test(stale),
+        cmocka_unit_test(never_twice),
+        cmocka_unit_test(idle_connections_end),
+        cmocka_unit_test(slots),
+        cmocka_unit_test(contention),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
