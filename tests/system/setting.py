@@ -27,9 +27,9 @@ def header(mail, name):
 class Setting:
     """Three organisations, somebody outside, and a tap in the wire between the two Postfix."""
 
-    def __init__(self, folder, block):
+    def __init__(self, folder, block, routes=None):
         self.platform = Platform(folder, block.base, tap=True,
-                                 routes={"nocert.test": block.base + 12})
+                                 routes={"nocert.test": block.base + 12, **(routes or {})})
         port = self.platform.port
         self.c_port = block.base + 15
         self.tap = WireTap(port["wiretap"], port["postfix_in"])
@@ -57,8 +57,10 @@ class Setting:
     def stop(self):
         for server in self.servers.values():
             server.stop()
-        self.platform.down()
+        killed = self.platform.down()
         self.tap.stop()
+        assert killed == [], f"had to be killed: {killed}"
+        assert self.platform.sanitizer_reports() == []
 
     def submit(self, sender, recipients, message, source=FROM_A, options=(), rcpt_options=()):
         """To Postfix "out", as the customer's server does."""

@@ -15,6 +15,8 @@ from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, C, FROM_B, OUTSIDE, Setting, header, simple
 
+pytestmark = pytest.mark.smoke  # the way of a mail, once more with the daemons under sanitizers
+
 
 @pytest.fixture(scope="module")
 def setting():
