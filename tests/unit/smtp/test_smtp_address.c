@@ -19,8 +19,8 @@ static const char *const good[] = {
     "joe@[IPv6:2001:db8::1]",
     "joe@host_name.example.test",
     "joe@xn--bcher-kva.test",
-    "jos\xc3\xa9@b\xc3\xbc"
-    "cher.test",
+    ("jos\xc3\xa9@b\xc3\xbc"
+     "cher.test"),
     "\xe6\xb5\x8b\xe8\xaf\x95@\xe6\xb5\x8b\xe8\xaf\x95.test",
     "\xf0\x9f\x93\xa7@example.test",
     "1@2.3",
