@@ -83,11 +83,11 @@ void sg_certs_flush(struct sg_certs *certs);
 
 /*
  * Judges a certificate for a use and a domain at a time. untrusted (may be NULL) are certificates
- * that may help to build the chain; domain may be NULL where none is claimed. false only where the
- * question could not be asked (database away); a CRL or directory that is away is a status, not an
- * error. Where several things are wrong the status is the first of: untrusted, unsuitable, not yet
- * valid, expired, mismatch, revoked, status unknown. May wait for a CRL, crl_timeout_ms at most per
- * distribution point.
+ * that may help to build the chain, CA certificates in the directories others; domain may be NULL
+ * where none is claimed. false only where the question could not be asked (database away); a CRL or
+ * directory that is away is a status, not an error. Where several things are wrong the status is
+ * the first of: untrusted, unsuitable, not yet valid, expired, mismatch, revoked, status unknown.
+ * May wait for a CRL, crl_timeout_ms at most per distribution point.
  */
 SG_MUST_USE bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                                STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,

@@ -90,6 +90,7 @@ static inline void sg_chain_cleanup(struct sg_chain *chain)
     sk_X509_pop_free(chain->chain, X509_free);
 }
 #define SG_AUTO_PATH __attribute__((cleanup(sg_chain_cleanup))) struct sg_chain
+/* All of untrusted is looked at: who calls bounds it. */
 SG_MUST_USE bool sg_chain_build(struct sg_certs *certs, X509 *leaf, STACK_OF(X509) *untrusted,
                                 sg_time now, struct sg_chain *chain_r, struct sg_error *err);
 
@@ -196,6 +197,15 @@ SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,
 SG_MUST_USE bool sg_directory_authorities(struct sg_directory *directory, int64_t timeout_ms,
                                           struct sg_arena *arena, struct sg_ldap_values *values_r,
                                           struct sg_error *err);
+
+/* authorities.c: CA certificates out of directories. true: some came. */
+bool sg_is_authority(X509 *x);
+SG_MUST_USE bool sg_authorities_add(struct sg_certs *certs, struct sg_directory *directory,
+                                    struct sg_arena *arena, STACK_OF(X509) *issuers);
+/* Of all that are configured; one that is away brings none. false: storage failed. */
+SG_MUST_USE bool sg_authorities_add_all(struct sg_certs *certs, struct sg_arena *arena,
+                                        STACK_OF(X509) *issuers, bool *came_r,
+                                        struct sg_error *err);
 
 /* verdicts.c: certificates that were good a moment ago */
 struct sg_verdict_key {

@@ -56,8 +56,7 @@ static STACK_OF(X509) *helpers(struct sg_certs *certs, STACK_OF(X509) *untrusted
     STACK_OF(X509) *all = sk_X509_new_null();
     if (!all)
         return NULL;
-    int most = (int)certs->limits.max_certificates;
-    for (int i = 0; i < sk_X509_num(untrusted) && i < most; i++) {
+    for (int i = 0; i < sk_X509_num(untrusted); i++) {
         X509 *x = sk_X509_value(untrusted, i);
         if (X509_up_ref(x) && !sk_X509_push(all, x))
             X509_free(x);

@@ -156,15 +156,36 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
     return true;
 }
 
+/* As many of what came along as are looked at. */
+static STACK_OF(X509) *bounded(const struct sg_certs *certs, STACK_OF(X509) *untrusted)
+{
+    STACK_OF(X509) *some = sk_X509_new_null();
+    int most = (int)certs->limits.max_certificates;
+    for (int i = 0; some && i < sk_X509_num(untrusted) && i < most; i++) {
+        X509 *x = sk_X509_value(untrusted, i);
+        if (X509_up_ref(x) && !sk_X509_push(some, x))
+            X509_free(x);
+    }
+    return some;
+}
+
 bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                    STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain, sg_time now,
                    struct sg_cert_facts *facts_r, struct sg_error *err)
 {
-    bool issuer_missing;
-    STACK_OF(X509) *chain;
-    if (!sg_check(certs, arena, certificate, untrusted, use, domain, now, facts_r, &issuer_missing,
-                  &chain, err))
-        return false;
+    bool missing, came;
+    STACK_OF(X509) *chain = NULL;
+    SG_AUTO_CHAIN issuers = bounded(certs, untrusted);
+    if (!issuers)
+        return sg_fail(err, SG_E_NO_MEMORY, "certificates");
+    bool ok = sg_check(certs, arena, certificate, issuers, use, domain, now, facts_r, &missing,
+                       &chain, err);
+    /* Many send the signer's certificate alone (REQ-81): what is above it is in the directory, and
+     * the answer must not hang on whose certificates were seen before. */
+    if (ok && missing)
+        ok = sg_authorities_add_all(certs, arena, issuers, &came, err) &&
+             (!came || sg_check(certs, arena, certificate, issuers, use, domain, now, facts_r,
+                                &missing, &chain, err));
     sk_X509_pop_free(chain, X509_free);
-    return true;
+    return ok;
 }

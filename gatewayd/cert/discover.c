@@ -77,7 +77,7 @@ static size_t sort_in(struct search *search, const struct sg_bytes *ders, size_t
         X509 *x = sg_x509_parse(ders[i]);
         if (!x)
             continue;
-        if (X509_check_ca(x) == 1 && !sg_cert_is_domain_authority(x)) {
+        if (sg_is_authority(x)) {
             if (!sk_X509_push(search->issuers, x))
                 X509_free(x);
             continue;
@@ -181,19 +181,6 @@ static bool from_store(struct search *search, struct sg_error *err)
     return ok;
 }
 
-/* A CA between its certificates and the root may stand in the directory as well (RFC 4523). */
-static bool add_authorities(struct search *search, struct sg_directory *directory)
-{
-    struct sg_ldap_values values = {0};
-    if (!sg_directory_authorities(directory, search->certs->limits.ldap_timeout_ms, search->arena,
-                                  &values, NULL))
-        return false;
-    struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
-    int before = sk_X509_num(search->issuers);
-    candidates_free(list, sort_in(search, values.items, values.count, list));
-    return sk_X509_num(search->issuers) > before;
-}
-
 /* Judges what a directory brought; again, and from the start, when CAs were missing and came. */
 static bool judge_directory(struct search *search, struct sg_directory *directory,
                             const struct candidate *list, size_t count, const char *url,
@@ -203,7 +190,8 @@ static bool judge_directory(struct search *search, struct sg_directory *director
     bool missing;
     if (!judge_all(search, list, count, url, &missing, err))
         return false;
-    if (!missing || search->found->certificate || !add_authorities(search, directory))
+    if (!missing || search->found->certificate ||
+        !sg_authorities_add(search->certs, directory, search->arena, search->issuers))
         return true;
     found->candidate_count = before.candidate_count;
     found->any = before.any;

@@ -509,6 +509,18 @@ def test_found(lab, scheme):
     assert answer["candidates"][0]["source"] == "store"
 
 
+def test_issuer_from_the_directory(lab, good):
+    """REQ-81: many send the signer's certificate alone; what is above it is in the directory."""
+    lab.publish()
+    assert lab.probe(directories=lab.ldap()).check(good, helpers=False)["status"] == "valid"
+    foreign = lab.other.forge("b.test")
+    assert lab.probe(directories=lab.ldap()).check(foreign, helpers=False)["status"] == "untrusted"
+    lab.slapd.server.stop()
+    answer = lab.probe(directories=lab.ldap()).check(good, helpers=False)
+    assert answer["status"] == "untrusted"
+    assert "unable to get local issuer certificate" in answer["detail"]
+
+
 def test_none(lab):
     answer = lab.probe(directories=lab.ldap()).discover("nobody.test")
     assert (answer["status"], answer["any"], answer["found"]) == ("untrusted", 0, 0)
@@ -605,6 +617,7 @@ def test_directory_down(lab):
 def test_directory_that_does_not_accept(lab):
     """A connection that is never made."""
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", lab.free_port))
         listener.listen(0)
         fillers = [socket.socket() for _ in range(8)]
