@@ -90,29 +90,31 @@ class Directory:
 
 
 class ReferenceCA:
-    name = "refca"
+    """The platform's; or a further one, with a name, folder and port of its own."""
 
-    def __init__(self, layout, directory):
-        self.layout, self.directory = layout, directory
+    def __init__(self, layout, directory, name="refca", folder=None, port=None):
+        self.layout, self.directory, self.name = layout, directory, name
+        self.folder, self.port = folder or layout.ca, port or layout.port["crl"]
         self.program = layout.bin / "refca/refca"
-        self.crl_url = f"http://127.0.0.1:{layout.port['crl']}/ca.crl"
+        self.crl_url = f"http://127.0.0.1:{self.port}/ca.crl"
         self.service = Service(
-            layout, "refca",
-            [self.program, "--dir", layout.ca, "serve", "--port", layout.port["crl"],
-             "--refresh", "60"], ready=self.answers, uid=CA, gid=GROUP,
-            env={"PYTHONDONTWRITEBYTECODE": "1"})
+            layout, name,
+            [self.program, "--dir", self.folder, "serve", "--port", self.port, "--refresh", "60"],
+            ready=self.answers, uid=CA, gid=GROUP, env={"PYTHONDONTWRITEBYTECODE": "1"})
 
     def run(self, *arguments):
-        return run([self.program, "--dir", self.layout.ca, *arguments], CA, GROUP)
+        return run([self.program, "--dir", self.folder, *arguments], CA, GROUP)
 
     def answers(self):
         with urllib.request.urlopen(self.crl_url.replace("ca.crl", "healthz"), timeout=3) as r:
             return r.status == 200
 
+    def make(self, title="Sealgate Quickstart CA"):
+        if not (self.folder / "ca.db").exists():
+            self.run("init", "--name", title, "--crl-url", self.crl_url, "--bits", "2048")
+
     def start(self):
-        if not (self.layout.ca / "ca.db").exists():
-            self.run("init", "--name", "Sealgate Quickstart CA", "--crl-url", self.crl_url,
-                     "--bits", "2048")
+        self.make()
         self.service.start()
 
     def stop(self):
@@ -123,11 +125,11 @@ class ReferenceCA:
 
     @property
     def anchor_pem(self):
-        return (self.layout.ca / "root.pem").read_text(encoding="ascii")
+        return (self.folder / "root.pem").read_text(encoding="ascii")
 
     def issue(self, csr_pem, *more):
         """A certificate from a request: the chain without the root, PEM."""
-        path = self.layout.ca / f"request-{secrets.token_hex(6)}.csr"
+        path = self.folder / f"request-{secrets.token_hex(6)}.csr"
         self.layout.write(path, csr_pem, 0o400, CA, GROUP)
         try:
             return self.run("issue", path, *more)
