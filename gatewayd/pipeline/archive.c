@@ -9,7 +9,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define CACHE_MOST 4096 /* tenants of a day; beyond it the cache starts anew */
+#define BUCKETS   4096
+#define KEPT_DAYS 2 /* late retries; older days' keys go when a new day comes */
 
 struct cached {
     struct cached *next;
@@ -22,8 +23,8 @@ struct cached {
 struct sg_archive {
     struct sg_gateway *gw;
     pthread_mutex_t mutex;
-    struct cached *list;
-    size_t count;
+    struct cached *buckets[BUCKETS];
+    int64_t newest; /* day */
 };
 
 struct sg_archive *sg_archive_new(struct sg_gateway *gw)
@@ -36,22 +37,33 @@ struct sg_archive *sg_archive_new(struct sg_gateway *gw)
     return a;
 }
 
-static void cache_drop(struct sg_archive *a)
+static void cached_free(struct cached *c)
 {
-    for (struct cached *c = a->list, *next; c; c = next) {
-        next = c->next;
-        sg_secret_wipe(&c->key);
-        free(c);
+    sg_secret_wipe(&c->key);
+    free(c);
+}
+
+/* Drops the keys of the days before. */
+static void cache_drop(struct sg_archive *a, int64_t day)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct cached **at = &a->buckets[i]; *at;) {
+            struct cached *c = *at;
+            if (c->day >= day) {
+                at = &c->next;
+                continue;
+            }
+            *at = c->next;
+            cached_free(c);
+        }
     }
-    a->list = NULL;
-    a->count = 0;
 }
 
 void sg_archive_free(struct sg_archive **archive)
 {
     if (!*archive)
         return;
-    cache_drop(*archive);
+    cache_drop(*archive, INT64_MAX);
     pthread_mutex_destroy(&(*archive)->mutex);
     free(*archive);
     *archive = NULL;
@@ -110,45 +122,65 @@ static bool data_key_make(struct sg_archive *a, const char *tenant, int64_t day,
     return true;
 }
 
+static struct cached **bucket_of(struct sg_archive *a, const char *tenant, int64_t day)
+{
+    uint32_t h = 2166136261u ^ (uint32_t)day; /* FNV-1a */
+    for (; *tenant; tenant++)
+        h = (h ^ (unsigned char)*tenant) * 16777619u;
+    return &a->buckets[h % BUCKETS];
+}
+
 static struct cached *cache_find(struct sg_archive *a, const char *tenant, int64_t day)
 {
-    for (struct cached *c = a->list; c; c = c->next)
+    for (struct cached *c = *bucket_of(a, tenant, day); c; c = c->next)
         if (c->day == day && strcmp(c->tenant, tenant) == 0)
             return c;
     return NULL;
 }
 
+/* Another thread may have made one meanwhile: then that one is used, and this one by nobody. */
+static struct cached *cache_add(struct sg_archive *a, struct cached *made)
+{
+    struct cached *c = cache_find(a, made->tenant, made->day);
+    if (c) {
+        cached_free(made);
+        return c;
+    }
+    if (made->day > a->newest) {
+        a->newest = made->day;
+        cache_drop(a, made->day - KEPT_DAYS + 1);
+    }
+    struct cached **bucket = bucket_of(a, made->tenant, made->day);
+    made->next = *bucket;
+    *bucket = made;
+    return made;
+}
+
+/* The key is made without the lock: one tenant's first mail of the day keeps no other's waiting. */
 static bool archive_key(void *ctx, const char *tenant, int64_t day, char id_r[32],
                         struct sg_secret *key_r, struct sg_error *err)
 {
     struct sg_archive *a = ctx;
-    bool ok = true;
     pthread_mutex_lock(&a->mutex);
     struct cached *c = cache_find(a, tenant, day);
     if (!c) {
+        pthread_mutex_unlock(&a->mutex);
         size_t size = strlen(tenant) + 1;
-        c = calloc(1, sizeof *c + size);
-        if (!c)
+        struct cached *made = calloc(1, sizeof *made + size);
+        if (!made)
             abort();
-        memcpy(c->tenant, tenant, size);
-        ok = data_key_make(a, tenant, day, c, err);
-        if (!ok) {
-            sg_secret_wipe(&c->key);
-            free(c);
-        } else {
-            if (a->count >= CACHE_MOST)
-                cache_drop(a);
-            c->next = a->list;
-            a->list = c;
-            a->count++;
+        memcpy(made->tenant, tenant, size);
+        if (!data_key_make(a, tenant, day, made, err)) {
+            cached_free(made);
+            return false;
         }
+        pthread_mutex_lock(&a->mutex);
+        c = cache_add(a, made);
     }
-    if (ok) {
-        memcpy(id_r, c->id, 32);
-        *key_r = c->key;
-    }
+    memcpy(id_r, c->id, 32);
+    *key_r = c->key;
     pthread_mutex_unlock(&a->mutex);
-    return ok;
+    return true;
 }
 
 static bool journal_make(void *ctx, const char *binding, struct sg_secret *key_r,
