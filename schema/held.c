@@ -38,10 +38,23 @@ static bool row_insert(struct sg_tx *tx, struct insert *in, struct sg_error *err
     return true;
 }
 
+static bool recipients_add(struct sg_tx *tx, const struct sg_held_row *row, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, row->msg_id);
+    sg_param_text(&p, row->recipient_domain);
+    sg_param_texts(&p, arena, row->recipients, row->recipient_count);
+    if (!sg_tx_query(tx, SG_Q_HELD_ADD, &p, &rows, err))
+        return false;
+    return rows.affected == 1 || sg_fail(err, SG_E_HELD, "it ceased to be held just now");
+}
+
 static bool insert(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct insert *in = arg;
-    if (!row_insert(tx, in, err))
+    if (!row_insert(tx, in, err) || (!in->inserted && !recipients_add(tx, in->row, err)))
         return false;
     for (int seq = 0; in->inserted; seq++) {
         struct sg_bytes data = {0};
@@ -190,6 +203,61 @@ bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_
     sg_param_text(&p, explanation);
     sg_param_text(&p, last_error);
     return sg_db_change(db, SG_Q_HELD_RESCHEDULE, &p, NULL, err);
+}
+
+static bool take_bool(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    *(bool *)arg = sg_row_bool(r);
+    return true;
+}
+
+bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, held_id);
+    *held_r = false;
+    return sg_db_read(db, NULL, SG_Q_HELD_IS, &p, take_bool, held_r, err);
+}
+
+struct sent {
+    const char *held_id;
+    const char *const *recipients;
+    size_t count;
+    sg_time now;
+    bool finished;
+};
+
+static bool sent(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct sent *s = arg;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0}, q = {0};
+    sg_param_text(&p, s->held_id);
+    sg_param_texts(&p, arena, s->recipients, s->count);
+    sg_param_time(&p, s->now);
+    s->finished = false;
+    if (!sg_tx_query(tx, SG_Q_HELD_SENT, &p, &rows, err))
+        return false;
+    if (rows.affected == 1) {
+        struct sg_row row = sg_row_at(&rows, 0, arena);
+        s->finished = sg_row_bool(&row);
+        if (!sg_row_end(&row, err))
+            return false;
+    }
+    sg_param_text(&q, s->held_id);
+    return !s->finished || sg_tx_query(tx, SG_Q_HELD_CHUNK_DELETE, &q, NULL, err);
+}
+
+bool sg_held_sent(struct sg_db *db, const char *held_id, const char *const *recipients,
+                  size_t count, sg_time now, bool *finished_r, struct sg_error *err)
+{
+    struct sent s = {held_id, recipients, count, now, false};
+    if (!sg_db_transact(db, NULL, sent, &s, err))
+        return false;
+    *finished_r = s.finished;
+    return true;
 }
 
 struct finish {

@@ -31,8 +31,8 @@ struct sg_held_row {
  */
 typedef bool (*sg_held_chunk_give)(void *ctx, int seq, struct sg_bytes *data_r, bool *end_r,
                                    struct sg_error *err);
-/* Idempotent: where (msg_id, recipient_domain) is held already nothing is changed and *inserted_r
- * is false. */
+/* Idempotent: where (msg_id, recipient_domain) is held already, the recipients that are not among
+ * its own are added to it and *inserted_r is false. */
 SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
                                 sg_held_chunk_give give, void *ctx, bool *inserted_r,
                                 struct sg_error *err);
@@ -58,6 +58,13 @@ SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_c
 SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
                                     const char *reason, const char *explanation,
                                     const char *last_error, struct sg_error *err);
+/* It went to these recipients, which are taken off it; *finished_r: to the last of them, and the
+ * chunks and the key go. No error where it is not held any more. */
+SG_MUST_USE bool sg_held_sent(struct sg_db *db, const char *held_id, const char *const *recipients,
+                              size_t count, sg_time now, bool *finished_r, struct sg_error *err);
+/* Is it held still (and not deleted meanwhile)? */
+SG_MUST_USE bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r,
+                            struct sg_error *err);
 /* state "sent", "deleted" or "expired"; the chunks and the key go. *finished_r false: it was
  * finished before (by an administrator who deleted it). */
 SG_MUST_USE bool sg_held_finish(struct sg_db *db, const char *held_id, const char *state,

@@ -20,7 +20,8 @@ struct sg_hold_content {
 
 /*
  * Seals and stores; committed when it returns true. row->wrapped_key and row->size_bytes are set
- * here. Where the same message is held for the same recipient domain already, *inserted_r is false.
+ * here. Where the same message is held for the same recipient domain already, the recipients are
+ * added to it and *inserted_r is false.
  */
 SG_MUST_USE bool sg_hold_store(struct sg_db *db, struct sg_hsm *hsm, struct sg_held_row *row,
                                const struct sg_hold_content *content, bool *inserted_r,

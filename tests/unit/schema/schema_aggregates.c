@@ -268,7 +268,11 @@ static void test_held(void **state)
     OK(sg_held_insert(db, &row, give, &chunks, &inserted, &err));
     assert_true(inserted);
     struct sg_held_row again = row;
+    /* A further transaction of the same message: its new recipients are added, none twice. */
+    static const char *const more[] = {"y@p.test", "x@p.test", "z@p.test"};
     again.id = sg_arena_strdup(arena, sg_id_new("hld").text);
+    again.recipients = more;
+    again.recipient_count = 3;
     OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err));
     assert_false(inserted);
 
@@ -279,8 +283,10 @@ static void test_held(void **state)
     OK(sg_held_claim_due(db, arena, now + 2 * SG_SECOND, 60000, 10, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_string_equal(rows[0].id, id);
-    assert_int_equal(rows[0].recipient_count, 2);
+    assert_int_equal(rows[0].recipient_count, 4);
     assert_string_equal(rows[0].recipients[1], recipients[1]);
+    assert_string_equal(rows[0].recipients[2], "y@p.test");
+    assert_string_equal(rows[0].recipients[3], "z@p.test");
     assert_true(rows[0].next_try_at == now + 62 * SG_SECOND);
     assert_true(sg_bytes_equal(rows[0].wrapped_key, text("wrapped")));
     OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, 60000, 10, &rows, &count, &err));
@@ -297,8 +303,22 @@ static void test_held(void **state)
     assert_int_equal(rows[0].attempts, 1);
     assert_string_equal(rows[0].reason, "202");
 
-    OK(sg_held_finish(db, id, "sent", now, &finished, &err));
+    /* It went to some, then to the others. */
+    bool held = false;
+    OK(sg_held_sent(db, id, more, 2, now, &finished, &err));
+    assert_false(finished);
+    OK(sg_held_claim_due(db, arena, row.expires_at + SG_DAY, 1, 10, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].recipient_count, 2);
+    assert_string_equal(rows[0].recipients[0], recipients[1]);
+    assert_string_equal(rows[0].recipients[1], "z@p.test");
+    OK(sg_held_is(db, id, &held, &err));
+    assert_true(held);
+    static const char *const rest[] = {"z@p.test", "\"a b\\\"\"@p.test", "x@p.test"};
+    OK(sg_held_sent(db, id, rest, 3, now, &finished, &err));
     assert_true(finished);
+    OK(sg_held_is(db, id, &held, &err));
+    assert_false(held);
     OK(sg_held_finish(db, id, "sent", now, &finished, &err));
     assert_false(finished);
     FAILS(sg_held_chunks(db, id, take, &next, &err), SG_E_NOT_FOUND);
