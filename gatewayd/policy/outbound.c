@@ -20,6 +20,10 @@ static bool from_differs(const facts *f)
 {
     return !f->from_matches_sender;
 }
+static bool recipient_literal(const facts *f)
+{
+    return f->recipient_literal;
+}
 static bool outsider(const facts *f)
 {
     return f->recipient_environment == SG_ENV_NONE;
@@ -62,6 +66,9 @@ static const struct {
     {from_differs,
      {SG_ACT_REFUSE, "from-differs", "REQ-66", "",
       "From and the envelope sender name different domains"}},
+    {recipient_literal,
+     {SG_ACT_REFUSE, "recipient-literal", "REQ-62", "",
+      "an address literal names no domain, so nobody can say whether it must be sealed"}},
     {outsider,
      {SG_ACT_PLAIN, "outsider", "REQ-11", "",
       "the recipient's domain takes no part in Secure Email: sent on unchanged"}},

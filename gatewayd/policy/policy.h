@@ -47,6 +47,7 @@ struct sg_outbound_facts {
     size_t from_mailboxes;    /* in them; 0: blank or not readable */
     bool from_domain_owned;   /* every From domain is an active domain of the tenant */
     bool from_matches_sender; /* the envelope sender has From's domain, or is null */
+    bool recipient_literal;   /* the recipient's domain is no name but an address literal */
     enum sg_environment recipient_environment; /* NONE: takes no part in Secure Email */
     enum sg_policy_certificate own;            /* our domain's certificate for signing */
     enum sg_policy_certificate recipient;      /* the recipient domain's for encryption */

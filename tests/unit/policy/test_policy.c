@@ -68,6 +68,8 @@ static void outbound_fact(struct sg_outbound_facts *f, const char *w)
         f->from_domain_owned = true;
     else if (strcmp(w, "matches") == 0)
         f->from_matches_sender = true;
+    else if (strcmp(w, "literal") == 0)
+        f->recipient_literal = true;
     else if (strcmp(w, "seemail") == 0)
         f->recipient_environment = SG_ENV_SEEMAIL;
     else if (strcmp(w, "securemail") == 0)
