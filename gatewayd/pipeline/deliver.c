@@ -39,7 +39,7 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp
                                       const struct sg_smtp_piece *pieces, size_t piece_count,
                                       bool notify_never)
 {
-    struct sg_smtp_envelope envelope = {.sender = m->sender,
+    struct sg_smtp_envelope envelope = {.sender = m->return_path,
                                         .recipients = addresses_of(m, rcpts, count),
                                         .recipient_count = count,
                                         .smtputf8 = m->smtputf8,

@@ -38,7 +38,7 @@ static bool ask(struct sg_gateway *gw, struct sg_arena *arena,
         return true;
     s->tenant = submitter.tenant_id;
     s->submitter = submitter.id;
-    s->sender = sg_address_normalise(arena, sg_policy_attribute(request, "sender"));
+    s->sender = sg_submission_sender(arena, sg_policy_attribute(request, "sender"), false);
     s->queue_id = sg_policy_attribute(request, "queue_id");
     s->at = sg_clock_now();
     *answer_r = ANSWER_YES;

@@ -66,7 +66,7 @@ static void refusals_settle(struct sg_message *m, const struct group *g)
     sg_notice_content_of(m, "non-delivery", "", refused, count, &content);
     for (size_t i = 0; i < count; i++)
         content.recipients[i].status = "5.0.0";
-    if (sg_keep_notice(m, g->domain.id, m->sender, &content, &err))
+    if (sg_keep_notice(m, g->domain.id, m->return_path, &content, &err))
         return;
     sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
     for (size_t i = 0; i < count; i++)
@@ -104,10 +104,9 @@ static void group_process(struct sg_message *m, const struct group *g)
 /* One tenant's part of a transaction is one message (no tenant sees another's recipients). */
 static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
 {
-    struct sg_registry_entry *entry;
     struct sg_error err = {0};
     bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
-    if (!sg_receive_register(m, &entry, &err)) {
+    if (!sg_receive_register(m, &err)) {
         sg_log_error(SG_LOG_WARNING, "inbound.deferred", &err, "queue_id", m->queue_id, NULL);
         for (size_t i = 0; i < m->rcpt_count; i++)
             sg_rcpt_defer(&m->rcpts[i], &err);
@@ -128,8 +127,10 @@ static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
             g.rcpts[g.count++] = &m->rcpts[k];
         }
         group_process(m, &g);
+        if (!sg_receive_checkpoint(m, &err))
+            break; /* the rest is deferred */
     }
-    sg_receive_finish(m, entry);
+    sg_receive_finish(m);
 }
 
 static bool domains_find(struct sg_message *m, struct sg_domain_row *domains, bool *ours,
@@ -180,7 +181,7 @@ void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_
     if (!sg_receive_begin(&m, gateway, "inbound", t, &err) ||
         !domains_find(&m, domains, ours, &err)) {
         sg_log_error(SG_LOG_WARNING, "inbound.refused", &err, "queue_id", t->xforward.ident, NULL);
-        sg_reply_all(t, replies, &err);
+        sg_reply_all(t, replies, &err, false);
     } else {
         tenants_process(&m, domains, ours);
         for (size_t i = 0; i < m.rcpt_count; i++)

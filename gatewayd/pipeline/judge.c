@@ -98,6 +98,20 @@ static bool signed_layer_facts(struct sg_message *m, const struct sg_smime_layer
     return true;
 }
 
+/*
+ * A signature outside of an envelope covers a ciphertext, which anybody may have made: of what was
+ * in it nobody is shown to be the author. Inner layers are judged for themselves.
+ */
+static void outer_signature_forget(struct sg_message *m, struct sg_inbound_facts *facts)
+{
+    if (facts->domain_signed)
+        sg_trace_add(&m->trace, "signature", "REQ-22", "result", "ok", "detail",
+                     "outside of the envelope: says nothing of what is inside", NULL);
+    facts->domain_signed = facts->signature_good = false;
+    facts->signer_is_domain = facts->signer_names_from = false;
+    facts->signer = SG_POLICY_CERT_NONE;
+}
+
 static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
                         const struct sg_mailbox *from, size_t from_count, struct sg_error *err)
 {
@@ -109,6 +123,8 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
                       layer->result != SG_SMIME_UNSUPPORTED;
         facts->encrypted |= layer->kind == SG_SMIME_ENVELOPED;
         facts->for_us |= for_us;
+        if (for_us && layer->result == SG_SMIME_OK)
+            outer_signature_forget(m, facts);
         facts->unsupported |= layer->result == SG_SMIME_UNSUPPORTED;
         facts->malformed |=
             layer->result == SG_SMIME_MALFORMED || layer->result == SG_SMIME_UNDECRYPTABLE;

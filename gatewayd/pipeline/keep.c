@@ -77,7 +77,7 @@ static bool delayed_notices(struct sg_outbound *o, struct sg_outbound_group *g,
     }
     sg_notice_content_of(m, "delayed", g->plan.code, g->rcpts, g->count, &content);
     content.hours = (int)((m->gw->hold_retry_first / SG_SECOND + 3599) / 3600);
-    return sg_keep_notice(m, o->own.id, m->sender, &content, err) &&
+    return sg_keep_notice(m, o->own.id, m->return_path, &content, err) &&
            (strcmp(m->sender, postmaster) == 0 ||
             sg_keep_notice(m, o->own.id, postmaster, &content, err));
 }
@@ -99,7 +99,7 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         .direction = m->direction,
         .reason = g->plan.code,
         .explanation = g->plan.explanation,
-        .sender = m->sender,
+        .sender = m->return_path,
         .recipients = recipients,
         .recipient_count = g->count,
         .recipient_domain = g->domain,
@@ -116,11 +116,13 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         .len = sg_spool_size(m->body) - m->headers.raw.len,
     };
     bool inserted;
-    if (!sg_hold_store(m->gw->db, m->gw->hsm, &row, &content, &inserted, err))
+    /* The notices first: once the message is held it may be sent, and must not come again. */
+    if (!delayed_notices(o, g, err) ||
+        !sg_hold_store(m->gw->db, m->gw->hsm, &row, &content, &inserted, err))
         return false;
     sg_trace_add(&m->trace, "held", g->plan.requirement, "recipient_domain", g->domain, "held",
                  inserted ? id.text : "before", "code", g->plan.code, NULL);
-    return delayed_notices(o, g, err);
+    return true;
 }
 
 void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group)

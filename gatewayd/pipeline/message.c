@@ -32,7 +32,7 @@ size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r)
     size_t count = 0;
     if (!field || !sg_mailbox_list_parse(m->arena, field, list_r, &count, NULL))
         return 0;
-    return count;
+    return count <= SG_FROM_MOST ? count : 0; /* each is looked up */
 }
 
 void sg_rcpt_decide(struct sg_rcpt *rcpt, const char *outcome, const char *verdict,
@@ -62,7 +62,7 @@ static json_t *recipients_json(const struct sg_message *m, bool decided)
     json_t *list = json_array();
     for (size_t i = 0; i < m->rcpt_count; i++) {
         const struct sg_rcpt *r = &m->rcpts[i];
-        if (r->settled || (decided && !r->decided))
+        if (r->settled || (decided && (!r->decided || r->recorded)))
             continue;
         json_t *row = json_object();
         text_set(row, "recipient", r->normalised);
@@ -87,24 +87,39 @@ static json_t *record_json(struct sg_message *m, bool decided)
     return o;
 }
 
-static bool append(struct sg_message *m, enum sg_journal_type type, json_t *object,
+static bool append(struct sg_message *m, enum sg_journal_type type, const char *text,
                    const struct sg_spool *original, struct sg_error *err)
+{
+    struct sg_journal_record record = {
+        .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
+    return sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
+}
+
+static char *text_take(json_t *object, struct sg_error *err)
 {
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (!text)
-        return sg_fail(err, SG_E_INTERNAL, "journal record cannot be written as JSON");
-    struct sg_journal_record record = {
-        .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
-    bool ok = sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
-    free(text);
-    return ok;
+        sg_fail(err, SG_E_INTERNAL, "journal record cannot be written as JSON");
+    return text;
 }
 
-bool sg_message_record_received(struct sg_message *m, struct sg_registry_entry *entry,
-                                struct sg_error *err)
+static bool debts_pay(struct sg_message *m, struct sg_error *err)
 {
-    if (entry->recorded)
+    const char *record;
+    while (m->entry && (record = sg_registry_owed(m->entry))) {
+        if (!append(m, SG_JOURNAL_OUTCOME, record, NULL, err))
+            return false;
+        sg_registry_paid(m->entry);
+    }
+    return true;
+}
+
+bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
+{
+    if (!debts_pay(m, err))
+        return false;
+    if (m->entry->recorded)
         return true;
     json_t *o = record_json(m, false);
     text_set(o, "direction", m->direction);
@@ -114,23 +129,47 @@ bool sg_message_record_received(struct sg_message *m, struct sg_registry_entry *
     text_set(o, "message_id", sg_message_message_id(m));
     text_set(o, "client", m->client_address);
     json_object_set_new(o, "size", json_integer((json_int_t)sg_spool_size(m->body)));
-    if (!append(m, SG_JOURNAL_RECEIVED, o, m->body, err))
-        return false;
-    entry->recorded = true;
-    return true;
+    char *text = text_take(o, err);
+    bool ok = text && append(m, SG_JOURNAL_RECEIVED, text, m->body, err);
+    free(text);
+    m->entry->recorded = m->entry->recorded || ok;
+    return ok;
 }
 
-bool sg_message_record_outcome(struct sg_message *m, struct sg_registry_entry *entry,
-                               struct sg_error *err)
+static void outcome_recorded(struct sg_message *m)
+{
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        struct sg_rcpt *r = &m->rcpts[i];
+        if (!r->decided || r->recorded)
+            continue;
+        r->recorded = true;
+        if (m->entry && strcmp(r->outcome, "deferred") != 0)
+            sg_registry_settle(m->entry, r->normalised);
+    }
+    json_array_clear(m->trace.steps);
+}
+
+bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)
 {
     json_t *o = record_json(m, true);
+    bool any = json_array_size(json_object_get(o, "recipients")) > 0;
     json_object_set(o, "trace", m->trace.steps);
-    if (!append(m, SG_JOURNAL_OUTCOME, o, NULL, err))
-        return false;
-    for (size_t i = 0; entry && i < m->rcpt_count; i++)
-        if (m->rcpts[i].decided && strcmp(m->rcpts[i].outcome, "deferred") != 0)
-            sg_registry_settle(entry, m->rcpts[i].normalised);
-    return true;
+    char *text = text_take(o, err);
+    bool ok = text && debts_pay(m, err) && (!any || append(m, SG_JOURNAL_OUTCOME, text, NULL, err));
+    if (text && any && !ok && m->entry)
+        sg_registry_owe(m->entry, text);
+    free(text);
+    if (any && (ok || m->entry))
+        outcome_recorded(m);
+    return ok;
+}
+
+bool sg_message_unfinished(const struct sg_message *m)
+{
+    for (size_t i = 0; i < m->rcpt_count; i++)
+        if (!m->rcpts[i].settled && !m->rcpts[i].decided)
+            return true;
+    return false;
 }
 
 /* Feeding -------------------------------------------------------------------------------------- */

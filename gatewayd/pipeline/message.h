@@ -17,6 +17,7 @@ struct sg_rcpt {
     const char *normalised, *domain; /* lower case */
     bool settled;                    /* an earlier transaction of this message saw to it */
     bool decided;                    /* outcome is set */
+    bool recorded;                   /* … and in the journal, or owed to it */
     const char *outcome; /* of message_recipient: "delivered", "held", "refused", "deferred" */
     const char *verdict; /* "plain", "sealed", "verified", "opened", "unverified", "" */
     const char *code;    /* of table 3 or "" */
@@ -31,7 +32,9 @@ struct sg_message {
     const char *tenant;
     const char *msg_id;
     sg_time received_at, now;
-    const char *queue_id, *sender; /* sender normalised */
+    const char *queue_id;
+    const char *sender;      /* normalised: to compare */
+    const char *return_path; /* the same as it was given: to send */
     const char *client_address, *client_name;
     bool smtputf8, body_8bit;
     const struct sg_spool *body;
@@ -39,20 +42,27 @@ struct sg_message {
     struct sg_rcpt *rcpts;
     size_t rcpt_count;
     struct sg_trace trace;
+    struct sg_registry_entry *entry; /* NULL: what is tried again out of PostgreSQL */
 };
 
 /* From and Message-ID as they are recorded. */
 const char *sg_message_header_from(struct sg_message *m);
 const char *sg_message_message_id(struct sg_message *m);
-/* The mailboxes of From: their number (0 where there is no field that can be read). */
+/* The mailboxes of the first From: their number (0 where there is no field that can be read, or
+ * more of them than any mail has). */
+#define SG_FROM_MOST 100
 size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r);
 
-/* Journals `received` with the original, unless the entry says it was. */
-SG_MUST_USE bool sg_message_record_received(struct sg_message *m, struct sg_registry_entry *entry,
-                                            struct sg_error *err);
-/* Journals `outcome` of the recipients that were decided, with the trace, and settles them. */
-SG_MUST_USE bool sg_message_record_outcome(struct sg_message *m, struct sg_registry_entry *entry,
-                                           struct sg_error *err);
+/* Journals what the entry owes, then `received` with the original, unless the entry says it was. */
+SG_MUST_USE bool sg_message_record_received(struct sg_message *m, struct sg_error *err);
+/*
+ * Journals `outcome` of the recipients that were decided since the last time, with the trace, and
+ * settles them. Where the journal does not take it the entry owes it: what was sent is not sent
+ * again, and is not answered for before it is journaled.
+ */
+SG_MUST_USE bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err);
+/* Is a recipient left that was neither settled nor decided? */
+bool sg_message_unfinished(const struct sg_message *m);
 /* The journal's feed: into retention and trace. */
 bool sg_message_feed_records(void *gateway, const struct sg_journal_record *records, size_t count,
                              struct sg_error *err);

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/deliver.h"
+#include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
 #include "schema/member_domain.h"
 #include "smtp/address.h"
@@ -125,6 +126,7 @@ bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
     struct sg_outbound_facts facts = o->facts;
     bool member = false;
     facts.own = facts.recipient = SG_POLICY_CERT_NONE;
+    facts.recipient_literal = group->domain[0] == '[';
     group->environment = "";
     struct sg_plan early = sg_policy_outbound(&facts);
     if (early.action != SG_ACT_REFUSE) {
@@ -180,19 +182,23 @@ static bool sign_once(struct sg_outbound *o, struct sg_error *err)
 }
 
 /* The visible recipients in one transaction; each blind copy in its own. */
-static void sealed_send(struct sg_outbound *o, struct sg_outbound_group *g,
-                        const struct sg_smtp_piece *pieces, size_t count)
+static bool sealed_send(struct sg_outbound *o, struct sg_outbound_group *g,
+                        const struct sg_smtp_piece *pieces, size_t count, struct sg_error *err)
 {
     struct sg_rcpt **visible = SG_ARENA_ARRAY(o->m->arena, struct sg_rcpt *, g->count + 1);
     size_t visible_count = 0;
     for (size_t i = 0; i < g->count; i++) {
-        if (is_visible(o, g->rcpts[i]))
+        if (is_visible(o, g->rcpts[i])) {
             visible[visible_count++] = g->rcpts[i];
-        else
-            sg_deliver_reentry(o->m, &g->rcpts[i], 1, pieces, count, "sealed");
+            continue;
+        }
+        sg_deliver_reentry(o->m, &g->rcpts[i], 1, pieces, count, "sealed");
+        if (!sg_receive_checkpoint(o->m, err))
+            return false;
     }
     if (visible_count)
         sg_deliver_reentry(o->m, visible, visible_count, pieces, count, "sealed");
+    return true;
 }
 
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
@@ -213,8 +219,7 @@ static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
                  "rsa sha256", "cipher", "aes-256-cbc", NULL);
     struct sg_smtp_piece pieces[] = {{.bytes = sg_buf_bytes(&head)},
                                      {.spool = sealed, .len = UINT64_MAX}};
-    sealed_send(o, g, pieces, 2);
-    return true;
+    return sealed_send(o, g, pieces, 2, err);
 }
 
 void sg_outbound_seal(struct sg_outbound *o, struct sg_outbound_group *group)

@@ -13,10 +13,11 @@ static bool submission_find(struct sg_message *m, struct sg_submission *submissi
                             struct sg_error *err)
 {
     const struct sg_header *field;
+    const char *sender = sg_submission_sender(m->arena, m->return_path, true);
     sg_fail(err, SG_E_SUBMISSION, "the message was not submitted through this gateway's edge");
     for (size_t n = 0; (field = sg_header_find(&m->headers, SG_SUBMISSION_HEADER, n)); n++)
         if (sg_submission_check(&m->gw->submission, m->arena, sg_header_unfold(m->arena, field),
-                                m->sender, m->queue_id, m->now, submission_r, err))
+                                sender, m->queue_id, m->now, submission_r, err))
             return true;
     return false;
 }
@@ -77,47 +78,68 @@ static void plain_send(struct sg_message *m, struct sg_rcpt **plain, size_t coun
     sg_deliver_reentry(m, plain, count, pieces, 2, "plain");
 }
 
+static void defer(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                  const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_WARNING, "outbound.deferred", err, "msg_id", m->msg_id, "tenant", m->tenant,
+                 NULL);
+    sg_trace_error(&m->trace, "deferred", err);
+    for (size_t i = 0; i < count; i++)
+        if (!rcpts[i]->settled && !rcpts[i]->decided)
+            sg_rcpt_defer(rcpts[i], err);
+}
+
+/* Group by group; what cannot be decided for one domain is deferred and stops no other. false:
+ * nothing more may be sent. */
+static bool groups_process(struct sg_outbound *o, struct sg_rcpt **plain, size_t *plain_count,
+                           struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        if (taken[i] || m->rcpts[i].settled)
+            continue;
+        struct sg_error why = {0};
+        struct sg_outbound_group g = group_collect(m, i, taken);
+        if (sg_outbound_decide(o, &g, &why))
+            group_act(o, &g, plain, plain_count);
+        else
+            defer(m, g.rcpts, g.count, &why);
+        sg_outbound_group_free(&g);
+        if (g.plan.action != SG_ACT_PLAIN && !sg_receive_checkpoint(m, err))
+            return false;
+    }
+    return true;
+}
+
 static void process(struct sg_message *m)
 {
     struct sg_outbound o;
     struct sg_error err = {0};
     struct sg_rcpt **plain = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
-    bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
+    struct sg_rcpt **all = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
     size_t plain_count = 0;
-    bool ok = sg_outbound_begin(&o, m, true, &err);
-    for (size_t i = 0; ok && i < m->rcpt_count; i++) {
-        if (taken[i] || m->rcpts[i].settled)
-            continue;
-        struct sg_outbound_group g = group_collect(m, i, taken);
-        ok = sg_outbound_decide(&o, &g, &err);
-        if (ok)
-            group_act(&o, &g, plain, &plain_count);
-        sg_outbound_group_free(&g);
-    }
-    if (plain_count)
+    for (size_t i = 0; i < m->rcpt_count; i++)
+        all[i] = &m->rcpts[i];
+    if (!sg_outbound_begin(&o, m, true, &err) || !groups_process(&o, plain, &plain_count, &err))
+        defer(m, all, m->rcpt_count, &err);
+    else if (plain_count)
         plain_send(m, plain, plain_count);
-    for (size_t i = 0; !ok && i < m->rcpt_count; i++)
-        if (!m->rcpts[i].settled && !m->rcpts[i].decided)
-            sg_rcpt_defer(&m->rcpts[i], &err);
-    if (!ok)
-        sg_log_error(SG_LOG_WARNING, "outbound.deferred", &err, "msg_id", m->msg_id, "tenant",
-                     m->tenant, NULL);
     sg_outbound_end(&o);
 }
 
 static bool handle(struct sg_message *m, struct sg_error *err)
 {
     struct sg_submission submission;
-    struct sg_registry_entry *entry;
     if (!submission_find(m, &submission, err))
         return false;
     m->tenant = submission.tenant;
-    if (!sg_receive_register(m, &entry, err))
+    if (!sg_receive_register(m, err))
         return false;
     sg_trace_add(&m->trace, "received", "REQ-136", "listener", "outbound", "submitter",
                  submission.submitter, "client", m->client_address, "queue_id", m->queue_id, NULL);
     process(m);
-    sg_receive_finish(m, entry);
+    sg_receive_finish(m);
     return true;
 }
 
@@ -126,9 +148,13 @@ void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
 {
     struct sg_message m;
     struct sg_error err = {0};
-    if (!sg_receive_begin(&m, gateway, "outbound", t, &err) || !handle(&m, &err)) {
+    bool readable = sg_receive_begin(&m, gateway, "outbound", t, &err);
+    if (!readable || !handle(&m, &err)) {
+        /* A header beyond the limits is the customer's to mend; what is ours to mend waits. */
+        bool theirs = readable ? err.code == SG_E_SUBMISSION
+                               : err.code == SG_E_LIMIT || err.code == SG_E_MIME;
         sg_log_error(SG_LOG_WARNING, "outbound.refused", &err, "queue_id", t->xforward.ident, NULL);
-        sg_reply_all(t, replies, &err);
+        sg_reply_all(t, replies, &err, theirs);
     } else {
         for (size_t i = 0; i < m.rcpt_count; i++)
             replies[m.rcpts[i].index] = m.rcpts[i].reply;

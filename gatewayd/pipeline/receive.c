@@ -15,6 +15,7 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
         .now = sg_clock_now(),
         .queue_id = t->xforward.ident,
         .sender = sg_address_normalise(t->arena, t->sender),
+        .return_path = t->sender,
         .client_address = t->xforward.addr,
         .client_name = t->xforward.name,
         .smtputf8 = t->smtputf8,
@@ -43,50 +44,63 @@ void sg_receive_end(struct sg_message *m)
     sg_trace_free(&m->trace);
 }
 
-bool sg_receive_register(struct sg_message *m, struct sg_registry_entry **entry_r,
-                         struct sg_error *err)
+bool sg_receive_register(struct sg_message *m, struct sg_error *err)
 {
-    struct sg_registry_entry *entry;
     if (!atomic_load(&m->gw->replayed))
         return sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
     if (!sg_registry_enter(m->gw->registry, m->direction, m->queue_id, m->tenant, REGISTRY_WAIT_MS,
-                           &entry, err))
+                           &m->entry, err))
         return false;
-    m->msg_id = sg_arena_strdup(m->arena, entry->msg_id.text);
-    m->received_at = entry->received_at;
+    m->msg_id = sg_arena_strdup(m->arena, m->entry->msg_id.text);
+    m->received_at = m->entry->received_at;
     for (size_t i = 0; i < m->rcpt_count; i++) {
         struct sg_rcpt *r = &m->rcpts[i];
-        r->settled = sg_registry_settled(entry, r->normalised);
+        r->settled = sg_registry_settled(m->entry, r->normalised);
         if (r->settled)
             sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s was seen to before", m->msg_id);
     }
-    if (!sg_message_record_received(m, entry, err)) {
-        sg_registry_leave(m->gw->registry, entry);
-        return false;
-    }
-    *entry_r = entry;
-    return true;
+    if (sg_message_record_received(m, err))
+        return true;
+    sg_registry_leave(m->gw->registry, m->entry);
+    m->entry = NULL;
+    return false;
 }
 
-void sg_receive_finish(struct sg_message *m, struct sg_registry_entry *entry)
+bool sg_receive_checkpoint(struct sg_message *m, struct sg_error *err)
+{
+    return !m->entry || !sg_message_unfinished(m) || sg_message_record_outcome(m, err);
+}
+
+static void unfinished_defer(struct sg_message *m)
 {
     struct sg_error err = {0};
-    bool any = false;
+    sg_fail(&err, SG_E_INTERNAL, "nothing was decided");
     for (size_t i = 0; i < m->rcpt_count; i++)
-        any |= m->rcpts[i].decided;
-    if (any && !sg_message_record_outcome(m, entry, &err)) {
+        if (!m->rcpts[i].settled && !m->rcpts[i].decided)
+            sg_rcpt_defer(&m->rcpts[i], &err);
+}
+
+void sg_receive_finish(struct sg_message *m)
+{
+    struct sg_error err = {0};
+    unfinished_defer(m);
+    if (!sg_message_record_outcome(m, &err)) {
         sg_log_error(SG_LOG_ERROR, "journal.failed", &err, "msg_id", m->msg_id, "tenant", m->tenant,
                      NULL);
         for (size_t i = 0; i < m->rcpt_count; i++)
             if (!m->rcpts[i].settled)
                 sg_rcpt_defer(&m->rcpts[i], &err);
     }
-    sg_registry_leave(m->gw->registry, entry);
+    sg_registry_leave(m->gw->registry, m->entry);
+    m->entry = NULL;
 }
 
 void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
-                  const struct sg_error *err)
+                  const struct sg_error *err, bool peers_fault)
 {
-    for (size_t i = 0; i < t->recipient_count; i++)
+    for (size_t i = 0; i < t->recipient_count; i++) {
         sg_smtp_reply_error(&replies[i], err);
+        if (!peers_fault && replies[i].code / 100 != 4)
+            sg_smtp_reply_set(&replies[i], 451, "4.3.0", "try again later");
+    }
 }

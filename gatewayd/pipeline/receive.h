@@ -14,12 +14,17 @@ SG_MUST_USE bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw,
 void sg_receive_end(struct sg_message *m);
 
 /* Enters the registry for m->tenant, marks what is settled, journals `received`. */
-SG_MUST_USE bool sg_receive_register(struct sg_message *m, struct sg_registry_entry **entry_r,
-                                     struct sg_error *err);
-/* Journals `outcome`; where that fails nothing was decided: every recipient is deferred. */
-void sg_receive_finish(struct sg_message *m, struct sg_registry_entry *entry);
+SG_MUST_USE bool sg_receive_register(struct sg_message *m, struct sg_error *err);
+/*
+ * Between two deliveries of one message: journals what the first did, so that a crash in the second
+ * does not repeat it. false: nothing more may be sent.
+ */
+SG_MUST_USE bool sg_receive_checkpoint(struct sg_message *m, struct sg_error *err);
+/* Journals the rest of the outcome; where that fails no recipient is answered for: all deferred. */
+void sg_receive_finish(struct sg_message *m);
 
+/* The error's reply to all recipients; unless it is the peer's fault, never more than a 451. */
 void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
-                  const struct sg_error *err);
+                  const struct sg_error *err, bool peers_fault);
 
 #endif

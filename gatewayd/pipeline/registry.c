@@ -15,12 +15,18 @@ struct settled {
     char recipient[];
 };
 
+struct owed {
+    struct owed *next;
+    char record[];
+};
+
 struct node {
     struct sg_registry_entry entry; /* first: a node is found from its entry */
     struct node *chain;             /* of the bucket */
     struct node *older, *newer;     /* by use */
     struct settled *settled;
-    int users; /* threads that hold or wait for it */
+    struct owed *owed; /* oldest first */
+    int users;         /* threads that hold or wait for it */
     bool busy;
     bool loaded; /* PostgreSQL was asked */
     char key[];  /* direction, queue id and tenant */
@@ -65,6 +71,8 @@ static void node_free(struct node *n)
         next = s->next;
         free(s);
     }
+    while (n->owed)
+        sg_registry_paid(&n->entry);
     free(n);
 }
 
@@ -118,12 +126,12 @@ static struct node *node_new(const char *key)
     return n;
 }
 
-/* Drops the oldest that nobody uses, until there is room again. */
+/* Drops the oldest that nobody uses and that owes nothing, until there is room again. */
 static void trim(struct sg_registry *r)
 {
     for (struct node *n = r->oldest, *next; n && r->count > r->capacity; n = next) {
         next = n->newer;
-        if (n->users == 0)
+        if (n->users == 0 && !n->owed)
             node_remove(r, n);
     }
 }
@@ -190,10 +198,12 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
                        const char *tenant, int64_t wait_ms, struct sg_registry_entry **entry_r,
                        struct sg_error *err)
 {
-    char key[256];
+    char key[512];
     struct sg_id unique = sg_id_new("unq");
-    snprintf(key, sizeof key, "%s/%.128s/%s", direction, *queue_id ? queue_id : unique.text,
-             tenant);
+    int n_key = snprintf(key, sizeof key, "%s/%s/%s", direction, tenant,
+                         *queue_id ? queue_id : unique.text);
+    if (n_key < 0 || (size_t)n_key >= sizeof key)
+        return sg_fail(err, SG_E_INTERNAL, "a queue id of %zu octets", strlen(queue_id));
     pthread_mutex_lock(&registry->mutex);
     struct node *n = node_take(registry, key, wait_ms);
     pthread_mutex_unlock(&registry->mutex);
@@ -236,4 +246,31 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient)
     memcpy(s->recipient, recipient, size);
     s->next = ((struct node *)entry)->settled;
     ((struct node *)entry)->settled = s;
+}
+
+void sg_registry_owe(struct sg_registry_entry *entry, const char *record)
+{
+    size_t size = strlen(record) + 1;
+    struct owed *o = malloc(sizeof *o + size), **at = &((struct node *)entry)->owed;
+    if (!o)
+        abort();
+    memcpy(o->record, record, size);
+    o->next = NULL;
+    while (*at)
+        at = &(*at)->next;
+    *at = o;
+}
+
+const char *sg_registry_owed(const struct sg_registry_entry *entry)
+{
+    const struct owed *o = ((const struct node *)entry)->owed;
+    return o ? o->record : NULL;
+}
+
+void sg_registry_paid(struct sg_registry_entry *entry)
+{
+    struct node *n = (struct node *)entry;
+    struct owed *o = n->owed;
+    n->owed = o->next;
+    free(o);
 }

@@ -39,4 +39,14 @@ void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *e
 bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient);
 void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient);
 
+/*
+ * A record that the journal would not take although what it says was done: it is owed to the
+ * journal, and must be there before the next transaction of this message is answered. In memory
+ * alone, hence lost with the process.
+ */
+void sg_registry_owe(struct sg_registry_entry *entry, const char *record);
+/* The oldest record that is owed; NULL: none. */
+const char *sg_registry_owed(const struct sg_registry_entry *entry);
+void sg_registry_paid(struct sg_registry_entry *entry);
+
 #endif

@@ -6,15 +6,15 @@
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
 #include "schema/held.h"
+#include "schema/message.h"
 #include "smtp/address.h"
 
-#define CLAIM_AT_ONCE 16
-#define LEASE_MS      300000
+#define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
+#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
 
 /* The held message as a message of the pipeline. */
-static bool message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
-                          const struct sg_held_row *row, const struct sg_spool *body,
-                          struct sg_error *err)
+static void message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
+                          const struct sg_held_row *row, const struct sg_spool *body)
 {
     *m = (struct sg_message){.gw = gw,
                              .arena = arena,
@@ -24,7 +24,8 @@ static bool message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg
                              .received_at = row->received_at,
                              .now = sg_clock_now(),
                              .queue_id = row->queue_id,
-                             .sender = row->sender,
+                             .sender = sg_address_normalise(arena, row->sender),
+                             .return_path = row->sender,
                              .client_address = "",
                              .client_name = "",
                              .body = body,
@@ -39,10 +40,9 @@ static bool message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg
         r->normalised = sg_address_normalise(arena, r->address);
         r->domain = row->recipient_domain;
         r->remote = r->verdict = r->code = r->outcome = "";
-        for (const unsigned char *c = (const unsigned char *)r->address; *c; c++)
-            m->smtputf8 |= *c >= 0x80;
+        m->smtputf8 |= !sg_address_ascii(r->address);
     }
-    return sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m->headers, err);
+    m->smtputf8 |= !sg_address_ascii(row->sender);
 }
 
 static struct sg_outbound_group group_all(struct sg_message *m)
@@ -66,29 +66,53 @@ static bool expire(struct sg_message *m, const struct sg_held_row *row, struct s
         g->rcpts[i]->remote = row->explanation;
     }
     sg_notice_content_of(m, "failure", row->reason, g->rcpts, g->count, &content);
-    if (*m->sender && !sg_keep_notice(m, row->domain_id, m->sender, &content, err))
+    if (*m->sender && !sg_keep_notice(m, row->domain_id, m->return_path, &content, err))
         return false;
     sg_trace_add(&m->trace, "hold-expired", "REQ-56", "held", row->id, NULL);
-    return sg_message_record_outcome(m, NULL, err) &&
+    return sg_message_record_outcome(m, err) &&
            sg_held_finish(m->gw->db, row->id, "expired", m->now, &finished, err);
 }
 
-static bool all_sent(const struct sg_outbound_group *g)
+/*
+ * Takes those off the group to whom it was sent: in the journal, then in PostgreSQL, which forgets
+ * them even where the journal is away, for they must not get it again. *done_r: to all of them.
+ */
+static bool sent_settle(struct sg_message *m, const char *held_id, struct sg_outbound_group *g,
+                        bool *done_r, struct sg_error *err)
 {
-    for (size_t i = 0; i < g->count; i++)
-        if (!g->rcpts[i]->outcome || strcmp(g->rcpts[i]->outcome, "delivered") != 0)
-            return false;
-    return g->count > 0;
+    struct sg_error why = {0};
+    const char **sent = SG_ARENA_ARRAY(m->arena, const char *, g->count + 1);
+    size_t count = 0, left = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        struct sg_rcpt *r = g->rcpts[i];
+        if (r->decided && strcmp(r->outcome, "delivered") == 0) {
+            sent[count++] = r->address;
+        } else {
+            r->decided = false; /* held it was, and held it is */
+            g->rcpts[left++] = r;
+        }
+    }
+    g->count = left;
+    *done_r = false;
+    if (count == 0)
+        return true;
+    bool journaled = sg_message_record_outcome(m, &why);
+    if (!sg_held_sent(m->gw->db, held_id, sent, count, m->now, done_r, err))
+        return false;
+    if (!journaled && err)
+        *err = why;
+    return journaled;
 }
 
 static bool settle(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
                    struct sg_error *err)
 {
-    bool finished;
-    if (all_sent(g))
-        return sg_message_record_outcome(m, NULL, err) &&
-               sg_held_finish(m->gw->db, row->id, "sent", m->now, &finished, err);
-    if (m->now >= row->expires_at)
+    bool done;
+    if (!sent_settle(m, row->id, g, &done, err))
+        return false;
+    if (done)
+        return true;
+    if (m->now >= row->expires_at && g->count)
         return expire(m, row, g, err);
     bool hold = g->plan.action == SG_ACT_HOLD;
     return sg_held_reschedule(
@@ -97,22 +121,73 @@ static bool settle(struct sg_message *m, const struct sg_held_row *row, struct s
         hold ? g->plan.explanation : "could not be sent on", err);
 }
 
+/* Whom it reached according to the retention log, though the last attempt did not live to say so.
+ */
+static bool reached_mark(struct sg_message *m, bool *any_r, struct sg_error *err)
+{
+    struct sg_message_row row;
+    struct sg_recipient_row *recipients;
+    size_t count = 0;
+    bool found = false;
+    if (*m->queue_id &&
+        !sg_message_find_by_queue(m->gw->db, m->arena, m->queue_id, m->direction, m->tenant, &row,
+                                  &recipients, &count, &found, err))
+        return false;
+    for (size_t i = 0; found && strcmp(row.id, m->msg_id) == 0 && i < count; i++) {
+        for (size_t k = 0; k < m->rcpt_count; k++) {
+            struct sg_rcpt *r = &m->rcpts[k];
+            if (strcmp(recipients[i].outcome, "delivered") != 0 ||
+                strcmp(recipients[i].recipient, r->normalised) != 0)
+                continue;
+            sg_rcpt_decide(r, "delivered", "sealed", "");
+            r->recorded = *any_r = true;
+        }
+    }
+    return true;
+}
+
+/* One attempt for whom it did not reach yet; an administrator may have deleted it meanwhile. */
+static bool send(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
+                 struct sg_error *err)
+{
+    struct sg_outbound o;
+    bool held = false;
+    bool ok = sg_outbound_begin(&o, m, true, err) && sg_outbound_decide(&o, g, err) &&
+              sg_held_is(m->gw->db, row->id, &held, err);
+    if (ok && held && g->plan.action == SG_ACT_SEAL)
+        sg_outbound_seal(&o, g);
+    ok = ok && (!held || settle(m, row, g, err));
+    sg_outbound_group_free(g);
+    sg_outbound_end(&o);
+    return ok;
+}
+
 static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
                     const struct sg_spool *body, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_message m;
-    struct sg_outbound o;
-    bool ok = message_begin(&m, gw, arena, row, body, err);
-    if (ok) {
-        struct sg_outbound_group g = group_all(&m);
-        ok = sg_outbound_begin(&o, &m, true, err) && sg_outbound_decide(&o, &g, err);
-        if (ok && g.plan.action == SG_ACT_SEAL)
-            sg_outbound_seal(&o, &g);
-        ok = ok && settle(&m, row, &g, err);
-        sg_outbound_group_free(&g);
-        sg_outbound_end(&o);
-    }
+    bool reached = false, done = false;
+    message_begin(&m, gw, arena, row, body);
+    struct sg_outbound_group g = group_all(&m);
+    bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
+              reached_mark(&m, &reached, err) &&
+              (!reached || sent_settle(&m, row->id, &g, &done, err)) &&
+              (done || send(&m, row, &g, err));
+    sg_trace_free(&m.trace);
+    return ok;
+}
+
+/* It cannot be read any more, or not be judged, and its time is up: the sender is told all the
+ * same, without the fields of its header. */
+static bool expire_unread(struct sg_gateway *gw, const struct sg_held_row *row,
+                          struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_message m;
+    message_begin(&m, gw, arena, row, NULL);
+    struct sg_outbound_group g = group_all(&m);
+    bool ok = expire(&m, row, &g, err);
     sg_trace_free(&m.trace);
     return ok;
 }
@@ -120,7 +195,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
 static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
 {
     SG_AUTO_SPOOL body = NULL;
-    struct sg_error err = {0};
+    struct sg_error err = {0}, again = {0};
     if (sg_hold_load(gw->db, gw->hsm, row, &gw->spool, &body, &err) &&
         attempt(gw, row, body, &err)) {
         sg_log(SG_LOG_INFO, "hold.tried", "held", row->id, "msg_id", row->msg_id, "tenant",
@@ -128,10 +203,11 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
         return;
     }
     sg_log_error(SG_LOG_WARNING, "hold.failed", &err, "held", row->id, "msg_id", row->msg_id, NULL);
-    struct sg_error again = {0};
-    if (!sg_held_reschedule(gw->db, row->id,
-                            sg_keep_next_try(gw, row->attempts + 1, sg_clock_now()), row->reason,
-                            row->explanation, err.detail, &again))
+    sg_time now = sg_clock_now();
+    if (now >= row->expires_at && err.code != SG_E_NOT_FOUND && expire_unread(gw, row, &again))
+        return;
+    if (!sg_held_reschedule(gw->db, row->id, sg_keep_next_try(gw, row->attempts + 1, now),
+                            row->reason, row->explanation, err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "hold.reschedule_failed", &again, "held", row->id, NULL);
 }
 
@@ -142,6 +218,8 @@ bool sg_retry_held_round(void *gateway)
     struct sg_held_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
+    if (!atomic_load(&gw->replayed))
+        return false; /* what the last run sent is not known yet */
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows, &count,
                            &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);

@@ -6,9 +6,9 @@
 #include "pipeline/retry.h"
 #include "smtp/address.h"
 
-#define CLAIM_AT_ONCE 16
-#define LEASE_MS      300000
-#define MOST_ATTEMPTS 40 /* about five days at the longest wait */
+#define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
+#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
+#define MOST_ATTEMPTS 40     /* about five days at the longest wait */
 
 static bool spool_notice(struct sg_gateway *gw, struct sg_arena *arena,
                          const struct sg_notice_row *row, const char *domain,
@@ -76,8 +76,10 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row, stru
                            .now = sg_clock_now(),
                            .queue_id = "",
                            .sender = "",
+                           .return_path = "",
                            .client_address = "",
                            .client_name = "",
+                           .smtputf8 = !sg_address_ascii(row->recipient),
                            .body = body,
                            .rcpts = &rcpt,
                            .rcpt_count = 1};

@@ -24,6 +24,12 @@ bool sg_rewrite_is_content(const struct sg_header *field)
     return name_starts(field, "Content-") || sg_bytes_iequal(field->name, "MIME-Version");
 }
 
+/* Names whom nobody but the sender may know of; in a sealed message it would stand in the open. */
+static bool is_blind(const struct sg_header *field)
+{
+    return sg_bytes_iequal(field->name, "Bcc") || sg_bytes_iequal(field->name, "Resent-Bcc");
+}
+
 static void field_add(struct sg_buf *out, const struct sg_header *field)
 {
     sg_buf_add(out, field->whole.data, field->whole.len);
@@ -73,7 +79,8 @@ void sg_rewrite_sealed(const struct sg_message *m, const char *environment,
     sg_buf_addf(out, SG_HEADER_PREFIX "Id: %s\r\n", m->msg_id);
     for (size_t i = 0; i < m->headers.count; i++) {
         const struct sg_header *f = &m->headers.fields[i];
-        if (!sg_rewrite_is_content(f) && !sg_rewrite_is_claim(f) && !sg_rewrite_is_ours(f))
+        if (!sg_rewrite_is_content(f) && !sg_rewrite_is_claim(f) && !sg_rewrite_is_ours(f) &&
+            !is_blind(f))
             field_add(out, f);
     }
     sg_buf_adds(out, SG_HEADER_SECURE ": 1.0\r\n"); /* REQ-60 */

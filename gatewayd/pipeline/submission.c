@@ -10,6 +10,24 @@
 
 #define MAC_BYTES 32
 
+char *sg_submission_sender(struct sg_arena *arena, const char *address, bool quoted)
+{
+    char *s = sg_arena_strdup(arena, address), *at = strrchr(s, '@');
+    if (quoted && at && at - s >= 2 && s[0] == '"' && at[-1] == '"') {
+        char *to = s;
+        for (const char *p = s + 1; p < at - 1; p++) {
+            if (*p == '\\' && p + 1 < at - 1)
+                p++;
+            *to++ = *p;
+        }
+        memmove(to, at, strlen(at) + 1);
+    }
+    for (char *p = s; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + 32);
+    return s;
+}
+
 /* Each part with its length, so that no two submissions have the same input. */
 static bool mac_make(const struct sg_secret *key, const struct sg_submission *s,
                      uint8_t mac[MAC_BYTES], struct sg_error *err)

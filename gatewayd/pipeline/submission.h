@@ -26,7 +26,13 @@ struct sg_submission {
     sg_time at;
 };
 
-/* The header's value: "v=1; tenant=…; submitter=…; at=SECONDS; mac=HEX". sender is normalised. */
+/*
+ * The sender as the MAC covers it: lower-cased, without quotes. Postfix tells a policy service
+ * joe smith@x (quoted false) and sends MAIL FROM:<"joe smith"@x> (quoted true).
+ */
+char *sg_submission_sender(struct sg_arena *arena, const char *address, bool quoted);
+/* The header's value: "v=1; tenant=…; submitter=…; at=SECONDS; mac=HEX". sender is of
+ * sg_submission_sender(). */
 SG_MUST_USE bool sg_submission_make(const struct sg_submission_keys *keys,
                                     const struct sg_submission *submission, char *value,
                                     size_t size, struct sg_error *err);

@@ -152,6 +152,14 @@ const char *sg_address_domain(const char *address)
     return at ? at + 1 : NULL;
 }
 
+bool sg_address_ascii(const char *address)
+{
+    for (const unsigned char *p = (const unsigned char *)address; *p; p++)
+        if (*p >= 0x80)
+            return false;
+    return true;
+}
+
 /* "joe"@x names the same mailbox as joe@x (RFC 5321 §4.1.2): quotes go where they may. */
 static size_t unquote(char *local, size_t len)
 {

@@ -108,12 +108,28 @@ static void previous_key_is_accepted(void **state)
     assert_true(check(f, &rotated, f->value, "joe@a.test", "4XyZ12QWEzz", NOW));
 }
 
+/* What Postfix tells the edge and what it says to us by LMTP is one sender. */
+static void sender_has_one_form(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const pairs[][2] = {
+        {"joe@a.test", "Joe@A.test"},         {"joe smith@a.test", "\"Joe Smith\"@a.test"},
+        {"a\"b@a.test", "\"a\\\"b\"@a.test"}, {"\"x\"@a.test", "\"\\\"x\\\"\"@a.test"},
+        {"a\\b@a.test", "\"a\\\\b\"@a.test"}, {"a@b@a.test", "\"a@b\"@a.test"},
+        {"@a.test", "\"\"@a.test"},           {"", ""}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        assert_string_equal(sg_submission_sender(f->arena, pairs[i][0], false), pairs[i][0]);
+        assert_string_equal(sg_submission_sender(f->arena, pairs[i][1], true), pairs[i][0]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(holds, setup, teardown),
         cmocka_unit_test_setup_teardown(bound_to_sender_queue_and_time, setup, teardown),
         cmocka_unit_test_setup_teardown(every_octet_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(sender_has_one_form, setup, teardown),
         cmocka_unit_test_setup_teardown(previous_key_is_accepted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
