@@ -48,6 +48,8 @@ enum reply_step reply_reader_line(struct reply_reader *reader, struct sg_bytes l
         memset(reply, 0, sizeof *reply);
     int cls = line.data[0] - '0';
     reply->code = cls * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
+    if (reply->enhanced[0] != line.data[0])
+        reply->enhanced[0] = 0; /* of an earlier line with another code */
     struct sg_bytes text = sg_bytes_slice(line, 4, line.len);
     if (reader->line)
         reader->line(reader->ctx, text);

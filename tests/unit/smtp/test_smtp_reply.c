@@ -55,6 +55,10 @@ static void several_lines(void **state)
     assert_int_equal(read_lines(&reply, lines), REPLY_END);
     assert_string_equal(reply.enhanced, "5.7.1");
     assert_string_equal(reply.text, "No, not today");
+    const char *const mixed[] = {"550-5.7.1 No,", "250 yes", NULL};
+    assert_int_equal(read_lines(&reply, mixed), REPLY_END);
+    assert_int_equal(reply.code, 250);
+    assert_string_equal(reply.enhanced, "");
     const char *const open[] = {"250-a", "250-b", NULL};
     assert_int_equal(read_lines(&reply, open), REPLY_MORE);
 }

@@ -1,0 +1,5 @@
+sg_fuzzer(fuzz_smtp_command SOURCES fuzz_smtp_command.c LINKS smtp)
+sg_fuzzer(fuzz_smtp_data SOURCES fuzz_smtp_data.c LINKS smtp)
+sg_fuzzer(fuzz_smtp_reply SOURCES fuzz_smtp_reply.c LINKS smtp)
+sg_fuzzer(fuzz_address SOURCES fuzz_address.c LINKS smtp)
+sg_fuzzer(fuzz_policy_request SOURCES fuzz_policy_request.c LINKS smtp)
