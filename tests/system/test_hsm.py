@@ -176,6 +176,8 @@ class Hsmd:
         self.settings = {"module": "/usr/lib/softhsm/libsofthsm2.so", "token": "sealgate",
                          "rules": RULES, "level": "info", **settings}
         (self.dir / "tokens").mkdir(mode=0o700)
+        # hsmd's user may not be able to pass the build directory's parents.
+        self.settings["module"] = shutil.copy(self.settings["module"], self.dir)
         self.write("softhsm2.conf", f"directories.tokendir = {self.dir}/tokens\n"
                    "objectstore.backend = file\nlog.level = ERROR\n", 0o644)
         self.write("pin", "a user pin 1234\n", 0o600)

@@ -84,7 +84,7 @@ def test_customers_server_says_550(setting, stage):
     assert leaks(setting, subject) == []
     wire = [raw for _, raw in setting.tap.messages if b"NON DELIVERY REPORT" in raw]
     assert wire and all("pkcs7-mime" in header(raw, "Content-Type") for raw in wire)
-    assert setting.platform.postfix_in.queue() == []
+    wait_for(lambda: setting.platform.postfix_in.queue() == [], 30, "an empty queue")
 
 
 @pytest.mark.parametrize("reply", ["450 4.2.0 mailbox busy", HANG, None])
