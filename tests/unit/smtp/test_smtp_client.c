@@ -27,9 +27,9 @@ static struct sg_smtp_client *client_new(void)
     struct sg_smtp_client_options o = {.hostname = "gw.test",
                                        .slots = 2,
                                        .slot_wait_ms = 5000,
-                                       .connect_timeout_ms = 5000,
-                                       .command_timeout_ms = 5000,
-                                       .data_timeout_ms = 5000,
+                                       .connect_timeout_ms = 30000,
+                                       .command_timeout_ms = 30000,
+                                       .data_timeout_ms = 30000,
                                        .idle_ms = 60000};
     return sg_smtp_client_new(&o);
 }
