@@ -30,14 +30,6 @@ void sg_smtp_client_free(struct sg_smtp_client **client)
     *client = NULL;
 }
 
-static bool is_ascii(const char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s > 0x7e)
-            return false;
-    return true;
-}
-
 /* An address goes into a command line: nothing that is none may get there. */
 static bool check(struct sg_smtp_envelope *e, struct sg_error *err)
 {
@@ -45,11 +37,11 @@ static bool check(struct sg_smtp_envelope *e, struct sg_error *err)
         return sg_fail(err, SG_E_INVALID, "a message without recipients");
     if (*e->sender && !sg_address_valid(sg_bytes_str(e->sender)))
         return sg_fail(err, SG_E_INVALID, "the sender's address is not valid");
-    e->smtputf8 |= !is_ascii(e->sender);
+    e->smtputf8 |= !sg_address_ascii(e->sender);
     for (size_t i = 0; i < e->recipient_count; i++) {
         if (!sg_address_valid(sg_bytes_str(e->recipients[i])))
             return sg_fail(err, SG_E_INVALID, "a recipient's address is not valid");
-        e->smtputf8 |= !is_ascii(e->recipients[i]);
+        e->smtputf8 |= !sg_address_ascii(e->recipients[i]);
     }
     return true;
 }

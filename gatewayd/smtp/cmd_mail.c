@@ -44,7 +44,7 @@ bool cmd_mail_check(struct session *s, struct sg_bytes args, struct sg_smtp_repl
     while (session_parameter(&args, &key, &value))
         if (!parameter(s, key, value, reply))
             return false;
-    if (s->args.smtputf8 || session_is_ascii(s->args.address))
+    if (s->args.smtputf8 || sg_address_ascii(s->args.address))
         return true;
     sg_smtp_reply_set(reply, 553, "5.6.7", "an address beyond ASCII needs SMTPUTF8");
     return false;

@@ -80,11 +80,3 @@ bool session_parameter(struct sg_bytes *args, struct sg_bytes *key_r, struct sg_
     *args = sg_bytes_slice(*args, word.len, args->len);
     return true;
 }
-
-bool session_is_ascii(const char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s > 0x7e)
-            return false;
-    return true;
-}

@@ -9,7 +9,7 @@ bool cmd_rcpt_check(struct session *s, struct sg_bytes args, struct sg_smtp_repl
         sg_smtp_reply_set(reply, 555, "5.5.4", "unsupported parameter");
         return false;
     }
-    if (s->t.smtputf8 || session_is_ascii(s->args.address))
+    if (s->t.smtputf8 || sg_address_ascii(s->args.address))
         return true;
     sg_smtp_reply_set(reply, 553, "5.6.7", "an address beyond ASCII needs SMTPUTF8");
     return false;

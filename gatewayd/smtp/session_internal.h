@@ -90,7 +90,6 @@ sg_deadline session_deadline(const struct session *s);
 bool session_path(struct sg_bytes *args, const char *keyword, bool null_allowed, char *address_r,
                   struct sg_smtp_reply *reply);
 bool session_parameter(struct sg_bytes *args, struct sg_bytes *key_r, struct sg_bytes *value_r);
-bool session_is_ascii(const char *s);
 
 /* cmd_hello.c */
 bool cmd_hello_check(struct session *s, struct sg_bytes args, struct sg_smtp_reply *reply);
