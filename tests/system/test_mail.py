@@ -6,11 +6,13 @@ REQ-61 REQ-62 REQ-65 REQ-66 REQ-70 REQ-76 REQ-87 REQ-88 REQ-100 REQ-117 REQ-136
 import base64
 import re
 import smtplib
+import subprocess
 import tempfile
 
 import pytest
 
 import corpus
+from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, C, FROM_B, OUTSIDE, Setting, header, simple
@@ -270,3 +272,39 @@ def test_held_mail_can_be_deleted(setting):
     api.delete(f"{setting.a.path}/held/{held['id']}")
     assert api.get(f"{setting.a.path}/held/{held['id']}")["state"] == "deleted"
     api.delete(f"/v1/member-domains/{member['id']}")
+
+
+def test_customers_server_over_tls(setting, tmp_path):
+    """REQ-126: verified TLS to the next hop; with another CA nothing is delivered, and it waits."""
+    def certificate(name):
+        key, cert = tmp_path / f"{name}.key", tmp_path / f"{name}.crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+        return key, cert
+    key, cert = certificate("server")
+    _, other = certificate("other")
+
+    def next_hop(port, tls, ca_pem):
+        setting.platform.api.put(f"{setting.c.domain_path}/next-hop",
+                                 {"protocol": "smtp", "host": "127.0.0.1", "port": port,
+                                  "tls": tls, "ca_pem": ca_pem})
+    port = setting.c_port + 1
+    try:
+        with MailServer(port, tmp_path / "mail", cert=cert, key=key) as server:
+            next_hop(port, "verified", other.read_text())
+            setting.submit(f"joe@{A}", [f"bob@{C}"], simple(f"joe@{A}", [f"bob@{C}"], "over-tls"))
+            queued = wait_for(lambda: [r["delay_reason"] for q in
+                                       setting.platform.postfix_in.queue()
+                                       for r in q["recipients"] if r.get("delay_reason")],
+                              60, "the mail that waits")
+            assert "4.7.5" in queued[0] and server.mails == []
+            next_hop(port, "verified", cert.read_text())
+
+            def arrived():
+                setting.platform.postfix_in.flush()
+                return server.mails
+            mail, = wait_for(arrived, 60, "the mail over TLS", 0.5)
+            assert mail.tls and mail.raw.endswith(b"\r\n\r\nKia ora.\r\n")
+    finally:
+        next_hop(setting.c_port, "none", "")
