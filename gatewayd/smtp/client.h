@@ -45,8 +45,7 @@ struct sg_smtp_envelope {
     const char *const *recipients;
     size_t recipient_count;
     bool smtputf8, body_8bit;
-    bool notify_never;          /* ask for no DSN where the server offers DSN (RFC 3461) */
-    const char *xforward_ident; /* unused: NULL */
+    bool notify_never; /* ask for no DSN where the server offers DSN (RFC 3461) */
 };
 
 struct sg_smtp_client;
