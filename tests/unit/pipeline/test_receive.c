@@ -181,7 +181,7 @@ static void debts_outlive_the_registrys_capacity(void **state)
     end(f);
     journal.fail_from = 0;
     for (int i = 0; i < 10; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "4Other%d", i);
         f->t.xforward.ident = id;
         assert_true(begin(f));
