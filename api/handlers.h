@@ -88,6 +88,22 @@ API_HANDLER(api_token_revoke);
 
 API_HANDLER(api_audit_list);
 
+/* === access: API clients, provisioning === */
+
+/* === jobs === */
+
+/* === ownership of domains === */
+
+/* === certificate life === */
+
+/* === directory, operation === */
+
+/* === incidents, breaches, usage === */
+
+/* === reports === */
+
+/* === tenants' life, contacts, lists, policies, documents === */
+
 /* Choices that several specs name. */
 extern const char *const api_environments[], *const api_directions[];
 

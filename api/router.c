@@ -4,10 +4,21 @@
 static const struct {
     const char *name, *prefix;
 } parts[] = {
-    {"tenant_id", "ten"},      {"domain_id", "dom"},    {"key_id", "key"},
-    {"certificate_id", "crt"}, {"submitter_id", "sub"}, {"held_id", "hld"},
-    {"msg_id", "msg"},         {"job_id", "job"},       {"anchor_id", "anc"},
-    {"token_id", "tok"},       {"directory_id", "dir"}, {"member_id", "mem"},
+    /* One a line. clang-format would pack them. */
+    /* clang-format off */
+    {"anchor_id", "anc"},
+    {"certificate_id", "crt"},
+    {"directory_id", "dir"},
+    {"domain_id", "dom"},
+    {"held_id", "hld"},
+    {"job_id", "job"},
+    {"key_id", "key"},
+    {"member_id", "mem"},
+    {"msg_id", "msg"},
+    {"submitter_id", "sub"},
+    {"tenant_id", "ten"},
+    {"token_id", "tok"},
+    /* clang-format on */
 };
 
 static const char *const role_names[] = {"public", "tenant-viewer", "tenant-admin",

@@ -79,5 +79,22 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/tokens", API_PROVIDER, QUERY(PAGE), .transact = api_token_list},
     {"POST", "/v1/tokens", API_PROVIDER, BODY(api_token_new), .transact = api_token_create},
     {"DELETE", "/v1/tokens/{token_id}", API_PROVIDER, NOTHING, .transact = api_token_revoke},
+
+    /* === access: API clients, provisioning === */
+
+    /* === jobs === */
+
+    /* === ownership of domains === */
+
+    /* === certificate life === */
+
+    /* === directory, operation === */
+
+    /* === incidents, breaches, usage === */
+
+    /* === reports === */
+
+    /* === tenants' life, contacts, lists, policies, documents === */
+
 };
 const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
