@@ -1,7 +1,8 @@
 /*
- * The one source of time. In a build with SG_SETTABLE_CLOCK, [clock] file = PATH in a daemon's
- * configuration names a file with an offset in seconds that is added to real time (re-read when
- * it changes); other builds refuse that key.
+ * The one source of time. In a program with SG_SETTABLE_CLOCK (the sanitizers' builds, and
+ * build/NAME/clock/bin of the others), [clock] file = PATH in a daemon's configuration names a file
+ * with an offset in seconds that is added to real time (read each time); other programs refuse that
+ * key.
  */
 #ifndef SG_COMMON_CLOCK_H
 #define SG_COMMON_CLOCK_H

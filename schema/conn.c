@@ -56,6 +56,9 @@ static bool fail_result(struct sg_conn *conn, const char *what, const PGresult *
         conn->broken = true;
         return sg_fail(err, SG_E_DB_UNAVAILABLE, "%s: %s", what, line);
     }
+    /* A check without a name is that of partitions: the month's is still to come. */
+    if (strcmp(state, "23514") == 0 && !constraint)
+        state = "53";
     const struct rule *rule = NULL;
     for (size_t i = 0; !rule && i < sizeof rules / sizeof rules[0]; i++)
         if (strncmp(state, rules[i].prefix, strlen(rules[i].prefix)) == 0)
@@ -67,7 +70,8 @@ static bool fail_result(struct sg_conn *conn, const char *what, const PGresult *
     sg_fail_lib(err, rule ? rule->code : SG_E_DB_QUERY, SG_LIB_SQL, 0, "%s: %.150s%s%.63s", what,
                 primary ? primary : "", constraint ? ": " : "", constraint ? constraint : "");
     if (err)
-        snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
+        snprintf(err->sqlstate, sizeof err->sqlstate, "%s",
+                 PQresultErrorField(result, PG_DIAG_SQLSTATE));
     return false;
 }
 

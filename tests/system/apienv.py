@@ -178,10 +178,10 @@ class Client:
 
 
 class Platform:
-    """Everything but the mail path. Use as a context."""
+    """Everything but the mail path. Use as a context. clock: time is what clock_set() says."""
 
-    def __init__(self, tenantd=True, hsm=True):
-        self.with_tenantd, self.with_hsm = tenantd, hsm
+    def __init__(self, tenantd=True, hsm=True, clock=False):
+        self.with_tenantd, self.with_hsm, self.with_clock = tenantd, hsm, clock
         self.processes = {}
         self.stack = contextlib.ExitStack()
 
@@ -217,8 +217,21 @@ class Platform:
         if self.with_hsm:
             self.hsm_start()
         if self.with_tenantd:
-            self.spawn("tenantd", BUILD / "bin/tenantd", "-c", self.dir / "tenantd.conf")
+            self.tenantd_start()
         self.apid_start()
+
+    def program(self, name):
+        """A daemon; one whose clock can be set where that is wanted."""
+        clocked = BUILD / "clock/bin" / name
+        return clocked if self.with_clock and clocked.exists() else BUILD / "bin" / name
+
+    def clock_set(self, seconds):
+        """The daemons' time is this far ahead of the real one."""
+        new = self.write("clock.new", f"{int(seconds)}\n", 0o644)
+        new.replace(self.dir / "clock")
+
+    def tenantd_start(self, name="tenantd"):
+        self.spawn(name, self.program("tenantd"), "-c", self.dir / "tenantd.conf")
 
     def write(self, name, text, mode=0o600):
         path = self.dir / name
@@ -228,6 +241,11 @@ class Platform:
 
     def configure(self, **http):
         pg = self.pg
+        clock = ""
+        if self.with_clock:
+            if not (self.dir / "clock").exists():
+                self.clock_set(0)
+            clock = f"[clock]\nfile = {self.dir}/clock\n"
         self.write("tenantd.conf", f"""[database]
 conninfo = {pg.conninfo("sg_tenant")}
 password_file = {pg.password_file("sg_tenant")}
@@ -235,7 +253,7 @@ owner_conninfo = {pg.conninfo("sg_owner")}
 owner_password_file = {pg.password_file("sg_owner")}
 [hsm]
 socket = unix:{self.dir}/hsmd.sock
-""")
+{clock}""")
         self.write("apid.conf", f"""[http]
 listen = inet:127.0.0.1:{self.port} unix:{self.dir}/apid.sock
 {"".join(f"{k} = {v}" + chr(10) for k, v in http.items())}
@@ -244,7 +262,7 @@ conninfo = host={pg.socket} port={pg.port} dbname=sealgate
 api_password_file = {pg.password_file("sg_api")}
 provider_password_file = {pg.password_file("sg_provider")}
 auth_password_file = {pg.password_file("sg_auth")}
-""")
+{clock}""")
 
     def environment(self):
         return {**os.environ, "SOFTHSM2_CONF": str(self.dir / "softhsm2.conf"),
@@ -258,7 +276,7 @@ auth_password_file = {pg.password_file("sg_auth")}
         return result.stdout
 
     def tenantd(self, command, *arguments):
-        return self.run(BUILD / "bin/tenantd", command, "-c", self.dir / "tenantd.conf",
+        return self.run(self.program("tenantd"), command, "-c", self.dir / "tenantd.conf",
                         *arguments)
 
     def log(self, name):
@@ -311,7 +329,7 @@ rules = {UID}:dca:generate,csr,public,destroy {UID}:archive:generate,public,dest
         wait_for(lambda: self.alive("hsmd") and self.events("hsmd", "hsm.started"), 30, "hsmd")
 
     def apid_start(self):
-        self.spawn("apid", BUILD / "bin/apid", "-c", self.dir / "apid.conf")
+        self.spawn("apid", self.program("apid"), "-c", self.dir / "apid.conf")
 
         def ready():
             self.alive("apid")

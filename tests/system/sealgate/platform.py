@@ -24,11 +24,12 @@ class Platform:
     without: names of parts that are not started.
     agencies: their test mail servers run as processes (quickstart); tests run theirs themselves.
     settings: of daemons, above the templates': {"gatewayd": {"hold.retry_first": "1s"}}.
+    clock: daemons whose time clock_set() moves; the settable ones of the build.
     """
 
     def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
                  without=(), agencies=False, log_level="info", settings=None,
-                 say=lambda text: None):
+                 clock=False, say=lambda text: None):
         known = lay.ports_of(folder)
         if known and port_base and known["postfix_out"] != port_base:
             raise lay.SetupError(f"{folder} has the ports from {known['postfix_out']} on; choose "
@@ -40,6 +41,7 @@ class Platform:
         self.say, self.without, self.log_level = say, set(without), log_level
         self.routes = {"outside.test": self.port["outside"], **(routes or {})}
         self.tap, self.settings = tap, settings or {}
+        self.clock_file = self.layout.etc / "clock" if clock else None
         self._changed = set()  # parts with a new program or new settings
         self.api = Api(f"http://127.0.0.1:{self.port['api']}")
         self.postgresql = postgres.PostgreSQL(self.layout)
@@ -80,21 +82,14 @@ class Platform:
                  self.gatewayd, *self.servers, self.postfix_out, self.postfix_in)
                 if part.name not in self.without]
 
-    def _configure(self):
-        values = template.values(
-            self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
-            self.log_level)
-        for name in ("hsmd", "tenantd", "apid", "gatewayd"):
-            text = template.render(f"conf/{name}.conf.in", values)
-            self.layout.write(self.layout.etc / f"{name}.conf",
-                              template.change(text, self.settings.get(name, {})))
-        self.postfix_out.values = self.postfix_in.values = values
-
     def _install(self):
         """Programs go into bin/: the daemons' users may have no way into the source tree."""
         needed = {"hsmd", "hsmctl", "tenantd", "apid", "gatewayd"} - self.without
         for name in sorted(needed | {"gwctl"}):
             source = self.build / "bin" / name
+            clocked = self.build / "clock/bin" / name
+            if self.clock_file and clocked.exists():
+                source = clocked
             if source.exists():
                 self._copy(name, source, self.layout.bin / name)
             elif name in needed:
@@ -122,13 +117,19 @@ class Platform:
             self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
             self.log_level)
         for name in ("hsmd", "tenantd", "apid", "gatewayd"):
-            text = template.change(template.render(f"conf/{name}.conf.in", values),
-                                   self.settings.get(name, {}))
+            settings = dict(self.settings.get(name, {}))
+            if self.clock_file and name != "hsmd":
+                settings["clock.file"] = self.clock_file
+            text = template.change(template.render(f"conf/{name}.conf.in", values), settings)
             path = self.layout.etc / f"{name}.conf"
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 self.layout.write(path, text)
                 self._changed.add(name)
         self.postfix_out.values = self.postfix_in.values = values
+
+    def clock_set(self, seconds):
+        """The daemons' time is this far ahead of the real one."""
+        self.layout.write(self.clock_file, f"{int(seconds)}\n")
 
     def _timed(self, part):
         before = time.monotonic()
@@ -162,6 +163,8 @@ class Platform:
         postfix.tls_certificate(self.layout)
         self.postgresql.create_secrets()
         self._configure()
+        if self.clock_file and not self.clock_file.exists():
+            self.clock_set(0)
         for part in self.parts:
             if part is self.hsmd and part.pid() is None:
                 hsm.make_token(self.layout)
