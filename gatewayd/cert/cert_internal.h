@@ -5,6 +5,7 @@
 #include "cert/cert.h"
 #include "common/buf.h"
 #include "common/deadline.h"
+#include "ldapclient/client.h"
 
 #include <pthread.h>
 
@@ -141,30 +142,6 @@ bool sg_fetch_url_allowed(const char *url);
 /* http(s):// and ldap(s)://, within limit bytes and the deadline. */
 SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,
                           struct sg_buf *body, struct sg_error *err);
-
-/* ldap_client.c: one connection, used by one thread at a time */
-struct sg_ldap;
-struct sg_ldap_query {
-    const char *base_dn, *filter;
-    int scope; /* LDAP_SCOPE_… */
-    const char *const
-        *attributes; /* NULL-ended; options such as ;binary are no part of the match */
-    int max_entries;
-    size_t max_values;
-};
-/* Values land in the arena. */
-struct sg_ldap_values {
-    struct sg_bytes *items;
-    size_t count;
-};
-struct sg_ldap *sg_ldap_new(const char *url, const char *ca_pem, size_t max_bytes);
-void sg_ldap_free(struct sg_ldap **ldap);
-/* SG_E_DIRECTORY or SG_E_TIMEOUT when it is away; nothing found is success. */
-SG_MUST_USE bool sg_ldap_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
-                                sg_deadline deadline, struct sg_arena *arena,
-                                struct sg_ldap_values *values_r, struct sg_error *err);
-/* RFC 4515 section 3. */
-void sg_ldap_escape(struct sg_buf *out, struct sg_bytes value);
 
 /* directories.c: those that are configured */
 struct sg_directory;

@@ -1,13 +1,4 @@
-/*
- * One LDAP v3 connection (REQ-52, RFC 4511), anonymous, used by one thread at a time. It is opened
- * when it is first needed, kept, and opened once more when the server has closed it meanwhile.
- *
- * Deadlines: the connection is asynchronous, because libldap's TLS handshake over GnuTLS otherwise
- * waits for ever on a server that hangs. Resolving a host name is the one thing that may take
- * longer; therefore who asks for certificates does it through directory.c, which waits no longer
- * than its deadline whatever happens here.
- */
-#include "cert/cert_internal.h"
+#include "ldapclient/client.h"
 
 #include <ldap.h>
 #include <poll.h>
@@ -128,7 +119,7 @@ static bool failed(struct sg_ldap *ldap, int rc, struct sg_error *err)
 
 /* Sends the search; while the connection is still being made, waits for its descriptor. */
 static int send_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
-                       sg_deadline deadline, int *id_r)
+                       LDAPControl **controls, sg_deadline deadline, int *id_r)
 {
     for (;;) {
         int left = sg_deadline_left(deadline);
@@ -136,7 +127,7 @@ static int send_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
             return LDAP_TIMEOUT;
         struct timeval tv = {left / 1000 + 1, 0}; /* the server's own limit, in whole seconds */
         int rc = ldap_search_ext(ldap->handle, query->base_dn, query->scope, query->filter,
-                                 (char **)(uintptr_t)query->attributes, 0, NULL, NULL, &tv,
+                                 (char **)(uintptr_t)query->attributes, 0, controls, NULL, &tv,
                                  query->max_entries, id_r);
         if (rc != LDAP_X_CONNECTING)
             return rc;
@@ -147,24 +138,30 @@ static int send_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
     }
 }
 
-/* userCertificate matches userCertificate;binary and the other way round. */
-static bool attribute_wanted(const char *name, const char *const *wanted)
+/* The place of an attribute among those wanted, -1 for none. userCertificate matches
+ * userCertificate;binary and the other way round. */
+static int attribute_place(const char *name, const char *const *wanted)
 {
     size_t len = strcspn(name, ";");
-    for (; *wanted; wanted++)
-        if (strcspn(*wanted, ";") == len && strncasecmp(name, *wanted, len) == 0)
-            return true;
-    return false;
+    for (int i = 0; wanted[i]; i++)
+        if (strcspn(wanted[i], ";") == len && strncasecmp(name, wanted[i], len) == 0)
+            return i;
+    return -1;
 }
 
-static void values_add(LDAP *handle, LDAPMessage *entry, const char *attribute,
-                       const struct sg_ldap_query *query, struct sg_arena *arena,
-                       struct sg_ldap_values *values)
+static void values_add(LDAP *handle, LDAPMessage *entry, const char *attribute, int place,
+                       size_t max, struct sg_arena *arena, struct sg_ldap_values *values)
 {
     struct berval **list = ldap_get_values_len(handle, entry, attribute);
-    for (size_t i = 0; list && list[i] && values->count < query->max_values; i++)
+    for (size_t i = 0; list && list[i]; i++) {
+        if (values->count == max) {
+            values->truncated = true;
+            break;
+        }
+        values->attributes[values->count] = (uint8_t)place;
         values->items[values->count++] =
             sg_arena_copy(arena, sg_bytes_of(list[i]->bv_val, list[i]->bv_len));
+    }
     if (list)
         ldap_value_free_len(list);
 }
@@ -172,30 +169,55 @@ static void values_add(LDAP *handle, LDAPMessage *entry, const char *attribute,
 static void result_read(LDAP *handle, LDAPMessage *result, const struct sg_ldap_query *query,
                         struct sg_arena *arena, struct sg_ldap_values *values)
 {
-    values->items = SG_ARENA_ARRAY(arena, struct sg_bytes, query->max_values);
-    values->count = 0;
     for (LDAPMessage *entry = ldap_first_entry(handle, result); entry;
          entry = ldap_next_entry(handle, entry)) {
         BerElement *ber = NULL;
+        values->entries++;
         for (char *name = ldap_first_attribute(handle, entry, &ber); name;
              name = ldap_next_attribute(handle, entry, ber)) {
-            if (attribute_wanted(name, query->attributes))
-                values_add(handle, entry, name, query, arena, values);
+            int place = attribute_place(name, query->attributes);
+            if (place >= 0)
+                values_add(handle, entry, name, place, query->max_values, arena, values);
             ldap_memfree(name);
         }
         ber_free(ber, 0);
     }
 }
 
-static bool search_once(struct sg_ldap *ldap, const struct sg_ldap_query *query,
-                        sg_deadline deadline, struct sg_arena *arena,
-                        struct sg_ldap_values *values_r, struct sg_error *err)
+/* What a page ended with: the server's result code and the cookie for the next. */
+static int page_end(LDAP *handle, LDAPMessage *result, struct berval *cookie)
 {
-    if (!connection_open(ldap, deadline, err))
-        return false;
-    int id = -1, rc = send_search(ldap, query, deadline, &id);
+    int rc = LDAP_OTHER;
+    LDAPControl **controls = NULL;
+    ldap_parse_result(handle, result, &rc, NULL, NULL, NULL, &controls, 0);
+    ber_memfree(cookie->bv_val);
+    *cookie = (struct berval){0};
+    LDAPControl *page = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL);
+    ber_int_t estimate;
+    if (page && ldap_parse_pageresponse_control(handle, page, &estimate, cookie) != LDAP_SUCCESS &&
+        rc == LDAP_SUCCESS)
+        rc = LDAP_DECODING_ERROR;
+    ldap_controls_free(controls);
+    return rc;
+}
+
+/* One page, or all where none are wanted. cookie: of the last page, afterwards of the next. */
+static int search_page(struct sg_ldap *ldap, const struct sg_ldap_query *query,
+                       sg_deadline deadline, struct berval *cookie, struct sg_arena *arena,
+                       struct sg_ldap_values *values)
+{
+    LDAPControl *page = NULL;
+    if (query->page_size > 0) {
+        int rc = ldap_create_page_control(ldap->handle, query->page_size, cookie, 0, &page);
+        if (rc != LDAP_SUCCESS)
+            return rc;
+    }
+    LDAPControl *controls[] = {page, NULL};
+    int id = -1, rc = send_search(ldap, query, page ? controls : NULL, deadline, &id);
+    if (page)
+        ldap_control_free(page);
     if (rc != LDAP_SUCCESS)
-        return failed(ldap, rc, err);
+        return rc;
     int left = sg_deadline_left(deadline);
     struct timeval tv = {left / 1000, left % 1000 * 1000};
     LDAPMessage *result = NULL;
@@ -205,15 +227,34 @@ static bool search_once(struct sg_ldap *ldap, const struct sg_ldap_query *query,
         if (type < 0)
             ldap_get_option(ldap->handle, LDAP_OPT_RESULT_CODE, &rc);
         ldap_msgfree(result);
-        return failed(ldap, rc, err);
+        return rc;
     }
-    rc = LDAP_OTHER;
-    ldap_parse_result(ldap->handle, result, &rc, NULL, NULL, NULL, NULL, 0);
-    bool partial = rc == LDAP_SIZELIMIT_EXCEEDED || rc == LDAP_NO_SUCH_OBJECT;
-    if (rc == LDAP_SUCCESS || partial)
-        result_read(ldap->handle, result, query, arena, values_r);
+    rc = page_end(ldap->handle, result, cookie);
+    if (rc == LDAP_SUCCESS || rc == LDAP_SIZELIMIT_EXCEEDED)
+        result_read(ldap->handle, result, query, arena, values);
     ldap_msgfree(result);
-    if (rc != LDAP_SUCCESS && !partial)
+    return rc;
+}
+
+static bool search_once(struct sg_ldap *ldap, const struct sg_ldap_query *query,
+                        sg_deadline deadline, struct sg_arena *arena,
+                        struct sg_ldap_values *values_r, struct sg_error *err)
+{
+    if (!connection_open(ldap, deadline, err))
+        return false;
+    *values_r = (struct sg_ldap_values){
+        .items = SG_ARENA_ARRAY(arena, struct sg_bytes, query->max_values),
+        .attributes = SG_ARENA_ARRAY(arena, uint8_t, query->max_values),
+    };
+    struct berval cookie = {0};
+    int rc;
+    do
+        rc = search_page(ldap, query, deadline, &cookie, arena, values_r);
+    while (rc == LDAP_SUCCESS && cookie.bv_len > 0);
+    ber_memfree(cookie.bv_val);
+    if (rc == LDAP_SIZELIMIT_EXCEEDED)
+        values_r->truncated = true;
+    else if (rc != LDAP_SUCCESS && rc != LDAP_NO_SUCH_OBJECT)
         return failed(ldap, rc, err);
     ldap->used = true;
     return true;
