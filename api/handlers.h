@@ -99,6 +99,14 @@ API_HANDLER(api_audit_list);
 /* === directory, operation === */
 
 /* === incidents, breaches, usage === */
+/* A body of words alone: why, what was found, how it was resolved. */
+extern const struct api_spec api_words;
+extern const struct api_spec api_incident_query;
+API_HANDLER(api_incident_list);
+API_HANDLER(api_incident_get);
+API_HANDLER(api_incident_acknowledge);
+API_HANDLER(api_incident_note);
+API_HANDLER(api_incident_resolve);
 
 /* === reports === */
 

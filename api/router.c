@@ -11,6 +11,7 @@ static const struct {
     {"directory_id", "dir"},
     {"domain_id", "dom"},
     {"held_id", "hld"},
+    {"incident_id", "inc"},
     {"job_id", "job"},
     {"key_id", "key"},
     {"member_id", "mem"},

@@ -7,6 +7,7 @@ const char *const api_directions[] = {"outbound", "inbound", NULL};
 #define TENANT      "/v1/tenants/{tenant_id}"
 #define DOMAIN      TENANT "/domains/{domain_id}"
 #define KEY         DOMAIN "/keys/{key_id}"
+#define INCIDENT    "/v1/incidents/{incident_id}"
 #define PAGE        &api_page_spec
 #define PUBLIC(fn)  API_PUBLIC, NULL, NULL, .answer = (fn)
 #define BODY(spec)  &(spec), NULL
@@ -91,6 +92,20 @@ const struct api_route api_routes[] = {
     /* === directory, operation === */
 
     /* === incidents, breaches, usage === */
+    {"GET", "/v1/incidents", API_PROVIDER, QUERY(&api_incident_query),
+     .transact = api_incident_list},
+    {"GET", INCIDENT, API_PROVIDER, NOTHING, .transact = api_incident_get},
+    {"POST", INCIDENT "/acknowledge", API_PROVIDER, BODY(api_words),
+     .transact = api_incident_acknowledge},
+    {"POST", INCIDENT "/notes", API_PROVIDER, BODY(api_words), .transact = api_incident_note},
+    {"POST", INCIDENT "/resolve", API_PROVIDER, BODY(api_words), .transact = api_incident_resolve},
+    {"GET", TENANT "/incidents", API_VIEWER, QUERY(&api_incident_query),
+     .transact = api_incident_list},
+    {"GET", TENANT "/incidents/{incident_id}", API_VIEWER, NOTHING, .transact = api_incident_get},
+    {"POST", TENANT "/incidents/{incident_id}/acknowledge", API_ADMIN, BODY(api_words),
+     .transact = api_incident_acknowledge},
+    {"POST", TENANT "/incidents/{incident_id}/notes", API_ADMIN, BODY(api_words),
+     .transact = api_incident_note},
 
     /* === reports === */
 

@@ -58,7 +58,10 @@ def world(platform, provider):
         tenant.ids["msg_id"], tenant.ids["held_id"] = new_id("msg"), new_id("hld")
         platform.feed(
             message(tenant.ids["msg_id"], tenant.id),
-            held(tenant.ids["held_id"], tenant.ids["msg_id"], tenant))
+            held(tenant.ids["held_id"], tenant.ids["msg_id"], tenant),
+            {"incident": "domain.suspended", "tenant_id": tenant.id, "severity": "warning",
+             "summary": "suspended", "key": f"domain.suspended {tenant.id}"})
+        tenant.ids["incident_id"] = provider.get(f"{tenant.path}/incidents")["data"][0]["id"]
     w.platform_ids = {
         "anchor_id": provider.post("/v1/trust-anchors", {"pem": platform.root_pem})["id"],
         "directory_id": provider.post("/v1/directory-sources",
@@ -103,7 +106,8 @@ def nowhere(pattern):
 
 PREFIX = {"tenant_id": "ten", "domain_id": "dom", "key_id": "key", "certificate_id": "crt",
           "submitter_id": "sub", "held_id": "hld", "msg_id": "msg", "job_id": "job",
-          "anchor_id": "anc", "directory_id": "dir", "member_id": "mem", "token_id": "tok"}
+          "anchor_id": "anc", "directory_id": "dir", "member_id": "mem", "token_id": "tok",
+          "incident_id": "inc"}
 
 # A good body of each operation that takes one.
 BODIES = {
@@ -120,6 +124,9 @@ BODIES = {
     "/v1/directory-sources": {"url": "ldap://other.test"},
     "/v1/member-domains": {"name": "m.test", "environment": "seemail"},
     "/v1/tokens": {"name": "t", "role": "provider-admin"},
+    **{f"{where}/incidents/{{incident_id}}/{what}": {"words": "seen"}
+       for where in ("/v1", "/v1/tenants/{tenant_id}") for what in ("acknowledge", "notes")},
+    "/v1/incidents/{incident_id}/resolve": {"words": "mended"},
 }
 
 
@@ -369,6 +376,19 @@ def test_held(platform, world):
         assert re.fullmatch(r"token:tok_[0-9a-z]{26} agency-a tenant-admin", entry["actor"])
         assert entry["address"] == "127.0.0.1"
     assert entry["before"]["state"] == "held" and entry["after"]["state"] == "deleted"
+
+
+def test_incidents(platform, provider, world):
+    """What they are is in test_incidents.py; here each operation once."""
+    for where in ("/v1", world.a.path):
+        platform.feed({"incident": "test.incident", "tenant_id": world.a.id, "severity": "info",
+                       "summary": "once more", "key": f"test {where}"})
+        made = provider.get(f"{where}/incidents", kind="test.incident", state="open")["data"][0]
+        path = f"{where}/incidents/{made['id']}"
+        assert provider.get(path)["summary"] == "once more"
+        assert provider.post(f"{path}/acknowledge", {"words": "me"}, 200)["state"] == "acknowledged"
+        assert len(provider.post(f"{path}/notes", {"words": "it is"}, 200)["notes"]) == 2
+        provider.post(f"/v1/incidents/{made['id']}/resolve", {"words": "was"}, 200)
 
 
 def timestamp(text):

@@ -1,8 +1,10 @@
 /*
- * Writes messages and held mail as gatewayd writes them (message.h, held.h), for the tests of the
- * API: JSON lines on standard input, as sg_gateway. Usage: api_feed CONNINFO PASSWORD_FILE
+ * Writes messages, held mail and incidents as gatewayd writes them (message.h, held.h, incident.h),
+ * for the tests of the API: JSON lines on standard input, as sg_gateway.
+ * Usage: api_feed CONNINFO PASSWORD_FILE
  */
 #include "schema/held.h"
+#include "schema/incident.h"
 #include "schema/message.h"
 
 #include <jansson.h>
@@ -124,6 +126,31 @@ static bool held_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
     return sg_held_insert(db, &row, chunk_give, NULL, &inserted, err);
 }
 
+static bool incident(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    const json_t *o = arg;
+    if (json_object_get(o, "resolve"))
+        return sg_incident_resolve(tx, text(o, "resolve"), text(o, "words"), err);
+    const struct sg_incident_new row = {
+        .tenant_id = json_string_value(json_object_get(o, "tenant_id")),
+        .domain_id = json_string_value(json_object_get(o, "domain_id")),
+        .kind = text(o, "incident"),
+        .severity = text(o, "severity"),
+        .summary = text(o, "summary"),
+        .detail_json = json_string_value(json_object_get(o, "detail")),
+        .dedup_key = text(o, "key")};
+    return sg_incident_open(tx, &row, err);
+}
+
+/* {"incident": KIND, "tenant_id", "domain_id", "severity", "summary", "detail" (text), "key"}, or
+ * {"resolve": KEY, "words"}; or one of the others. */
+static bool feed(struct sg_db *db, json_t *o, struct sg_error *err)
+{
+    if (json_object_get(o, "incident") || json_object_get(o, "resolve"))
+        return sg_db_transact(db, NULL, incident, o, err);
+    return json_object_get(o, "held_id") ? held_feed(db, o, err) : message_feed(db, o, err);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -143,7 +170,7 @@ int main(int argc, char **argv)
     bool ok = sg_db_open(&options, &db, &err);
     while (ok && fgets(line, sizeof line, stdin)) {
         json_t *o = json_loads(line, 0, NULL);
-        ok = json_object_get(o, "held_id") ? held_feed(db, o, &err) : message_feed(db, o, &err);
+        ok = feed(db, o, &err);
         json_decref(o);
     }
     if (!ok)
