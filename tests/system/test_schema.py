@@ -18,8 +18,6 @@ from pg import PostgreSQL, ROOT
 BUILD = ROOT / os.environ.get("SG_BUILD", "build/release")
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 NOW = datetime.datetime.now(datetime.timezone.utc)
-
-
 MIGRATIONS = len(list((ROOT / "schema/migrations").glob("*.sql")))
 
 
