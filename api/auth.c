@@ -1,12 +1,14 @@
 #include "api/auth.h"
 
-#include "api/router.h"
+#include "common/log.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+#define USE_STEP (60 * SG_SECOND) /* how exactly the last use of a token is known */
 
 static bool refuse(struct sg_error *err)
 {
@@ -30,19 +32,17 @@ bool api_auth_hash(const char *authorization, uint8_t hash[32], struct sg_error 
 bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token, sg_time now,
                     struct api_caller *caller, struct sg_error *err)
 {
-    enum api_role role;
+    struct sg_access access;
     if (token->revoked_at)
         return sg_fail(err, SG_E_UNAUTHENTICATED, "the token was revoked");
     if (token->expires_at <= now)
         return sg_fail(err, SG_E_UNAUTHENTICATED, "the token has expired");
-    if (!api_role_parse(token->role, &role, err))
+    if (!sg_access_of(token->role, token->tenant_id != NULL, token->scope, &access, err))
         return false;
-    if ((role == API_PROVIDER) != (token->tenant_id == NULL))
-        return sg_fail(err, SG_E_FORBIDDEN, "the token's role and tenant do not fit");
     if (token->tenant_id && (!token->tenant_state || strcmp(token->tenant_state, "active") != 0))
         return sg_fail(err, SG_E_FORBIDDEN, "the tenant is not active");
     *caller = (struct api_caller){
-        .role = role,
+        .access = access,
         .token_id = token->id,
         .tenant_id = token->tenant_id,
         .actor = sg_arena_printf(arena, "token:%s %s", token->id, token->name),
@@ -62,6 +62,20 @@ static bool lookup(struct sg_tx *tx, void *arg, struct sg_error *err)
     return sg_api_token_auth(tx, l->arena, sg_bytes_of(l->hash, sizeof l->hash), &l->token, err);
 }
 
+static bool note_use(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    return sg_api_token_used(tx, arg, err);
+}
+
+/* For people who look for tokens that nobody needs; a failure is no reason to refuse a request. */
+static void used(struct sg_db *auth, const struct sg_api_token_auth *token)
+{
+    struct sg_error err = {0};
+    if (token->last_used_at + USE_STEP <= sg_clock_now() &&
+        !sg_db_transact(auth, NULL, note_use, (void *)token->id, &err))
+        sg_log_error(SG_LOG_WARNING, "token.use_not_noted", &err, "token", token->id, NULL);
+}
+
 bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena, const char *authorization,
                      struct api_caller *caller, struct sg_error *err)
 {
@@ -70,18 +84,21 @@ bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena, const char *aut
         return false;
     if (!sg_db_transact(auth, NULL, lookup, &l, err))
         return err->code == SG_E_NOT_FOUND && refuse(err);
-    return api_auth_judge(arena, &l.token, sg_clock_now(), caller, err);
+    if (!api_auth_judge(arena, &l.token, sg_clock_now(), caller, err))
+        return false;
+    used(auth, &l.token);
+    return true;
 }
 
-bool api_auth_allow(const struct api_caller *caller, enum api_role role, const char *tenant_id,
-                    struct sg_error *err)
+bool api_auth_allow(const struct api_caller *caller, const struct api_access *access,
+                    const char *tenant_id, struct sg_error *err)
 {
-    if (caller->role == API_PROVIDER)
-        return true;
-    if (!caller->tenant_id || strcmp(caller->tenant_id, tenant_id) != 0)
+    bool write = access->need == API_NEED_WRITE;
+    if (caller->tenant_id && strcmp(caller->tenant_id, tenant_id) != 0)
         return sg_fail(err, SG_E_NOT_FOUND, "there is nothing here");
-    return caller->role >= role ||
-           sg_fail(err, SG_E_FORBIDDEN, "this needs the role %s", api_role_name(role));
+    return sg_access_may(&caller->access, access->scope, write) ||
+           sg_fail(err, SG_E_FORBIDDEN, "this needs the scope %s:%s", sg_scope_name(access->scope),
+                   write ? "write" : "read");
 }
 
 void api_auth_token_new(struct sg_secret *token, uint8_t hash[32])

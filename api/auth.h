@@ -19,16 +19,19 @@ SG_MUST_USE bool api_auth_hash(const char *authorization, uint8_t hash[32], stru
 SG_MUST_USE bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token,
                                 sg_time now, struct api_caller *caller, struct sg_error *err);
 
-/* The same for a header, by the database. An unknown token answers as none does. */
+/*
+ * The same for a header, by the database. An unknown token answers as none does. Notes that it was
+ * used, once a minute at most and in a transaction of its own.
+ */
 SG_MUST_USE bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena,
                                  const char *authorization, struct api_caller *caller,
                                  struct sg_error *err);
 
 /*
- * May this caller use a route of that role, with that tenant in its path ("": none)? A tenant's
- * token sees nothing outside its own tenant: SG_E_NOT_FOUND, whatever is there.
+ * May this caller use a route that needs access, with that tenant in its path ("": none)? A
+ * tenant's token sees nothing outside its own tenant: SG_E_NOT_FOUND, whatever is there.
  */
-SG_MUST_USE bool api_auth_allow(const struct api_caller *caller, enum api_role role,
+SG_MUST_USE bool api_auth_allow(const struct api_caller *caller, const struct api_access *access,
                                 const char *tenant_id, struct sg_error *err);
 
 /* A new token and its hash. */

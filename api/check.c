@@ -1,6 +1,7 @@
 #include "api/check.h"
 
 #include "common/id.h"
+#include "schema/access.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -224,6 +225,15 @@ bool api_check_message_id(struct sg_arena *arena, const char **value, struct sg_
     size_t n = strlen(*value);
     if (n > 2 && **value == '<' && (*value)[n - 1] == '>')
         *value = sg_arena_str(arena, sg_bytes_of(*value + 1, n - 2));
+    return true;
+}
+
+bool api_check_scope(struct sg_arena *arena, const char **value, struct sg_error *err)
+{
+    struct sg_access access;
+    if (!sg_access_parse(*value, &access, err))
+        return false;
+    *value = sg_access_text(arena, &access);
     return true;
 }
 

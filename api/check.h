@@ -29,6 +29,8 @@ bool api_check_dn(struct sg_arena *arena, const char **value, struct sg_error *e
 bool api_check_address(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* A Message-ID as a filter: without its angle brackets. */
 bool api_check_message_id(struct sg_arena *arena, const char **value, struct sg_error *err);
+/* Scopes, as "domains:read held:write"; becomes the shortest list that says the same. */
+bool api_check_scope(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* An id of a tenant. */
 bool api_check_tenant_id(struct sg_arena *arena, const char **value, struct sg_error *err);
 

@@ -8,18 +8,23 @@
 
 #include "common/arena.h"
 #include "common/id.h"
+#include "schema/access.h"
 #include "schema/api_domain.h"
 #include "schema/api_tenant.h"
 #include "schema/db.h"
 
 #include <jansson.h>
 
-/* Each may do what stands before it. PUBLIC needs no token. */
-enum api_role { API_PUBLIC, API_VIEWER, API_ADMIN, API_PROVIDER };
+/* What a route needs: nothing, or the right to read or write a scope. */
+enum api_need { API_NEED_NOTHING, API_NEED_READ, API_NEED_WRITE };
+struct api_access {
+    enum api_need need;
+    enum sg_scope scope;
+};
 
 /* Who asks: the holder of a token. */
 struct api_caller {
-    enum api_role role;
+    struct sg_access access;
     const char *token_id;
     const char *tenant_id; /* NULL: the provider's */
     const char *actor;     /* for the audit log: "token:tok_… name" */

@@ -22,23 +22,12 @@ static const struct {
     /* clang-format on */
 };
 
-static const char *const role_names[] = {"public", "tenant-viewer", "tenant-admin",
-                                         "provider-admin"};
-
-const char *api_role_name(enum api_role role)
+const char *api_access_text(struct sg_arena *arena, const struct api_access *access)
 {
-    return role_names[role];
-}
-
-bool api_role_parse(const char *name, enum api_role *role_r, struct sg_error *err)
-{
-    for (enum api_role r = API_VIEWER; r <= API_PROVIDER; r++) {
-        if (strcmp(role_names[r], name) == 0) {
-            *role_r = r;
-            return true;
-        }
-    }
-    return sg_fail(err, SG_E_FORBIDDEN, "the token has a role that this version does not know");
+    return access->need == API_NEED_NOTHING
+               ? "public"
+               : sg_arena_printf(arena, "%s:%s", sg_scope_name(access->scope),
+                                 access->need == API_NEED_WRITE ? "write" : "read");
 }
 
 /* One segment of a path, up to the next slash. */
@@ -103,14 +92,15 @@ bool api_route_find(struct sg_arena *arena, const struct api_route *routes, size
 
 json_t *api_routes_describe(void)
 {
+    SG_AUTO_ARENA arena = sg_arena_new();
     json_t *all = json_array();
     for (size_t i = 0; i < api_route_count; i++) {
         const struct api_route *r = &api_routes[i];
         json_array_append_new(all,
                               json_pack("{s:s, s:s, s:s, s:o*, s:o}", "method", r->method, "path",
-                                        r->pattern, "role", role_names[r->role], "body",
-                                        r->body ? api_spec_describe(r->body) : json_null(), "query",
-                                        api_spec_describe(r->query)));
+                                        r->pattern, "access", api_access_text(arena, &r->access),
+                                        "body", r->body ? api_spec_describe(r->body) : json_null(),
+                                        "query", api_spec_describe(r->query)));
     }
     return all;
 }

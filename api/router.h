@@ -7,10 +7,24 @@
 
 #include "api/request.h"
 
+/* The scopes are those of schema/access.h; which role has them stands in schema/access.c. */
+#define API_PUBLIC                                                                                 \
+    {                                                                                              \
+        API_NEED_NOTHING, 0                                                                        \
+    }
+#define API_READ(scope)                                                                            \
+    {                                                                                              \
+        API_NEED_READ, SG_SCOPE_##scope                                                            \
+    }
+#define API_WRITE(scope)                                                                           \
+    {                                                                                              \
+        API_NEED_WRITE, SG_SCOPE_##scope                                                           \
+    }
+
 struct api_route {
     const char *method;
-    const char *pattern; /* "/v1/tenants/{tenant_id}" */
-    enum api_role role;  /* the least that may use it */
+    const char *pattern;      /* "/v1/tenants/{tenant_id}" */
+    struct api_access access; /* API_PUBLIC, API_READ(domains), API_WRITE(domains) */
     const struct api_spec *body;
     const struct api_spec *query;
     /*
@@ -34,9 +48,8 @@ SG_MUST_USE bool api_route_find(struct sg_arena *arena, const struct api_route *
                                 const struct api_route **route_r, struct api_params *params,
                                 const char **allow_r, struct sg_error *err);
 
-const char *api_role_name(enum api_role role);
-/* SG_E_FORBIDDEN for a name that is no role of ours. */
-SG_MUST_USE bool api_role_parse(const char *name, enum api_role *role_r, struct sg_error *err);
+/* "domains:read", "public" */
+const char *api_access_text(struct sg_arena *arena, const struct api_access *access);
 
 /* The table as JSON, for `apid --routes` and the test that holds it against openapi.yaml. */
 json_t *api_routes_describe(void);

@@ -45,15 +45,15 @@ static bool answer(const struct api_service *s, struct api_request *r, struct sg
     if (!api_route_find(r->arena, api_routes, api_route_count, r->method, r->path, &r->route,
                         &r->params, &r->reply.allow, err))
         return false;
-    if (r->route->role != API_PUBLIC &&
+    if (r->route->access.need != API_NEED_NOTHING &&
         (!api_auth_caller(s->auth, r->arena, r->authorization, &r->caller, err) ||
-         !api_auth_allow(&r->caller, r->route->role, api_param(r, "tenant_id"), err)))
+         !api_auth_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err)))
         return false;
     if (!fields_read(r, err))
         return false;
     if (r->route->answer)
         return r->route->answer(r, err);
-    bool provider = r->caller.role == API_PROVIDER;
+    bool provider = r->caller.tenant_id == NULL;
     const struct sg_db_context ctx = {
         .tenant = provider ? api_param(r, "tenant_id") : r->caller.tenant_id,
         .actor = r->caller.actor,

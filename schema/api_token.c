@@ -9,8 +9,10 @@ static void take(struct sg_row *row, void *item)
     t->tenant_id = sg_row_text(row);
     t->role = sg_row_text(row);
     t->name = sg_row_text(row);
+    t->scope = sg_row_text(row);
     t->expires_at = sg_row_time(row);
     t->revoked_at = sg_row_time(row);
+    t->last_used_at = sg_row_time(row);
 }
 
 static void auth_take(struct sg_row *row, void *item)
@@ -23,6 +25,8 @@ static void auth_take(struct sg_row *row, void *item)
     a->expires_at = sg_row_time(row);
     a->revoked_at = sg_row_time(row);
     a->tenant_state = sg_row_text(row);
+    a->scope = sg_row_text(row);
+    a->last_used_at = sg_row_time(row);
 }
 
 bool sg_api_token_auth(struct sg_tx *tx, struct sg_arena *arena, struct sg_bytes hash,
@@ -31,6 +35,14 @@ bool sg_api_token_auth(struct sg_tx *tx, struct sg_arena *arena, struct sg_bytes
     struct sg_params p = {0};
     sg_param_bytes(&p, hash);
     return sg_api_row(tx, arena, SG_Q_API_TOKEN_AUTH, &p, auth_take, row_r, "no such token", err);
+}
+
+bool sg_api_token_used(struct sg_tx *tx, const char *id, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query(tx, SG_Q_API_TOKEN_USED, &p, NULL, err);
 }
 
 bool sg_api_token_find(struct sg_tx *tx, struct sg_arena *arena, const char *id,

@@ -8,7 +8,8 @@ struct sg_api_token {
     struct sg_api_key key; /* created_at */
     const char *tenant_id; /* NULL: the provider's */
     const char *role, *name;
-    sg_time expires_at, revoked_at; /* 0: not revoked */
+    const char *scope;                            /* NULL: all of the role's */
+    sg_time expires_at, revoked_at, last_used_at; /* 0: not revoked, not used */
 };
 
 /* Through the view auth_token, as sg_auth. */
@@ -16,11 +17,15 @@ struct sg_api_token_auth {
     const char *id, *tenant_id, *role, *name;
     sg_time expires_at, revoked_at;
     const char *tenant_state; /* NULL: the provider's */
+    const char *scope;        /* NULL: all of the role's */
+    sg_time last_used_at;
 };
 
 /* hash: the 32 bytes. SG_E_NOT_FOUND: there is none. */
 SG_MUST_USE bool sg_api_token_auth(struct sg_tx *tx, struct sg_arena *arena, struct sg_bytes hash,
                                    struct sg_api_token_auth *row_r, struct sg_error *err);
+/* Notes, as sg_auth, that it is used now; a step of a minute. */
+SG_MUST_USE bool sg_api_token_used(struct sg_tx *tx, const char *id, struct sg_error *err);
 SG_MUST_USE bool sg_api_token_find(struct sg_tx *tx, struct sg_arena *arena, const char *id,
                                    struct sg_api_token *row_r, struct sg_error *err);
 /* Once revoked it stays so from the first time. */

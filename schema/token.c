@@ -9,6 +9,7 @@ bool sg_token_insert(struct sg_tx *tx, const struct sg_token_new *token, struct 
     sg_param_text(&p, token->tenant_id);
     sg_param_text(&p, token->role);
     sg_param_text(&p, token->name);
+    sg_param_text(&p, token->scope);
     sg_param_bytes(&p, token->hash);
     sg_param_time(&p, sg_tx_now(tx));
     sg_param_time(&p, token->expires_at);

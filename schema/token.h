@@ -7,8 +7,9 @@
 struct sg_token_new {
     const char *id;        /* "tok_…" */
     const char *tenant_id; /* NULL: the provider's */
-    const char *role;      /* "provider-admin", "tenant-admin", "tenant-viewer" */
+    const char *role;      /* of schema/access.h */
     const char *name;
+    const char *scope;    /* "domains:read held:write"; NULL: all of the role's */
     struct sg_bytes hash; /* 32 bytes */
     sg_time expires_at;
 };

@@ -3,6 +3,7 @@
 #include "common/deadline.h"
 #include "common/id.h"
 #include "common/secret.h"
+#include "schema/access.h"
 #include "schema/token.h"
 #include "settings.h"
 
@@ -18,15 +19,21 @@
 #define DAYS_DEFAULT 365
 
 struct request {
-    const char *config, *role, *tenant, *name, *out;
+    const char *config, *role, *scope, *tenant, *name, *out;
     int days;
 };
 
 static int usage(void)
 {
-    fputs("usage: tenantd token -c FILE --role provider-admin|tenant-admin|tenant-viewer\n"
-          "                     [--tenant ID] --name NAME [--days N] --out FILE\n",
+    fputs("usage: tenantd token -c FILE --role ROLE [--scope \"SCOPE…\"] [--tenant ID]\n"
+          "                     --name NAME [--days N] --out FILE\nroles:",
           stderr);
+    for (const char *const *name = sg_role_names; *name; name++)
+        fprintf(stderr, " %s", *name);
+    fputs("\nscopes, each with :read or :write behind it:", stderr);
+    for (int scope = 0; scope < SG_SCOPE_COUNT; scope++)
+        fprintf(stderr, " %s", sg_scope_name(scope));
+    fputs("\n", stderr);
     return 2;
 }
 
@@ -38,6 +45,8 @@ static bool arguments_read(int argc, char **argv, struct request *r)
             r->config = value;
         else if (strcmp(argv[i], "--role") == 0)
             r->role = value;
+        else if (strcmp(argv[i], "--scope") == 0)
+            r->scope = value;
         else if (strcmp(argv[i], "--tenant") == 0)
             r->tenant = value;
         else if (strcmp(argv[i], "--name") == 0)
@@ -101,6 +110,9 @@ static bool token_issue(const struct settings *settings, const struct request *r
     uint8_t hash[SHA256_DIGEST_LENGTH];
     struct sg_db_options options = settings_database(settings);
     struct sg_db *db = NULL;
+    struct sg_access access;
+    if (!sg_access_of(r->role, r->tenant != NULL, r->scope, &access, err))
+        return false;
     if (!token_make(&token, err) || !token_write(r->out, &token, err))
         return false;
     SHA256(token.data, token.len, hash);
@@ -109,6 +121,7 @@ static bool token_issue(const struct settings *settings, const struct request *r
                                .tenant_id = r->tenant,
                                .role = r->role,
                                .name = r->name,
+                               .scope = r->scope,
                                .hash = sg_bytes_of(hash, sizeof hash),
                                .expires_at = sg_clock_now() + r->days * SG_DAY};
     char actor[80];

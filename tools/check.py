@@ -148,10 +148,27 @@ def pytest(step, build_dir, *arguments, timeout=2400):
             count_junit(step, report)
 
 
+OPERATIONS = ROOT / "build/operations"
+
+
 def step_system(step, args):
     """Real servers, release build."""
+    OPERATIONS.unlink(missing_ok=True)
     pytest(step, "build/release", "tests/system", *(["--long"] if args.long else []),
            timeout=7200 if args.long else 1200)
+
+
+def step_operations(step, _args):
+    """Every operation of api/openapi.yaml succeeded in a test of the step before."""
+    described = re.findall(r"^  (/\S*):$|^    (get|put|post|patch|delete):$",
+                           (ROOT / "api/openapi.yaml").read_text(encoding="utf-8"), re.M)
+    seen = set(OPERATIONS.read_text(encoding="ascii").split("\n")) if OPERATIONS.exists() else set()
+    path = None
+    for found, method in described:
+        path = found or path
+        if method:
+            name = f"{method.upper()} {path}"
+            step.one(name in seen, f"{name}: no test has succeeded with it")
 
 
 def step_smoke(step, _args):
@@ -214,7 +231,8 @@ def step_requirements(step, args):
 
 
 STEPS = {function.__name__[5:]: function for function in
-         (step_format, step_release, step_openapi, step_requirements, step_system, step_asan,
+         (step_format, step_release, step_openapi, step_requirements, step_system, step_operations,
+          step_asan,
           step_smoke, step_tsan, step_fuzz)}
 
 

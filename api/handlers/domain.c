@@ -61,6 +61,8 @@ bool api_domain_create(struct api_request *r, struct sg_tx *tx, struct sg_error 
     const struct domain_new *body = r->fields;
     struct sg_api_domain domain;
     struct sg_id id = sg_id_new("dom");
+    if (r->caller.tenant_id)
+        return sg_fail(err, SG_E_FORBIDDEN, "only the provider attests a domain");
     if (!sg_api_domain_insert(tx, r->arena, id.text, r->tenant.key.id, body->name,
                               body->environment, &domain, err))
         return api_conflict(err, "/name", "the domain is on this platform already");

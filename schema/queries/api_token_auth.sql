@@ -1,2 +1,3 @@
-SELECT id, tenant_id, role, name, expires_at, revoked_at, tenant_state
+SELECT id, tenant_id, role, name, expires_at, revoked_at, tenant_state, scope,
+       last_used_at
 FROM auth_token WHERE hash = $1::bytea

@@ -1,2 +1,2 @@
-SELECT id, created_at, tenant_id, role, name, expires_at, revoked_at
+SELECT id, created_at, tenant_id, role, name, scope, expires_at, revoked_at, last_used_at
 FROM api_token WHERE id = $1::text

@@ -42,7 +42,7 @@ class OpenApi:
         self.operations = {}  # (method, pattern) → operation, with its parameters in full
         for pattern, item in self.doc["paths"].items():
             shared = item.get("parameters", [])
-            for method in ("get", "put", "post", "delete"):
+            for method in ("get", "put", "post", "patch", "delete"):
                 if method in item:
                     operation = dict(item[method])
                     operation["parameters"] = [
@@ -100,6 +100,18 @@ class OpenApi:
 OPENAPI = OpenApi()
 
 
+SEEN_FILE = ROOT / "build/operations"
+SEEN = set()
+
+
+def seen(method, pattern):
+    """Notes an operation that succeeded: a line each, once a process; several may write at a time."""
+    if (method, pattern) not in SEEN:
+        SEEN.add((method, pattern))
+        with open(SEEN_FILE, "a", encoding="ascii") as file:
+            file.write(f"{method} {pattern}\n")
+
+
 class Reply:
     def __init__(self, response):
         self.status, self.headers, self.text = response.status, response.headers, response.read()
@@ -111,10 +123,8 @@ class Reply:
 
 
 class Client:
-    """Requests with a token. Each answer is held against openapi.yaml; what succeeded is kept in
-    seen, so that a test can say which operation no test has had."""
-
-    seen = set()
+    """Requests with a token. Each answer is held against openapi.yaml; what succeeded is written
+    down, so that `tools/check --only operations` can say which operation no test has had."""
 
     def __init__(self, port, token=None):
         self.port, self.token = port, token
@@ -139,7 +149,7 @@ class Client:
             OPENAPI.check(method, path, reply)
         if reply.status < 300:
             pattern = next(p for regex, p in OPENAPI.patterns if regex.match(path))
-            Client.seen.add((method, pattern))
+            seen(method, pattern)
             if data and json.loads(data) != {}:
                 content = OPENAPI.operations[method, pattern]["requestBody"]["content"]
                 OPENAPI.valid(content["application/json"]["schema"], json.loads(data))

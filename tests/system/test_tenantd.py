@@ -592,6 +592,15 @@ def test_token_command(world):
     done = world.tenantd.run("token", "-c", world.tenantd.config, "--name", "t", "--out",
                              world.folder / "token-t", "--role", "tenant-admin", "--tenant", tenant)
     assert done.returncode == 0, done.stderr
+    narrow = ["token", "-c", world.tenantd.config, "--name", "n", "--out", world.folder / "token-n"]
+    for role, scope, words in (("billing", "usage", "a scope that this version does not know"),
+                               ("tenant-admin", "keys:read", "is not for the whole platform")):
+        done = world.tenantd.run(*narrow, "--role", role, "--scope", scope)
+        assert done.returncode == 1 and words in done.stderr
+    done = world.tenantd.run(*narrow, "--role", "auditor", "--scope", "audit:read keys:read")
+    assert done.returncode == 0, done.stderr
+    assert world.ask("SELECT role, scope FROM api_token WHERE name = 'n'") == (
+        "auditor", "audit:read keys:read")
 
 
 def test_configuration(world):

@@ -97,7 +97,7 @@ static const struct gw_command commands[] = {
     {"job show", "TENANT JOB", OPTIONS(WAIT), gw_job_show, "Shows a job."},
     {"token create", "",
      OPTIONS({"--name", "NAME", true},
-             {"--role", "provider-admin|tenant-admin|tenant-viewer", true},
+             {"--role", "ROLE", true},
              {"--tenant", "TENANT", false}, {"--days", "N", false}, {"--out", "FILE", false}),
      gw_token_create, "Makes a token; --out writes it to a new file that you alone can read."},
     {"token list", "", LIST, gw_token_list, "Lists tokens."},

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "api/auth.h"
+#include "api/router.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -70,19 +71,24 @@ static void test_judge(void **state)
         struct sg_api_token_auth token;
         enum sg_error_code code;
     } cases[] = {
-        {{"tok_1", NULL, "provider-admin", "n", later, 0, NULL}, SG_OK},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "active"}, SG_OK},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "active"}, SG_OK},
-        {{"tok_1", NULL, "provider-admin", "n", now, 0, NULL}, SG_E_UNAUTHENTICATED},
-        {{"tok_1", NULL, "provider-admin", "n", later, 1, NULL}, SG_E_UNAUTHENTICATED},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, later, "active"}, SG_E_UNAUTHENTICATED},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "suspended"}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "closed"}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, NULL}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "provider-admin", "n", later, 0, "active"}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "tenant-admin", "n", later, 0, NULL}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "root", "n", later, 0, NULL}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "public", "n", later, 0, NULL}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "provider-admin", "n", later, 0, NULL, NULL, 0}, SG_OK},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "active", NULL, 0}, SG_OK},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "active", NULL, 0}, SG_OK},
+        {{"tok_1", NULL, "provider-admin", "n", now, 0, NULL, NULL, 0}, SG_E_UNAUTHENTICATED},
+        {{"tok_1", NULL, "provider-admin", "n", later, 1, NULL, NULL, 0}, SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, later, "active", NULL, 0},
+         SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "suspended", NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "closed", NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "provider-admin", "n", later, 0, "active", NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "tenant-admin", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "audit:read", 0}, SG_OK},
+        {{"tok_1", "ten_1", "auditor", "n", later, 0, "active", NULL, 0}, SG_OK},
+        {{"tok_1", "ten_1", "billing", "n", later, 0, "active", NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "moon:read", 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "root", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "public", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         SG_AUTO_ARENA arena = sg_arena_new();
@@ -96,33 +102,48 @@ static void test_judge(void **state)
     }
 }
 
+static struct api_caller caller_of(const char *role, const char *tenant_id, const char *scope)
+{
+    struct api_caller caller = {.tenant_id = tenant_id};
+    struct sg_error err = {0};
+    assert_true(sg_access_of(role, tenant_id != NULL, scope, &caller.access, &err));
+    return caller;
+}
+
 static void test_allow(void **state)
 {
     (void)state;
-    const struct api_caller provider = {.role = API_PROVIDER};
-    const struct api_caller admin = {.role = API_ADMIN, .tenant_id = "ten_1"};
-    const struct api_caller viewer = {.role = API_VIEWER, .tenant_id = "ten_1"};
+    const struct api_access read = API_READ(domains), write = API_WRITE(next_hops);
     const struct {
-        const struct api_caller *caller;
-        enum api_role role;
+        const char *role, *own, *scope;
+        const struct api_access *access;
         const char *tenant_id;
         enum sg_error_code code;
     } cases[] = {
-        {&provider, API_PROVIDER, "", SG_OK},
-        {&provider, API_VIEWER, "ten_2", SG_OK},
-        {&admin, API_ADMIN, "ten_1", SG_OK},
-        {&admin, API_VIEWER, "ten_1", SG_OK},
-        {&admin, API_PROVIDER, "ten_1", SG_E_FORBIDDEN},
-        {&admin, API_VIEWER, "ten_2", SG_E_NOT_FOUND},
-        {&admin, API_PROVIDER, "ten_2", SG_E_NOT_FOUND},
-        {&admin, API_PROVIDER, "", SG_E_NOT_FOUND},
-        {&viewer, API_VIEWER, "ten_1", SG_OK},
-        {&viewer, API_ADMIN, "ten_1", SG_E_FORBIDDEN},
-        {&viewer, API_ADMIN, "ten_2", SG_E_NOT_FOUND},
+        {"provider-admin", NULL, NULL, &write, "", SG_OK},
+        {"provider-admin", NULL, NULL, &read, "ten_2", SG_OK},
+        {"provider-admin", NULL, "domains:write", &read, "ten_2", SG_OK},
+        {"provider-admin", NULL, "domains:read", &write, "ten_2", SG_E_FORBIDDEN},
+        {"billing", NULL, NULL, &read, "ten_2", SG_OK},
+        {"billing", NULL, NULL, &write, "ten_2", SG_E_FORBIDDEN},
+        {"billing", NULL, "usage:read", &read, "ten_2", SG_E_FORBIDDEN},
+        {"auditor", NULL, NULL, &read, "", SG_OK},
+        {"auditor", "ten_1", NULL, &read, "ten_1", SG_OK},
+        {"auditor", "ten_1", NULL, &read, "", SG_E_NOT_FOUND},
+        {"tenant-admin", "ten_1", NULL, &write, "ten_1", SG_OK},
+        {"tenant-admin", "ten_1", NULL, &read, "ten_1", SG_OK},
+        {"tenant-admin", "ten_1", NULL, &read, "ten_2", SG_E_NOT_FOUND},
+        {"tenant-admin", "ten_1", "held:write", &write, "ten_1", SG_E_FORBIDDEN},
+        {"tenant-admin", "ten_1", "held:write", &write, "ten_2", SG_E_NOT_FOUND},
+        {"tenant-admin", "ten_1", NULL, &write, "", SG_E_NOT_FOUND},
+        {"tenant-viewer", "ten_1", NULL, &read, "ten_1", SG_OK},
+        {"tenant-viewer", "ten_1", NULL, &write, "ten_1", SG_E_FORBIDDEN},
+        {"tenant-viewer", "ten_1", NULL, &write, "ten_2", SG_E_NOT_FOUND},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
+        struct api_caller caller = caller_of(cases[i].role, cases[i].own, cases[i].scope);
         struct sg_error err = {0};
-        bool ok = api_auth_allow(cases[i].caller, cases[i].role, cases[i].tenant_id, &err);
+        bool ok = api_auth_allow(&caller, cases[i].access, cases[i].tenant_id, &err);
         if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
             fail_msg("case %zu: %s", i, sg_error_name(err.code));
     }
