@@ -47,8 +47,8 @@ const char *const sg_role_names[] = {"provider-admin", "provisioning",     "bill
                                      "support",        "security-officer", "auditor",
                                      "tenant-admin",   "tenant-viewer",    NULL};
 _Static_assert(sizeof sg_role_names / sizeof sg_role_names[0] ==
-                  sizeof sg_roles / sizeof sg_roles[0] + 1,
-              "a name for each role");
+                   sizeof sg_roles / sizeof sg_roles[0] + 1,
+               "a name for each role");
 
 const char *sg_scope_name(enum sg_scope scope)
 {

@@ -212,7 +212,7 @@ def test_roles(pg):
     definers = pg.psql("-c", "SELECT proname, has_function_privilege('public', oid, 'execute')"
                        " FROM pg_proc WHERE prosecdef AND pronamespace = 'sealgate'::regnamespace"
                        " ORDER BY 1", database="sealgate").split()
-    assert definers == ["audit_write|f", "partitions_ensure|f"]
+    assert definers == ["audit_write|f", "partitions_ensure|f", "token_used|f"]
 
 
 def tables_with_tenant(pg):
