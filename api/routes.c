@@ -100,19 +100,22 @@ const struct api_route api_routes[] = {
     /* === directory, operation === */
 
     /* === incidents, breaches, usage === */
-    {"GET", "/v1/incidents", API_PROVIDER, QUERY(&api_incident_query),
+    {"GET", "/v1/incidents", API_READ(incidents), QUERY(&api_incident_query),
      .transact = api_incident_list},
-    {"GET", INCIDENT, API_PROVIDER, NOTHING, .transact = api_incident_get},
-    {"POST", INCIDENT "/acknowledge", API_PROVIDER, BODY(api_words),
+    {"GET", INCIDENT, API_READ(incidents), NOTHING, .transact = api_incident_get},
+    {"POST", INCIDENT "/acknowledge", API_WRITE(incidents), BODY(api_words),
      .transact = api_incident_acknowledge},
-    {"POST", INCIDENT "/notes", API_PROVIDER, BODY(api_words), .transact = api_incident_note},
-    {"POST", INCIDENT "/resolve", API_PROVIDER, BODY(api_words), .transact = api_incident_resolve},
-    {"GET", TENANT "/incidents", API_VIEWER, QUERY(&api_incident_query),
+    {"POST", INCIDENT "/notes", API_WRITE(incidents), BODY(api_words),
+     .transact = api_incident_note},
+    {"POST", INCIDENT "/resolve", API_WRITE(incidents), BODY(api_words),
+     .transact = api_incident_resolve},
+    {"GET", TENANT "/incidents", API_READ(incidents), QUERY(&api_incident_query),
      .transact = api_incident_list},
-    {"GET", TENANT "/incidents/{incident_id}", API_VIEWER, NOTHING, .transact = api_incident_get},
-    {"POST", TENANT "/incidents/{incident_id}/acknowledge", API_ADMIN, BODY(api_words),
+    {"GET", TENANT "/incidents/{incident_id}", API_READ(incidents), NOTHING,
+     .transact = api_incident_get},
+    {"POST", TENANT "/incidents/{incident_id}/acknowledge", API_WRITE(incidents), BODY(api_words),
      .transact = api_incident_acknowledge},
-    {"POST", TENANT "/incidents/{incident_id}/notes", API_ADMIN, BODY(api_words),
+    {"POST", TENANT "/incidents/{incident_id}/notes", API_WRITE(incidents), BODY(api_words),
      .transact = api_incident_note},
 
     /* === reports === */

@@ -38,7 +38,7 @@ const struct sg_role sg_roles[] = {
      false,
      true,
      {ALL, S(contacts) | S(domains) | S(next_hops) | S(keys) | S(certificates) | S(compromise) |
-               S(held) | S(jobs) | S(reports) | S(documents)}},
+               S(held) | S(jobs) | S(incidents) | S(reports) | S(documents)}},
     {"tenant-viewer", false, true, {OPERATION, 0}},
 };
 const size_t sg_role_count = sizeof sg_roles / sizeof sg_roles[0];

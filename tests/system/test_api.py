@@ -664,7 +664,7 @@ WRITES = {
                          "certificates"],
     "auditor": [],
     "tenant-admin": ["contacts", "domains", "next_hops", "keys", "certificates", "compromise",
-                     "held", "jobs", "reports", "documents"],
+                     "held", "jobs", "incidents", "reports", "documents"],
     "tenant-viewer": []}
 OPERATION = [s for s in SCOPES if s not in ("tokens", "clients")]
 READS = {"provisioning": WRITES["provisioning"], "billing": ["usage", "tenants", "domains"],
