@@ -78,6 +78,11 @@ json_t *api_job_json(struct sg_arena *arena, const void *row);
 SG_MUST_USE bool api_job_make(struct api_request *r, struct sg_tx *tx, const char *kind,
                               json_t *payload, struct sg_api_job *job_r, const char **location_r,
                               struct sg_error *err);
+/* The same; where one of unique_key waits or is at work, job_r is that one (schema/job.h). */
+SG_MUST_USE bool api_job_make_once(struct api_request *r, struct sg_tx *tx, const char *kind,
+                                   json_t *payload, const char *unique_key,
+                                   struct sg_api_job *job_r, const char **location_r,
+                                   struct sg_error *err);
 API_HANDLER(api_job_list);
 API_HANDLER(api_job_get);
 
@@ -91,6 +96,9 @@ API_HANDLER(api_audit_list);
 /* === access: API clients, provisioning === */
 
 /* === jobs === */
+extern const struct api_spec api_job_query;
+API_HANDLER(api_job_retry);
+API_HANDLER(api_job_cancel);
 
 /* === ownership of domains === */
 

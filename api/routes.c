@@ -64,8 +64,6 @@ const struct api_route api_routes[] = {
     {"GET", TENANT "/messages/{msg_id}/trace", API_READ(messages), QUERY(PAGE),
      .transact = api_message_trace},
 
-    {"GET", TENANT "/jobs", API_READ(jobs), QUERY(PAGE), .transact = api_job_list},
-    {"GET", TENANT "/jobs/{job_id}", API_READ(jobs), NOTHING, .transact = api_job_get},
     {"GET", TENANT "/audit", API_READ(audit), QUERY(PAGE), .transact = api_audit_list},
 
     {"GET", "/v1/trust-anchors", API_READ(anchors), QUERY(PAGE), .transact = api_anchor_list},
@@ -92,6 +90,14 @@ const struct api_route api_routes[] = {
     /* === access: API clients, provisioning === */
 
     /* === jobs === */
+    {"GET", TENANT "/jobs", API_READ(jobs), QUERY(&api_job_query), .transact = api_job_list},
+    {"GET", TENANT "/jobs/{job_id}", API_READ(jobs), NOTHING, .transact = api_job_get},
+    {"POST", TENANT "/jobs/{job_id}/retry", API_WRITE(jobs), NOTHING, .transact = api_job_retry},
+    {"POST", TENANT "/jobs/{job_id}/cancel", API_WRITE(jobs), NOTHING, .transact = api_job_cancel},
+    {"GET", "/v1/jobs", API_READ(jobs), QUERY(&api_job_query), .transact = api_job_list},
+    {"GET", "/v1/jobs/{job_id}", API_READ(jobs), NOTHING, .transact = api_job_get},
+    {"POST", "/v1/jobs/{job_id}/retry", API_WRITE(jobs), NOTHING, .transact = api_job_retry},
+    {"POST", "/v1/jobs/{job_id}/cancel", API_WRITE(jobs), NOTHING, .transact = api_job_cancel},
 
     /* === ownership of domains === */
 

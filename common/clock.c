@@ -26,11 +26,16 @@ static sg_time offset_read(void)
 }
 #endif
 
-sg_time sg_clock_now(void)
+sg_time sg_clock_real(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME, &ts);
-    sg_time now = (sg_time)ts.tv_sec * SG_SECOND + ts.tv_nsec / 1000;
+    return (sg_time)ts.tv_sec * SG_SECOND + ts.tv_nsec / 1000;
+}
+
+sg_time sg_clock_now(void)
+{
+    sg_time now = sg_clock_real();
 #ifdef SG_SETTABLE_CLOCK
     now += offset_read();
 #endif

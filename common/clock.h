@@ -18,6 +18,8 @@ typedef int64_t sg_time;
 #define SG_DAY    (86400 * SG_SECOND)
 
 sg_time sg_clock_now(void);
+/* The same without the tests' offset: for leases between processes, which measure real waiting. */
+sg_time sg_clock_real(void);
 /* Monotonic milliseconds, for deadlines; never set by tests. */
 int64_t sg_clock_monotonic_ms(void);
 SG_MUST_USE bool sg_clock_set_file(const char *path, struct sg_error *err);

@@ -264,10 +264,11 @@ static bool health(struct sg_tx *tx, void *arg, struct sg_error *err)
     if (!sg_row_end(&row, err))
         return false;
     /* A newer schema is what a rolling upgrade looks like from the older program. */
-    return version >= SG_MIGRATION_COUNT ||
-           sg_fail(err, SG_E_SCHEMA,
-                   "the schema is at %lld, this program needs %d: tenantd migrate",
-                   (long long)version, SG_MIGRATION_COUNT);
+    int needed = sg_embedded_migrations[SG_MIGRATION_COUNT - 1].version;
+    return version >= needed || sg_fail(err, SG_E_SCHEMA,
+                                        "the schema is at %lld, this program needs %d: tenantd "
+                                        "migrate",
+                                        (long long)version, needed);
 }
 
 bool sg_db_health(struct sg_db *db, struct sg_error *err)

@@ -1,32 +1,51 @@
 #include "housekeeping.h"
 
-#include "certlife/certlife.h"
 #include "common/log.h"
 #include "schema/migrate.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#define EVERY_MS (60 * 60 * 1000)
+#define HOUR     (3600 * SG_SECOND)
 #define AGAIN_MS 5000
+#define BATCH    1000 /* jobs deleted in one transaction */
 
 struct housekeeping {
-    struct sg_db *db;
+    struct housekeeping_options options;
+    _Atomic sg_time partitions_hour; /* of the last partitions_ensure */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping, woken;
     pthread_t thread;
 };
 
-static bool keep(struct housekeeping *k)
+bool housekeeping_partitions(void *keeping, sg_time now, struct sg_error *err)
 {
+    struct housekeeping *k = keeping;
+    sg_time hour = now / HOUR;
+    if (atomic_load(&k->partitions_hour) == hour)
+        return true;
+    if (!sg_partitions_ensure(k->options.db, now, err))
+        return false;
+    atomic_store(&k->partitions_hour, hour);
+    return true;
+}
+
+/* How long to wait for the next time. */
+static int64_t keep(struct housekeeping *k)
+{
+    const struct housekeeping_options *o = &k->options;
     struct sg_error err = {0};
-    sg_time now = sg_clock_now();
-    bool ok = sg_partitions_ensure(k->db, now, &err) && sg_archive_key_ensure(k->db, now, &err);
-    if (!ok)
+    sg_time now = sg_clock_now(), next = 0;
+    if (!housekeeping_partitions(k, now, &err) ||
+        !sg_schedules_run(o->db, o->schedules, o->schedule_count, now, &next, &err)) {
         sg_log_error(SG_LOG_WARNING, "housekeeping.failed", &err, NULL);
-    return ok;
+        return AGAIN_MS < o->poll_ms ? AGAIN_MS : o->poll_ms;
+    }
+    int64_t wait_ms = (next - now) / 1000 + 1;
+    return next && wait_ms < o->poll_ms ? wait_ms : o->poll_ms;
 }
 
 static void *run(void *arg)
@@ -36,7 +55,8 @@ static void *run(void *arg)
     while (!k->stopping) {
         k->woken = false;
         pthread_mutex_unlock(&k->lock);
-        int64_t until = sg_clock_monotonic_ms() + (keep(k) ? EVERY_MS : AGAIN_MS);
+        int64_t until = keep(k);
+        until += sg_clock_monotonic_ms();
         pthread_mutex_lock(&k->lock);
         struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
         while (!k->stopping && !k->woken &&
@@ -56,12 +76,14 @@ static void wake(struct housekeeping *k, bool stop)
     pthread_mutex_unlock(&k->lock);
 }
 
-bool housekeeping_start(struct sg_db *db, struct housekeeping **keeping_r, struct sg_error *err)
+bool housekeeping_start(const struct housekeeping_options *options, struct housekeeping **keeping_r,
+                        struct sg_error *err)
 {
     struct housekeeping *k = calloc(1, sizeof *k);
     if (!k)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    k->db = db;
+    k->options = *options;
+    k->partitions_hour = -1;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -94,3 +116,26 @@ void housekeeping_stop(struct housekeeping **keeping)
     free(k);
     *keeping = NULL;
 }
+
+static bool clean(struct sg_job *job, struct sg_error *err)
+{
+    const struct housekeeping_clean *c = job->ctx;
+    sg_time now = sg_clock_now();
+    int64_t all = 0;
+    int deleted = BATCH;
+    while (deleted == BATCH) {
+        if (!sg_job_clean(job->db, now - c->keep_ms * 1000, now - c->keep_dead_ms * 1000, BATCH,
+                          &deleted, err))
+            return false;
+        all += deleted;
+    }
+    json_t *result = json_pack("{s:I}", "deleted", (json_int_t)all);
+    bool ok = sg_job_commit(job, NULL, NULL, &result, err);
+    json_decref(result);
+    return ok;
+}
+
+const struct sg_job_kind sg_housekeeping_kinds[] = {
+    {"jobs.clean", clean, NULL},
+    {NULL, NULL, NULL},
+};

@@ -15,11 +15,11 @@
 
 #define HSM_CONNECTIONS_SPARE 1
 
-static const struct sg_job_kind kinds[] = {
-    {"key.generate", sg_key_generate_job, sg_key_generate_give_up},
-    {"key.csr", sg_key_csr_job, NULL},
-    {"certificate.install", sg_certificate_install_job, NULL},
-    {"archive.key", sg_archive_key_job, NULL},
+#define HOUR_MS (60 * 60 * 1000)
+
+static const struct sg_job_schedule schedules[] = {
+    {"archive.key", HOUR_MS, 10},
+    {"jobs.clean", HOUR_MS, 3},
 };
 
 /* Who is told of notifications. */
@@ -60,17 +60,28 @@ static bool serve(const struct settings *s, struct sg_error *err)
         .archive_kind = s->archive_kind == 0 ? SG_HSM_TOKEN : SG_HSM_WRAPPED,
         .archive_bits = (int)s->archive_bits,
     };
+    struct housekeeping_clean cleaning = {s->keep_ms, s->keep_dead_ms};
+    const struct sg_job_set sets[] = {
+        {sg_certlife_kinds, &life},
+        {sg_housekeeping_kinds, &cleaning},
+    };
     bool ok = sg_db_open(&database, &db, err);
+    struct housekeeping_options keeping = {.db = db,
+                                           .schedules = schedules,
+                                           .schedule_count = sizeof schedules / sizeof schedules[0],
+                                           .poll_ms = s->poll_ms};
     struct sg_workers_options workers = {.db = db,
-                                         .kinds = kinds,
-                                         .kind_count = sizeof kinds / sizeof kinds[0],
-                                         .ctx = &life,
+                                         .sets = sets,
+                                         .set_count = sizeof sets / sizeof sets[0],
                                          .threads = (int)s->workers,
                                          .lease_ms = s->lease_ms,
+                                         .longest_ms = s->longest_ms,
                                          .retry_ms = s->retry_ms,
-                                         .poll_ms = s->poll_ms};
+                                         .poll_ms = s->poll_ms,
+                                         .prepare = housekeeping_partitions};
+    ok = ok && housekeeping_start(&keeping, &wake.keeping, err);
+    workers.prepare_arg = wake.keeping;
     ok = ok && sg_workers_start(&workers, &wake.workers, err) &&
-         housekeeping_start(db, &wake.keeping, err) &&
          sg_db_listen(&database, channels, notified, &wake, &listener, err);
     if (ok) {
         sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
@@ -79,8 +90,8 @@ static bool serve(const struct settings *s, struct sg_error *err)
             ;
     }
     sg_db_listen_stop(&listener);
-    housekeeping_stop(&wake.keeping);
     sg_workers_stop(&wake.workers);
+    housekeeping_stop(&wake.keeping);
     sg_db_close(&db);
     sg_hsm_free(&life.hsm);
     return ok;

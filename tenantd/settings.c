@@ -28,12 +28,18 @@ static const struct sg_option options[] = {
     {"hsm", "timeout", SG_OPT_DURATION, AT(hsm_timeout_ms), "2m", 1000, 3600000, NULL,
      "How long an operation of the HSM may take; generating a long key takes a while."},
     {"jobs", "workers", SG_OPT_INT, AT(workers), "2", 1, 64, NULL, "Jobs done at the same time."},
-    {"jobs", "lease", SG_OPT_DURATION, AT(lease_ms), "5m", 100, 86400000, NULL,
-     "After this long a job is taken from a worker that was lost; longer than any job takes."},
+    {"jobs", "lease", SG_OPT_DURATION, AT(lease_ms), "30s", 100, 86400000, NULL,
+     "After this long a job is taken from a worker that was lost; renewed while it is at work."},
+    {"jobs", "longest", SG_OPT_DURATION, AT(longest_ms), "1h", 1000, 604800000, NULL,
+     "A job at work for longer hangs: its lease is not renewed any more."},
     {"jobs", "retry", SG_OPT_DURATION, AT(retry_ms), "5s", 10, 3600000, NULL,
-     "First pause before a job is tried again; it doubles each time."},
+     "First pause before a job is tried again; it doubles each time, up to a hundredfold."},
     {"jobs", "poll", SG_OPT_DURATION, AT(poll_ms), "30s", 100, 600000, NULL,
      "How often to look for jobs when no notification comes."},
+    {"jobs", "keep", SG_OPT_DURATION, AT(keep_ms), "30d", 1000, 315360000000, NULL,
+     "How long jobs that are done or cancelled can be seen."},
+    {"jobs", "keep_dead", SG_OPT_DURATION, AT(keep_dead_ms), "90d", 1000, 315360000000, NULL,
+     "How long jobs that failed for good can be seen, retried and cancelled."},
     {"archive", "key_kind", SG_OPT_ENUM, AT(archive_kind), "token", 0, 0, kinds,
      "Where a quarter's archive key is kept: on the token, or wrapped in the database."},
     {"archive", "key_bits", SG_OPT_INT, AT(archive_bits), "3072", 2048, 4096, NULL,
@@ -48,8 +54,6 @@ static bool check(void *arg, struct sg_error *err)
     const struct settings *s = arg;
     if (s->archive_bits % 1024 != 0)
         return sg_fail(err, SG_E_CONFIG, "key_bits in [archive] must be 2048, 3072 or 4096");
-    if (s->hsm_timeout_ms >= s->lease_ms)
-        return sg_fail(err, SG_E_CONFIG, "lease in [jobs] must be longer than timeout in [hsm]");
     return sg_clock_set_file(s->clock_file, err);
 }
 

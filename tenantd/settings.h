@@ -11,7 +11,7 @@ struct settings {
     int64_t connections, wait_ms, statement_timeout_ms;
     char *hsm_socket;
     int64_t hsm_timeout_ms;
-    int64_t workers, lease_ms, retry_ms, poll_ms;
+    int64_t workers, lease_ms, longest_ms, retry_ms, poll_ms, keep_ms, keep_dead_ms;
     int archive_kind;
     int64_t archive_bits;
     int log_level;

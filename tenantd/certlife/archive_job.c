@@ -1,13 +1,10 @@
-#include "certlife/certlife.h"
+#include "certlife/kinds.h"
 
 #include "common/id.h"
 #include "common/log.h"
 #include "schema/archive.h"
 
-#include <stdio.h>
 #include <time.h>
-
-#define MAX_ATTEMPTS 10
 
 struct insert {
     struct sg_archive_key_row row;
@@ -32,14 +29,21 @@ static bool key_id(const struct sg_job *job, struct sg_id *id_r, struct sg_error
     return true;
 }
 
+static const char *quarter_of(struct sg_arena *arena, sg_time now)
+{
+    time_t seconds = sg_time_seconds(now);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    return sg_arena_printf(arena, "%04dq%d", (tm.tm_year + 1900) % 10000, tm.tm_mon / 3 + 1);
+}
+
 bool sg_archive_key_job(struct sg_job *job, struct sg_error *err)
 {
     const struct sg_certlife *life = job->ctx;
-    const char *quarter;
+    const char *quarter = quarter_of(job->arena, sg_clock_now());
     bool exists;
     struct sg_id id;
-    if (!sg_job_string(job, "quarter", &quarter, err) || !key_id(job, &id, err) ||
-        !sg_archive_key_exists(job->db, quarter, &exists, err))
+    if (!key_id(job, &id, err) || !sg_archive_key_exists(job->db, quarter, &exists, err))
         return false;
     json_t *result = json_pack("{s:s}", "quarter", quarter);
     SG_AUTO_BUF spki;
@@ -63,30 +67,4 @@ bool sg_archive_key_job(struct sg_job *job, struct sg_error *err)
         sg_log_error(SG_LOG_WARNING, "archive.key-left", &ignored, "key", id.text, NULL);
     json_decref(result);
     return ok;
-}
-
-static bool ask(struct sg_tx *tx, void *arg, struct sg_error *err)
-{
-    bool open;
-    char payload[64];
-    if (!sg_job_open(tx, "archive.key", &open, err))
-        return false;
-    if (open)
-        return true;
-    snprintf(payload, sizeof payload, "{\"quarter\": \"%s\"}", (const char *)arg);
-    struct sg_id id = sg_id_new("job");
-    return sg_job_insert(tx, id.text, NULL, "archive.key", payload, MAX_ATTEMPTS, err);
-}
-
-bool sg_archive_key_ensure(struct sg_db *db, sg_time now, struct sg_error *err)
-{
-    time_t seconds = sg_time_seconds(now);
-    struct tm tm;
-    char quarter[32];
-    bool exists;
-    gmtime_r(&seconds, &tm);
-    snprintf(quarter, sizeof quarter, "%04dq%d", (tm.tm_year + 1900) % 10000, tm.tm_mon / 3 + 1);
-    if (!sg_archive_key_exists(db, quarter, &exists, err))
-        return false;
-    return exists || sg_db_transact(db, NULL, ask, quarter, err);
 }

@@ -1,5 +1,5 @@
-#include "certlife/certlife.h"
 #include "certlife/check.h"
+#include "certlife/kinds.h"
 
 #include "common/id.h"
 #include "schema/certificate.h"

@@ -1,5 +1,5 @@
-#include "certlife/certlife.h"
 #include "certlife/csr.h"
+#include "certlife/kinds.h"
 
 #include "schema/hsm_key.h"
 

@@ -181,8 +181,8 @@ class Client:
 
     def job(self, job_path, state="done"):
         """Waits for the end of a job."""
-        job = wait_for(lambda: (j := self.get(job_path))["state"] in ("done", "failed") and j, 60,
-                       job_path)
+        job = wait_for(lambda: (j := self.get(job_path))["state"] in ("done", "dead", "cancelled")
+                       and j, 60, job_path)
         assert job["state"] == state, job
         return job
 

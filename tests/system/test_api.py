@@ -297,9 +297,53 @@ def test_keys_and_certificates(platform, provider, world):
     # A certificate for another key fails in words.
     accepted = world.b.admin.call("POST", f"{world.b.domain_path}/certificates", {"pem": chain},
                                   expect=202)
-    job = world.b.admin.job(accepted.headers["Location"], "failed")
+    job = world.b.admin.job(accepted.headers["Location"], "dead")
     assert job["last_error"] and job["finished_at"]
     assert job in world.b.admin.pages(f"{world.b.path}/jobs", limit=1)
+
+
+def test_jobs(platform, provider, world):
+    """A dead letter is retried and cancelled, by its tenant and by the provider; who has none of it
+    sees none of it."""
+    admin, path = world.a.admin, world.a.path
+
+    def dead_letter():
+        accepted = admin.call("POST", f"{world.a.domain_path}/certificates",
+                             {"pem": platform.root_pem})
+        job = admin.job(accepted.headers["Location"], "dead")
+        return job, f"{path}/jobs/{job['id']}", f"/v1/jobs/{job['id']}"
+
+    job, own, any_tenants = dead_letter()
+    assert job["last_error"] and job["attempts"] == 1 and job["priority"] == 5
+    assert job in admin.pages(f"{path}/jobs", state="dead", kind="certificate.install")
+    assert job in provider.pages("/v1/jobs", state="dead")
+    assert job not in provider.pages("/v1/jobs", state="dead", kind="key.csr")
+    assert provider.get(any_tenants) == job
+    assert world.b.admin.call("POST", f"{own}/retry").status == 404
+    assert world.b.admin.call("POST", f"{world.b.path}/jobs/{job['id']}/retry").status == 404
+    assert world.a.viewer.call("POST", f"{own}/retry").status == 403
+    assert admin.call("GET", any_tenants).status == 404
+
+    assert admin.post(f"{own}/retry", expect=200)["attempts"] == 0
+    again = admin.job(own, "dead")
+    assert again["attempts"] == 1 and again["finished_at"] > job["finished_at"]
+    assert provider.post(f"{any_tenants}/retry", expect=200)["state"] in ("queued", "running")
+    admin.job(own, "dead")
+    cancelled = admin.post(f"{own}/cancel", expect=200)
+    assert (cancelled["state"], cancelled["cancel"]) == ("cancelled", True)
+    for what in ("retry", "cancel"):
+        refused = admin.call("POST", f"{own}/{what}")
+        assert refused.status == 409 and "cancelled" in refused.json["detail"]
+    _, own, any_tenants = dead_letter()
+    assert provider.post(f"{any_tenants}/cancel", expect=200)["state"] == "cancelled"
+    updates = [e for e in admin.pages(f"{path}/audit")
+               if e["object"] == "job" and e["action"] == "update" and e["object_id"] == job["id"]]
+    assert len(updates) == 3 and all(e["actor"].startswith("token:") for e in updates)
+
+    # The platform's own: the provider's alone.
+    schedule, = provider.pages("/v1/jobs", kind="jobs.clean")
+    assert schedule["tenant_id"] is None
+    assert provider.call("GET", f"{path}/jobs/{schedule['id']}").status == 404
 
 
 def test_csr_of_a_key_that_is_not_active(platform, world):

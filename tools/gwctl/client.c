@@ -201,7 +201,7 @@ json_t *gw_job_wait(struct gw *gw, const char *tenant, const char *job_id, struc
         const char *state = member(job, "state");
         if (strcmp(state, "done") == 0)
             return json_incref(job);
-        if (strcmp(state, "failed") == 0) {
+        if (strcmp(state, "dead") == 0 || strcmp(state, "cancelled") == 0) {
             sg_fail(err, SG_E_INVALID, "%s failed: %s (%s)", member(job, "kind"),
                     member(job, "last_error"), job_id);
             return NULL;

@@ -82,7 +82,7 @@ class Api:
             job = self.get(path)
             if job["state"] == "done":
                 return job
-            if job["state"] == "failed":
+            if job["state"] in ("dead", "cancelled"):
                 raise NotReady(f"job {job['kind']} failed: {job['last_error']}")
             if time.monotonic() > end:
                 raise NotReady(f"job {job['kind']} {job['state']} after {timeout} s: "

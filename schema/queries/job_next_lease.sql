@@ -1,0 +1,1 @@
+SELECT min(lease_until) FROM job WHERE state = 'running'
