@@ -1,7 +1,7 @@
 #include "schema/api_job.h"
 
-#include "schema/api_internal.h"
 #include "common/id.h"
+#include "schema/api_internal.h"
 
 static void job_take(struct sg_row *row, void *item)
 {

@@ -55,10 +55,9 @@ bool api_job_make_once(struct api_request *r, struct sg_tx *tx, const char *kind
     bool ok = sg_api_job_insert(tx, r->arena, &job, job_r, err);
     free(text);
     if (ok)
-        *location_r =
-            job.tenant_id
-                ? sg_arena_printf(r->arena, "/v1/tenants/%s/jobs/%s", job.tenant_id, job_r->key.id)
-                : sg_arena_printf(r->arena, "/v1/jobs/%s", job_r->key.id);
+        *location_r = job.tenant_id ? sg_arena_printf(r->arena, "/v1/tenants/%s/jobs/%s",
+                                                      job.tenant_id, job_r->key.id)
+                                    : sg_arena_printf(r->arena, "/v1/jobs/%s", job_r->key.id);
     return ok;
 }
 
