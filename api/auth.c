@@ -29,7 +29,14 @@ bool api_auth_hash(const char *authorization, uint8_t hash[32], struct sg_error 
            sg_fail_openssl(err, SG_E_CRYPTO, "no SHA-256");
 }
 
-bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token, sg_time now,
+static bool tenant_active(const char *tenant_id, const char *tenant_state, struct sg_error *err)
+{
+    return !tenant_id || (tenant_state && strcmp(tenant_state, "active") == 0) ||
+           sg_fail(err, SG_E_FORBIDDEN, "the tenant is not active");
+}
+
+bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *token,
+                    const struct sg_api_certificate_auth *certificate, sg_time now,
                     struct api_caller *caller, struct sg_error *err)
 {
     struct sg_access access;
@@ -37,29 +44,69 @@ bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *toke
         return sg_fail(err, SG_E_UNAUTHENTICATED, "the token was revoked");
     if (token->expires_at <= now)
         return sg_fail(err, SG_E_UNAUTHENTICATED, "the token has expired");
-    if (!sg_access_of(token->role, token->tenant_id != NULL, token->scope, &access, err))
+    if (token->client_id && (!token->client_state || strcmp(token->client_state, "active") != 0))
+        return sg_fail(err, SG_E_UNAUTHENTICATED, "the client is disabled");
+    if (token->bound && (!certificate || strcmp(certificate->client_id, token->client_id) != 0))
+        return sg_fail(err, SG_E_UNAUTHENTICATED,
+                       "the token is good only with a certificate of its client");
+    if (!sg_access_of(token->role, token->tenant_id != NULL, token->scope, &access, err) ||
+        !tenant_active(token->tenant_id, token->tenant_state, err))
         return false;
-    if (token->tenant_id && (!token->tenant_state || strcmp(token->tenant_state, "active") != 0))
-        return sg_fail(err, SG_E_FORBIDDEN, "the tenant is not active");
     *caller = (struct api_caller){
         .access = access,
         .token_id = token->id,
+        .client_id = token->client_id,
         .tenant_id = token->tenant_id,
         .actor = sg_arena_printf(arena, "token:%s %s", token->id, token->name),
     };
     return true;
 }
 
+bool api_auth_judge_certificate(struct sg_arena *arena,
+                                const struct sg_api_certificate_auth *certificate,
+                                struct api_caller *caller, struct sg_error *err)
+{
+    struct sg_access access;
+    if (strcmp(certificate->client_state, "active") != 0)
+        return sg_fail(err, SG_E_UNAUTHENTICATED, "the client is disabled");
+    if (!sg_access_of(certificate->role, certificate->tenant_id != NULL, certificate->scope,
+                      &access, err) ||
+        !tenant_active(certificate->tenant_id, certificate->tenant_state, err))
+        return false;
+    *caller = (struct api_caller){
+        .access = access,
+        .client_id = certificate->client_id,
+        .tenant_id = certificate->tenant_id,
+        .actor = sg_arena_printf(arena, "client:%s %s", certificate->client_id, certificate->name),
+    };
+    return true;
+}
+
+/* What the database knows of a request's token and certificate; either may be unknown. */
 struct lookup {
     struct sg_arena *arena;
-    uint8_t hash[32];
+    struct sg_bytes hash;    /* empty: no token came */
+    const char *fingerprint; /* NULL: no certificate came */
     struct sg_api_token_auth token;
+    struct sg_api_certificate_auth certificate;
+    bool token_known, certificate_known;
 };
+
+static bool known(bool found, bool *known_r, const struct sg_error *err)
+{
+    *known_r = found;
+    return found || err->code == SG_E_NOT_FOUND;
+}
 
 static bool lookup(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct lookup *l = arg;
-    return sg_api_token_auth(tx, l->arena, sg_bytes_of(l->hash, sizeof l->hash), &l->token, err);
+    if (l->hash.len &&
+        !known(sg_api_token_auth(tx, l->arena, l->hash, &l->token, err), &l->token_known, err))
+        return false;
+    return !l->fingerprint ||
+           known(sg_api_certificate_auth(tx, l->arena, l->fingerprint, &l->certificate, err),
+                 &l->certificate_known, err);
 }
 
 static bool note_use(struct sg_tx *tx, void *arg, struct sg_error *err)
@@ -76,15 +123,27 @@ static void used(struct sg_db *auth, const struct sg_api_token_auth *token)
         sg_log_error(SG_LOG_WARNING, "token.use_not_noted", &err, "token", token->id, NULL);
 }
 
-bool api_auth_caller(struct sg_db *auth, struct sg_arena *arena, const char *authorization,
-                     struct api_caller *caller, struct sg_error *err)
+bool api_auth_caller(struct sg_db *auth, struct api_request *r, struct sg_error *err)
 {
-    struct lookup l = {.arena = arena};
-    if (!api_auth_hash(authorization, l.hash, err))
-        return false;
+    uint8_t hash[32];
+    struct lookup l = {.arena = r->arena, .fingerprint = r->certificate};
+    bool token = r->authorization || !r->certificate;
+    if (token) {
+        if (!api_auth_hash(r->authorization, hash, err))
+            return false;
+        l.hash = sg_bytes_of(hash, sizeof hash);
+    }
     if (!sg_db_transact(auth, NULL, lookup, &l, err))
-        return err->code == SG_E_NOT_FOUND && refuse(err);
-    if (!api_auth_judge(arena, &l.token, sg_clock_now(), caller, err))
+        return false;
+    sg_error_reset(err);
+    if (!token)
+        return l.certificate_known
+                   ? api_auth_judge_certificate(r->arena, &l.certificate, &r->caller, err)
+                   : sg_fail(err, SG_E_UNAUTHENTICATED, "the certificate is no client's");
+    if (!l.token_known)
+        return refuse(err);
+    if (!api_auth_judge(r->arena, &l.token, l.certificate_known ? &l.certificate : NULL,
+                        sg_clock_now(), &r->caller, err))
         return false;
     used(auth, &l.token);
     return true;

@@ -94,6 +94,30 @@ API_HANDLER(api_token_revoke);
 API_HANDLER(api_audit_list);
 
 /* === access: API clients, provisioning === */
+extern const struct api_spec api_client_new, api_client_patch, api_client_token_new,
+    api_client_certificate_new;
+API_HANDLER(api_client_create);
+API_HANDLER(api_client_list);
+API_HANDLER(api_client_get);
+API_HANDLER(api_client_change);
+API_HANDLER(api_client_token_create);
+API_HANDLER(api_client_token_list);
+API_HANDLER(api_client_token_revoke);
+API_HANDLER(api_client_certificate_create);
+API_HANDLER(api_client_certificate_list);
+API_HANDLER(api_client_certificate_delete);
+/* A token as JSON, without its secret. */
+json_t *api_token_json(struct sg_arena *arena, const void *row);
+/* Makes a token and replies 201 with its secret, if the caller's own rights contain its. */
+struct sg_token_new;
+SG_MUST_USE bool api_token_make(struct api_request *r, struct sg_tx *tx, struct sg_token_new *token,
+                                struct sg_error *err);
+/* For checks: may the role stand there (tenant_id NULL: the platform)? */
+SG_MUST_USE bool api_role_place_check(const char *role, const char *tenant_id,
+                                      struct sg_error *err);
+/* Fails where the caller has not all that role and scope give. */
+SG_MUST_USE bool api_grantable(const struct api_request *r, const char *role, bool tenant,
+                               const char *scope, struct sg_error *err);
 
 /* === jobs === */
 extern const struct api_spec api_job_query;

@@ -25,9 +25,10 @@ struct api_access {
 /* Who asks: the holder of a token. */
 struct api_caller {
     struct sg_access access;
-    const char *token_id;
+    const char *token_id;  /* NULL: known by its certificate */
+    const char *client_id; /* NULL: a token of no client */
     const char *tenant_id; /* NULL: the provider's */
-    const char *actor;     /* for the audit log: "token:tok_… name" */
+    const char *actor;     /* for the audit log: "token:tok_… name", "client:cli_… name" */
 };
 
 /* The parts of a path in braces. */
@@ -56,6 +57,7 @@ struct api_request {
     const char *method, *path;
     const char *authorization; /* the header; NULL: none */
     const char *content_type;  /* the header; NULL: none */
+    const char *certificate;   /* SHA-256 of the TLS client certificate, in hex; NULL: none */
     const char *address;       /* of the client, "unix" for a Unix socket */
     struct sg_bytes body;
     const struct api_pair *query;

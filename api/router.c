@@ -8,6 +8,8 @@ static const struct {
     /* clang-format off */
     {"anchor_id", "anc"},
     {"certificate_id", "crt"},
+    {"client_certificate_id", "ccr"},
+    {"client_id", "cli"},
     {"directory_id", "dir"},
     {"domain_id", "dom"},
     {"held_id", "hld"},

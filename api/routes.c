@@ -8,6 +8,8 @@ const char *const api_directions[] = {"outbound", "inbound", NULL};
 #define DOMAIN      TENANT "/domains/{domain_id}"
 #define KEY         DOMAIN "/keys/{key_id}"
 #define INCIDENT    "/v1/incidents/{incident_id}"
+#define CLIENTS     "/v1/api-clients"
+#define CLIENT      CLIENTS "/{client_id}"
 #define PAGE        &api_page_spec
 #define PUBLIC(fn)  API_PUBLIC, NULL, NULL, .answer = (fn)
 #define BODY(spec)  &(spec), NULL
@@ -88,6 +90,21 @@ const struct api_route api_routes[] = {
     {"DELETE", "/v1/tokens/{token_id}", API_WRITE(tokens), NOTHING, .transact = api_token_revoke},
 
     /* === access: API clients, provisioning === */
+    {"GET", CLIENTS, API_READ(clients), QUERY(PAGE), .transact = api_client_list},
+    {"POST", CLIENTS, API_WRITE(clients), BODY(api_client_new), .transact = api_client_create},
+    {"GET", CLIENT, API_READ(clients), NOTHING, .transact = api_client_get},
+    {"PATCH", CLIENT, API_WRITE(clients), BODY(api_client_patch), .transact = api_client_change},
+    {"GET", CLIENT "/tokens", API_READ(clients), QUERY(PAGE), .transact = api_client_token_list},
+    {"POST", CLIENT "/tokens", API_WRITE(clients), BODY(api_client_token_new),
+     .transact = api_client_token_create},
+    {"DELETE", CLIENT "/tokens/{token_id}", API_WRITE(clients), NOTHING,
+     .transact = api_client_token_revoke},
+    {"GET", CLIENT "/certificates", API_READ(clients), QUERY(PAGE),
+     .transact = api_client_certificate_list},
+    {"POST", CLIENT "/certificates", API_WRITE(clients), BODY(api_client_certificate_new),
+     .transact = api_client_certificate_create},
+    {"DELETE", CLIENT "/certificates/{client_certificate_id}", API_WRITE(clients), NOTHING,
+     .transact = api_client_certificate_delete},
 
     /* === jobs === */
     {"GET", TENANT "/jobs", API_READ(jobs), QUERY(&api_job_query), .transact = api_job_list},

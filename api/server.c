@@ -1,6 +1,7 @@
 #include "api/server.h"
 
 #include "api/router.h"
+#include "api/tls.h"
 
 #include "common/buf.h"
 #include "common/deadline.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -91,8 +93,9 @@ static void exchange_log(const struct exchange *x)
     sg_log(ours ? SG_LOG_WARNING : SG_LOG_INFO, "request", "request_id", r->id.text, "method",
            r->route ? r->route->method : NULL, "route", r->route ? r->route->pattern : NULL,
            "status", sg_log_num(status), "error", x->err.code ? sg_error_name(x->err.code) : NULL,
-           "tenant", *tenant ? tenant : NULL, "token", r->caller.token_id, "address", r->address,
-           "ms", sg_log_num(sg_clock_monotonic_ms() - x->began_ms), NULL);
+           "tenant", *tenant ? tenant : NULL, "token", r->caller.token_id, "client",
+           r->caller.client_id, "address", r->address, "ms",
+           sg_log_num(sg_clock_monotonic_ms() - x->began_ms), NULL);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -198,6 +201,7 @@ static enum MHD_Result answer(struct api_server *server, struct MHD_Connection *
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
     r->content_type =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+    r->certificate = api_tls_peer(connection, x->arena);
     api_service_answer(server->service, r, &x->err);
     r->query = NULL;
     r->query_count = 0;
@@ -231,21 +235,45 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return answer(server, connection, x);
 }
 
+static struct MHD_Daemon *daemon_start(struct api_server *server,
+                                       const struct api_settings *settings, int fd,
+                                       const struct api_tls *tls)
+{
+    /* Threads are given out among the connections; one alone has no pool. */
+    unsigned threads = settings->threads > 1 ? (unsigned)settings->threads : 0;
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->certificate : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)api_tls_priorities},
+        {tls && tls->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+         tls ? tls->client_ca : NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        on_request, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(settings->idle_timeout / 1000),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX, MHD_OPTION_UNESCAPE_CALLBACK,
+        unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_ARRAY,
+        tls ? secure : secure + 4, MHD_OPTION_END);
+}
+
 static bool listener_start(struct api_server *server, const struct api_settings *settings,
                            const char *address, struct sg_error *err)
 {
     int fd;
-    if (!sg_io_listen(address, api_socket_mode(settings), SOMAXCONN, &fd, err))
+    struct api_tls tls = {0};
+    bool secure = strncmp(address, "tls:", 4) == 0;
+    char plain[170];
+    snprintf(plain, sizeof plain, "%s%s", secure ? "inet:" : "", address + (secure ? 4 : 0));
+    if ((secure && !api_tls_read(settings, &tls, err)) ||
+        !sg_io_listen(plain, api_socket_mode(settings), SOMAXCONN, &fd, err)) {
+        api_tls_free(&tls);
         return false;
-    /* Threads are given out among the connections; one alone has no pool. */
-    unsigned threads = settings->threads > 1 ? (unsigned)settings->threads : 0;
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(settings->idle_timeout / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX, MHD_OPTION_UNESCAPE_CALLBACK,
-        unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+    }
+    struct MHD_Daemon *daemon = daemon_start(server, settings, fd, secure ? &tls : NULL);
+    api_tls_free(&tls);
     if (!daemon) {
         sg_fail_errno(err, SG_E_IO, "no HTTP server on %s", address);
         close(fd);

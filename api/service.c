@@ -46,7 +46,7 @@ static bool answer(const struct api_service *s, struct api_request *r, struct sg
                         &r->params, &r->reply.allow, err))
         return false;
     if (r->route->access.need != API_NEED_NOTHING &&
-        (!api_auth_caller(s->auth, r->arena, r->authorization, &r->caller, err) ||
+        (!api_auth_caller(s->auth, r, err) ||
          !api_auth_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err)))
         return false;
     if (!fields_read(r, err))

@@ -15,8 +15,8 @@ static const char *const log_levels[] = {"debug", "info", "warning", "error", NU
 
 const struct sg_option api_options[] = {
     {"http", "listen", SG_OPT_LIST, AT(listen), "unix:/run/sealgate/apid.sock", 0, 0, NULL,
-     "Where to listen: inet:ADDRESS:PORT (a loopback address: TLS is terminated in front) and "
-     "unix:PATH, up to four."},
+     "Where to listen: inet:ADDRESS:PORT (a loopback address: TLS is terminated in front), "
+     "tls:ADDRESS:PORT (any address) and unix:PATH, up to four."},
     {"http", "socket_mode", SG_OPT_ENUM, AT(socket_mode), "0660", 0, 0, socket_modes,
      "Permissions of the Unix sockets. A token is asked for there too."},
     {"http", "threads", SG_OPT_INT, AT(threads), "4", 1, 256, NULL,
@@ -29,6 +29,13 @@ const struct sg_option api_options[] = {
      "How long requests in flight are waited for at the end."},
     {"http", "body_limit", SG_OPT_SIZE, AT(body_limit), "256k", 1024, 16777216, NULL,
      "The largest body of a request."},
+    {"tls", "certificate_file", SG_OPT_STRING, AT(tls_certificate_file), "", 0, 0, NULL,
+     "Certificate of the tls: listeners and its intermediates, in PEM. Read at the start."},
+    {"tls", "key_file", SG_OPT_STRING, AT(tls_key_file), "", 0, 0, NULL,
+     "Its private key, in PEM; others may not read the file."},
+    {"tls", "client_ca_file", SG_OPT_STRING, AT(tls_client_ca_file), "", 0, 0, NULL,
+     "CA certificates that client certificates must come from; empty: no client is asked for one. "
+     "Which certificate is whose is set through the API."},
     {"database", "conninfo", SG_OPT_STRING, AT(conninfo), "host=/run/postgresql dbname=sealgate", 0,
      0, NULL, "libpq's connection string, without user and password."},
     {"database", "api_password_file", SG_OPT_STRING, AT(api_password_file), "", 0, 0, NULL,
@@ -67,20 +74,44 @@ bool api_listen_next(const char **at, char *out, size_t size)
     return true;
 }
 
-/* "inet:127.0.0.1:8080" or "inet:[::1]:8080". */
-static bool loopback(const char *address)
+/* "127.0.0.1:8080" or "[::1]:8080". */
+static bool numeric(const char *from, bool *loopback_r)
 {
     struct in6_addr six;
     struct in_addr four;
     char host[ADDRESS_MAX];
-    const char *from = address + strlen("inet:"), *colon = strrchr(from, ':');
+    const char *colon = strrchr(from, ':');
     bool brackets = *from == '[';
     if (!colon || (brackets && colon[-1] != ']'))
         return false;
     snprintf(host, sizeof host, "%.*s", (int)(colon - from) - 2 * brackets, from + brackets);
-    if (brackets)
-        return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-    return inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127;
+    if (brackets) {
+        bool ok = inet_pton(AF_INET6, host, &six) == 1;
+        *loopback_r = ok && IN6_IS_ADDR_LOOPBACK(&six);
+        return ok;
+    }
+    bool ok = inet_pton(AF_INET, host, &four) == 1;
+    *loopback_r = ok && (ntohl(four.s_addr) >> 24) == 127;
+    return ok;
+}
+
+static bool address_check(const struct api_settings *s, const char *address, struct sg_error *err)
+{
+    bool loopback = false;
+    if (strncmp(address, "unix:/", 6) == 0)
+        return true;
+    if (strncmp(address, "inet:", 5) == 0)
+        return (numeric(address + 5, &loopback) && loopback) ||
+               sg_fail(err, SG_E_CONFIG, "listen: %s is not a loopback address and port", address);
+    if (strncmp(address, "tls:", 4) != 0)
+        return sg_fail(err, SG_E_CONFIG,
+                       "listen: neither inet:ADDRESS:PORT, tls:ADDRESS:PORT nor unix:/PATH: %s",
+                       address);
+    if (!numeric(address + 4, &loopback))
+        return sg_fail(err, SG_E_CONFIG, "listen: %s is not an address and port", address);
+    return (*s->tls_certificate_file && *s->tls_key_file) ||
+           sg_fail(err, SG_E_CONFIG, "listen: %s needs [tls] certificate_file and key_file",
+                   address);
 }
 
 bool api_settings_check(void *settings, struct sg_error *err)
@@ -89,12 +120,8 @@ bool api_settings_check(void *settings, struct sg_error *err)
     char address[ADDRESS_MAX];
     int count = 0;
     for (const char *at = s->listen; api_listen_next(&at, address, sizeof address); count++) {
-        if (strncmp(address, "inet:", 5) == 0 && !loopback(address))
-            return sg_fail(err, SG_E_CONFIG, "listen: %s is not a loopback address and port",
-                           address);
-        if (strncmp(address, "inet:", 5) != 0 && strncmp(address, "unix:/", 6) != 0)
-            return sg_fail(err, SG_E_CONFIG, "listen: neither inet:ADDRESS:PORT nor unix:/PATH: %s",
-                           address);
+        if (!address_check(s, address, err))
+            return false;
     }
     if (count == 0 || count > API_LISTENERS_MAX)
         return sg_fail(err, SG_E_CONFIG, "listen: from 1 to %d addresses", API_LISTENERS_MAX);

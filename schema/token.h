@@ -12,6 +12,8 @@ struct sg_token_new {
     const char *scope;    /* "domains:read held:write"; NULL: all of the role's */
     struct sg_bytes hash; /* 32 bytes */
     sg_time expires_at;
+    const char *client_id; /* NULL: of no client */
+    bool bound;            /* good only with a certificate of that client */
 };
 SG_MUST_USE bool sg_token_insert(struct sg_tx *tx, const struct sg_token_new *token,
                                  struct sg_error *err);

@@ -71,34 +71,114 @@ static void test_judge(void **state)
         struct sg_api_token_auth token;
         enum sg_error_code code;
     } cases[] = {
-        {{"tok_1", NULL, "provider-admin", "n", later, 0, NULL, NULL, 0}, SG_OK},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "active", NULL, 0}, SG_OK},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "active", NULL, 0}, SG_OK},
-        {{"tok_1", NULL, "provider-admin", "n", now, 0, NULL, NULL, 0}, SG_E_UNAUTHENTICATED},
-        {{"tok_1", NULL, "provider-admin", "n", later, 1, NULL, NULL, 0}, SG_E_UNAUTHENTICATED},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, later, "active", NULL, 0},
+        {{"tok_1", NULL, "provider-admin", "n", later, 0, NULL, NULL, 0, NULL, NULL, false}, SG_OK},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "active", NULL, 0, NULL, NULL, false},
+         SG_OK},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "active", NULL, 0, NULL, NULL, false},
+         SG_OK},
+        {{"tok_1", NULL, "provider-admin", "n", now, 0, NULL, NULL, 0, NULL, NULL, false},
          SG_E_UNAUTHENTICATED},
-        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "suspended", NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "closed", NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", "ten_1", "provider-admin", "n", later, 0, "active", NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "tenant-admin", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "audit:read", 0}, SG_OK},
-        {{"tok_1", "ten_1", "auditor", "n", later, 0, "active", NULL, 0}, SG_OK},
-        {{"tok_1", "ten_1", "billing", "n", later, 0, "active", NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "moon:read", 0}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "root", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
-        {{"tok_1", NULL, "public", "n", later, 0, NULL, NULL, 0}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "provider-admin", "n", later, 1, NULL, NULL, 0, NULL, NULL, false},
+         SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, later, "active", NULL, 0, NULL, NULL,
+          false},
+         SG_E_UNAUTHENTICATED},
+        {{"tok_1", "ten_1", "tenant-admin", "n", later, 0, "suspended", NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, "closed", NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "tenant-viewer", "n", later, 0, NULL, NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", "ten_1", "provider-admin", "n", later, 0, "active", NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "tenant-admin", "n", later, 0, NULL, NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "audit:read", 0, NULL, NULL, false},
+         SG_OK},
+        {{"tok_1", "ten_1", "auditor", "n", later, 0, "active", NULL, 0, NULL, NULL, false}, SG_OK},
+        {{"tok_1", "ten_1", "billing", "n", later, 0, "active", NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "auditor", "n", later, 0, NULL, "moon:read", 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "root", "n", later, 0, NULL, NULL, 0, NULL, NULL, false}, SG_E_FORBIDDEN},
+        {{"tok_1", NULL, "public", "n", later, 0, NULL, NULL, 0, NULL, NULL, false},
+         SG_E_FORBIDDEN},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         SG_AUTO_ARENA arena = sg_arena_new();
         struct api_caller caller = {0};
         struct sg_error err = {0};
-        bool ok = api_auth_judge(arena, &cases[i].token, now, &caller, &err);
+        bool ok = api_auth_judge(arena, &cases[i].token, NULL, now, &caller, &err);
         if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
             fail_msg("case %zu: %s %s", i, sg_error_name(err.code), err.detail);
         if (ok)
             assert_string_equal(caller.actor, "token:tok_1 n");
+    }
+}
+
+/* RFC 8705 §3: a bound token is worth nothing without a certificate of its own client. */
+static void test_client(void **state)
+{
+    (void)state;
+    const struct sg_api_certificate_auth own = {.client_id = "cli_1"},
+                                         other = {.client_id = "cli_2"};
+    const struct {
+        const char *client_state;
+        bool bound;
+        const struct sg_api_certificate_auth *certificate;
+        enum sg_error_code code;
+    } cases[] = {
+        {"active", false, NULL, SG_OK},
+        {"active", false, &other, SG_OK},
+        {"active", true, &own, SG_OK},
+        {"active", true, NULL, SG_E_UNAUTHENTICATED},
+        {"active", true, &other, SG_E_UNAUTHENTICATED},
+        {"disabled", false, NULL, SG_E_UNAUTHENTICATED},
+        {"disabled", true, &own, SG_E_UNAUTHENTICATED},
+        {NULL, false, NULL, SG_E_UNAUTHENTICATED},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        const struct sg_api_token_auth token = {.id = "tok_1",
+                                                .role = "billing",
+                                                .name = "n",
+                                                .expires_at = 2,
+                                                .client_id = "cli_1",
+                                                .client_state = cases[i].client_state,
+                                                .bound = cases[i].bound};
+        struct api_caller caller = {0};
+        struct sg_error err = {0};
+        bool ok = api_auth_judge(arena, &token, cases[i].certificate, 1, &caller, &err);
+        if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
+            fail_msg("case %zu: %s", i, sg_error_name(err.code));
+        if (ok)
+            assert_string_equal(caller.client_id, "cli_1");
+    }
+}
+
+static void test_certificate(void **state)
+{
+    (void)state;
+    const struct {
+        struct sg_api_certificate_auth certificate;
+        enum sg_error_code code;
+    } cases[] = {
+        {{"cli_1", NULL, "billing", "n", NULL, "active", NULL}, SG_OK},
+        {{"cli_1", "ten_1", "auditor", "n", "keys:read", "active", "active"}, SG_OK},
+        {{"cli_1", NULL, "billing", "n", NULL, "disabled", NULL}, SG_E_UNAUTHENTICATED},
+        {{"cli_1", "ten_1", "auditor", "n", NULL, "active", "suspended"}, SG_E_FORBIDDEN},
+        {{"cli_1", "ten_1", "billing", "n", NULL, "active", "active"}, SG_E_FORBIDDEN},
+        {{"cli_1", NULL, "king", "n", NULL, "active", NULL}, SG_E_FORBIDDEN},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct api_caller caller = {0};
+        struct sg_error err = {0};
+        bool ok = api_auth_judge_certificate(arena, &cases[i].certificate, &caller, &err);
+        if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
+            fail_msg("case %zu: %s", i, sg_error_name(err.code));
+        if (ok)
+            assert_string_equal(caller.actor, "client:cli_1 n");
     }
 }
 
@@ -152,10 +232,9 @@ static void test_allow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),
-        cmocka_unit_test(test_new),
-        cmocka_unit_test(test_judge),
-        cmocka_unit_test(test_allow),
+        cmocka_unit_test(test_header),      cmocka_unit_test(test_new),
+        cmocka_unit_test(test_judge),       cmocka_unit_test(test_client),
+        cmocka_unit_test(test_certificate), cmocka_unit_test(test_allow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

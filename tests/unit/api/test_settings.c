@@ -15,6 +15,10 @@ static void test_listen(void **state)
         {"inet:127.0.0.1:47005  unix:/run/apid.sock", true},
         {"inet:[::1]:47005", true},
         {"unix:/run/apid.sock", true},
+        {"tls:0.0.0.0:443", true},
+        {"tls:[::]:443 inet:127.0.0.1:47005", true},
+        {"tls:localhost:443", false},
+        {"tls:192.0.2.1", false},
         {"", false},
         {"inet:0.0.0.0:47005", false},
         {"inet:192.0.2.1:47005", false},
@@ -29,9 +33,17 @@ static void test_listen(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         char listen[200], clock[] = "";
         strcpy(listen, cases[i].listen);
-        struct api_settings s = {.listen = listen, .clock_file = clock};
+        char file[] = "file.pem";
+        struct api_settings s = {.listen = listen,
+                                 .clock_file = clock,
+                                 .tls_certificate_file = file,
+                                 .tls_key_file = file};
         struct sg_error err = {0};
         if (api_settings_check(&s, &err) != cases[i].good)
+            fail_msg("%s: %s", cases[i].listen, err.detail);
+        s.tls_key_file = clock; /* none */
+        bool tls = strstr(cases[i].listen, "tls:") != NULL;
+        if (api_settings_check(&s, &err) != (cases[i].good && !tls))
             fail_msg("%s: %s", cases[i].listen, err.detail);
     }
 }
