@@ -141,6 +141,18 @@ API_HANDLER(api_incident_note);
 API_HANDLER(api_incident_resolve);
 
 /* === reports === */
+extern const struct api_spec api_report_new, api_report_query, api_report_csv_query;
+extern const struct api_spec api_signature_new;
+API_HANDLER(api_report_create);
+API_HANDLER(api_report_list);
+API_HANDLER(api_report_get);
+API_HANDLER(api_report_csv);
+API_HANDLER(api_report_html);
+API_HANDLER(api_report_sign);
+extern const struct api_spec api_attestation_new, api_attestation_query;
+API_HANDLER(api_attestation_create);
+API_HANDLER(api_attestation_list);
+API_HANDLER(api_attestation_revoke);
 
 /* === tenants' life, contacts, lists, policies, documents === */
 

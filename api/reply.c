@@ -44,6 +44,16 @@ bool api_reply_gone(struct api_request *request)
     return set(request, 204, NULL, NULL);
 }
 
+bool api_reply_text(struct api_request *request, const char *media_type, const char *disposition,
+                    struct sg_bytes text)
+{
+    set(request, 200, NULL, NULL);
+    request->reply.text = sg_arena_copy(request->arena, text);
+    request->reply.media_type = media_type;
+    request->reply.disposition = disposition;
+    return true;
+}
+
 /* Of our own faults and of the world's the client learns the kind, and the log the rest; a text
  * of the database may name what the client must not know. */
 static bool detail_public(const struct sg_error *err)

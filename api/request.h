@@ -44,6 +44,8 @@ struct api_params {
 struct api_reply {
     int status;
     json_t *body;         /* owned; NULL: none */
+    struct sg_bytes text; /* in place of body: of media_type, in the arena */
+    const char *media_type, *disposition;
     const char *location; /* NULL: none */
     const char *allow;    /* of a 405 */
 };
@@ -84,6 +86,9 @@ bool api_reply_ok(struct api_request *request, json_t *body);
 bool api_reply_created(struct api_request *request, const char *location, json_t *body);
 bool api_reply_accepted(struct api_request *request, const char *location, json_t *body);
 bool api_reply_gone(struct api_request *request);
+/* A form that is no JSON, in UTF-8; text is copied. disposition is of RFC 6266. */
+bool api_reply_text(struct api_request *request, const char *media_type, const char *disposition,
+                    struct sg_bytes text);
 /* problem+json (RFC 9457). */
 void api_reply_problem(struct api_request *request, const struct sg_error *err);
 void api_reply_clear(struct api_request *request);

@@ -7,6 +7,7 @@ static const struct {
     /* One a line. clang-format would pack them. */
     /* clang-format off */
     {"anchor_id", "anc"},
+    {"attestation_id", "att"},
     {"certificate_id", "crt"},
     {"client_certificate_id", "ccr"},
     {"client_id", "cli"},
@@ -18,6 +19,7 @@ static const struct {
     {"key_id", "key"},
     {"member_id", "mem"},
     {"msg_id", "msg"},
+    {"report_id", "rep"},
     {"submitter_id", "sub"},
     {"tenant_id", "ten"},
     {"token_id", "tok"},

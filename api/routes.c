@@ -4,17 +4,19 @@
 const char *const api_environments[] = {"seemail", "securemail", NULL};
 const char *const api_directions[] = {"outbound", "inbound", NULL};
 
-#define TENANT      "/v1/tenants/{tenant_id}"
-#define DOMAIN      TENANT "/domains/{domain_id}"
-#define KEY         DOMAIN "/keys/{key_id}"
-#define INCIDENT    "/v1/incidents/{incident_id}"
-#define CLIENTS     "/v1/api-clients"
-#define CLIENT      CLIENTS "/{client_id}"
-#define PAGE        &api_page_spec
-#define PUBLIC(fn)  API_PUBLIC, NULL, NULL, .answer = (fn)
-#define BODY(spec)  &(spec), NULL
-#define QUERY(spec) NULL, (spec)
-#define NOTHING     NULL, NULL
+#define TENANT        "/v1/tenants/{tenant_id}"
+#define DOMAIN        TENANT "/domains/{domain_id}"
+#define KEY           DOMAIN "/keys/{key_id}"
+#define INCIDENT      "/v1/incidents/{incident_id}"
+#define REPORT        "/v1/reports/{report_id}"
+#define TENANT_REPORT TENANT "/reports/{report_id}"
+#define CLIENTS       "/v1/api-clients"
+#define CLIENT        CLIENTS "/{client_id}"
+#define PAGE          &api_page_spec
+#define PUBLIC(fn)    API_PUBLIC, NULL, NULL, .answer = (fn)
+#define BODY(spec)    &(spec), NULL
+#define QUERY(spec)   NULL, (spec)
+#define NOTHING       NULL, NULL
 
 const struct api_route api_routes[] = {
     {"GET", "/healthz", PUBLIC(api_health)},
@@ -142,6 +144,32 @@ const struct api_route api_routes[] = {
      .transact = api_incident_note},
 
     /* === reports === */
+    {"GET", "/v1/reports", API_READ(reports), QUERY(&api_report_query),
+     .transact = api_report_list},
+    {"POST", "/v1/reports", API_WRITE(reports), BODY(api_report_new),
+     .transact = api_report_create},
+    {"GET", REPORT, API_READ(reports), NOTHING, .transact = api_report_get},
+    {"GET", REPORT "/csv", API_READ(reports), QUERY(&api_report_csv_query),
+     .transact = api_report_csv},
+    {"GET", REPORT "/html", API_READ(reports), NOTHING, .transact = api_report_html},
+    {"POST", REPORT "/signatures", API_WRITE(reports), BODY(api_signature_new),
+     .transact = api_report_sign},
+    {"GET", TENANT "/reports", API_READ(reports), QUERY(&api_report_query),
+     .transact = api_report_list},
+    {"POST", TENANT "/reports", API_WRITE(reports), BODY(api_report_new),
+     .transact = api_report_create},
+    {"GET", TENANT_REPORT, API_READ(reports), NOTHING, .transact = api_report_get},
+    {"GET", TENANT_REPORT "/csv", API_READ(reports), QUERY(&api_report_csv_query),
+     .transact = api_report_csv},
+    {"GET", TENANT_REPORT "/html", API_READ(reports), NOTHING, .transact = api_report_html},
+    {"POST", TENANT_REPORT "/signatures", API_WRITE(reports), BODY(api_signature_new),
+     .transact = api_report_sign},
+    {"GET", "/v1/attestations", API_READ(reports), QUERY(&api_attestation_query),
+     .transact = api_attestation_list},
+    {"POST", "/v1/attestations", API_WRITE(reports), BODY(api_attestation_new),
+     .transact = api_attestation_create},
+    {"DELETE", "/v1/attestations/{attestation_id}", API_WRITE(reports), NOTHING,
+     .transact = api_attestation_revoke},
 
     /* === tenants' life, contacts, lists, policies, documents === */
 

@@ -146,6 +146,15 @@ static void headers_add(struct MHD_Response *response, const struct api_request 
     if (r->reply.body)
         MHD_add_response_header(response, "Content-Type",
                                 problem ? "application/problem+json" : "application/json");
+    if (r->reply.media_type) {
+        const char *type = sg_arena_printf(r->arena, "%s; charset=utf-8", r->reply.media_type);
+        MHD_add_response_header(response, "Content-Type", type);
+        MHD_add_response_header(response, "Content-Disposition", r->reply.disposition);
+        /* A page of ours has no script, and nothing of elsewhere. */
+        MHD_add_response_header(response, "Content-Security-Policy",
+                                "default-src 'none'; style-src 'unsafe-inline'; "
+                                "frame-ancestors 'none'; sandbox");
+    }
     MHD_add_response_header(response, "X-Request-Id", r->id.text);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
@@ -164,8 +173,14 @@ static enum MHD_Result reply_send(struct MHD_Connection *connection, const struc
     char *text = r->reply.body ? json_dumps(r->reply.body, JSON_COMPACT) : NULL;
     if (r->reply.body && !text)
         return MHD_NO;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        text ? strlen(text) : 0, text, text ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    /* A text lives in the request's arena, which outlives the response. */
+    struct MHD_Response *response =
+        r->reply.media_type ? MHD_create_response_from_buffer(r->reply.text.len,
+                                                              (void *)(uintptr_t)r->reply.text.data,
+                                                              MHD_RESPMEM_PERSISTENT)
+                            : MHD_create_response_from_buffer(text ? strlen(text) : 0, text,
+                                                              text ? MHD_RESPMEM_MUST_FREE
+                                                                   : MHD_RESPMEM_PERSISTENT);
     if (!response) {
         free(text);
         return MHD_NO;

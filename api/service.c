@@ -69,7 +69,7 @@ void api_service_answer(const struct api_service *service, struct api_request *r
     sg_error_reset(err_r);
     if (!answer(service, request, err_r)) {
         api_reply_problem(request, err_r);
-    } else if (!request->reply.body && request->reply.status != 204) {
+    } else if (!request->reply.body && !request->reply.media_type && request->reply.status != 204) {
         sg_fail(err_r, SG_E_INTERNAL, "the answer could not be written as JSON");
         api_reply_problem(request, err_r);
     }

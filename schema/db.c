@@ -191,7 +191,8 @@ static bool tx_begin(struct sg_tx *tx, const struct sg_db *db, const struct sg_d
     sg_param_text(&p, ctx && ctx->address ? ctx->address : "");
     sg_param_text(&p, ctx && ctx->request_id ? ctx->request_id : "");
     sg_param_time(&p, tx->now);
-    return sg_conn_script(tx->conn, "BEGIN", err) &&
+    const char *begin = ctx && ctx->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN";
+    return sg_conn_script(tx->conn, begin, err) &&
            sg_conn_query(tx->conn, SG_Q_CONTEXT_SET, &p, NULL, err);
 }
 

@@ -47,6 +47,7 @@ struct sg_db_context {
     const char *actor;   /* "gatewayd", "token:tok_…" */
     const char *address; /* where the actor came from */
     const char *request_id;
+    bool snapshot; /* all of its queries see the same (REPEATABLE READ); for reports */
 };
 
 /* A transaction in progress. */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "housekeeping.h"
 #include "jobs/worker.h"
+#include "reporting/reporting.h"
 #include "settings.h"
 
 #include <stdio.h>
@@ -20,6 +21,7 @@
 static const struct sg_job_schedule schedules[] = {
     {"archive.key", HOUR_MS, 10},
     {"jobs.clean", HOUR_MS, 3},
+    {"report.due", HOUR_MS, 3},
 };
 
 /* Who is told of notifications. */
@@ -61,7 +63,11 @@ static bool serve(const struct settings *s, struct sg_error *err)
         .archive_bits = (int)s->archive_bits,
     };
     struct housekeeping_clean cleaning = {s->keep_ms, s->keep_dead_ms};
+    struct sg_reporting reporting = {.time_zone = s->report_zone,
+                                     .provider = s->report_provider,
+                                     .delay_ms = s->report_delay_ms};
     const struct sg_job_set sets[] = {
+        {sg_report_kinds, &reporting},
         {sg_certlife_kinds, &life},
         {sg_housekeeping_kinds, &cleaning},
     };

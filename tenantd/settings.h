@@ -14,6 +14,8 @@ struct settings {
     int64_t workers, lease_ms, longest_ms, retry_ms, poll_ms, keep_ms, keep_dead_ms;
     int archive_kind;
     int64_t archive_bits;
+    char *report_zone, *report_provider;
+    int64_t report_delay_ms;
     int log_level;
     char *clock_file;
 };

@@ -59,7 +59,10 @@ def world(platform, provider):
             {"incident": "domain.suspended", "tenant_id": tenant.id, "severity": "warning",
              "summary": "suspended", "key": f"domain.suspended {tenant.id}"})
         tenant.ids["incident_id"] = provider.get(f"{tenant.path}/incidents")["data"][0]["id"]
+        tenant.ids["report_id"] = report(provider, tenant.path)
     w.platform_ids = {
+        "report_id": report(provider, "/v1"),
+        "attestation_id": provider.post("/v1/attestations", ATTESTATION)["id"],
         "anchor_id": provider.post("/v1/trust-anchors", {"pem": platform.root_pem})["id"],
         "directory_id": provider.post("/v1/directory-sources",
                                       {"url": "ldaps://directory.test"})["id"],
@@ -89,6 +92,16 @@ def held(held_id, msg_id, tenant):
     return {"held_id": held_id, "msg_id": msg_id, "tenant_id": tenant.id,
             "domain_id": tenant.domain["id"], "sender": "joe@sender.test",
             "recipients": ["ann@recipient.test", "bob@recipient.test"], "at": NOW}
+
+
+ATTESTATION = {"requirement": 131, "words": "The firewall is certified to EAL4.", "name": "A. Officer",
+               "title": "Security officer", "valid_until": "2099-01-01T00:00:00.000Z"}
+
+
+def report(client, where):
+    """The id of a report of a month that is over."""
+    reply = client.call("POST", f"{where}/reports", {"kind": "service", "period": "2024-01"}, expect=202)
+    return client.job(reply.headers["Location"])["result"]["report_id"]
 
 
 # The description and the table of routes ----------------------------------------------------------

@@ -45,6 +45,8 @@ def values(layout, routes, peer_port, log_level="info", **more):
     return {
         "node": "gw1",
         "hostname": "gateway.sealgate.test",
+        "provider": "Kea Secure Mail",
+        "time_zone": "Pacific/Auckland",
         "hostname_out": "out.sealgate.test",
         "hostname_in": "in.sealgate.test",
         "run_dir": layout.run,

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LINE_MAX_BYTES 65536
 #define ITEMS_MAX      64
@@ -20,31 +21,39 @@ static const char *text(const json_t *o, const char *name)
     return s ? s : "";
 }
 
+/* What stands behind the "@"; "" where there is none. */
+static const char *domain_of(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    return at ? at + 1 : "";
+}
+
 static int64_t number(const json_t *o, const char *name)
 {
     return json_integer_value(json_object_get(o, name));
 }
 
 /* {"id", "tenant_id", "received_at" (µs), "direction", "queue_id", "sender", "message_id",
- *  "recipients": [{"recipient", "outcome", "verdict", "codes", "reply"}],
+ *  "size_bytes", "recipients": [{"recipient", "outcome", "verdict", "codes", "reply"}],
  *  "trace": [{"step", "requirement", "detail"}]} */
 static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
 {
     const uint8_t sha256[32] = {1, 2, 3};
-    const struct sg_message_row message = {.id = text(o, "id"),
-                                           .received_at = number(o, "received_at"),
-                                           .tenant_id = text(o, "tenant_id"),
-                                           .direction = text(o, "direction"),
-                                           .node = "node1",
-                                           .queue_id = text(o, "queue_id"),
-                                           .sender = text(o, "sender"),
-                                           .sender_domain = "sender.test",
-                                           .header_from = text(o, "sender"),
-                                           .message_id = text(o, "message_id"),
-                                           .client_address = "192.0.2.1",
-                                           .size_bytes = 4711,
-                                           .body_sha256 = sg_bytes_of(sha256, sizeof sha256),
-                                           .archive_ref = "segment:0"};
+    const struct sg_message_row message = {
+        .id = text(o, "id"),
+        .received_at = number(o, "received_at"),
+        .tenant_id = text(o, "tenant_id"),
+        .direction = text(o, "direction"),
+        .node = "node1",
+        .queue_id = text(o, "queue_id"),
+        .sender = text(o, "sender"),
+        .sender_domain = domain_of(text(o, "sender")),
+        .header_from = text(o, "sender"),
+        .message_id = text(o, "message_id"),
+        .client_address = "192.0.2.1",
+        .size_bytes = json_object_get(o, "size_bytes") ? number(o, "size_bytes") : 4711,
+        .body_sha256 = sg_bytes_of(sha256, sizeof sha256),
+        .archive_ref = "segment:0"};
     struct sg_recipient_row recipients[ITEMS_MAX];
     struct sg_trace_row traces[ITEMS_MAX];
     char *details[ITEMS_MAX];
@@ -59,7 +68,7 @@ static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err
                                       .received_at = message.received_at,
                                       .tenant_id = message.tenant_id,
                                       .recipient = text(item, "recipient"),
-                                      .recipient_domain = "recipient.test",
+                                      .recipient_domain = domain_of(text(item, "recipient")),
                                       .outcome = text(item, "outcome"),
                                       .verdict = text(item, "verdict"),
                                       .codes = text(item, "codes"),

@@ -1,0 +1,358 @@
+#include "report/svg.h"
+
+#include <string.h>
+
+#define THIN "\xe2\x80\xaf" /* narrow no-break space, between groups of digits */
+
+static const char style[] =
+    "*{box-sizing:border-box}"
+    "html{font:15px/1.5 \"Source Sans 3\",\"Noto Sans\",\"Segoe UI\",\"Helvetica "
+    "Neue\",\"Liberation Sans\","
+    "Arial,sans-serif;color:#1c2733;background:#eef1f4}"
+    "body{max-width:52rem;margin:2rem auto;padding:3rem 3.5rem;background:#fff;border-top:6px "
+    "solid "
+    "#14496b;box-shadow:0 1px 8px rgba(20,40,60,.12)}"
+    ".provider{margin:0;font-size:.85rem;letter-spacing:.08em;text-transform:uppercase;color:#"
+    "14496b}"
+    "h1{margin:.2rem 0 0;font-size:2rem;line-height:1.2;font-weight:600;color:#10222f}"
+    ".about{margin:.2rem 0 1.4rem;font-size:1.1rem;color:#4a5a68}"
+    "h2{margin:2.4rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid "
+    "#c6d0d9;font-size:1.25rem;"
+    "font-weight:600;color:#14496b}"
+    "h3{margin:1.4rem 0 .4rem;font-size:1rem;font-weight:600}"
+    "p{margin:.4rem 0}"
+    ".method{font-size:.87rem;color:#4a5a68}"
+    ".summary{margin:1.4rem 0;padding:.8rem 1.2rem;background:#f2f6f9;border-left:4px solid "
+    "#14496b}"
+    ".missing{padding:.8rem 1.2rem;background:#fdf5e6;border-left:4px solid #b26a00}"
+    ".missing h2{margin-top:0;border:0;color:#7a4900}"
+    ".state{display:inline-block;padding:0 .5em;border:1px solid currentColor;border-radius:3px;"
+    "font-size:.8rem}.state.open{color:#a04000}.state.whole{color:#1d6b45}"
+    "table{width:100%;border-collapse:collapse;font-size:.87rem;margin:.3rem 0 1rem}"
+    "caption{padding:.2rem 0;text-align:left;font-weight:600}"
+    "th,td{padding:.28rem .55rem;text-align:left;vertical-align:top;border-bottom:1px solid "
+    "#e1e7ec;"
+    "overflow-wrap:anywhere}"
+    "th{font-weight:600;background:#f2f6f9;border-bottom-color:#c6d0d9;overflow-wrap:normal}"
+    "td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    "td.fixed{white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "table.facts th{width:11rem;background:none}"
+    "table.figures td.num{font-weight:600;width:9rem}table.figures "
+    "td.unit{width:7rem;color:#4a5a68}"
+    "figure{margin:.8rem 0}figcaption{font-size:.87rem;font-weight:600;margin-bottom:.3rem}"
+    "svg{display:block;width:100%;height:auto}"
+    "svg text{font-size:120px;fill:#35444f}"
+    "svg .n{text-anchor:end}svg .m{text-anchor:middle}"
+    "svg .g{stroke:#e1e7ec;stroke-width:8}svg .a{stroke:#8797a3;stroke-width:10}"
+    ".s0{fill:#1f6f9f}.s1{fill:#9fb3c2}.s2{fill:#d9962b}.s3{fill:#a8322a}.s4{fill:#5f7f5a}"
+    ".s5{fill:#7b5fa3}.s6{fill:#4fa3a5}.s7{fill:#6b6b6b}"
+    ".up{fill:#cfe5d8}.down{fill:#a8322a}.kept{fill:#7f9fd0}.dark{fill:#5b5b5b}"
+    ".sign{margin-top:2.5rem}"
+    ".lines{display:grid;grid-template-columns:3fr 3fr 2fr;gap:3.2rem 2rem;margin:3.6rem 0 1rem}"
+    ".lines div{border-top:1px solid #35444f;padding-top:.2rem;font-size:.8rem;color:#4a5a68}"
+    ".signed{padding:.6rem 1rem;margin:.6rem 0;border:1px solid #1d6b45;border-left-width:4px}"
+    ".signed blockquote{margin:.2rem 0;font-style:italic}"
+    "footer{margin-top:2.5rem;padding-top:.6rem;border-top:1px solid #c6d0d9;font-size:.78rem;"
+    "color:#4a5a68}"
+    "code{font-family:\"Liberation "
+    "Mono\",Consolas,monospace;font-size:.95em;overflow-wrap:anywhere}"
+    "@media print{"
+    "html{font-size:10pt;background:#fff}"
+    "body{max-width:none;margin:0;padding:0;border:0;box-shadow:none}"
+    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
+    "h2,h3,caption,figcaption{break-after:avoid}"
+    "tr,figure,.summary,.missing,.sign,.signed{break-inside:avoid}"
+    "thead{display:table-header-group}"
+    "}";
+
+struct page {
+    const json_t *report, *data;
+    struct sg_buf *out;
+};
+
+static void put(const struct page *p, const char *html)
+{
+    sg_buf_adds(p->out, html);
+}
+
+static void put_text(const struct page *p, const char *s)
+{
+    sg_report_put_text(p->out, s);
+}
+
+static void element(const struct page *p, const char *tag, const char *class, const char *s)
+{
+    sg_buf_addf(p->out, *class ? "<%s class=\"%s\">" : "<%s>", tag, class);
+    put_text(p, s);
+    sg_buf_addf(p->out, "</%s>", tag);
+}
+
+static const char *subject(const struct page *p)
+{
+    return sg_report_text(json_object_get(p->data, "subject"), "name");
+}
+
+static const char *period(const struct page *p, const char *name)
+{
+    return sg_report_text(json_object_get(p->data, "period"), name);
+}
+
+/* The running header and the page numbers of a print. */
+static void page_rules(const struct page *p)
+{
+    put(p, "@page{size:A4;margin:21mm 17mm 19mm;"
+           "@top-left{font:8pt sans-serif;color:#4a5a68;content:\"");
+    sg_report_put_css(p->out, sg_report_text(p->data, "provider"));
+    put(p, "\"}@top-right{font:8pt sans-serif;color:#4a5a68;content:\"");
+    sg_report_put_css(p->out, sg_report_text(p->data, "title"));
+    put(p, ", ");
+    sg_report_put_css(p->out, subject(p));
+    put(p, ", ");
+    sg_report_put_css(p->out, period(p, "month"));
+    put(p, "\"}@bottom-left{font:7pt monospace;color:#4a5a68;content:\"SHA-256 ");
+    sg_report_put_css(p->out, sg_report_text(p->report, "sha256"));
+    put(p, "\"}@bottom-right{font:8pt sans-serif;color:#4a5a68;content:\"Page \" counter(page) \" "
+           "of \" "
+           "counter(pages)}}");
+}
+
+static void head(const struct page *p)
+{
+    put(p, "<!doctype html>\n<html lang=\"en-NZ\"><head><meta charset=\"utf-8\">"
+           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+           "style-src 'unsafe-inline'\"><meta name=\"viewport\" "
+           "content=\"width=device-width\"><title>");
+    put_text(p, sg_report_text(p->data, "title"));
+    put(p, ", ");
+    put_text(p, subject(p));
+    put(p, ", ");
+    put_text(p, period(p, "month"));
+    put(p, "</title><style>");
+    put(p, style);
+    page_rules(p);
+    put(p, "</style></head>\n<body>\n");
+}
+
+static void fact(const struct page *p, const char *name, const char *value)
+{
+    put(p, "<tr><th scope=\"row\">");
+    put(p, name);
+    put(p, "</th><td>");
+    put_text(p, value);
+    put(p, "</td></tr>");
+}
+
+static void header(const struct page *p)
+{
+    bool complete = json_is_true(json_object_get(json_object_get(p->data, "period"), "complete"));
+    put(p, "<header>");
+    element(p, "p", "provider", sg_report_text(p->data, "provider"));
+    element(p, "h1", "", sg_report_text(p->data, "title"));
+    put(p, "<p class=\"about\">");
+    put_text(p, subject(p));
+    put(p, " · ");
+    put_text(p, period(p, "name"));
+    put(p, complete ? " <span class=\"state whole\">whole month</span></p>"
+                    : " <span class=\"state open\">provisional: the month is not over</span></p>");
+    put(p, "<table class=\"facts\"><tbody>");
+    put(p, "<tr><th scope=\"row\">Period</th><td>");
+    put_text(p, period(p, "begins_at"));
+    put(p, " to ");
+    put_text(p, period(p, complete ? "ends_at" : "until"));
+    put(p, " (");
+    put_text(p, period(p, "month"));
+    put(p, " in ");
+    put_text(p, period(p, "time_zone"));
+    put(p, ")</td></tr>");
+    fact(p, "Made", sg_report_text(p->report, "made_at"));
+    put(p, "<tr><th scope=\"row\">Report</th><td>");
+    put_text(p, sg_report_text(p->report, "id"));
+    sg_buf_addf(p->out, ", revision %lld, ", (long long)sg_report_int(p->report, "revision"));
+    put_text(p, sg_report_text(p->report, "state"));
+    put(p, "</td></tr></tbody></table></header>\n");
+}
+
+static void sentences(const struct page *p, const char *name, const char *open, const char *close)
+{
+    size_t i;
+    json_t *s;
+    const json_t *list = sg_report_list(p->data, name);
+    if (json_array_size(list) == 0)
+        return;
+    put(p, open);
+    json_array_foreach(list, i, s)
+        element(p, "p", "", json_is_string(s) ? json_string_value(s) : "");
+    put(p, close);
+}
+
+static void value(const struct page *p, const json_t *v, const char *class)
+{
+    char buf[SG_REPORT_VALUE_TEXT];
+    element(p, "td", class, sg_report_value(v, THIN, buf));
+}
+
+static void figures(const struct page *p, const json_t *section)
+{
+    size_t i;
+    json_t *figure;
+    const json_t *list = sg_report_list(section, "figures");
+    if (json_array_size(list) == 0)
+        return;
+    put(p, "<table class=\"figures\"><tbody>\n");
+    json_array_foreach(list, i, figure)
+    {
+        put(p, "<tr data-figure=\"");
+        put_text(p, sg_report_text(figure, "name"));
+        put(p, "\"><th scope=\"row\">");
+        put_text(p, sg_report_text(figure, "label"));
+        put(p, "</th>");
+        value(p, json_object_get(figure, "value"), "num");
+        element(p, "td", "unit", sg_report_text(figure, "unit"));
+        put(p, "</tr>\n");
+    }
+    put(p, "</tbody></table>\n");
+}
+
+/* How a column's cells are set: NULL, it is not shown. */
+static const char *column_class(const json_t *column)
+{
+    static const char *const known[][2] = {{"integer", "num"},
+                                           {"decimal", "num"},
+                                           {"date", "fixed"},
+                                           {"time", "fixed"},
+                                           {"hidden", NULL}};
+    const char *type = sg_report_text(column, "type");
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(type, known[i][0]) == 0)
+            return known[i][1];
+    return "";
+}
+
+static void table(const struct page *p, const json_t *t)
+{
+    size_t i, j;
+    json_t *column, *row;
+    const json_t *columns = sg_report_list(t, "columns"), *rows = sg_report_list(t, "rows");
+    put(p, "<table data-table=\"");
+    put_text(p, sg_report_text(t, "id"));
+    put(p, "\">");
+    element(p, "caption", "", sg_report_text(t, "title"));
+    if (json_array_size(rows) == 0) {
+        put(p, "<tbody><tr><td>None.</td></tr></tbody></table>\n");
+        return;
+    }
+    put(p, "<thead><tr>");
+    json_array_foreach(columns, j, column)
+    {
+        const char *class = column_class(column);
+        if (!class)
+            continue;
+        sg_buf_addf(p->out, "<th scope=\"col\" class=\"%s\">", class);
+        put_text(p, sg_report_text(column, "label"));
+        put(p, "</th>");
+    }
+    put(p, "</tr></thead><tbody>\n");
+    json_array_foreach(rows, i, row)
+    {
+        put(p, "<tr>");
+        json_array_foreach(columns, j, column)
+        {
+            const char *class = column_class(column);
+            if (class)
+                value(p, json_array_get(row, j), class);
+        }
+        put(p, "</tr>\n");
+    }
+    put(p, "</tbody></table>\n");
+}
+
+static void charts(const struct page *p, const json_t *section)
+{
+    size_t i;
+    json_t *chart;
+    json_array_foreach(sg_report_list(section, "charts"), i, chart)
+    {
+        SG_AUTO_BUF svg;
+        sg_buf_init(&svg, SG_REPORT_SIZE_MAX);
+        sg_report_svg(p->data, section, chart, &svg);
+        if (svg.len == 0)
+            continue;
+        put(p, "<figure>");
+        element(p, "figcaption", "", sg_report_text(chart, "title"));
+        sg_buf_add(p->out, svg.data, svg.len);
+        put(p, "</figure>\n");
+    }
+}
+
+static void section(const struct page *p, const json_t *s)
+{
+    size_t i;
+    json_t *item;
+    put(p, "<section id=\"");
+    put_text(p, sg_report_text(s, "id"));
+    put(p, "\">");
+    element(p, "h2", "", sg_report_text(s, "title"));
+    const json_t *requirements = sg_report_list(s, "requirements");
+    put(p, "<p class=\"method\">");
+    put_text(p, sg_report_text(s, "method"));
+    json_array_foreach(requirements, i, item) sg_buf_addf(
+        p->out, i == 0 ? " (Requirement %lld" : ", %lld", (long long)json_integer_value(item));
+    put(p, json_array_size(requirements) ? ".)</p>\n" : "</p>\n");
+    figures(p, s);
+    charts(p, s);
+    json_array_foreach(sg_report_list(s, "tables"), i, item) table(p, item);
+    put(p, "</section>\n");
+}
+
+static void signatures(const struct page *p)
+{
+    size_t i;
+    json_t *s;
+    put(p, "<section class=\"sign\" id=\"sign-off\"><h2>Sign-off</h2>\n");
+    json_array_foreach(sg_report_list(p->report, "signatures"), i, s)
+    {
+        put(p, "<div class=\"signed\"><blockquote>");
+        put_text(p, sg_report_text(s, "words"));
+        put(p, "</blockquote><strong>");
+        put_text(p, sg_report_text(s, "name"));
+        put(p, "</strong>, ");
+        put_text(p, sg_report_text(s, "title"));
+        put(p, ", ");
+        put_text(p, sg_report_text(s, "signed_at"));
+        put(p, "</div>\n");
+    }
+    put(p, "<p class=\"method\">I have read this report, and state that to the best of my "
+           "knowledge it is "
+           "complete and correct.</p><div class=\"lines\"><div>Name and "
+           "title</div><div>Signature</div>"
+           "<div>Date</div></div></section>\n");
+}
+
+static void footer(const struct page *p)
+{
+    put(p, "<footer><p>Data SHA-256 <code id=\"sha256\">");
+    put_text(p, sg_report_text(p->report, "sha256"));
+    sg_buf_addf(p->out, "</code>, schema %lld. ", (long long)sg_report_int(p->data, "schema"));
+    put(p,
+        "The hash is of the report\xe2\x80\x99s data as JSON (UTF-8, members sorted by name, no "
+        "white space); the "
+        "JSON, CSV and HTML forms carry the same numbers. Times ending in Z are UTC.</p></footer>\n"
+        "</body></html>\n");
+}
+
+bool sg_report_html(const json_t *report, struct sg_buf *out, struct sg_error *err)
+{
+    struct page p = {.report = report, .data = json_object_get(report, "data"), .out = out};
+    size_t i;
+    json_t *s;
+    head(&p);
+    header(&p);
+    sentences(&p, "summary", "<div class=\"summary\">", "</div>\n");
+    json_array_foreach(sg_report_list(p.data, "sections"), i, s) section(&p, s);
+    sentences(&p, "missing", "<section class=\"missing\" id=\"missing\"><h2>What is missing</h2>",
+              "</section>\n");
+    signatures(&p);
+    footer(&p);
+    return !out->overflown ||
+           sg_fail(err, SG_E_LIMIT, "the report is longer than %d bytes", SG_REPORT_SIZE_MAX);
+}

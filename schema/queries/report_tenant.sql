@@ -1,0 +1,1 @@
+SELECT name FROM tenant WHERE id = $1::text

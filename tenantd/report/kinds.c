@@ -1,0 +1,15 @@
+#include "reporting/build.h"
+
+#include <string.h>
+
+static const struct sg_report_kind kinds[] = {
+    {"service", "Service report", sg_report_service},
+};
+
+const struct sg_report_kind *sg_report_kind_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    return NULL;
+}
