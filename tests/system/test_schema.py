@@ -125,7 +125,18 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                               occurrences=1, first_seen=NOW, last_seen=NOW)
     gateway.insert("incident_note", id=new_id("inn"), incident_id=incident, tenant_id=tenant,
                    at=NOW, actor="x", action="noted", words="w")
+    add_report(Session(pg, "sg_tenant"), provider, tenant)
     return {"tenant": tenant, "domain": domain, "key": key, "held": held, "msg": msg}
+
+
+def add_report(worker, provider, tenant):
+    report = worker.insert("report", id=new_id("rep"), tenant_id=tenant, kind="service", period="2026-10",
+                           revision=1, state="current", complete=True, schema_version=1, data="{}",
+                           sha256=b"h" * 32, watermark="{}", made_at=NOW, made_by="x")
+    provider.insert("report_signature", id=new_id("sgn"), tenant_id=tenant, report_id=report, sha256=b"h" * 32,
+                    name="n", title="t", words="w", actor="x", signed_at=NOW)
+    worker.insert("report_delivery", id=new_id("rdl"), tenant_id=tenant, report_id=report, recipient="r",
+                  state="queued", message_id="m", created_at=NOW)
 
 
 @pytest.fixture(scope="module")
