@@ -54,7 +54,7 @@ API_HANDLER(api_directory_create);
 API_HANDLER(api_directory_list);
 API_HANDLER(api_directory_delete);
 
-extern const struct api_spec api_member_new;
+extern const struct api_spec api_member_new, api_member_query;
 API_HANDLER(api_member_create);
 API_HANDLER(api_member_list);
 API_HANDLER(api_member_delete);
@@ -129,6 +129,14 @@ API_HANDLER(api_job_cancel);
 /* === certificate life === */
 
 /* === directory, operation === */
+extern const struct api_spec api_list_change_query;
+API_HANDLER(api_list_list);
+API_HANDLER(api_list_get);
+API_HANDLER(api_list_sync);
+API_HANDLER(api_list_change_list);
+API_HANDLER(api_list_change_get);
+API_HANDLER(api_list_change_approve);
+API_HANDLER(api_list_change_refuse);
 
 /* === incidents, breaches, usage === */
 /* A body of words alone: why, what was found, how it was resolved. */

@@ -12,6 +12,7 @@ const char *const api_directions[] = {"outbound", "inbound", NULL};
 #define TENANT_REPORT TENANT "/reports/{report_id}"
 #define CLIENTS       "/v1/api-clients"
 #define CLIENT        CLIENTS "/{client_id}"
+#define LIST_CHANGE   "/v1/list-changes/{change_id}"
 #define PAGE          &api_page_spec
 #define PUBLIC(fn)    API_PUBLIC, NULL, NULL, .answer = (fn)
 #define BODY(spec)    &(spec), NULL
@@ -81,7 +82,8 @@ const struct api_route api_routes[] = {
      .transact = api_directory_create},
     {"DELETE", "/v1/directory-sources/{directory_id}", API_WRITE(directories), NOTHING,
      .transact = api_directory_delete},
-    {"GET", "/v1/member-domains", API_READ(lists), QUERY(PAGE), .transact = api_member_list},
+    {"GET", "/v1/member-domains", API_READ(lists), QUERY(&api_member_query),
+     .transact = api_member_list},
     {"POST", "/v1/member-domains", API_WRITE(lists), BODY(api_member_new),
      .transact = api_member_create},
     {"DELETE", "/v1/member-domains/{member_id}", API_WRITE(lists), NOTHING,
@@ -123,6 +125,15 @@ const struct api_route api_routes[] = {
     /* === certificate life === */
 
     /* === directory, operation === */
+    {"GET", "/v1/lists", API_READ(lists), NOTHING, .transact = api_list_list},
+    {"POST", "/v1/lists/sync", API_WRITE(lists), NOTHING, .transact = api_list_sync},
+    {"GET", "/v1/lists/{list_id}", API_READ(lists), NOTHING, .transact = api_list_get},
+    {"GET", "/v1/list-changes", API_READ(lists), QUERY(&api_list_change_query),
+     .transact = api_list_change_list},
+    {"GET", LIST_CHANGE, API_READ(lists), NOTHING, .transact = api_list_change_get},
+    {"POST", LIST_CHANGE "/approve", API_WRITE(lists), NOTHING,
+     .transact = api_list_change_approve},
+    {"POST", LIST_CHANGE "/refuse", API_WRITE(lists), NOTHING, .transact = api_list_change_refuse},
 
     /* === incidents, breaches, usage === */
     {"GET", "/v1/incidents", API_READ(incidents), QUERY(&api_incident_query),

@@ -20,6 +20,11 @@ static void directory_take(struct sg_row *row, void *item)
     d->base_dn = sg_row_text(row);
     d->ca_pem = sg_row_text(row);
     d->position = sg_row_int(row);
+    d->succeeded_at = sg_row_time(row);
+    d->failed_at = sg_row_time(row);
+    d->last_error = sg_row_text(row);
+    d->failures = sg_row_int(row);
+    d->retry_at = sg_row_time(row);
 }
 
 static void member_take(struct sg_row *row, void *item)
@@ -28,6 +33,7 @@ static void member_take(struct sg_row *row, void *item)
     sg_row_key(row, &m->key);
     m->name = sg_row_text(row);
     m->environment = sg_row_text(row);
+    m->source = sg_row_text(row);
 }
 
 /* Deletes by id. */
@@ -121,10 +127,25 @@ bool sg_api_member_delete(struct sg_tx *tx, const char *id, struct sg_error *err
     return gone(tx, SG_Q_API_MEMBER_DELETE, id, "no such member domain", err);
 }
 
-bool sg_api_member_list(struct sg_tx *tx, struct sg_arena *arena, const struct sg_api_page *page,
+bool sg_api_member_find(struct sg_tx *tx, struct sg_arena *arena, const char *id,
+                        struct sg_api_member *row_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    return sg_api_row(tx, arena, SG_Q_API_MEMBER_FIND, &p, member_take, row_r,
+                      "no such member domain", err);
+}
+
+bool sg_api_member_list(struct sg_tx *tx, struct sg_arena *arena,
+                        const struct sg_api_member_filter *filter, const struct sg_api_page *page,
                         struct sg_api_member **rows_r, size_t *count_r, struct sg_error *err)
 {
-    *rows_r =
-        page_of(tx, arena, SG_Q_API_MEMBER_LIST, page, member_take, sizeof **rows_r, count_r, err);
+    struct sg_params p = {0};
+    sg_param_page(&p, page);
+    sg_param_text(&p, filter->name);
+    sg_param_text(&p, filter->environment);
+    sg_param_text(&p, filter->source);
+    *rows_r = sg_api_rows(tx, arena, SG_Q_API_MEMBER_LIST, &p, member_take, sizeof **rows_r,
+                          count_r, err);
     return *rows_r != NULL;
 }

@@ -24,6 +24,10 @@ struct sg_api_directory {
     struct sg_api_key key; /* created_at */
     const char *url, *base_dn, *ca_pem;
     int64_t position;
+    /* How reading lists from it went. */
+    sg_time succeeded_at, failed_at, retry_at; /* 0: never; at any time */
+    const char *last_error;                    /* "": the last time went well */
+    int64_t failures;                          /* in a row */
 };
 
 SG_MUST_USE bool sg_api_directory_insert(struct sg_tx *tx, struct sg_arena *arena,
@@ -38,13 +42,22 @@ SG_MUST_USE bool sg_api_directory_list(struct sg_tx *tx, struct sg_arena *arena,
 struct sg_api_member {
     struct sg_api_key key; /* created_at */
     const char *name, *environment;
+    const char *source; /* "manual", "directory" */
+};
+
+/* NULL: any. */
+struct sg_api_member_filter {
+    const char *name, *environment, *source;
 };
 
 SG_MUST_USE bool sg_api_member_insert(struct sg_tx *tx, struct sg_arena *arena,
                                       const struct sg_api_member *row, struct sg_api_member *row_r,
                                       struct sg_error *err);
+SG_MUST_USE bool sg_api_member_find(struct sg_tx *tx, struct sg_arena *arena, const char *id,
+                                    struct sg_api_member *row_r, struct sg_error *err);
 SG_MUST_USE bool sg_api_member_delete(struct sg_tx *tx, const char *id, struct sg_error *err);
 SG_MUST_USE bool sg_api_member_list(struct sg_tx *tx, struct sg_arena *arena,
+                                    const struct sg_api_member_filter *filter,
                                     const struct sg_api_page *page, struct sg_api_member **rows_r,
                                     size_t *count_r, struct sg_error *err);
 

@@ -12,4 +12,14 @@ SG_MUST_USE bool sg_member_domain_find(struct sg_db *db, struct sg_arena *arena,
                                        const char **environment_r, bool *found_r,
                                        struct sg_error *err);
 
+/* On which lists a domain stands: those of the directories and what was set by hand. */
+struct sg_member_lists {
+    bool seemail, securemail;
+    bool workspace;                     /* trusted list servers (REQ-108) */
+    bool seemail_test, securemail_test; /* may run the tests of SMARTS */
+};
+
+SG_MUST_USE bool sg_member_domain_lists(struct sg_db *db, struct sg_arena *arena, const char *name,
+                                        struct sg_member_lists *lists_r, struct sg_error *err);
+
 #endif

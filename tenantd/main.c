@@ -7,6 +7,7 @@
 #include "certlife/certlife.h"
 #include "commands.h"
 #include "common/log.h"
+#include "directory/directory.h"
 #include "housekeeping.h"
 #include "jobs/worker.h"
 #include "reporting/reporting.h"
@@ -17,12 +18,6 @@
 #define HSM_CONNECTIONS_SPARE 1
 
 #define HOUR_MS (60 * 60 * 1000)
-
-static const struct sg_job_schedule schedules[] = {
-    {"archive.key", HOUR_MS, 10},
-    {"jobs.clean", HOUR_MS, 3},
-    {"report.due", HOUR_MS, 3},
-};
 
 /* Who is told of notifications. */
 struct wake {
@@ -66,10 +61,18 @@ static bool serve(const struct settings *s, struct sg_error *err)
     struct sg_reporting reporting = {.time_zone = s->report_zone,
                                      .provider = s->report_provider,
                                      .delay_ms = s->report_delay_ms};
+    struct sg_directory_options directory = settings_directory(s);
     const struct sg_job_set sets[] = {
         {sg_report_kinds, &reporting},
         {sg_certlife_kinds, &life},
         {sg_housekeeping_kinds, &cleaning},
+        {sg_directory_kinds, &directory},
+    };
+    const struct sg_job_schedule schedules[] = {
+        {"archive.key", HOUR_MS, 10},
+        {"jobs.clean", HOUR_MS, 3},
+        {"report.due", HOUR_MS, 3},
+        {"directory.sync", directory.interval_ms, 8},
     };
     bool ok = sg_db_open(&database, &db, err);
     struct housekeeping_options keeping = {.db = db,

@@ -4,6 +4,7 @@
 #include "common/log.h"
 
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const classifications[] = {"automatic", "approval", NULL};
 static const char *const kinds[] = {"token", "wrapped", NULL};
 
 #define AT(field) offsetof(struct settings, field)
@@ -50,10 +51,42 @@ static const struct sg_option options[] = {
      "The provider's name on reports."},
     {"reports", "delay", SG_OPT_DURATION, AT(report_delay_ms), "12h", 0, 864000000, NULL,
      "From the end of a month until its reports are made: what came late is in the log by then."},
+    {"directory", "interval", SG_OPT_DURATION, AT(directory_interval_ms), "15m", 1000, 86400000,
+     NULL, "How often the lists of members are read from the directories."},
+    {"directory", "timeout", SG_OPT_DURATION, AT(directory_timeout_ms), "10s", 100, 300000, NULL,
+     "How long one operation of a directory may take."},
+    {"directory", "retry", SG_OPT_DURATION, AT(directory_retry_ms), "30s", 100, 3600000, NULL,
+     "For how long a directory that failed is asked only after the others; it doubles each time."},
+    {"directory", "max_members", SG_OPT_INT, AT(directory_members), "100000", 1, 1000000, NULL,
+     "A list with more members than this is not taken over."},
+    {"directory", "version_attribute", SG_OPT_STRING, AT(directory_version), "description", 0, 0,
+     NULL, "Attribute of a list that holds its version; without it, when its entry was changed."},
+    {"directory", "classification", SG_OPT_ENUM, AT(directory_classification), "automatic", 0, 0,
+     classifications,
+     "Whether a domain is classified as soon as the lists say so, or after approval (REQ-55)."},
+    {"directory", "shrink_free", SG_OPT_INT, AT(shrink_free), "2", 0, 1000000, NULL,
+     "So many members may always leave a list at a time, if it does not become empty."},
+    {"directory", "shrink_percent", SG_OPT_INT, AT(shrink_percent), "10", 0, 100, NULL,
+     "If more than this part of a list leaves at a time, the change waits for approval."},
+    {"directory", "shrink_members", SG_OPT_INT, AT(shrink_members), "100", 0, 1000000, NULL,
+     "If more members than this leave at a time, the change waits for approval."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
 };
+
+struct sg_directory_options settings_directory(const struct settings *s)
+{
+    return (struct sg_directory_options){.interval_ms = s->directory_interval_ms,
+                                         .timeout_ms = s->directory_timeout_ms,
+                                         .retry_ms = s->directory_retry_ms,
+                                         .max_members = s->directory_members,
+                                         .version_attribute = s->directory_version,
+                                         .approval = s->directory_classification == 1,
+                                         .shrink_free = s->shrink_free,
+                                         .shrink_percent = s->shrink_percent,
+                                         .shrink_members = s->shrink_members};
+}
 
 static bool check(void *arg, struct sg_error *err)
 {

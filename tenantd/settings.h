@@ -4,6 +4,7 @@
 
 #include "common/config.h"
 #include "common/daemon.h"
+#include "directory/directory.h"
 #include "schema/db.h"
 
 struct settings {
@@ -16,12 +17,17 @@ struct settings {
     int64_t archive_bits;
     char *report_zone, *report_provider;
     int64_t report_delay_ms;
+    int64_t directory_interval_ms, directory_timeout_ms, directory_retry_ms, directory_members;
+    char *directory_version;
+    int directory_classification;
+    int64_t shrink_free, shrink_percent, shrink_members;
     int log_level;
     char *clock_file;
 };
 
 /* The table, for sg_daemon_begin(). */
 struct sg_daemon_spec settings_spec(struct settings *settings);
+struct sg_directory_options settings_directory(const struct settings *settings);
 /* As sg_tenant, and as sg_owner for migrations. */
 struct sg_db_options settings_database(const struct settings *settings);
 SG_MUST_USE bool settings_owner(const struct settings *settings, struct sg_db_options *options_r,

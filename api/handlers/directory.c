@@ -1,8 +1,9 @@
-/* Directories in which certificates are found (of the whole platform). */
+/* Directories in which certificates and lists are found (of the whole platform). */
 #include "api/check.h"
 #include "api/handlers.h"
 #include "api/pem.h"
 #include "api/render.h"
+#include "schema/api_job.h"
 #include "schema/api_platform.h"
 
 struct directory_new {
@@ -45,9 +46,20 @@ static json_t *directory_json(struct sg_arena *arena, const void *row)
 {
     (void)arena;
     const struct sg_api_directory *d = row;
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "id", d->key.id, "url", d->url, "base_dn",
-                     d->base_dn, "ca_pem", d->ca_pem, "position", (json_int_t)d->position,
-                     "created_at", api_json_time(d->key.at));
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:{s:o, s:o, s:s, s:I, s:o}}", "id", d->key.id,
+                     "url", d->url, "base_dn", d->base_dn, "ca_pem", d->ca_pem, "position",
+                     (json_int_t)d->position, "created_at", api_json_time(d->key.at), "reading",
+                     "succeeded_at", api_json_time_or_null(d->succeeded_at), "failed_at",
+                     api_json_time_or_null(d->failed_at), "last_error", d->last_error, "failures",
+                     (json_int_t)d->failures, "retry_at", api_json_time_or_null(d->retry_at));
+}
+
+/* Who is asked has changed: the lists are read anew. */
+static bool sync(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    struct sg_api_job job;
+    const char *location;
+    return api_job_make(r, tx, "directory.sync", json_object(), &job, &location, err);
 }
 
 bool api_directory_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
@@ -62,7 +74,8 @@ bool api_directory_create(struct api_request *r, struct sg_tx *tx, struct sg_err
     struct sg_api_directory made;
     if (!sg_api_directory_insert(tx, r->arena, &wanted, &made, err))
         return api_conflict(err, "/url", "this directory is there already");
-    return api_reply_created(r, sg_arena_printf(r->arena, "/v1/directory-sources/%s", id.text),
+    return sync(r, tx, err) &&
+           api_reply_created(r, sg_arena_printf(r->arena, "/v1/directory-sources/%s", id.text),
                              directory_json(r->arena, &made));
 }
 
@@ -78,5 +91,6 @@ bool api_directory_list(struct api_request *r, struct sg_tx *tx, struct sg_error
 
 bool api_directory_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return sg_api_directory_delete(tx, api_param(r, "directory_id"), err) && api_reply_gone(r);
+    return sg_api_directory_delete(tx, api_param(r, "directory_id"), err) && sync(r, tx, err) &&
+           api_reply_gone(r);
 }

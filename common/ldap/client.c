@@ -2,6 +2,7 @@
 
 #include <ldap.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,17 @@ struct sg_ldap {
     bool used;    /* a search succeeded on it */
 };
 
+/* libldap initialises itself at its first call, which threads must not race for. */
+static void init_once(void)
+{
+    int version;
+    ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
+}
+
 struct sg_ldap *sg_ldap_new(const char *url, const char *ca_pem, size_t max_bytes)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
     struct sg_ldap *ldap = calloc(1, sizeof *ldap);
     if (!ldap || !(ldap->url = strdup(url)) ||
         (ca_pem && ca_pem[0] && !(ldap->ca_pem = strdup(ca_pem))))

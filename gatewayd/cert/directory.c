@@ -1,8 +1,9 @@
 /*
- * Asking directories for certificates (REQ-43, 53) without letting one that hangs take the message
- * threads: each directory has a few threads of its own, a bounded queue, and a circuit that opens
- * after some failures in a row. Who asks waits no longer than the deadline, even where libldap (or
- * the resolver under it) does not come back; then that lookup is abandoned to its thread.
+ * Asking directories for certificates (REQ-43, 53, 192) without letting one that hangs take the
+ * message threads: each directory has a few threads of its own, a bounded queue, and a circuit that
+ * opens after some failures in a row. Who asks waits no longer than the deadline, even where
+ * libldap (or the resolver under it) does not come back; then that lookup is abandoned to its
+ * thread.
  */
 #include "cert/cert_internal.h"
 

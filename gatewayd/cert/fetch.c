@@ -29,8 +29,6 @@ bool sg_fetch_url_allowed(const char *url)
 static void init_once(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    int version; /* libldap initialises itself at the first call, which threads must not race for */
-    ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
 }
 
 void sg_fetch_init(void)

@@ -3,5 +3,5 @@ SELECT environment FROM (
     WHERE name = $1::text AND state IN ('attested', 'verified')
     UNION ALL
     SELECT environment, CASE environment WHEN 'seemail' THEN 1 ELSE 2 END FROM member_domain
-    WHERE name = $1::text) found
+    WHERE name = $1::text AND environment IN ('seemail', 'securemail')) found
 ORDER BY place LIMIT 1

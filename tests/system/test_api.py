@@ -63,6 +63,8 @@ def world(platform, provider):
     w.platform_ids = {
         "report_id": report(provider, "/v1"),
         "attestation_id": provider.post("/v1/attestations", ATTESTATION)["id"],
+        "list_id": provider.get("/v1/lists")["data"][0]["id"],
+        "change_id": list_change(platform),
         "anchor_id": provider.post("/v1/trust-anchors", {"pem": platform.root_pem})["id"],
         "directory_id": provider.post("/v1/directory-sources",
                                       {"url": "ldaps://directory.test"})["id"],
@@ -71,6 +73,19 @@ def world(platform, provider):
         "token_id": provider.post("/v1/tokens", {"name": "unused", "role": "tenant-viewer",
                                                  "tenant_id": w.a.id})["id"]}
     return w
+
+
+def list_change(platform):
+    """A change of a list that waits for approval."""
+    change = new_id("lch")
+    platform.pg.psql("-c", "SET search_path = sealgate; SET app.actor = 'test';"
+                     " SELECT set_config('app.now', now()::text, false);"
+                     " INSERT INTO list_change (id, list_id, state, reason, version, source_url,"
+                     " members_before, members_after, added, removed, digest, created_at)"
+                     f" SELECT '{change}', id, 'pending', 'approval', '', '', 0, 1, 1, 0, '', now()"
+                     f" FROM member_list LIMIT 1; INSERT INTO list_change_item VALUES ('{change}',"
+                     " 'waits.test', true)", database="sealgate")
+    return change
 
 
 def message(msg_id, tenant_id, seconds_ago=0, **more):

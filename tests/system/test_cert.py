@@ -1,4 +1,4 @@
-"""gatewayd/cert: every failure of REQ-36 told apart, revocation lists, discovery by LDAP.
+"""gatewayd/cert: every failure of REQ-36 told apart, revocation lists, discovery by LDAP (REQ-192).
 
 On a real slapd and the reference CA's HTTP server. SG_BUILD names the build directory.
 """

@@ -413,7 +413,8 @@ def test_aggregates(pg, tenants):
         provider.insert("directory_source", id=new_id("dir"), url=url, base_dn="C=NZ",
                         position=position, created_at=NOW)
     for name, environment in [("member.test", "securemail"), ("member.test", "seemail"),
-                              ("b.test", "seemail")]:
+                              ("b.test", "seemail"), ("list.test", "workspace"),
+                              ("list.test", "seemail-test")]:
         provider.insert("member_domain", id=new_id("mem"), name=name, environment=environment,
                         created_at=NOW)
     newest, _ = [

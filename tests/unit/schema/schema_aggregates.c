@@ -145,6 +145,14 @@ static void test_lookups(void **state)
     assert_string_equal(environment, "securemail");
     OK(sg_member_domain_find(db, arena, "outside.test", &environment, &found, &err));
     assert_false(found);
+    /* A list server takes no part in Secure Email (REQ-108). */
+    struct sg_member_lists lists;
+    OK(sg_member_domain_find(db, arena, "list.test", &environment, &found, &err));
+    assert_false(found);
+    OK(sg_member_domain_lists(db, arena, "list.test", &lists, &err));
+    assert_true(lists.workspace && lists.seemail_test && !lists.seemail && !lists.securemail_test);
+    OK(sg_member_domain_lists(db, arena, "member.test", &lists, &err));
+    assert_true(lists.seemail && lists.securemail && !lists.workspace);
 }
 
 static void test_caches(void **state)

@@ -1,0 +1,1 @@
+SELECT list_id, version FROM list_change WHERE id = $1::text

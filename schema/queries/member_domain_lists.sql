@@ -1,0 +1,1 @@
+SELECT DISTINCT environment FROM member_domain WHERE name = $1::text

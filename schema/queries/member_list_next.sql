@@ -1,0 +1,1 @@
+UPDATE member_list SET next_at = $1::timestamptz

@@ -1,0 +1,1 @@
+UPDATE member_list SET version = $2::text WHERE id = $1::text
