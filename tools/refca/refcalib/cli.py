@@ -87,7 +87,7 @@ def serve(args) -> None:
             raise RefcaError("--ldap-url without --bind-dn and --password-file")
         connect = lambda: open_directory(args)  # noqa: E731
     if args.fault:
-        print(f"refca: faults are made on purpose, as {args.fault} says", file=sys.stderr)
+        print(f"refca: misbehaves on purpose whenever {args.fault} says so", file=sys.stderr)
     server.serve(args.dir, args.host, args.port, args.refresh, args.quiet, args.est_port,
                  est_server.options(args.est_approve == "manual", args.est_days,
                                     args.est_retry_after, args.fault, args.quiet), connect)
