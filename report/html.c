@@ -1,7 +1,9 @@
 #include "report/svg.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#define WIDE 7              /* a table of more columns is set smaller */
 #define THIN "\xe2\x80\xaf" /* narrow no-break space, between groups of digits */
 
 static const char style[] =
@@ -36,7 +38,11 @@ static const char style[] =
     "th{font-weight:600;background:#f2f6f9;border-bottom-color:#c6d0d9;overflow-wrap:normal}"
     "td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "td.fixed{white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "table.facts th{width:11rem;background:none}"
+    "td.none{color:#9aa7b1}"
+    "table.wide{font-size:.76rem}table.wide th,table.wide td{padding:.24rem .3rem}"
+    "table.facts th{width:11rem}"
+    "table.facts th,table.figures th{background:none;border-bottom-color:#e1e7ec}table.figures "
+    "th.part{padding-left:1.6rem;font-weight:400}"
     "table.figures td.num{font-weight:600;width:9rem}table.figures "
     "td.unit{width:7rem;color:#4a5a68}"
     "figure{margin:.8rem 0}figcaption{font-size:.87rem;font-weight:600;margin-bottom:.3rem}"
@@ -62,7 +68,7 @@ static const char style[] =
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
     "h2,h3,caption,figcaption{break-after:avoid}"
     "tr,figure,.summary,.missing,.sign,.signed{break-inside:avoid}"
-    "thead{display:table-header-group}"
+    "thead{display:table-header-group;break-after:avoid}tbody tr:first-child{break-before:avoid}"
     "}";
 
 struct page {
@@ -133,13 +139,27 @@ static void head(const struct page *p)
     put(p, "</style></head>\n<body>\n");
 }
 
-static void fact(const struct page *p, const char *name, const char *value)
+static void fact_open(const struct page *p, const char *name)
 {
     put(p, "<tr><th scope=\"row\">");
     put(p, name);
     put(p, "</th><td>");
-    put_text(p, value);
+}
+
+static void fact_close(const struct page *p)
+{
     put(p, "</td></tr>");
+}
+
+/* "2026-11-25T11:23:14.033Z" as people read it; another text as it is. */
+static void put_time(const struct page *p, const char *rfc3339)
+{
+    size_t len = strlen(rfc3339);
+    bool is = len == 24 && rfc3339[10] == 'T' && rfc3339[23] == 'Z';
+    char text[32] = "";
+    if (is)
+        snprintf(text, sizeof text, "%.10s %.5s UTC", rfc3339, rfc3339 + 11);
+    put_text(p, is ? text : rfc3339);
 }
 
 static void header(const struct page *p)
@@ -155,21 +175,29 @@ static void header(const struct page *p)
     put(p, complete ? " <span class=\"state whole\">whole month</span></p>"
                     : " <span class=\"state open\">provisional: the month is not over</span></p>");
     put(p, "<table class=\"facts\"><tbody>");
-    put(p, "<tr><th scope=\"row\">Period</th><td>");
-    put_text(p, period(p, "begins_at"));
+    fact_open(p, "Period");
+    put_text(p, period(p, "begins_local"));
     put(p, " to ");
-    put_text(p, period(p, complete ? "ends_at" : "until"));
-    put(p, " (");
-    put_text(p, period(p, "month"));
-    put(p, " in ");
+    put_text(p, period(p, "until_local"));
+    put(p, ", ");
     put_text(p, period(p, "time_zone"));
-    put(p, ")</td></tr>");
-    fact(p, "Made", sg_report_text(p->report, "made_at"));
-    put(p, "<tr><th scope=\"row\">Report</th><td>");
-    put_text(p, sg_report_text(p->report, "id"));
+    put(p, "<br><span class=\"method\">");
+    put_time(p, period(p, "begins_at"));
+    put(p, " to ");
+    put_time(p, period(p, "until"));
+    put(p, ". Days and times in this report are those of ");
+    put_text(p, period(p, "time_zone"));
+    put(p, " unless they say UTC.</span>");
+    fact_close(p);
+    fact_open(p, "Made");
+    put_time(p, sg_report_text(p->report, "made_at"));
     sg_buf_addf(p->out, ", revision %lld, ", (long long)sg_report_int(p->report, "revision"));
     put_text(p, sg_report_text(p->report, "state"));
-    put(p, "</td></tr></tbody></table></header>\n");
+    fact_close(p);
+    fact_open(p, "Report");
+    put_text(p, sg_report_text(p->report, "id"));
+    fact_close(p);
+    put(p, "</tbody></table></header>\n");
 }
 
 static void sentences(const struct page *p, const char *name, const char *open, const char *close)
@@ -188,7 +216,8 @@ static void sentences(const struct page *p, const char *name, const char *open, 
 static void value(const struct page *p, const json_t *v, const char *class)
 {
     char buf[SG_REPORT_VALUE_TEXT];
-    element(p, "td", class, sg_report_value(v, THIN, buf));
+    bool zero = json_is_integer(v) && json_integer_value(v) == 0 && strcmp(class, "num") == 0;
+    element(p, "td", zero ? "num none" : class, sg_report_value(v, THIN, buf));
 }
 
 static void figures(const struct page *p, const json_t *section)
@@ -203,8 +232,10 @@ static void figures(const struct page *p, const json_t *section)
     {
         put(p, "<tr data-figure=\"");
         put_text(p, sg_report_text(figure, "name"));
-        put(p, "\"><th scope=\"row\">");
-        put_text(p, sg_report_text(figure, "label"));
+        const char *label = sg_report_text(figure, "label");
+        bool part = *label >= 'a' && *label <= 'z';
+        put(p, part ? "\"><th scope=\"row\" class=\"part\">" : "\"><th scope=\"row\">");
+        put_text(p, label);
         put(p, "</th>");
         value(p, json_object_get(figure, "value"), "num");
         element(p, "td", "unit", sg_report_text(figure, "unit"));
@@ -233,7 +264,9 @@ static void table(const struct page *p, const json_t *t)
     size_t i, j;
     json_t *column, *row;
     const json_t *columns = sg_report_list(t, "columns"), *rows = sg_report_list(t, "rows");
-    put(p, "<table data-table=\"");
+    size_t visible = 0;
+    json_array_foreach(columns, j, column) visible += column_class(column) != NULL;
+    put(p, visible > WIDE ? "<table class=\"wide\" data-table=\"" : "<table data-table=\"");
     put_text(p, sg_report_text(t, "id"));
     put(p, "\">");
     element(p, "caption", "", sg_report_text(t, "title"));
@@ -318,7 +351,7 @@ static void signatures(const struct page *p)
         put(p, "</strong>, ");
         put_text(p, sg_report_text(s, "title"));
         put(p, ", ");
-        put_text(p, sg_report_text(s, "signed_at"));
+        put_time(p, sg_report_text(s, "signed_at"));
         put(p, "</div>\n");
     }
     put(p, "<p class=\"method\">I have read this report, and state that to the best of my "
@@ -333,11 +366,10 @@ static void footer(const struct page *p)
     put(p, "<footer><p>Data SHA-256 <code id=\"sha256\">");
     put_text(p, sg_report_text(p->report, "sha256"));
     sg_buf_addf(p->out, "</code>, schema %lld. ", (long long)sg_report_int(p->data, "schema"));
-    put(p,
-        "The hash is of the report\xe2\x80\x99s data as JSON (UTF-8, members sorted by name, no "
-        "white space); the "
-        "JSON, CSV and HTML forms carry the same numbers. Times ending in Z are UTC.</p></footer>\n"
-        "</body></html>\n");
+    put(p, "The hash is of the report\xe2\x80\x99s data as JSON (UTF-8, members sorted by name, no "
+           "white space); the "
+           "JSON, CSV and HTML forms carry the same numbers.</p></footer>\n"
+           "</body></html>\n");
 }
 
 bool sg_report_html(const json_t *report, struct sg_buf *out, struct sg_error *err)

@@ -5,7 +5,8 @@
  *   data: {
  *     "schema": 1, "kind", "title", "provider",
  *     "subject": {"tenant_id" (null: the platform), "name"},
- *     "period": {"month", "time_zone", "begins_at", "ends_at", "until", "complete"},
+ *     "period": {"month", "name", "time_zone", "begins_at", "ends_at", "until", "begins_local", "until_local",
+ *       "complete"},
  *     "summary": ["a sentence", …],
  *     "sections": [{
  *       "id", "title", "method" (how it was computed), "requirements": [142, …],
@@ -15,6 +16,8 @@
  *     }],
  *     "missing": ["what this report cannot say", …]
  *   }
+ *
+ * A figure whose label begins with a small letter is a part of the one above it.
  *
  * A value or a cell is an integer, a string, a boolean or null; a figure that is not whole
  * ("99.873") is a string of decimal digits, for binary fractions would not come out the same

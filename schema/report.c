@@ -10,6 +10,7 @@ bool sg_report_period_find(struct sg_tx *tx, struct sg_arena *arena, const char 
     struct sg_params p = {0};
     sg_param_text(&p, month);
     sg_param_text(&p, zone);
+    sg_param_time(&p, sg_tx_now(tx));
     if (strlen(month) != 7 || strspn(month, "0123456789-") != 7)
         return sg_fail(err, SG_E_INVALID, "no month: it is written as 2026-10");
     if (!sg_tx_query_one(tx, SG_Q_REPORT_PERIOD, &p, &rows, "no month", err))
@@ -20,6 +21,8 @@ bool sg_report_period_find(struct sg_tx *tx, struct sg_arena *arena, const char 
     period_r->begins_at = sg_row_time(&r);
     period_r->ends_at = sg_row_time(&r);
     period_r->name = sg_row_text(&r);
+    period_r->begins_local = sg_row_text(&r);
+    period_r->until_local = sg_row_text(&r);
     if (!sg_row_end(&r, err))
         return false;
     sg_time now = sg_tx_now(tx);

@@ -9,9 +9,10 @@
 
 /* A month of a time zone. */
 struct sg_report_period {
-    const char *month; /* "2026-10" */
-    const char *zone;  /* "Pacific/Auckland" */
-    const char *name;  /* "October 2026" */
+    const char *month;                      /* "2026-10" */
+    const char *zone;                       /* "Pacific/Auckland" */
+    const char *name;                       /* "October 2026" */
+    const char *begins_local, *until_local; /* "1 October 2026, 00:00" */
     sg_time begins_at, ends_at;
     sg_time until; /* ends_at, or the time of asking while the month is not over */
     bool complete;
@@ -38,6 +39,8 @@ struct sg_report_scope {
     X(HELD)                                                                                        \
     X(CERTIFICATES)                                                                                \
     X(DOMAINS)                                                                                     \
+    X(EVIDENCE)                                                                                    \
+    X(ATTESTATIONS)                                                                                \
     X(WATERMARK)
 #define SG_REPORT_TABLE_NAME(name) SG_REPORT_##name,
 enum sg_report_table { SG_REPORT_TABLES(SG_REPORT_TABLE_NAME) SG_REPORT_TABLE_COUNT };

@@ -79,6 +79,18 @@ bool sg_build_figures(struct sg_build *b, json_t *section, enum sg_report_table 
     return ok;
 }
 
+void sg_build_rows(json_t *section, const char *id, const char *title,
+                   const struct sg_build_label *columns, size_t count, json_t *rows)
+{
+    json_t *heads = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(heads, json_pack("{s:s, s:s, s:s}", "name", columns[i].name, "label",
+                                               columns[i].label, "type", columns[i].type));
+    json_array_append_new(json_object_get(section, "tables"),
+                          json_pack("{s:s, s:s, s:o, s:o}", "id", id, "title", title, "columns",
+                                    heads, "rows", rows));
+}
+
 bool sg_build_table(struct sg_build *b, json_t *section, const char *id, const char *title,
                     enum sg_report_table table, const struct sg_build_label *columns, size_t count,
                     const json_t **rows_r, struct sg_error *err)
@@ -90,15 +102,9 @@ bool sg_build_table(struct sg_build *b, json_t *section, const char *id, const c
         json_decref(rows);
         return sg_fail(err, SG_E_INTERNAL, "table %s has other columns", id);
     }
-    json_t *heads = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(heads, json_pack("{s:s, s:s, s:s}", "name", columns[i].name, "label",
-                                               columns[i].label, "type", columns[i].type));
     if (rows_r)
         *rows_r = rows; /* lives in data */
-    json_array_append_new(json_object_get(section, "tables"),
-                          json_pack("{s:s, s:s, s:o, s:o}", "id", id, "title", title, "columns",
-                                    heads, "rows", rows));
+    sg_build_rows(section, id, title, columns, count, rows);
     return true;
 }
 

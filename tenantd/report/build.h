@@ -23,6 +23,7 @@ struct sg_report_kind {
 };
 const struct sg_report_kind *sg_report_kind_find(const char *name);
 
+bool sg_report_compliance(struct sg_build *b, struct sg_error *err);
 bool sg_report_service(struct sg_build *b, struct sg_error *err);
 
 /* The pieces. Sections belong to data, everything else to its section. */
@@ -45,6 +46,9 @@ bool sg_build_figures(struct sg_build *b, json_t *section, enum sg_report_table 
 bool sg_build_table(struct sg_build *b, json_t *section, const char *id, const char *title,
                     enum sg_report_table table, const struct sg_build_label *columns, size_t count,
                     const json_t **rows_r, struct sg_error *err);
+/* The same with rows that were made here; taken over. */
+void sg_build_rows(json_t *section, const char *id, const char *title,
+                   const struct sg_build_label *columns, size_t count, json_t *rows);
 /* chart is taken over. */
 void sg_build_chart(json_t *section, json_t *chart);
 /* JSON of the database; owned. */

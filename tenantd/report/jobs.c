@@ -27,8 +27,9 @@ static void time_set(json_t *object, const char *name, sg_time t)
 
 static json_t *period_json(const struct sg_report_period *p)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:b}", "month", p->month, "name", p->name, "time_zone",
-                          p->zone, "complete", p->complete);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "month", p->month, "name", p->name,
+                          "time_zone", p->zone, "begins_local", p->begins_local, "until_local",
+                          p->until_local, "complete", p->complete);
     time_set(o, "begins_at", p->begins_at);
     time_set(o, "ends_at", p->ends_at);
     time_set(o, "until", p->until);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const struct sg_report_kind kinds[] = {
+    {"compliance", "Compliance report", sg_report_compliance},
     {"service", "Service report", sg_report_service},
 };
 

@@ -10,11 +10,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const tags[] = {
-    "!doctype ", "html",    "head",  "meta ",  "title",      "style",      "body",   "header",
-    "footer",    "section", "div",   "h1",     "h2",         "p",          "table",  "thead",
-    "tbody",     "tr",      "th",    "td",     "caption",    "span",       "svg ",   "desc ",
-    "text ",     "rect ",   "path ", "figure", "figcaption", "blockquote", "strong", "code ",
-    "text>",     "svg>",    "desc>", "code>"};
+    "!doctype ", "html",    "head",  "meta ", "title",   "style",      "body",       "header",
+    "footer",    "section", "div",   "h1",    "h2",      "p",          "table",      "thead",
+    "tbody",     "tr",      "th",    "td",    "caption", "br",         "span",       "svg ",
+    "desc ",     "text ",   "rect ", "path ", "figure",  "figcaption", "blockquote", "strong",
+    "code ",     "text>",   "svg>",  "desc>", "code>"};
 
 static void page_check(const struct sg_buf *page)
 {

@@ -11,6 +11,7 @@ import zoneinfo
 import pytest
 
 from apienv import Platform, new_id
+from browser import CHROMIUM, Visit
 
 ZONE = zoneinfo.ZoneInfo("Pacific/Auckland")
 # September 2024: summer time begins on the 29th, a day of 23 hours. The month begins on 31 August at
@@ -187,3 +188,213 @@ def test_service_report(platform, provider, world):
     assert forms.rows("codes") == [["001", 1], ["002", 1], ["103", 1], ["201", 1]]
     assert forms.rows("partners") == [["one.test", 4, 4, 2, 1], ["outside.test", 2, 0, 1, 0]]
     assert [row[0] for row in forms.rows("domains")] == []  # agency-a.test is of this year
+
+
+def test_report_of_the_platform(platform, provider, world):
+    path, _ = made(provider, "/v1", "service")
+    forms = Forms(provider, path)
+    forms.agree()
+    assert forms.data["subject"] == {"tenant_id": None, "name": "the whole platform"}
+    both = dict(TRAFFIC_A, messages_out=7, recipients_out=9, sealed=5, bytes=7507)
+    assert {k[1]: v for k, v in forms.figures.items() if k[0] == "traffic"} == both
+
+
+def test_months_of_23_and_25_hour_days(platform, provider):
+    """April 2024 has 30 days and an hour: summer time ends on the 7th. Both 2:30 of that night are the 7th."""
+    tenant = platform.tenant("agency-dst")
+    ends = {"2024-04": ("2024-03-31T11:00:00.000Z", "2024-04-30T12:00:00.000Z", 30 * 24 + 1),
+            MONTH: ("2024-08-31T12:00:00.000Z", "2024-09-30T11:00:00.000Z", 30 * 24 - 1)}
+    first = mail(tenant, "2024-04-07 02:30:00", "outbound", "a@x.test", [("b@y.test", "delivered", "sealed", "")])
+    again = {**mail(tenant, "2024-04-07 02:30:00", "outbound", "a@x.test", [("b@y.test", "delivered", "sealed", "")]),
+             "received_at": first["received_at"] + 3600 * 1000000}
+    platform.feed(first, again)
+    for month, (begin, end, hours) in ends.items():
+        path, _ = made(provider, tenant.path, "service", month)
+        forms = Forms(tenant.viewer, path)
+        period = forms.data["period"]
+        assert (period["begins_at"], period["ends_at"]) == (begin, end)
+        times = [datetime.datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (begin, end)]
+        assert times[1] - times[0] == datetime.timedelta(hours=hours)
+        assert len(forms.rows("traffic_days")) == 30
+        sealed = {d[0]: d[1] for d in forms.rows("traffic_days") if d[1]}
+        assert sealed == ({"2024-04-07": 2} if month == "2024-04" else {})
+
+
+def test_made_again_it_is_the_same(provider, world):
+    a, _ = world
+    path, first = made(provider, a.path, "service")
+    before = provider.get(path)
+    again, second = made(provider, a.path, "service")
+    assert again == path and second == {**first, "same": True}
+    assert provider.get(path) == before
+
+
+def test_late_rows_make_a_revision_that_says_why(platform, provider, world):
+    _, b = world
+    path, result = made(provider, b.path, "service")
+    before = provider.get(path)
+    assert before["differs"] == [] and before["watermark"]["recipients"] == 1
+    platform.feed(mail(b, "2024-09-30 12:01:00", "outbound", "eve@agency-b.test",
+                       [("ann@one.test", "delivered", "sealed", "")]))
+    new_path, new = made(provider, b.path, "service")
+    assert new == {"report_id": new["report_id"], "revision": 2, "same": False} and new_path != path
+    after = provider.get(new_path)
+    assert after["state"] == "current" and provider.get(path) == {**before, "state": "superseded"}
+    assert after["differs"] == [
+        "the log of the period has 2 messages now, and had 1: rows that came late",
+        "the log of the period has 2 recipients now, and had 1: rows that came late",
+        "Traffic, Messages sent: 2 now, 1 before",
+        "Traffic, Recipients of messages sent: 2 now, 1 before",
+        "Traffic, delivered sealed (signed and encrypted): 2 now, 1 before",
+        "Traffic, Size of all messages as they came: 2000 now, 1000 before",
+        "Traffic, table Recipients a day: 1 rows are other than before",
+        "Partners, table Domains: 1 rows are other than before"]
+    assert [r["revision"] for r in provider.get(f"{b.path}/reports", kind="service", period=MONTH)["data"]] == [2, 1]
+    assert [r["revision"] for r in provider.get(f"{b.path}/reports", state="superseded")["data"]] == [1]
+    # What was superseded is no longer to be signed.
+    provider.call("POST", f"{path}/signatures", {**SIGNATURE, "sha256": before["sha256"]}, expect=409)
+
+
+SIGNATURE = {"name": "A. Officer", "title": "Security officer", "words": "Read, and correct <as far as I know>."}
+
+
+def test_signing(platform, provider, world):
+    """REQ-120: who signs says what is signed."""
+    a, _ = world
+    path, _ = made(provider, a.path, "compliance")
+    officer = platform.client(provider.post("/v1/tokens", {
+        "name": "officer", "role": "security-officer", "tenant_id": a.id})["token"])
+    report = officer.get(path)
+    officer.call("POST", f"{path}/signatures", {**SIGNATURE, "sha256": "0" * 64}, expect=409)
+    bad = officer.call("POST", f"{path}/signatures", {**SIGNATURE, "sha256": "X" * 64}, expect=422)
+    assert bad.json["pointer"] == "/sha256"
+    a.viewer.call("POST", f"{path}/signatures", {**SIGNATURE, "sha256": report["sha256"]}, expect=403)
+    signed = officer.call("POST", f"{path}/signatures", {**SIGNATURE, "sha256": report["sha256"]}, expect=200).json
+    assert signed["data"] == report["data"] and signed["sha256"] == report["sha256"]
+    (signature,) = signed["signatures"]
+    assert {k: signature[k] for k in (*SIGNATURE, "sha256")} == {**SIGNATURE, "sha256": report["sha256"]}
+    forms = Forms(officer, path)
+    forms.agree()
+    assert "Read, and correct &lt;as far as I know&gt;." in forms.html
+    audited = [r for r in provider.pages(f"{a.path}/audit") if r["object"] == "report_signature"]
+    assert audited[0]["after"]["sha256"] == "\\x" + report["sha256"] and "officer" in audited[0]["actor"]
+    # Platform-wide the same report stands under its own path.
+    assert provider.get(f"/v1/reports/{report['id']}")["signatures"] == signed["signatures"]
+    platform_path, _ = made(provider, "/v1", "compliance")
+    sha256 = provider.get(platform_path)["sha256"]
+    assert provider.call("POST", f"{platform_path}/signatures", {**SIGNATURE, "sha256": sha256},
+                         expect=200).json["signature_count"] == 1
+
+
+def test_a_tenant_sees_its_own_alone(provider, world):
+    a, b = world
+    path, _ = made(provider, a.path, "service")
+    platform_path, _ = made(provider, "/v1", "service")
+    report_id, platform_id = (p.rsplit("/", 1)[1] for p in (path, platform_path))
+    for form in ("", "/html", "/csv"):
+        for client, where in ((b.admin, path), (b.admin, f"{b.path}/reports/{report_id}"),
+                              (b.admin, f"/v1/reports/{report_id}"), (a.admin, f"/v1/reports/{report_id}"),
+                              (a.admin, f"{a.path}/reports/{platform_id}")):
+            client.call("GET", where + form, expect=404)
+        provider.call("GET", f"{b.path}/reports/{report_id}{form}", expect=404)
+    assert all(r["tenant_id"] == b.id for r in b.viewer.pages(f"{b.path}/reports"))
+    everything = provider.pages("/v1/reports")
+    assert {r["tenant_id"] for r in everything} >= {None, a.id, b.id}
+    assert {r["tenant_id"] for r in provider.pages("/v1/reports", subject="platform")} == {None}
+    assert None not in {r["tenant_id"] for r in provider.pages("/v1/reports", subject="tenants")}
+    # A number of agency-b stands in no report of agency-a.
+    assert "agency-b" not in Forms(a.viewer, path).html
+
+
+def test_attestations(platform, provider, world):
+    """REQ-119, REQ-120: what is missing is said, what is attested is shown; a tenant has no part in it."""
+    a, _ = world
+    path, _ = made(provider, "/v1", "compliance", "2024-05")
+    before = Forms(provider, path)
+    before.agree()
+    gaps = {row[0]: row for row in before.rows("gaps")}
+    rows = {row[0]: row for row in before.rows("requirements")}
+    assert 131 in gaps and rows[131][6] == "open"
+    assert len(rows) == before.figures["standing", "requirements"] == 198  # 165 and 167 are deleted
+    must = [r for r in rows.values() if r[1] == "M"]
+    assert before.figures["standing", "must"] == len(must)
+    assert before.figures["standing", "must_shown"] == len(must) - len(gaps)
+    assert f"{len(gaps)} requirements that MUST be met are not shown" in before.data["missing"][0]
+
+    body = {"requirement": 131, "words": "=The firewall is certified to EAL4.", "name": "A. Officer",
+            "title": "Security officer", "valid_until": "2099-01-01T00:00:00.000Z"}
+    made_one = provider.post("/v1/attestations", body)
+    old = provider.call("POST", "/v1/attestations", {**body, "valid_until": "2020-01-01T00:00:00Z"}, expect=422)
+    assert old.json["pointer"] == "/valid_until"
+    assert provider.get("/v1/attestations", requirement=131)["data"] == [made_one]
+    a.admin.call("GET", "/v1/attestations", expect=404)
+    path, _ = made(provider, "/v1", "compliance", "2024-05")
+    after = Forms(provider, path)
+    after.agree()
+    assert {row[0] for row in after.rows("gaps")} == set(gaps) - {131}
+    assert [r for r in after.rows("requirements") if r[0] == 131][0][5:] == ["2099-01-01", "attested"]
+    today = datetime.datetime.now(ZONE).date().isoformat()
+    assert after.rows("attestations") == [
+        [131, body["words"], "A. Officer, Security officer", today, "2099-01-01", True]]
+    assert "Standing, attested by the provider: 1 now, 0 before" in after.json["differs"]
+
+    provider.delete(f"/v1/attestations/{made_one['id']}")
+    provider.call("DELETE", f"/v1/attestations/{made_one['id']}", expect=404)
+    path, _ = made(provider, "/v1", "compliance", "2024-05")
+    assert Forms(provider, path).data == before.data
+
+
+def test_evidence_counts_what_there_is(platform, provider):
+    """A check that fails is said to, in the evidence, the requirement's row and the gaps."""
+    tenant = platform.tenant("agency-evidence")
+    with platform.pg.connect("sg_tenant").cursor() as cursor:
+        cursor.execute("SELECT partitions_ensure(now()::date, 1)")
+    month = datetime.datetime.now(ZONE).strftime("%Y-%m")
+    path, _ = made(provider, tenant.path, "compliance", month)
+    forms = Forms(tenant.viewer, path)
+    forms.agree()
+    assert forms.json["complete"] is False and "provisional" in forms.html
+    checks = {row[1]: row for row in forms.rows("evidence")}
+    assert checks["domains in service that have a valid certificate of their own"] == [
+        45, "domains in service that have a valid certificate of their own", 0, 1, False]
+    assert checks["domains in service whose ownership is verified by DNS"][2:] == [0, 1, False]
+    assert checks["certificates in use with an RSA key of at least 2048 bits"][2:] == [0, 0, None]
+    rows = {row[0]: row for row in forms.rows("requirements")}
+    assert rows[45][4:] == ["0 of 1 met", "", "not met"]
+    assert [45, rows[45][2], "Not met: domains in service that have a valid certificate of their own."] in forms.rows("gaps")
+
+
+def test_what_is_refused(provider, world):
+    a, _ = world
+    for period, pointer in (("2024-13", "/period"), ("2024-1", "/period"), ("1999-12", "/period"), ("latest1", "/period")):
+        bad = provider.call("POST", f"{a.path}/reports", {"kind": "service", "period": period}, expect=422)
+        assert bad.json["pointer"] == pointer
+    provider.call("POST", f"{a.path}/reports", {"kind": "gossip", "period": MONTH}, expect=422)
+    path, _ = made(provider, a.path, "service")
+    provider.call("GET", f"{path}/csv", query={"table": "gossip"}, expect=404)
+    provider.call("GET", f"{path}/csv", query={"tables": "codes"}, expect=400)
+    # A month that has not begun: the job says so, and is not tried again.
+    reply = provider.call("POST", f"{a.path}/reports", {"kind": "service", "period": "2099-01"}, expect=202)
+    assert provider.job(reply.headers["Location"], "dead")["last_error"] == "January 2099 has not begun"
+
+
+def test_page_in_a_browser(platform, provider, world):
+    """The page alone: nothing asked for, no complaint, and its numbers are those of the JSON after rendering too."""
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    a, _ = world
+    for where, kind in ((a.path, "service"), ("/v1", "compliance")):
+        path, _ = made(provider, where, kind)
+        forms = Forms(provider, path)
+        reply = provider.call("GET", f"{path}/html", expect=200)
+        headers = {name: reply.headers[name] for name in ("Content-Type", "Content-Security-Policy")}
+        visit = Visit(forms.html, headers)
+        page = Page(visit.dom)
+        assert set(visit.asked) == {"/report.html"} and set(visit.requests) == {visit.url}
+        assert visit.console == [] and page.scripts == 0
+        assert page.figures == Page(forms.html).figures and page.tables == Page(forms.html).tables
+        assert visit.picture.startswith(b"\x89PNG") and len(visit.picture) > 20000
+        assert visit.pages >= 2
+    # The check itself: a page that asks for something, and complains, is found out.
+    visit = Visit("<script>console.error('x')</script><img src='http://127.0.0.1:9/x.png'>", {"Content-Type": "text/html"})
+    assert "http://127.0.0.1:9/x.png" in visit.requests and visit.console
