@@ -5,12 +5,9 @@
  *   data: {
  *     "schema": 1, "kind", "title", "provider",
  *     "subject": {"tenant_id" (null: the platform), "name"},
- *     "period": {"month", "name", "time_zone", "begins_at", "ends_at", "until", "begins_local", "until_local",
- *       "complete"},
- *     "summary": ["a sentence", …],
- *     "sections": [{
- *       "id", "title", "method" (how it was computed), "requirements": [142, …],
- *       "figures": [{"name", "label", "value", "unit"}],
+ *     "period": {"month", "name", "time_zone", "begins_at", "ends_at", "until", "begins_local",
+ * "until_local", "complete"}, "summary": ["a sentence", …], "sections": [{ "id", "title", "method"
+ * (how it was computed), "requirements": [142, …], "figures": [{"name", "label", "value", "unit"}],
  *       "tables": [{"id", "title", "columns": [{"name", "label", "type"}], "rows": [[cell, …]]}],
  *       "charts": [{"id", "kind", "title", "table", …}]
  *     }],
