@@ -53,6 +53,7 @@ bool api_auth_judge(struct sg_arena *arena, const struct sg_api_token_auth *toke
         !tenant_active(token->tenant_id, token->tenant_state, err))
         return false;
     *caller = (struct api_caller){
+        .role = token->role,
         .access = access,
         .token_id = token->id,
         .client_id = token->client_id,
@@ -74,6 +75,7 @@ bool api_auth_judge_certificate(struct sg_arena *arena,
         !tenant_active(certificate->tenant_id, certificate->tenant_state, err))
         return false;
     *caller = (struct api_caller){
+        .role = certificate->role,
         .access = access,
         .client_id = certificate->client_id,
         .tenant_id = certificate->tenant_id,

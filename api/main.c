@@ -42,11 +42,15 @@ static void service_close(struct api_service *service)
     sg_db_close(&service->auth);
     sg_db_close(&service->api);
     sg_db_close(&service->provider);
+    api_rate_free(&service->rate);
 }
 
 static bool service_open(struct api_service *service, struct sg_error *err)
 {
-    return pool_open("sg_auth", settings.auth_password_file, &service->auth, err) &&
+    service->idempotency = (struct api_idempotency_options){.ttl_ms = settings.idempotency_ttl,
+                                                            .wait_ms = settings.idempotency_wait};
+    return api_rate_new(settings.rates, &service->rate, err) &&
+           pool_open("sg_auth", settings.auth_password_file, &service->auth, err) &&
            pool_open("sg_api", settings.api_password_file, &service->api, err) &&
            pool_open("sg_provider", settings.provider_password_file, &service->provider, err);
 }

@@ -54,6 +54,17 @@ bool api_reply_text(struct api_request *request, const char *media_type, const c
     return true;
 }
 
+bool api_reply_secret(struct api_request *request, const char *member)
+{
+    request->reply.secret = member;
+    return true;
+}
+
+const char *api_caller_id(const struct api_caller *caller)
+{
+    return caller->client_id ? caller->client_id : caller->token_id;
+}
+
 /* Of our own faults and of the world's the client learns the kind, and the log the rest; a text
  * of the database may name what the client must not know. */
 static bool detail_public(const struct sg_error *err)
@@ -65,6 +76,7 @@ static bool detail_public(const struct sg_error *err)
 void api_reply_problem(struct api_request *request, const struct sg_error *err)
 {
     const char *allow = request->reply.allow;
+    int64_t retry_after = request->reply.retry_after;
     char type[96];
     int status = sg_error_http(err->code);
     snprintf(type, sizeof type, "urn:sealgate:error:%s", sg_error_slug(err->code));
@@ -79,4 +91,8 @@ void api_reply_problem(struct api_request *request, const struct sg_error *err)
     }
     set(request, status, NULL, body);
     request->reply.allow = allow;
+    request->reply.retry_after = retry_after                     ? retry_after
+                                 : status == 503                 ? 1
+                                 : err->code == SG_E_IN_PROGRESS ? 1
+                                                                 : 0;
 }

@@ -5,6 +5,7 @@
 #define SG_API_REQUEST_H
 
 #include "api/json_spec.h"
+#include "api/rate.h"
 
 #include "common/arena.h"
 #include "common/id.h"
@@ -24,6 +25,7 @@ struct api_access {
 
 /* Who asks: the holder of a token. */
 struct api_caller {
+    const char *role; /* of schema/access.h */
     struct sg_access access;
     const char *token_id;  /* NULL: known by its certificate */
     const char *client_id; /* NULL: a token of no client */
@@ -48,6 +50,10 @@ struct api_reply {
     const char *media_type, *disposition;
     const char *location; /* NULL: none */
     const char *allow;    /* of a 405 */
+    const char *etag;     /* RFC 9110 §8.8.3; NULL: none */
+    const char *secret;   /* a member of body that is shown once; NULL: none */
+    int64_t retry_after;  /* seconds; 0: none */
+    bool replayed;        /* an earlier answer once more (Idempotency-Key) */
 };
 
 struct api_route;
@@ -57,10 +63,11 @@ struct api_request {
     struct sg_arena *arena;
     struct sg_id id; /* "req_…" */
     const char *method, *path;
-    const char *authorization; /* the header; NULL: none */
-    const char *content_type;  /* the header; NULL: none */
-    const char *certificate;   /* SHA-256 of the TLS client certificate, in hex; NULL: none */
-    const char *address;       /* of the client, "unix" for a Unix socket */
+    const char *authorization;                              /* the header; NULL: none */
+    const char *content_type;                               /* the header; NULL: none */
+    const char *idempotency_key, *if_match, *if_none_match; /* headers; NULL: none */
+    const char *certificate; /* SHA-256 of the TLS client certificate, in hex; NULL: none */
+    const char *address;     /* of the client, "unix" for a Unix socket */
     struct sg_bytes body;
     const struct api_pair *query;
     size_t query_count;
@@ -75,8 +82,12 @@ struct api_request {
     struct sg_api_tenant tenant; /* of {tenant_id} and {domain_id}, where the path has them */
     struct sg_api_domain domain;
 
+    struct api_rate_state rate; /* what is left of the caller's rate */
     struct api_reply reply;
 };
+
+/* By which the caller is counted and its Idempotency-Keys are told apart: client, else token. */
+const char *api_caller_id(const struct api_caller *caller);
 
 /* A part of the path; "" where there is none of that name. */
 const char *api_param(const struct api_request *request, const char *name);
@@ -89,6 +100,9 @@ bool api_reply_gone(struct api_request *request);
 /* A form that is no JSON, in UTF-8; text is copied. disposition is of RFC 6266. */
 bool api_reply_text(struct api_request *request, const char *media_type, const char *disposition,
                     struct sg_bytes text);
+/* After one of these: the body's member of that name (static) is a secret that is shown once, and
+ * is not kept in clear for a request that is sent again. */
+bool api_reply_secret(struct api_request *request, const char *member);
 /* problem+json (RFC 9457). */
 void api_reply_problem(struct api_request *request, const struct sg_error *err);
 void api_reply_clear(struct api_request *request);

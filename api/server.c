@@ -140,6 +140,27 @@ static enum MHD_Result pair_take(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+static void number_add(struct MHD_Response *response, const char *name, int64_t n)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)n);
+    MHD_add_response_header(response, name, text);
+}
+
+/* draft-ietf-httpapi-ratelimit-headers: what is allowed, and what is left of it. */
+static void rate_add(struct MHD_Response *response, const struct api_rate_state *rate)
+{
+    char text[128];
+    if (!rate->name)
+        return;
+    snprintf(text, sizeof text, "\"%s\";q=%lld;w=%lld", rate->name, (long long)rate->quota,
+             (long long)rate->window_s);
+    MHD_add_response_header(response, "RateLimit-Policy", text);
+    snprintf(text, sizeof text, "\"%s\";r=%lld;t=%lld", rate->name, (long long)rate->left,
+             (long long)rate->reset_s);
+    MHD_add_response_header(response, "RateLimit", text);
+}
+
 static void headers_add(struct MHD_Response *response, const struct api_request *r)
 {
     bool problem = r->reply.status >= 400;
@@ -164,8 +185,13 @@ static void headers_add(struct MHD_Response *response, const struct api_request 
         MHD_add_response_header(response, "Allow", r->reply.allow);
     if (r->reply.status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (r->reply.status == 503)
-        MHD_add_response_header(response, "Retry-After", "1");
+    if (r->reply.retry_after)
+        number_add(response, "Retry-After", r->reply.retry_after);
+    if (r->reply.etag)
+        MHD_add_response_header(response, "ETag", r->reply.etag);
+    if (r->reply.replayed)
+        MHD_add_response_header(response, "Idempotency-Replayed", "true");
+    rate_add(response, &r->rate);
 }
 
 static enum MHD_Result reply_send(struct MHD_Connection *connection, const struct api_request *r)
@@ -199,6 +225,19 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, struct exchange
     return reply_send(connection, &x->request);
 }
 
+static void headers_take(struct MHD_Connection *connection, struct api_request *r)
+{
+    const struct {
+        const char *name, **value;
+    } wanted[] = {{"Authorization", &r->authorization},
+                  {"Content-Type", &r->content_type},
+                  {"Idempotency-Key", &r->idempotency_key},
+                  {"If-Match", &r->if_match},
+                  {"If-None-Match", &r->if_none_match}};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        *wanted[i].value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, wanted[i].name);
+}
+
 static enum MHD_Result answer(struct api_server *server, struct MHD_Connection *connection,
                               struct exchange *x)
 {
@@ -212,10 +251,7 @@ static enum MHD_Result answer(struct api_server *server, struct MHD_Connection *
     r->query = pairs.items;
     r->query_count = pairs.count;
     r->body = sg_buf_bytes(&x->body);
-    r->authorization =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-    r->content_type =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+    headers_take(connection, r);
     r->certificate = api_tls_peer(connection, x->arena);
     api_service_answer(server->service, r, &x->err);
     r->query = NULL;

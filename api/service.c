@@ -1,6 +1,7 @@
 #include "api/service.h"
 
 #include "api/auth.h"
+#include "api/etag.h"
 #include "api/router.h"
 
 static bool media_type_json(const char *content_type)
@@ -27,29 +28,70 @@ static bool fields_read(struct api_request *r, struct sg_error *err)
            (r->body.len == 0 || api_spec_read(body, r->arena, r->body, r->fields, err));
 }
 
-/* The body of the transaction: what the path names must be there before the handler runs. */
+/* What the path names must be there before the handler runs. */
+static bool path_find(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    const char *tenant_id = api_param(r, "tenant_id"), *domain_id = api_param(r, "domain_id");
+    return (!*tenant_id || sg_api_tenant_find(tx, r->arena, tenant_id, &r->tenant, err)) &&
+           (!*domain_id || sg_api_domain_find(tx, r->arena, tenant_id, domain_id, &r->domain, err));
+}
+
+/* The body of the transaction. A kept answer comes before all else: what it was about may be gone.
+ */
 static bool transact(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct api_request *r = arg;
-    const char *tenant_id = api_param(r, "tenant_id"), *domain_id = api_param(r, "domain_id");
-    if (*tenant_id && !sg_api_tenant_find(tx, r->arena, tenant_id, &r->tenant, err))
+    bool done;
+    if (!api_idempotency_begin(r, tx, &r->service->idempotency, &done, err))
         return false;
-    if (*domain_id && !sg_api_domain_find(tx, r->arena, tenant_id, domain_id, &r->domain, err))
-        return false;
-    return r->route->transact(r, tx, err);
+    return done || (path_find(r, tx, err) && api_etag_precondition(r, tx, err) &&
+                    r->route->transact(r, tx, err) && api_idempotency_end(r, tx, err));
+}
+
+static bool counted(const struct api_service *s, struct api_request *r, const char *name,
+                    const char *key, struct sg_error *err)
+{
+    if (api_rate_take(s->rate, name, key, sg_clock_monotonic_ms(), &r->rate))
+        return true;
+    r->reply.retry_after = r->rate.reset_s;
+    return sg_fail(err, SG_E_RATE, "the rate of %s is used up", name);
+}
+
+/* Who has shown no right is counted by address, and told no more than that when it is too often. */
+static bool refused(const struct api_service *s, struct api_request *r, struct sg_error *err)
+{
+    struct sg_error rate = {0};
+    bool theirs = err->code == SG_E_UNAUTHENTICATED || err->code == SG_E_NOT_FOUND ||
+                  err->code == SG_E_METHOD;
+    if (theirs && !counted(s, r, "anonymous", r->address, &rate))
+        *err = rate;
+    return false;
+}
+
+/* Whether the process lives and is ready is asked by machines of the house, often. */
+static bool watched(const struct api_route *route)
+{
+    return strncmp(route->pattern, "/v1/", 4) != 0;
+}
+
+/* Route, caller, rate, rights. */
+static bool admit(const struct api_service *s, struct api_request *r, struct sg_error *err)
+{
+    if (!api_route_find(r->arena, api_routes, api_route_count, r->method, r->path, &r->route,
+                        &r->params, &r->reply.allow, err))
+        return refused(s, r, err);
+    if (r->route->access.need == API_NEED_NOTHING)
+        return watched(r->route) || counted(s, r, "anonymous", r->address, err);
+    if (!api_auth_caller(s->auth, r, err))
+        return refused(s, r, err);
+    return counted(s, r, r->caller.role, api_caller_id(&r->caller), err) &&
+           api_auth_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err);
 }
 
 static bool answer(const struct api_service *s, struct api_request *r, struct sg_error *err)
 {
     r->service = s;
-    if (!api_route_find(r->arena, api_routes, api_route_count, r->method, r->path, &r->route,
-                        &r->params, &r->reply.allow, err))
-        return false;
-    if (r->route->access.need != API_NEED_NOTHING &&
-        (!api_auth_caller(s->auth, r, err) ||
-         !api_auth_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err)))
-        return false;
-    if (!fields_read(r, err))
+    if (!admit(s, r, err) || !fields_read(r, err))
         return false;
     if (r->route->answer)
         return r->route->answer(r, err);
@@ -60,7 +102,11 @@ static bool answer(const struct api_service *s, struct api_request *r, struct sg
         .address = r->address,
         .request_id = r->id.text,
     };
-    return sg_db_transact(provider ? s->provider : s->api, &ctx, transact, r, err);
+    if (!sg_db_transact(provider ? s->provider : s->api, &ctx, transact, r, err))
+        return false;
+    api_etag_set(r);
+    api_etag_not_modified(r);
+    return true;
 }
 
 void api_service_answer(const struct api_service *service, struct api_request *request,
@@ -69,7 +115,8 @@ void api_service_answer(const struct api_service *service, struct api_request *r
     sg_error_reset(err_r);
     if (!answer(service, request, err_r)) {
         api_reply_problem(request, err_r);
-    } else if (!request->reply.body && !request->reply.media_type && request->reply.status != 204) {
+    } else if (!request->reply.body && !request->reply.media_type && request->reply.status != 204 &&
+               request->reply.status != 304) {
         sg_fail(err_r, SG_E_INTERNAL, "the answer could not be written as JSON");
         api_reply_problem(request, err_r);
     }

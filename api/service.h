@@ -2,6 +2,7 @@
 #ifndef SG_API_SERVICE_H
 #define SG_API_SERVICE_H
 
+#include "api/idempotency.h"
 #include "api/request.h"
 
 /* A pool for each of apid's roles in the database. */
@@ -9,6 +10,8 @@ struct api_service {
     struct sg_db *auth;     /* sg_auth: tokens alone */
     struct sg_db *api;      /* sg_api: under row-level security, for a tenant's tokens */
     struct sg_db *provider; /* sg_provider */
+    struct api_rate *rate;  /* NULL: no limits */
+    struct api_idempotency_options idempotency;
 };
 
 /* Sets request->reply; what went wrong is in err_r (SG_OK: nothing), for the log. */

@@ -1,5 +1,7 @@
 #include "api/settings.h"
 
+#include "api/rate.h"
+
 #include "common/clock.h"
 
 #include <arpa/inet.h>
@@ -29,6 +31,16 @@ const struct sg_option api_options[] = {
      "How long requests in flight are waited for at the end."},
     {"http", "body_limit", SG_OPT_SIZE, AT(body_limit), "256k", 1024, 16777216, NULL,
      "The largest body of a request."},
+    {"http", "rates", SG_OPT_LIST, AT(rates),
+     "*=50/500 provider-admin=200/4000 provisioning=200/4000 anonymous=20/200", 0, 0, NULL,
+     "How often callers may ask: CLASS=RATE/BURST, requests a second and at once. A class is a "
+     "role; "
+     "* is any other, anonymous who has shown no right, by address. Each process counts for "
+     "itself."},
+    {"http", "idempotency_ttl", SG_OPT_DURATION, AT(idempotency_ttl), "24h", 60000, 2592000000,
+     NULL, "How long the answer to a request with an Idempotency-Key is kept for repeats."},
+    {"http", "idempotency_wait", SG_OPT_DURATION, AT(idempotency_wait), "2s", 1, 60000, NULL,
+     "How long a copy of a request that is still at work waits for its answer, before 409."},
     {"tls", "certificate_file", SG_OPT_STRING, AT(tls_certificate_file), "", 0, 0, NULL,
      "Certificate of the tls: listeners and its intermediates, in PEM. Read at the start."},
     {"tls", "key_file", SG_OPT_STRING, AT(tls_key_file), "", 0, 0, NULL,
@@ -125,5 +137,9 @@ bool api_settings_check(void *settings, struct sg_error *err)
     }
     if (count == 0 || count > API_LISTENERS_MAX)
         return sg_fail(err, SG_E_CONFIG, "listen: from 1 to %d addresses", API_LISTENERS_MAX);
+    struct api_rate *rate;
+    if (!api_rate_new(s->rates, &rate, err))
+        return false;
+    api_rate_free(&rate);
     return *s->clock_file == 0 || sg_clock_set_file(s->clock_file, err);
 }

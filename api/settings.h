@@ -11,6 +11,8 @@
 struct api_settings {
     char *listen;
     int socket_mode;
+    char *rates;
+    int64_t idempotency_ttl, idempotency_wait;
     char *tls_certificate_file, *tls_key_file, *tls_client_ca_file;
     int64_t threads, max_connections, idle_timeout, stop_timeout, body_limit;
     char *conninfo, *api_password_file, *provider_password_file, *auth_password_file;

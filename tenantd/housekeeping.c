@@ -1,6 +1,7 @@
 #include "housekeeping.h"
 
 #include "common/log.h"
+#include "schema/idempotency.h"
 #include "schema/migrate.h"
 
 #include <errno.h>
@@ -135,7 +136,28 @@ static bool clean(struct sg_job *job, struct sg_error *err)
     return ok;
 }
 
+static bool idempotency_expire(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    return sg_idempotency_expire(tx, BATCH, arg, err);
+}
+
+static bool idempotency_clean(struct sg_job *job, struct sg_error *err)
+{
+    int64_t all = 0;
+    int deleted = BATCH;
+    while (deleted == BATCH) {
+        if (!sg_db_transact(job->db, NULL, idempotency_expire, &deleted, err))
+            return false;
+        all += deleted;
+    }
+    json_t *result = json_pack("{s:I}", "deleted", (json_int_t)all);
+    bool ok = sg_job_commit(job, NULL, NULL, &result, err);
+    json_decref(result);
+    return ok;
+}
+
 const struct sg_job_kind sg_housekeeping_kinds[] = {
     {"jobs.clean", clean, NULL},
+    {"idempotency.clean", idempotency_clean, NULL},
     {NULL, NULL, NULL},
 };

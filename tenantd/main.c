@@ -71,6 +71,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     const struct sg_job_schedule schedules[] = {
         {"archive.key", HOUR_MS, 10},
         {"jobs.clean", HOUR_MS, 3},
+        {"idempotency.clean", HOUR_MS, 3},
         {"report.due", HOUR_MS, 3},
         {"directory.sync", directory.interval_ms, 8},
     };

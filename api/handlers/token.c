@@ -99,7 +99,8 @@ bool api_token_make(struct api_request *r, struct sg_tx *tx, struct sg_token_new
         return false;
     json_t *json = api_token_json(r->arena, &made);
     json_object_set_new(json, "token", json_stringn((const char *)secret.data, secret.len));
-    return api_reply_created(r, sg_arena_printf(r->arena, "/v1/tokens/%s", id.text), json);
+    return api_reply_created(r, sg_arena_printf(r->arena, "/v1/tokens/%s", id.text), json) &&
+           api_reply_secret(r, "token");
 }
 
 bool api_token_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)

@@ -97,3 +97,30 @@ CREATE FUNCTION token_used(token text, at timestamptz) RETURNS void LANGUAGE sql
 $$;
 REVOKE ALL ON FUNCTION token_used(text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION token_used(text, timestamptz) TO sg_auth;
+
+-- Answers kept for requests that are sent again (Idempotency-Key), written in the transaction of
+-- their effect. Where an answer shows a secret, body is without it, and secret is sealed under a key
+-- that comes from the caller's own token.
+CREATE TABLE idempotency_key (
+    caller entity_id NOT NULL, -- an API client, or a token of none
+    key text COLLATE "C" NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    tenant_id entity_id,
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32), -- of method, path and body
+    status integer, -- NULL: at work, seen by its own transaction alone
+    location text,
+    body text,
+    secret bytea,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (caller, key)
+);
+CREATE INDEX idempotency_key_expiry ON idempotency_key (expires_at);
+ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_key FORCE ROW LEVEL SECURITY;
+CREATE POLICY platform ON idempotency_key TO sg_owner, sg_tenant, sg_provider
+    USING (true) WITH CHECK (true);
+CREATE POLICY own ON idempotency_key TO sg_api
+    USING (tenant_id = current_setting('app.tenant', true))
+    WITH CHECK (tenant_id = current_setting('app.tenant', true));
+GRANT SELECT, INSERT, UPDATE ON idempotency_key TO sg_api, sg_provider;
+GRANT SELECT, DELETE ON idempotency_key TO sg_tenant;

@@ -102,6 +102,8 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                     payload="{}", state="queued", max_attempts=3, run_at=NOW, created_at=NOW)
     provider.insert("api_token", id=new_id("tok"), tenant_id=tenant, role="tenant-admin",
                     name="x", hash=secrets.token_bytes(32), created_at=NOW, expires_at=NOW)
+    provider.insert("idempotency_key", caller=new_id("tok"), key="k", tenant_id=tenant,
+                    fingerprint=secrets.token_bytes(32), created_at=NOW, expires_at=NOW)
     msg = new_id("msg")
     gateway.insert("message", id=msg, received_at=NOW, tenant_id=tenant, direction="outbound",
                    node="n", queue_id="q", sender="", sender_domain="", header_from="",

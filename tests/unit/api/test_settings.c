@@ -33,14 +33,18 @@ static void test_listen(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         char listen[200], clock[] = "";
         strcpy(listen, cases[i].listen);
-        char file[] = "file.pem";
+        char file[] = "file.pem", rates[] = "*=1/1";
         struct api_settings s = {.listen = listen,
                                  .clock_file = clock,
+                                 .rates = rates,
                                  .tls_certificate_file = file,
                                  .tls_key_file = file};
         struct sg_error err = {0};
         if (api_settings_check(&s, &err) != cases[i].good)
             fail_msg("%s: %s", cases[i].listen, err.detail);
+        s.rates = clock; /* none */
+        assert_false(api_settings_check(&s, &err));
+        s.rates = rates;
         s.tls_key_file = clock; /* none */
         bool tls = strstr(cases[i].listen, "tls:") != NULL;
         if (api_settings_check(&s, &err) != (cases[i].good && !tls))
