@@ -6,12 +6,14 @@ import hashlib
 import html.parser
 import io
 import json
+import time
 import zoneinfo
 
 import pytest
 
 from apienv import Platform, new_id
 from browser import CHROMIUM, Visit
+from sealgate.process import wait_for
 
 ZONE = zoneinfo.ZoneInfo("Pacific/Auckland")
 # September 2024: summer time begins on the 29th, a day of 23 hours. The month begins on 31 August at
@@ -398,3 +400,94 @@ def test_page_in_a_browser(platform, provider, world):
     # The check itself: a page that asks for something, and complains, is found out.
     visit = Visit("<script>console.error('x')</script><img src='http://127.0.0.1:9/x.png'>", {"Content-Type": "text/html"})
     assert "http://127.0.0.1:9/x.png" in visit.requests and visit.console
+
+
+class Clocked(Platform):
+    """Its daemons' clock can be set, and tenantd looks at it often."""
+
+    def configure(self, **http):
+        super().configure(**http)
+        path = self.dir / "tenantd.conf"
+        path.write_text(path.read_text() + "[jobs]\npoll = 200ms\nlease = 1s\nretry = 100ms\n[reports]\ndelay = 6h\n")
+
+
+def ahead(local):
+    """How far a local time is ahead of now, in seconds."""
+    return int(datetime.datetime.fromisoformat(local).replace(tzinfo=ZONE).timestamp() - time.time())
+
+
+@pytest.fixture(scope="module")
+def clocked():
+    with Clocked(hsm=False, clock=True) as p:
+        yield p
+
+
+def test_the_months_end_by_the_clock_of_two_tenantd(clocked):
+    """Each report is made once: not before the delay is over, and not again. What was made of the month while it lasted
+    is made anew; a tenant that came later has none."""
+    provider = clocked.client()
+    clocked.tenantd_start("tenantd-2")
+    # Two months on: both daemons have lived through the end of the month before.
+    now = datetime.datetime.now(ZONE)
+    month = datetime.datetime(now.year + (now.month + 1) // 12, (now.month + 1) % 12 + 1, 1)
+    following = datetime.datetime(month.year + month.month // 12, month.month % 12 + 1, 1)
+    name = month.strftime("%Y-%m")
+    clocked.clock_set(ahead(f"{name}-15 12:00:00"))
+    a = clocked.tenant("agency-a")
+    path, provisional = made(provider, a.path, "service", name)
+    assert provider.get(path)["complete"] is False
+
+    due = lambda: len(provider.pages("/v1/jobs", kind="report.due", state="done"))
+    count = due()
+    clocked.clock_set(ahead(f"{following:%Y-%m}-01 05:30:00"))
+    wait_for(lambda: due() > count, 30, "report.due")
+    current = lambda: [r for r in provider.pages("/v1/reports", period=name) if r["complete"]]
+    assert current() == []
+
+    b = clocked.tenant("agency-b")  # of the next month: nothing of this one is about it
+    clocked.clock_set(ahead(f"{following:%Y-%m}-01 06:30:00"))
+    kinds = {"compliance", "service"}
+    want = {(tenant, kind) for tenant in (a.id, None) for kind in kinds}
+    wait_for(lambda: {(r["tenant_id"], r["kind"]) for r in current()} >= want, 60, "the month's reports")
+    wait_for(lambda: not provider.pages("/v1/jobs", kind="report.make", state="queued")
+             and not provider.pages("/v1/jobs", kind="report.make", state="running"), 60, "quiet")
+    # Hours later the same is asked, and nothing is due any more.
+    for hour in (8, 10):
+        count = due()
+        clocked.clock_set(ahead(f"{following:%Y-%m}-01 {hour:02d}:30:00"))
+        wait_for(lambda: due() > count, 30, "report.due")
+    reports = current()
+    assert sorted((r["tenant_id"] or "", r["kind"], r["revision"]) for r in reports) == sorted(
+        (tenant or "", kind, 2 if (tenant, kind) == (a.id, "service") else 1) for tenant, kind in want)
+    asked = [j for j in provider.pages("/v1/jobs", kind="report.make")
+             if j["result"] and j["result"]["report_id"] in {r["id"] for r in reports}]
+    assert len(asked) == len(reports)
+    assert "it was made before while the month was not over" in provider.get(
+        next(f"/v1/reports/{r['id']}" for r in reports if r["revision"] == 2))["differs"]
+    assert provider.pages(f"{b.path}/reports") == []
+    clocked.stop("tenantd-2")
+
+
+def test_kill_in_the_midst(clocked):
+    """kill -9 while a report is about to be kept: another does it, and there is one."""
+    provider = clocked.client()
+    tenant = clocked.tenant("agency-kill")
+    with clocked.pg.connect("sg_tenant") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"report {tenant.id} service 2024-01",))
+        reply = provider.call("POST", f"{tenant.path}/reports", {"kind": "service", "period": "2024-01"}, expect=202)
+        again = provider.call("POST", f"{tenant.path}/reports", {"kind": "service", "period": "2024-01"}, expect=202)
+        assert again.headers["Location"] == reply.headers["Location"]  # it is asked for already
+
+        def waits():
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            return cursor.fetchone()[0] == 1
+        wait_for(waits, 30, "the job at the lock")
+        assert provider.get(reply.headers["Location"])["state"] == "running"
+        clocked.processes["tenantd"].kill()
+        clocked.processes.pop("tenantd").wait()
+        clocked.tenantd_start()
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+    job = provider.job(reply.headers["Location"])
+    assert job["attempts"] == 2
+    (report,) = provider.pages(f"{tenant.path}/reports")
+    assert report["id"] == job["result"]["report_id"] and report["revision"] == 1
