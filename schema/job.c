@@ -21,6 +21,7 @@ bool sg_job_insert(struct sg_tx *tx, const struct sg_job_new *job, bool *made_r,
     sg_param_time(&p, job->run_at ? job->run_at : sg_tx_now(tx));
     sg_param_text(&p, job->unique_key);
     sg_param_time(&p, sg_tx_now(tx));
+    sg_param_bool(&p, job->once);
     if (!sg_tx_query(tx, SG_Q_JOB_INSERT, &p, &rows, err))
         return false;
     if (made_r)

@@ -22,6 +22,7 @@ struct sg_job_new {
     /* While one of this key is queued or running no second is made. Begin it with the kind; it is
      * the platform's, so let it hold the id of what it is about. NULL: none. */
     const char *unique_key;
+    bool once; /* nor while one of the key that has ended is kept ([jobs] keep of tenantd) */
 };
 
 /* made_r (may be NULL): false where one of its unique_key is there already. */

@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "housekeeping.h"
 #include "jobs/worker.h"
+#include "mail/mail.h"
 #include "reporting/reporting.h"
 #include "settings.h"
 
@@ -61,11 +62,11 @@ static bool serve(const struct settings *s, struct sg_error *err)
     struct sg_reporting reporting = {.time_zone = s->report_zone,
                                      .provider = s->report_provider,
                                      .delay_ms = s->report_delay_ms};
+    struct sg_mail_server mail = settings_mail(s);
     struct sg_directory_options directory = settings_directory(s);
     const struct sg_job_set sets[] = {
-        {sg_report_kinds, &reporting},
-        {sg_certlife_kinds, &life},
-        {sg_housekeeping_kinds, &cleaning},
+        {sg_report_kinds, &reporting},      {sg_certlife_kinds, &life},
+        {sg_housekeeping_kinds, &cleaning}, {sg_mail_kinds, &mail},
         {sg_directory_kinds, &directory},
     };
     const struct sg_job_schedule schedules[] = {

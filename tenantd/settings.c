@@ -3,9 +3,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <string.h>
+
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const classifications[] = {"automatic", "approval", NULL};
 static const char *const kinds[] = {"token", "wrapped", NULL};
+static const char *const tls_levels[] = {"none", "opportunistic", "required", "verified", NULL};
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -70,10 +73,39 @@ static const struct sg_option options[] = {
      "If more than this part of a list leaves at a time, the change waits for approval."},
     {"directory", "shrink_members", SG_OPT_INT, AT(shrink_members), "100", 0, 1000000, NULL,
      "If more members than this leave at a time, the change waits for approval."},
+    {"mail", "server", SG_OPT_STRING, AT(mail_host), "", 0, 0, NULL,
+     "The mail server that takes our own mail: Postfix \"out\". Empty: no mail is sent."},
+    {"mail", "port", SG_OPT_INT, AT(mail_port), "25", 1, 65535, NULL, "Its port."},
+    {"mail", "tls", SG_OPT_ENUM, AT(mail_tls), "verified", 0, 0, tls_levels,
+     "STARTTLS: never, where offered, always, or always with its certificate verified."},
+    {"mail", "ca_file", SG_OPT_STRING, AT(mail_ca_file), "", 0, 0, NULL,
+     "The CAs (PEM) that its certificate is verified by; empty for the system's."},
+    {"mail", "certificate", SG_OPT_STRING, AT(mail_certificate_file), "", 0, 0, NULL,
+     "Our certificate (PEM), by which Postfix \"out\" may know us as a submitter."},
+    {"mail", "key", SG_OPT_STRING, AT(mail_key_file), "", 0, 0, NULL, "Its key (PEM)."},
+    {"mail", "source_address", SG_OPT_STRING, AT(mail_source_address), "", 0, 0, NULL,
+     "Address that we connect from, by which Postfix \"out\" may know us as a submitter."},
+    {"mail", "sender", SG_OPT_STRING, AT(mail_sender), "", 0, 0, NULL,
+     "Sender of our own mail, in a domain of the provider's that is hosted here."},
+    {"mail", "timeout", SG_OPT_DURATION, AT(mail_timeout_ms), "1m", 100, 600000, NULL,
+     "How long sending a mail may take."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
 };
+
+struct sg_mail_server settings_mail(const struct settings *s)
+{
+    return (struct sg_mail_server){.host = s->mail_host,
+                                   .port = (int)s->mail_port,
+                                   .tls = (enum sg_mail_tls)s->mail_tls,
+                                   .ca_file = s->mail_ca_file,
+                                   .certificate_file = s->mail_certificate_file,
+                                   .key_file = s->mail_key_file,
+                                   .source_address = s->mail_source_address,
+                                   .sender = s->mail_sender,
+                                   .timeout_ms = s->mail_timeout_ms};
+}
 
 struct sg_directory_options settings_directory(const struct settings *s)
 {
@@ -93,6 +125,10 @@ static bool check(void *arg, struct sg_error *err)
     const struct settings *s = arg;
     if (s->archive_bits % 1024 != 0)
         return sg_fail(err, SG_E_CONFIG, "key_bits in [archive] must be 2048, 3072 or 4096");
+    if (*s->mail_host && !strchr(s->mail_sender, '@'))
+        return sg_fail(err, SG_E_CONFIG, "sender in [mail] must be an address where server is set");
+    if ((*s->mail_certificate_file == 0) != (*s->mail_key_file == 0))
+        return sg_fail(err, SG_E_CONFIG, "certificate and key in [mail] go together");
     return sg_clock_set_file(s->clock_file, err);
 }
 

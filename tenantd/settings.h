@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/daemon.h"
 #include "directory/directory.h"
+#include "mail/mail.h"
 #include "schema/db.h"
 
 struct settings {
@@ -21,12 +22,17 @@ struct settings {
     char *directory_version;
     int directory_classification;
     int64_t shrink_free, shrink_percent, shrink_members;
+    char *mail_host, *mail_ca_file, *mail_certificate_file, *mail_key_file, *mail_source_address,
+        *mail_sender;
+    int64_t mail_port, mail_timeout_ms;
+    int mail_tls;
     int log_level;
     char *clock_file;
 };
 
 /* The table, for sg_daemon_begin(). */
 struct sg_daemon_spec settings_spec(struct settings *settings);
+struct sg_mail_server settings_mail(const struct settings *settings);
 struct sg_directory_options settings_directory(const struct settings *settings);
 /* As sg_tenant, and as sg_owner for migrations. */
 struct sg_db_options settings_database(const struct settings *settings);

@@ -15,6 +15,7 @@ ALTER TABLE job ADD CONSTRAINT job_state_check
 
 -- While one of this key waits or is at work there is no second.
 CREATE UNIQUE INDEX job_unique ON job (unique_key) WHERE state IN ('queued', 'running');
+CREATE INDEX job_unique_any ON job (unique_key) WHERE unique_key IS NOT NULL;
 -- '-' is the platform.
 CREATE INDEX job_queue ON job (priority, (coalesce(tenant_id::text, '-') COLLATE "C"), run_at)
     WHERE state = 'queued';

@@ -20,6 +20,7 @@ import jsonschema
 import yaml
 
 from pg import PostgreSQL, ROOT
+from sealgate import template
 from sealgate.ports import PortBlock
 from sealgate.process import stop, wait_for
 
@@ -195,10 +196,12 @@ class Client:
 
 
 class Platform:
-    """Everything but the mail path. Use as a context. clock: time is what clock_set() says."""
+    """Everything but the mail path. Use as a context. clock: time is what clock_set() says.
+    settings: of tenantd, above the usual: {"jobs.poll": "100ms"}; may be changed until it starts."""
 
-    def __init__(self, tenantd=True, hsm=True, clock=False):
+    def __init__(self, tenantd=True, hsm=True, clock=False, settings=None):
         self.with_tenantd, self.with_hsm, self.with_clock = tenantd, hsm, clock
+        self.settings = dict(settings or {})
         self.processes = {}
         self.stack = contextlib.ExitStack()
 
@@ -224,6 +227,7 @@ class Platform:
         self.dir.chmod(0o755)
         self.ports = self.stack.enter_context(PortBlock())
         self.port, self.crl_port = self.ports.base, self.ports.base + 1
+        self.mail_port = self.ports.base + 18
         self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432))
         self.configure()
         self.tenantd("migrate")
@@ -263,14 +267,14 @@ class Platform:
             if not (self.dir / "clock").exists():
                 self.clock_set(0)
             clock = f"[clock]\nfile = {self.dir}/clock\n"
-        self.write("tenantd.conf", f"""[database]
+        self.write("tenantd.conf", template.change(f"""[database]
 conninfo = {pg.conninfo("sg_tenant")}
 password_file = {pg.password_file("sg_tenant")}
 owner_conninfo = {pg.conninfo("sg_owner")}
 owner_password_file = {pg.password_file("sg_owner")}
 [hsm]
 socket = unix:{self.dir}/hsmd.sock
-{clock}""")
+{clock}""", self.settings))
         self.write("apid.conf", f"""[http]
 listen = inet:127.0.0.1:{self.port} unix:{self.dir}/apid.sock
 {"" if "rates" in http else "rates = *=100000/100000"}

@@ -97,5 +97,10 @@ def values(layout, routes, peer_port, log_level="info", **more):
         "maximal_backoff_time": "4s",
         "transport_retry_time": "2s",
         "queue_lifetime": "1d",
+        "mail_server": "127.0.0.1",
+        "mail_port": port["postfix_out"],
+        "mail_ca_file": layout.secrets / "smtp.cert.pem",
+        "mail_source_address": "127.0.0.1",
+        "mail_sender": "sealgate@provider.test",
         **more,
     }
