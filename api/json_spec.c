@@ -5,18 +5,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DEPTH_MAX 8
+
 /* Where a value comes from, for the name of a field at fault. */
 struct source {
     bool query;
+    const char *path; /* of the object that the field is in, as a JSON pointer: "/domains/1" */
+    int depth;
 };
+
+static const struct source whole_body = {.path = ""};
 
 /* Fills err->field from a name of foreign origin: escaped (RFC 6901 §3) and cut, in whole
  * characters. */
 static void field_set(struct sg_error *err, const struct source *source, const char *name)
 {
     size_t n = 0, max = sizeof err->field - 5;
-    if (!source->query)
+    if (!source->query) {
+        n = strlen(source->path) > max ? max : strlen(source->path);
+        memcpy(err->field, source->path, n);
         err->field[n++] = '/';
+    }
     for (const char *s = name; *s; s++) {
         if (n >= max && ((unsigned char)*s & 0xc0) != 0x80)
             break;
@@ -53,7 +62,7 @@ bool api_invalid(struct sg_error *err, const char *field, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return fail_at(err, &(struct source){0}, field, SG_E_INVALID, "%s", text);
+    return fail_at(err, &whole_body, field, SG_E_INVALID, "%s", text);
 }
 
 static bool digits(const char **s, int count, int *out)
@@ -151,11 +160,78 @@ static bool string_read(const struct api_field *f, struct sg_arena *arena, const
     return true;
 }
 
+/* What is inside a member, or an item of it. */
+static struct source inside(const struct source *source, struct sg_arena *arena, const char *name,
+                            size_t item)
+{
+    const char *path = item == SIZE_MAX
+                           ? sg_arena_printf(arena, "%s/%s", source->path, name)
+                           : sg_arena_printf(arena, "%s/%s/%zu", source->path, name, item);
+    return (struct source){.path = path, .depth = source->depth + 1};
+}
+
+static bool count_check(const struct api_field *f, size_t count, const struct source *source,
+                        struct sg_error *err)
+{
+    if (count < f->items_min)
+        return fail_at(err, source, f->name, SG_E_INVALID, "must have at least %zu", f->items_min);
+    return count <= f->items_max ||
+           fail_at(err, source, f->name, SG_E_INVALID, "has more than %zu", f->items_max);
+}
+
+static bool strings_read(const struct api_field *f, struct sg_arena *arena, const json_t *value,
+                         const struct source *source, struct api_strings *out, struct sg_error *err)
+{
+    size_t count = json_array_size(value);
+    if (!count_check(f, count, source, err))
+        return false;
+    *out = (struct api_strings){count, sg_arena_alloc_array(arena, sizeof(char *), count + 1)};
+    const struct source list = inside(source, arena, f->name, SIZE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(value, i);
+        struct api_field of_item = *f;
+        of_item.name = sg_arena_printf(arena, "%zu", i);
+        if (!json_is_string(item))
+            return fail_at(err, &list, of_item.name, SG_E_INVALID, "must be a string");
+        if (!string_read(&of_item, arena, json_string_value(item), &list, &out->items[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool object_read(const struct api_spec *spec, struct sg_arena *arena, const json_t *object,
+                        const struct source *source, void *out, struct sg_error *err);
+
+static bool objects_read(const struct api_field *f, struct sg_arena *arena, const json_t *value,
+                         const struct source *source, struct api_objects *out, struct sg_error *err)
+{
+    size_t count = json_array_size(value), size = f->object->size;
+    if (!count_check(f, count, source, err))
+        return false;
+    *out = (struct api_objects){count, sg_arena_alloc_array(arena, size, count + 1)};
+    for (size_t i = 0; i < count; i++) {
+        const struct source at = inside(source, arena, f->name, i);
+        if (!object_read(f->object, arena, json_array_get(value, i), &at,
+                         (char *)out->items + i * size, err))
+            return false;
+    }
+    return true;
+}
+
+static bool member_read(const struct api_field *f, struct sg_arena *arena, const json_t *value,
+                        const struct source *source, void **out, struct sg_error *err)
+{
+    const struct source at = inside(source, arena, f->name, SIZE_MAX);
+    *out = sg_arena_alloc_array(arena, f->object->size, 1);
+    return object_read(f->object, arena, value, &at, *out, err);
+}
+
 static bool value_read(const struct api_field *f, struct sg_arena *arena, const json_t *value,
                        const struct source *source, void *out, struct sg_error *err)
 {
-    static const char *const expected[] = {"a string", "a string", "an integer", "true or false",
-                                           "a time"};
+    static const char *const expected[] = {"a string",      "a string",         "an integer",
+                                           "true or false", "a time",           "a list of strings",
+                                           "an object",     "a list of objects"};
     void *at = (char *)out + f->offset;
     switch (f->type) {
     case API_STRING:
@@ -183,6 +259,18 @@ static bool value_read(const struct api_field *f, struct sg_arena *arena, const 
             return fail_at(err, source, f->name, SG_E_INVALID,
                            "must be a time in UTC, as 2026-11-23T04:05:06Z");
         return true;
+    case API_STRINGS:
+        if (!json_is_array(value))
+            break;
+        return strings_read(f, arena, value, source, at, err);
+    case API_OBJECT:
+        if (!json_is_object(value))
+            break;
+        return member_read(f, arena, value, source, at, err);
+    case API_OBJECTS:
+        if (!json_is_array(value))
+            break;
+        return objects_read(f, arena, value, source, at, err);
     }
     return fail_at(err, source, f->name, SG_E_INVALID, "must be %s", expected[f->type]);
 }
@@ -204,12 +292,32 @@ static const struct api_field *field_find(const struct api_spec *spec, const cha
     return NULL;
 }
 
-static bool object_read(const struct api_spec *spec, struct sg_arena *arena, json_t *object,
+/* A check names the field as if its object were the whole; the path to that goes before it. */
+static bool spec_check(const struct api_spec *spec, struct sg_arena *arena,
+                       const struct source *source, void *out, struct sg_error *err)
+{
+    struct sg_error why = {0};
+    if (!spec || !spec->check || spec->check(arena, out, &why))
+        return true;
+    if (err) {
+        *err = why;
+        if (!source->query && *source->path && why.field[0] == '/')
+            snprintf(err->field, sizeof err->field, "%.40s%.23s", source->path, why.field);
+    }
+    return false;
+}
+
+static bool object_read(const struct api_spec *spec, struct sg_arena *arena, const json_t *object,
                         const struct source *source, void *out, struct sg_error *err)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value)
+    if (!json_is_object(object) || source->depth > DEPTH_MAX) {
+        sg_fail(err, SG_E_INVALID, "must be an object");
+        snprintf(err->field, sizeof err->field, "%.63s", source->path);
+        return false;
+    }
+    json_object_foreach((json_t *)object, key, value)
     {
         if (!field_find(spec, key))
             return fail_at(err, source, key, SG_E_UNKNOWN_FIELD, "there is no such %s",
@@ -225,7 +333,7 @@ static bool object_read(const struct api_spec *spec, struct sg_arena *arena, jso
         if (!value)
             initial_set(f, out);
     }
-    return !spec || !spec->check || spec->check(arena, out, err);
+    return spec_check(spec, arena, source, out, err);
 }
 
 static void json_release(json_t **value)
@@ -247,7 +355,7 @@ bool api_spec_read(const struct api_spec *spec, struct sg_arena *arena, struct s
                        why.column);
     if (!json_is_object(object))
         return sg_fail(err, SG_E_MALFORMED, "the body is not a JSON object");
-    return object_read(spec, arena, object, &(struct source){0}, out, err);
+    return object_read(spec, arena, object, &whole_body, out, err);
 }
 
 /* Decodes %XX in place; false for a bad escape or a NUL. "+" is a space, as forms have it. */
@@ -288,7 +396,7 @@ bool api_spec_read_query(const struct api_spec *spec, struct sg_arena *arena,
                          const struct api_pair *pairs, size_t count, void *out,
                          struct sg_error *err)
 {
-    const struct source source = {.query = true};
+    const struct source source = {.query = true, .path = ""};
     __attribute__((cleanup(json_release))) json_t *object = json_object();
     for (size_t i = 0; i < count; i++) {
         char *name = sg_arena_strdup(arena, pairs[i].name);
@@ -303,28 +411,40 @@ bool api_spec_read_query(const struct api_spec *spec, struct sg_arena *arena,
     return object_read(spec, arena, object, &source, out, err);
 }
 
+static json_t *field_describe(const struct api_field *f)
+{
+    static const char *const types[] = {"string", "string", "integer", "boolean",
+                                        "string", "array",  "object",  "array"};
+    bool list = f->type == API_STRINGS || f->type == API_OBJECTS;
+    json_t *field = json_pack("{s:s, s:s, s:b}", "name", f->name, "type", types[f->type],
+                              "required", !f->optional);
+    json_t *choices = f->choices ? json_array() : NULL;
+    for (int c = 0; choices && f->choices[c]; c++)
+        json_array_append_new(choices, json_string(f->choices[c]));
+    if (choices)
+        json_object_set_new(field, "enum", choices);
+    if (f->type == API_INTEGER || f->type == API_STRING || f->type == API_TEXT ||
+        f->type == API_STRINGS) {
+        json_object_set_new(field, "min", json_integer(f->min));
+        json_object_set_new(field, "max", json_integer(f->max));
+    }
+    if (list) {
+        json_object_set_new(field, "items_min", json_integer((json_int_t)f->items_min));
+        json_object_set_new(field, "items_max", json_integer((json_int_t)f->items_max));
+    }
+    if (f->object)
+        json_object_set_new(field, "fields", api_spec_describe(f->object));
+    if (f->type == API_INTEGER && f->optional)
+        json_object_set_new(field, "default", json_integer(f->initial));
+    if (f->initial_text)
+        json_object_set_new(field, "default", json_string(f->initial_text));
+    return field;
+}
+
 json_t *api_spec_describe(const struct api_spec *spec)
 {
-    static const char *const types[] = {"string", "string", "integer", "boolean", "string"};
     json_t *fields = json_array();
-    for (size_t i = 0; spec && i < spec->count; i++) {
-        const struct api_field *f = &spec->fields[i];
-        json_t *field = json_pack("{s:s, s:s, s:b}", "name", f->name, "type", types[f->type],
-                                  "required", !f->optional);
-        json_t *choices = f->choices ? json_array() : NULL;
-        for (int c = 0; choices && f->choices[c]; c++)
-            json_array_append_new(choices, json_string(f->choices[c]));
-        if (choices)
-            json_object_set_new(field, "enum", choices);
-        if (f->type == API_INTEGER || f->type == API_STRING || f->type == API_TEXT) {
-            json_object_set_new(field, "min", json_integer(f->min));
-            json_object_set_new(field, "max", json_integer(f->max));
-        }
-        if (f->type == API_INTEGER && f->optional)
-            json_object_set_new(field, "default", json_integer(f->initial));
-        if (f->initial_text)
-            json_object_set_new(field, "default", json_string(f->initial_text));
-        json_array_append_new(fields, field);
-    }
+    for (size_t i = 0; spec && i < spec->count; i++)
+        json_array_append_new(fields, field_describe(&spec->fields[i]));
     return fields;
 }

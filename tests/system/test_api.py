@@ -144,17 +144,31 @@ def test_openapi_says_what_the_route_takes(route):
     if route["body"] is not None:
         schema = OPENAPI.schema(
             operation["requestBody"]["content"]["application/json"]["schema"])
-        assert operation["requestBody"]["required"] and schema["additionalProperties"] is False
-        assert set(schema["properties"]) == {f["name"] for f in route["body"]}
-        assert set(schema["required"]) == {f["name"] for f in route["body"] if f["required"]}
-        for field in route["body"]:
-            compare(schema["properties"][field["name"]], field)
+        assert operation["requestBody"]["required"]
+        compare_object(schema, route["body"])
+
+
+def compare_object(schema, fields):
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == {f["name"] for f in fields}
+    assert set(schema.get("required", [])) == {f["name"] for f in fields if f["required"]}
+    for field in fields:
+        compare(schema["properties"][field["name"]], field)
 
 
 def compare(schema, field):
     """One member of the description and its row of the spec say the same."""
     schema = OPENAPI.schema(schema)
     assert schema["type"] == field["type"]
+    if field["type"] == "object":
+        return compare_object(schema, field["fields"])
+    if field["type"] == "array":
+        assert schema.get("minItems", 0) == field["items_min"]
+        assert schema["maxItems"] == field["items_max"]
+        items = OPENAPI.schema(schema["items"])
+        if "fields" in field:
+            return compare_object(items, field["fields"])
+        return compare(items, {**field, "type": "string", "required": True})
     assert schema.get("enum") == field.get("enum")
     if field["type"] == "integer":
         assert (schema["minimum"], schema["maximum"]) == (field["min"], field["max"])

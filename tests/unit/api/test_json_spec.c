@@ -53,6 +53,141 @@ static bool thing_check(struct sg_arena *arena, void *out, struct sg_error *err)
 }
 static const struct api_spec spec = {fields, COUNT(fields), sizeof(struct thing), thing_check};
 
+/* What holds others: strings, an object, objects, which hold objects of the same kind. */
+struct nest {
+    struct api_strings words;
+    struct thing *thing;
+    struct api_objects things, nests;
+};
+static const struct api_spec nest_spec;
+static const struct api_field nest_fields[] = {
+    {.name = "words",
+     .type = API_STRINGS,
+     .offset = offsetof(struct nest, words),
+     .optional = true,
+     .min = 2,
+     .max = 5,
+     .check = no_spaces,
+     .items_min = 1,
+     .items_max = 3},
+    {.name = "thing",
+     .type = API_OBJECT,
+     .offset = offsetof(struct nest, thing),
+     .optional = true,
+     .object = &spec},
+    {.name = "things",
+     .type = API_OBJECTS,
+     .offset = offsetof(struct nest, things),
+     .optional = true,
+     .items_max = 12,
+     .object = &spec},
+    {.name = "nests",
+     .type = API_OBJECTS,
+     .offset = offsetof(struct nest, nests),
+     .optional = true,
+     .items_max = 1,
+     .object = &nest_spec},
+};
+static const struct api_spec nest_spec = {nest_fields, COUNT(nest_fields), sizeof(struct nest),
+                                          NULL};
+
+static void test_nested(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct nest n = {0};
+    struct sg_error err = {0};
+    const char *body = "{\"words\":[\"ab\",\"äöüßé\"],\"thing\":{\"name\":\"t\",\"size\":3},"
+                       "\"things\":[{\"name\":\"a\"},{\"name\":\"b\",\"flag\":true}],"
+                       "\"nests\":[{\"things\":[]}]}";
+    if (!api_spec_read(&nest_spec, arena, sg_bytes_str(body), &n, &err))
+        fail_msg("%s %s", err.field, err.detail);
+    assert_int_equal(n.words.count, 2);
+    assert_string_equal(n.words.items[1], "<äöüßé>");
+    assert_string_equal(n.thing->name, "<t>");
+    assert_int_equal(n.thing->size, 3);
+    const struct thing *things = n.things.items;
+    assert_int_equal(n.things.count, 2);
+    assert_string_equal(things[1].name, "<b>");
+    assert_true(things[1].flag && !things[0].flag);
+    assert_int_equal(things[0].size, 7);
+    const struct nest *inner = n.nests.items;
+    assert_int_equal(n.nests.count, 1);
+    assert_null(inner->thing);
+    assert_int_equal(inner->things.count, 0);
+    assert_true(api_spec_read(&nest_spec, arena, sg_bytes_str("{}"), &n, &err));
+    json_t *told = api_spec_describe(&(const struct api_spec){nest_fields, 3, 0, NULL});
+    json_t *thing = json_array_get(told, 2);
+    assert_int_equal(json_integer_value(json_object_get(thing, "items_max")), 12);
+    assert_int_equal(json_array_size(json_object_get(thing, "fields")), COUNT(fields));
+    json_decref(told);
+}
+
+static const struct {
+    const char *body;
+    enum sg_error_code code;
+    const char *field;
+} nested_bad[] = {
+    {"{\"words\":\"ab\"}", SG_E_INVALID, "/words"},
+    {"{\"words\":{}}", SG_E_INVALID, "/words"},
+    {"{\"words\":null}", SG_E_INVALID, "/words"},
+    {"{\"words\":[]}", SG_E_INVALID, "/words"},
+    {"{\"words\":[\"ab\",\"ab\",\"ab\",\"ab\"]}", SG_E_INVALID, "/words"},
+    {"{\"words\":[\"ab\",1]}", SG_E_INVALID, "/words/1"},
+    {"{\"words\":[\"ab\",null]}", SG_E_INVALID, "/words/1"},
+    {"{\"words\":[\"ab\",\"abcdef\"]}", SG_E_INVALID, "/words/1"},
+    {"{\"words\":[\"a\"]}", SG_E_INVALID, "/words/0"},
+    {"{\"words\":[\"a b\"]}", SG_E_INVALID, "/words/0"},
+    {"{\"thing\":[]}", SG_E_INVALID, "/thing"},
+    {"{\"thing\":{}}", SG_E_INVALID, "/thing/name"},
+    {"{\"thing\":{\"name\":\"a\",\"a/b\":1}}", SG_E_UNKNOWN_FIELD, "/thing/a~1b"},
+    {"{\"thing\":{\"name\":\"a\",\"flag\":true,\"size\":9}}", SG_E_INVALID, "/thing/size"},
+    {"{\"things\":{}}", SG_E_INVALID, "/things"},
+    {"{\"things\":[1]}", SG_E_INVALID, "/things/0"},
+    {"{\"things\":[{\"name\":\"a\"},[]]}", SG_E_INVALID, "/things/1"},
+    {"{\"things\":[{\"name\":\"a\"},{}]}", SG_E_INVALID, "/things/1/name"},
+    {"{\"things\":[{\"name\":\"a\",\"flag\":true,\"size\":9}]}", SG_E_INVALID, "/things/0/size"},
+    {"{\"things\":[{\"name\":\"a\",\"name\":\"a\"}]}", SG_E_MALFORMED, ""},
+    {"{\"nests\":[{\"nests\":[{\"words\":[\"ab\",\"\"]}]}]}", SG_E_INVALID,
+     "/nests/0/nests/0/words/1"},
+    {"{\"nests\":[{},{}]}", SG_E_INVALID, "/nests"},
+};
+
+static void test_nested_bad(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(nested_bad); i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct nest n = {0};
+        struct sg_error err = {0};
+        bool ok = api_spec_read(&nest_spec, arena, sg_bytes_str(nested_bad[i].body), &n, &err);
+        if (ok || err.code != nested_bad[i].code || strcmp(err.field, nested_bad[i].field) != 0)
+            fail_msg("%s: %s at \"%s\": %s", nested_bad[i].body, sg_error_name(err.code), err.field,
+                     err.detail);
+    }
+}
+
+/* Eight levels are read, a ninth is refused; the pointer is cut and stays text. */
+static void test_deep(void **state)
+{
+    (void)state;
+    for (int levels = 1; levels < 100; levels++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct nest n = {0};
+        struct sg_error err = {0};
+        char body[2000] = "";
+        for (int i = 0; i < levels; i++)
+            strcat(body, "{\"nests\":[");
+        strcat(body, "{}");
+        for (int i = 0; i < levels; i++)
+            strcat(body, "]}");
+        bool ok = api_spec_read(&nest_spec, arena, sg_bytes_str(body), &n, &err);
+        if (ok != (levels <= 8))
+            fail_msg("%d levels: %s %s", levels, err.field, err.detail);
+        assert_true(ok || strncmp(err.field, "/nests/0/nests/0", 16) == 0);
+    }
+}
+
 static void test_good(void **state)
 {
     (void)state;
@@ -212,8 +347,10 @@ static void test_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),  cmocka_unit_test(test_query),
-        cmocka_unit_test(test_long_name), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_nested_bad), cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_bad),        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_long_name),  cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
