@@ -195,6 +195,64 @@ class Client:
         return job
 
 
+class ReferenceCA:
+    """platform.refca("issue", …) is the command. After platform.ca() it serves: est_url, account,
+    password_file and ca_file are what an EST client needs. fault() has it misbehave, clock() moves
+    its time, start(*options) after platform.stop("refca") starts it otherwise."""
+
+    account, password = "gateway", secrets.token_urlsafe(24)
+
+    def __init__(self, platform):
+        self.platform, self.folder = platform, platform.dir / "ca"
+        self.port, self.est_port = platform.ports.base + 1, platform.ports.base + 14
+        self.crl_url = f"http://127.0.0.1:{self.port}/ca.crl"
+        self.est_url = f"https://127.0.0.1:{self.est_port}/.well-known/est"
+        self.revocation_url = f"https://127.0.0.1:{self.est_port}/revocations"
+        self.ca_file = self.folder / "est-ca.pem"
+        self.fault_file, self.clock_file = platform.dir / "ca.fault", platform.dir / "ca.clock"
+        self.password_file = platform.write("est-password", self.password + "\n")
+
+    def __call__(self, *arguments):
+        return self.platform.run(*self._program(), *arguments)
+
+    def _program(self):
+        return (ROOT / "tools/refca/refca", "--dir", self.folder, "--clock-file", self.clock_file)
+
+    def make(self):
+        self("init", "--crl-url", self.crl_url)
+        self("est-init")
+        self("account-add", self.account, "--password-file", self.password_file)
+
+    def start(self, *options):
+        self.platform.spawn("refca", *self._program(), "serve", "--port", self.port, "--est-port",
+                            self.est_port, "--fault", self.fault_file, "--est-retry-after", "1",
+                            "--refresh", "60", *options)
+
+        def answers():
+            self.platform.alive("refca")
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.est_port)) == 0
+
+        wait_for(answers, 30, "refca")
+
+    def fault(self, *words, **more):
+        """As in tools/refca/refcalib/faults.py; without words, none."""
+        self._replace(self.fault_file, json.dumps({"fault": words, **more} if words else {}))
+
+    def clock(self, seconds):
+        self._replace(self.clock_file, f"{seconds}\n")
+
+    @staticmethod
+    def _replace(path, text):
+        new = path.with_name(path.name + ".new")
+        new.write_text(text)
+        new.replace(path)
+
+    def issued(self, domain=None):
+        rows = [json.loads(line) for line in self("list").splitlines()]
+        return [row for row in rows if domain in (None, row["domain"])]
+
+
 class Platform:
     """Everything but the mail path. Use as a context. clock: time is what clock_set() says.
     settings: of tenantd, above the usual: {"jobs.poll": "100ms"}; may be changed until it starts."""
@@ -228,6 +286,7 @@ class Platform:
         self.ports = self.stack.enter_context(PortBlock())
         self.port, self.crl_port = self.ports.base, self.ports.base + 1
         self.mail_port = self.ports.base + 18
+        self.refca = ReferenceCA(self)
         self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432))
         self.configure()
         self.tenantd("migrate")
@@ -374,21 +433,10 @@ rules = {UID}:dca:generate,csr,public,destroy {UID}:archive:generate,public,dest
                  self.pg.password_file("sg_gateway"), stdin=None,
                  input="".join(json.dumps(i) + "\n" for i in items))
 
-    def refca(self, *arguments):
-        return self.run(ROOT / "tools/refca/refca", "--dir", self.dir / "ca", *arguments)
-
     def ca(self):
         """The reference CA, made and serving; the root in PEM."""
-        self.refca("init", "--crl-url", f"http://127.0.0.1:{self.crl_port}/ca.crl")
-        self.spawn("refca", ROOT / "tools/refca/refca", "--dir", self.dir / "ca", "serve",
-                   "--port", self.crl_port)
-
-        def answers():
-            self.alive("refca")
-            with socket.socket() as s:
-                return s.connect_ex(("127.0.0.1", self.crl_port)) == 0
-
-        wait_for(answers, 30, "refca")
+        self.refca.make()
+        self.refca.start()
         return (self.dir / "ca/root.pem").read_text()
 
     def tenant(self, name, environment="seemail"):

@@ -41,7 +41,7 @@ class Interop(Setting):
                "silent.test", "misnamed.test")
 
     def __init__(self, folder, block):
-        self.partners_port = block.base + 14
+        self.partners_port = block.base + 18
         self.other_port, self.dead_port = block.base + 16, block.base + 17
         domains = [*DOMAINS.values(), *self.FAILING]
         super().__init__(folder, block, {domain: self.partners_port for domain in domains})

@@ -25,8 +25,8 @@ class Hostile(Setting):
     """With a member elsewhere whose keys we have, and a member without a certificate."""
 
     def __init__(self, folder, block):
-        super().__init__(folder, block, {EVIL: block.base + 14})
-        self.servers[EVIL] = MailServer(block.base + 14, f"{folder}/mail/evil")
+        super().__init__(folder, block, {EVIL: block.base + 18})
+        self.servers[EVIL] = MailServer(block.base + 18, f"{folder}/mail/evil")
 
     def start(self):
         super().start()

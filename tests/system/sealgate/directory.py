@@ -1,11 +1,13 @@
 """slapd with c=NZ, and the reference CA that publishes to it."""
+import contextlib
+import json
 import os
 import pathlib
 import secrets
 import subprocess
 import urllib.request
 
-from .layout import CA, DIRECTORY, GROUP, ROOT
+from .layout import CA, DIRECTORY, GROUP, ROOT, TENANT
 from .process import NotReady, Service, as_user
 
 
@@ -90,20 +92,39 @@ class Directory:
 
 
 class ReferenceCA:
-    """The platform's; or a further one, with a name, folder and port of its own."""
+    """The platform's, with an EST server that publishes what it issues; or a further one, with a name,
+    folder and port of its own, and without EST unless it is given an est_port.
 
-    def __init__(self, layout, directory, name="refca", folder=None, port=None):
+    EST clients: est_url, account, password_file (tenantd's), ca_file (which they trust). fault()
+    has it misbehave, clock() moves its time."""
+
+    account = "gateway"
+
+    def __init__(self, layout, directory, name="refca", folder=None, port=None, est_port=None):
         self.layout, self.directory, self.name = layout, directory, name
+        self.est_port = est_port or (layout.port["est"] if folder is None else None)
         self.folder, self.port = folder or layout.ca, port or layout.port["crl"]
         self.program = layout.bin / "refca/refca"
         self.crl_url = f"http://127.0.0.1:{self.port}/ca.crl"
-        self.service = Service(
-            layout, name,
-            [self.program, "--dir", self.folder, "serve", "--port", self.port, "--refresh", "60"],
-            ready=self.answers, uid=CA, gid=GROUP, env={"PYTHONDONTWRITEBYTECODE": "1"})
+        self.est_url = f"https://127.0.0.1:{self.est_port}/.well-known/est"
+        self.revocation_url = f"https://127.0.0.1:{self.est_port}/revocations"
+        self.password_file = layout.secrets / f"est-{name}"
+        self.ca_file = layout.etc / f"est-{name}.pem"
+        self.fault_file = layout.etc / f"{name}.fault"
+        self.clock_file = layout.etc / f"{name}.clock"
+        self.options = []            # further ones of `refca serve`
+        self.service = Service(layout, name, self._command(), ready=self.answers, uid=CA, gid=GROUP,
+                               env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+    def _command(self):
+        est = ["--est-port", self.est_port, "--fault", self.fault_file, "--est-retry-after", "1",
+               *self._ldap()] if self.est_port else []
+        return [self.program, "--dir", self.folder, "--clock-file", self.clock_file, "serve",
+                "--port", self.port, "--refresh", "60", *est, *self.options]
 
     def run(self, *arguments):
-        return run([self.program, "--dir", self.folder, *arguments], CA, GROUP)
+        return run([self.program, "--dir", self.folder, "--clock-file", self.clock_file,
+                    *arguments], CA, GROUP)
 
     def answers(self):
         with urllib.request.urlopen(self.crl_url.replace("ca.crl", "healthz"), timeout=3) as r:
@@ -112,9 +133,27 @@ class ReferenceCA:
     def make(self, title="Sealgate Quickstart CA"):
         if not (self.folder / "ca.db").exists():
             self.run("init", "--name", title, "--crl-url", self.crl_url, "--bits", "2048")
+        if self.est_port and not (self.folder / "est.pem").exists():
+            self.run("est-init")
+            self.layout.write(self.ca_file, (self.folder / "est-ca.pem").read_bytes())
+            password = self.layout.secret(self.password_file.name,
+                                          lambda: secrets.token_urlsafe(24), TENANT, GROUP)
+            with self._file("password", password) as path:
+                self.run("account-add", self.account, "--password-file", path)
+
+    @contextlib.contextmanager
+    def _file(self, kind, text):
+        """A file that the CA's user can read, for as long as this lasts."""
+        path = self.folder / f"{kind}-{secrets.token_hex(6)}"
+        self.layout.write(path, text, 0o400, CA, GROUP)
+        try:
+            yield path
+        finally:
+            path.unlink()
 
     def start(self):
         self.make()
+        self.service.command = self._command()
         self.service.start()
 
     def stop(self):
@@ -123,18 +162,28 @@ class ReferenceCA:
     def pid(self):
         return self.service.pid()
 
+    def fault(self, *words, **more):
+        """As in tools/refca/refcalib/faults.py; without words, none."""
+        self.layout.write(self.fault_file, json.dumps({"fault": words, **more} if words else {}))
+
+    def clock(self, seconds):
+        self.layout.write(self.clock_file, f"{seconds}\n")
+
+    def revocations(self):
+        return [json.loads(line) for line in self.run("revocations").splitlines()]
+
+    def issued(self, domain=None):
+        rows = [json.loads(line) for line in self.run("list").splitlines()]
+        return [row for row in rows if domain in (None, row["domain"])]
+
     @property
     def anchor_pem(self):
         return (self.folder / "root.pem").read_text(encoding="ascii")
 
     def issue(self, csr_pem, *more):
         """A certificate from a request: the chain without the root, PEM."""
-        path = self.folder / f"request-{secrets.token_hex(6)}.csr"
-        self.layout.write(path, csr_pem, 0o400, CA, GROUP)
-        try:
+        with self._file("request", csr_pem) as path:
             return self.run("issue", path, *more)
-        finally:
-            path.unlink()
 
     def _ldap(self):
         return ["--ldap-url", self.directory.url, "--bind-dn", "cn=admin,c=NZ",

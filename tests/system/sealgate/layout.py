@@ -10,8 +10,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 GATEWAY, HSM, TENANT, API, CA, DIRECTORY, MAIL = range(61001, 61008)
 GROUP = 61000
 
+# Of a block of twenty; tests have those from +15 on for servers of their own.
 PORTS = ("postfix_out", "postfix_in", "reentry", "outbound", "inbound", "api", "ldap", "ldaps",
-         "crl", "agency_a", "agency_b", "postgresql", "outside", "wiretap")
+         "crl", "agency_a", "agency_b", "postgresql", "outside", "wiretap",
+         "est")
 PORT_BASE = 47000
 DIR = "/var/tmp/sealgate"
 DIR_MAX = 60  # a socket's path has 107 bytes, and PostgreSQL's and Postfix's names are long

@@ -144,7 +144,7 @@ class Platform:
 
     def _check_ports(self):
         """Ports of parts that do not run yet must be free; said before anything is started."""
-        names = {"slapd": ("ldap", "ldaps"), "refca": ("crl",), "apid": ("api",),
+        names = {"slapd": ("ldap", "ldaps"), "refca": ("crl", "est"), "apid": ("api",),
                  "gatewayd": ("outbound", "inbound"), "postfix-out": ("postfix_out", "reentry"),
                  "postfix-in": ("postfix_in",)}
         names.update({server.name: (server.name.removeprefix("mail-"),) for server in self.servers})

@@ -7,25 +7,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
-from . import RefcaError, rules
+from . import RefcaError, clock, rules
+from .clock import from_seconds, seconds
 from .store import Store, write_file
 
 REASONS = ["unspecified", "keyCompromise", "affiliationChanged", "superseded",
            "cessationOfOperation", "certificateHold", "privilegeWithdrawn"]
 DER = serialization.Encoding.DER
 PEM = serialization.Encoding.PEM
-
-
-def seconds(time: dt.datetime) -> int:
-    return int(time.replace(tzinfo=dt.timezone.utc).timestamp())
-
-
-def from_seconds(value: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(value, dt.timezone.utc).replace(tzinfo=None)
-
-
-def utc_now() -> dt.datetime:
-    return dt.datetime.utcnow().replace(microsecond=0)
 
 
 def spki_sha256(public_key) -> str:
@@ -69,7 +58,7 @@ def create(store: Store, name: str, crl_urls: list, root_crl_urls: list, aia_url
                           x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
                           x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
-    not_before = not_before or utc_now()
+    not_before = not_before or clock.now()
     root_key = rsa.generate_private_key(65537, bits)
     root_name = subject(f"{name} Root")
     root = _authority_certificate(root_name, root_key, root_name, root_key, 20, None, [],
@@ -94,97 +83,150 @@ def issue(store: Store, csr_bytes: bytes, domain, overlap: bool, not_before, not
           days) -> str:
     """One certificate under REQ-158 to 164 and 166; returns the PEM chain without the root."""
     csr, domain = rules.check_request(csr_bytes, domain)
-    explicit_end = not_after is not None or days is not None
-    not_before = not_before or utc_now()
-    if not_after is None:
-        not_after = not_before + dt.timedelta(days=rules.DEFAULT_DAYS if days is None else days)
-    spki = spki_sha256(csr.public_key())
-    with store.change() as db:
-        key, authority = store.load_authority(store.issuer)
-        rules.check_key_history(
-            db.execute("SELECT * FROM key WHERE spki_sha256 = ?", (spki,)).fetchone(), domain,
-            not_before)
-        if not overlap:
-            rules.check_only_one(store.certificates("domain = ? AND revoked_at IS NULL",
-                                                    (domain,)), domain, not_before, not_after)
-        row = db.execute("SELECT first_use FROM key WHERE spki_sha256 = ?", (spki,)).fetchone()
-        first_use = from_seconds(row["first_use"]) if row else not_before
-        not_after = rules.check_validity(not_before, not_after, first_use,
-                                         authority.not_valid_after, explicit_end)
-        certificate = _domain_certificate(store, csr.public_key(), domain, key, authority,
-                                          not_before, not_after)
-        db.execute("INSERT INTO key (spki_sha256, domain, first_use) VALUES (?, ?, ?)"
-                   " ON CONFLICT (spki_sha256) DO UPDATE SET"
-                   " first_use = min(first_use, excluded.first_use)",
-                   (spki, domain, seconds(not_before)))
-        pem = certificate.public_bytes(PEM).decode()
-        db.execute("INSERT INTO certificate (serial, domain, spki_sha256, not_before, not_after,"
-                   " pem) VALUES (?, ?, ?, ?, ?, ?)",
-                   (f"{certificate.serial_number:x}", domain, spki, seconds(not_before),
-                    seconds(not_after), pem))
+    with store.change():
+        order = check_order(store, csr.public_key(), domain, overlap, not_before, not_after, days,
+                            not_after is not None or days is not None)
+        pem = certify(store, order).public_bytes(PEM).decode()
     if store.issuer == "issuing":
-        pem += authority.public_bytes(PEM).decode()
+        pem += store.load_authority("issuing")[1].public_bytes(PEM).decode()
     return pem
 
 
-def _domain_certificate(store, public_key, domain, key, authority, not_before, not_after):
+class Order:
+    """What is about to be certified; check_order has found nothing against it."""
+
+    def __init__(self, public_key, domain, not_before, not_after):
+        self.public_key, self.domain = public_key, domain
+        self.not_before, self.not_after = not_before, not_after
+        self.spki = spki_sha256(public_key)
+
+
+def check_order(store: Store, public_key, domain: str, overlap: bool, not_before=None,
+                not_after=None, days=None, explicit=False) -> Order:
+    """In the transaction that will certify: the rules that look at what was issued before. An end
+    that is too late is refused where it was asked for explicitly, else cut."""
+    not_before = not_before or clock.now()
+    if not_after is None:
+        not_after = not_before + dt.timedelta(days=rules.DEFAULT_DAYS if days is None else days)
+    order = Order(public_key, domain, not_before, not_after)
+    row = store.db.execute("SELECT * FROM key WHERE spki_sha256 = ?", (order.spki,)).fetchone()
+    rules.check_key_history(row, domain, not_before)
+    if not overlap:
+        rules.check_only_one(store.certificates("domain = ? AND revoked_at IS NULL", (domain,)),
+                             domain, not_before, not_after)
+    first_use = from_seconds(row["first_use"]) if row else not_before
+    order.not_after = rules.check_validity(not_before, not_after, first_use,
+                                           store.load_authority(store.issuer)[1].not_valid_after,
+                                           explicit)
+    return order
+
+
+def certify(store: Store, order: Order, adopt: bool = False) -> x509.Certificate:
+    """Signs, and enters it in the same transaction. adopt: from now on the domain is published."""
+    certificate = domain_certificate(store, order)
+    store.db.execute("INSERT INTO key (spki_sha256, domain, first_use) VALUES (?, ?, ?)"
+                     " ON CONFLICT (spki_sha256) DO UPDATE SET"
+                     " first_use = min(first_use, excluded.first_use)",
+                     (order.spki, order.domain, seconds(order.not_before)))
+    store.db.execute("INSERT INTO certificate (serial, domain, spki_sha256, not_before, not_after,"
+                     " pem) VALUES (?, ?, ?, ?, ?, ?)",
+                     (f"{certificate.serial_number:x}", order.domain, order.spki,
+                      seconds(order.not_before), seconds(order.not_after),
+                      certificate.public_bytes(PEM).decode()))
+    store.owe(order.domain, adopt)
+    return certificate
+
+
+def domain_certificate(store: Store, order: Order) -> x509.Certificate:
     crl_urls = store.setting("crl_urls")
     if not crl_urls:
         raise RefcaError("REQ-158: this CA has no address for its revocation list;"
                          " make it with init --crl-url")
+    return certificate_builder(store, order, crl_urls=crl_urls).sign(
+        store.load_authority(store.issuer)[0], hashes.SHA256())
+
+
+def certificate_builder(store: Store, order: Order, common_name=rules.DCA, crl_urls=None,
+                        usage=None) -> x509.CertificateBuilder:
+    key, authority = store.load_authority(store.issuer)
+    domain, public_key = order.domain, order.public_key
+    crl_urls = store.setting("crl_urls") if crl_urls is None else crl_urls
+    usage = usage or {"digital_signature": True, "key_encipherment": True}
     builder = (x509.CertificateBuilder()
                .subject_name(x509.Name([
                    x509.NameAttribute(NameOID.COUNTRY_NAME, "NZ"),
                    x509.NameAttribute(NameOID.ORGANIZATION_NAME, domain[:64]),
-                   x509.NameAttribute(NameOID.COMMON_NAME, rules.DCA)]))
+                   x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
                .issuer_name(authority.subject)
                .public_key(public_key).serial_number(x509.random_serial_number())
-               .not_valid_before(not_before).not_valid_after(not_after)
+               .not_valid_before(order.not_before).not_valid_after(order.not_after)
                .add_extension(x509.BasicConstraints(False, None), critical=True)
-               .add_extension(key_usage(digital_signature=True, key_encipherment=True), True)
+               .add_extension(key_usage(**usage), True)
                .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)
                .add_extension(x509.SubjectAlternativeName(
                    [x509.RFC822Name(f"{rules.DCA}@{domain}")]), False)
                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                   key.public_key()), False)
-               .add_extension(distribution_points(crl_urls), False))
+                   key.public_key()), False))
+    if crl_urls:
+        builder = builder.add_extension(distribution_points(crl_urls), False)
     aia = store.setting("aia_url")
     if aia:
         builder = builder.add_extension(x509.AuthorityInformationAccess([x509.AccessDescription(
             AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(aia))]),
             False)
-    return builder.sign(key, hashes.SHA256())
+    return builder
 
 
-def revoke(store: Store, reference: str, reason: str, when) -> str:
-    """Also turns a suspension into a revocation. Returns the serial number."""
-    row = store.find(reference)
-    if row["revoked_at"] is not None and row["reason"] != "certificateHold":
-        raise RefcaError(f"{row['serial']} is revoked already ({row['reason']})")
+def revoke(store: Store, reference: str, reason: str, when=None, account=None):
+    """Also turns a suspension into a revocation. Returns the certificate's row and whether anything
+    changed. A revocation for another reason may still be found to be a compromise (REQ-174)."""
     with store.change() as db:
+        row = store.find(reference)
+        if row["revoked_at"] is not None and row["reason"] != "certificateHold" \
+                and not (reason == "keyCompromise" != row["reason"]):
+            return row, False
+        if row["reason"] == reason:
+            return row, False
         db.execute("UPDATE certificate SET revoked_at = ?, reason = ? WHERE serial = ?",
-                   (seconds(when or utc_now()), reason, row["serial"]))
+                   (seconds(when or clock.now()), reason, row["serial"]))
         if reason == "keyCompromise":
             db.execute("UPDATE key SET compromised = 1 WHERE spki_sha256 = ?",
                        (row["spki_sha256"],))
-    return row["serial"]
+        _revocation_done(store, row, reason, account)
+        return store.find(row["serial"]), True
 
 
-def restore(store: Store, reference: str) -> str:
-    row = store.find(reference)
-    if row["reason"] != "certificateHold":
-        state = f"revoked ({row['reason']})" if row["reason"] else "not suspended"
-        raise RefcaError(f"{row['serial']} is {state}: only a suspended certificate comes back")
+def restore(store: Store, reference: str, account=None):
+    """Ends a suspension. Returns the certificate's row."""
     with store.change() as db:
+        row = store.find(reference)
+        if row["reason"] != "certificateHold":
+            state = f"revoked ({row['reason']})" if row["reason"] else "not suspended"
+            raise RefcaError(f"{row['serial']} is {state}: only a suspended certificate comes back")
         db.execute("UPDATE certificate SET revoked_at = NULL, reason = NULL WHERE serial = ?",
                    (row["serial"],))
-    return row["serial"]
+        _revocation_done(store, row, "removeFromCRL", account)
+        return store.find(row["serial"])
+
+
+def _revocation_done(store: Store, row, reason: str, account) -> None:
+    """The lists are behind until write_crls, the directory until it was published."""
+    store.db.execute("INSERT INTO revocation (serial, account, reason, at) VALUES (?, ?, ?, ?)",
+                     (row["serial"], account, reason, seconds(clock.now())))
+    store.set_setting("crl_owed", True)
+    store.owe(row["domain"])
+
+
+def revocations(store: Store) -> list:
+    """Revocations, suspensions and their ends, in order."""
+    return store.db.execute("SELECT revocation.*, domain FROM revocation JOIN certificate"
+                            " USING (serial) ORDER BY id").fetchall()
 
 
 def write_crls(store: Store, this_update=None, next_update=None, hours=None) -> None:
     """ca.crl of what domains hold, and root.crl (nothing is ever on it) where there are two CAs."""
-    this_update = this_update or utc_now()
+    this_update = this_update or clock.now()
     next_update = next_update or this_update + dt.timedelta(
         hours=hours or store.setting("crl_hours", 7 * 24))
     if next_update <= this_update:
@@ -194,6 +236,8 @@ def write_crls(store: Store, this_update=None, next_update=None, hours=None) -> 
                    store.certificates("revoked_at IS NOT NULL"))
         if store.issuer != "root":
             _write_crl(store, "root", "root.crl", this_update, next_update, [])
+        store.set_setting("crl_owed", False)
+        store.owe("", adopt=True)
 
 
 def _write_crl(store, authority_name, file_name, this_update, next_update, rows) -> None:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from . import RefcaError, authority, directory, server
+from . import (RefcaError, accounts, authority, clock, directory, est, est_server, rules, server,
+               tls)
 from .store import Store, write_file
 
 
@@ -62,13 +63,16 @@ def issue(args) -> None:
 
 def revoke(args) -> None:
     store = Store(args.dir)
-    print(authority.revoke(store, args.certificate, args.reason, args.date))
+    row, changed = authority.revoke(store, args.certificate, args.reason, args.date)
+    if not changed:
+        raise RefcaError(f"{row['serial']} is revoked already ({row['reason']})")
+    print(row["serial"])
     authority.write_crls(store)
 
 
 def restore(args) -> None:
     store = Store(args.dir)
-    print(authority.restore(store, args.certificate))
+    print(authority.restore(store, args.certificate)["serial"])
     authority.write_crls(store)
 
 
@@ -77,14 +81,99 @@ def crl(args) -> None:
 
 
 def serve(args) -> None:
-    server.serve(args.dir, args.host, args.port, args.refresh, args.quiet)
+    connect = None
+    if args.ldap_url:
+        if not args.bind_dn or not args.password_file:
+            raise RefcaError("--ldap-url without --bind-dn and --password-file")
+        connect = lambda: open_directory(args)  # noqa: E731
+    if args.fault:
+        print(f"refca: misbehaves on purpose whenever {args.fault} says so", file=sys.stderr)
+    server.serve(args.dir, args.host, args.port, args.refresh, args.quiet, args.est_port,
+                 est_server.options(args.est_approve == "manual", args.est_days,
+                                    args.est_retry_after, args.fault, args.quiet), connect)
+
+
+def est_init(args) -> None:
+    tls.make(Store(args.dir), args.host or ["127.0.0.1", "localhost"], args.bits)
+
+
+def account_add(args) -> None:
+    store = Store(args.dir)
+    if not args.password_file and not args.certificate:
+        raise RefcaError("an account has --password-file or --certificate, or both")
+    credentials = read_credentials(args)
+    accounts.add(store, args.name, domains_of(args))
+    try:
+        set_credentials(store, args.name, credentials, 0)
+    except RefcaError:
+        accounts.remove(store, args.name)
+        raise
+
+
+def account_set(args) -> None:
+    store = Store(args.dir)
+    accounts.existing(store, args.name)
+    set_credentials(store, args.name, read_credentials(args), args.keep_hours)
+    if args.domains:
+        accounts.set_domains(store, args.name, domains_of(args))
+
+
+def read_credentials(args):
+    return (args.password_file and accounts.read_password(args.password_file, sys.stdin.buffer),
+            args.certificate and read_input(args.certificate))
+
+
+def set_credentials(store, name, credentials, keep_hours) -> None:
+    password, certificate = credentials
+    if password is not None:
+        accounts.set_password(store, name, password, keep_hours)
+    if certificate is not None:
+        accounts.set_certificate(store, name, certificate, keep_hours)
+
+
+def domains_of(args) -> list:
+    return [part for text in args.domains for part in text.split(",") if part]
+
+
+def account_remove(args) -> None:
+    accounts.remove(Store(args.dir), args.name)
+
+
+def account_list(args) -> None:
+    for account in accounts.listing(Store(args.dir)):
+        print(json.dumps(account))
+
+
+def pending(args) -> None:
+    for row in est.undecided(Store(args.dir)):
+        csr, _ = rules.check_request(row["csr"], None)
+        print(json.dumps({"id": row["id"], "kind": row["kind"], "domain": row["domain"],
+                          "account": row["account"], "asked": clock.iso(row["created"]),
+                          "key_sha256": authority.spki_sha256(csr.public_key())}))
+
+
+def approve(args) -> None:
+    store = Store(args.dir)
+    for number in args.id:
+        print(est.approve(store, number, args.days))
+
+
+def refuse(args) -> None:
+    est.refuse(Store(args.dir), args.id, args.reason)
+
+
+def revocations(args) -> None:
+    for row in authority.revocations(Store(args.dir)):
+        print(json.dumps({"serial": row["serial"], "domain": row["domain"],
+                          "reason": row["reason"], "account": row["account"],
+                          "at": clock.iso(row["at"])}))
 
 
 def list_issued(args) -> None:
     for row in Store(args.dir).certificates():
         print(json.dumps({
             "serial": row["serial"], "domain": row["domain"], "reason": row["reason"],
-            **{name: row[name] and authority.from_seconds(row[name]).isoformat() + "Z"
+            **{name: clock.iso(row[name])
                for name in ("not_before", "not_after", "revoked_at")}}))
 
 
@@ -101,9 +190,11 @@ def publish(args) -> None:
 
 
 def unpublish(args) -> None:
+    store = Store(args.dir)
     with open_directory(args) as target:
         for domain in args.domain:
-            target.unpublish_domain(directory.rules.check_domain(domain))
+            store.disown(rules.check_domain(domain))
+            target.unpublish_domain(rules.check_domain(domain))
 
 
 def list_change(args) -> None:
@@ -114,6 +205,8 @@ def list_change(args) -> None:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="refca", description="Reference CA for tests and pilots.")
     top.add_argument("--dir", type=Path, required=True, help="directory of the CA")
+    top.add_argument("--clock-file", metavar="FILE", help="for tests: a file with an offset in"
+                     " seconds that is added to the time")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name, function, text):
@@ -160,7 +253,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--refresh", type=float, metavar="MINUTES", help="make new CRLs that often")
     sub.add_argument("--quiet", action="store_true", help="no line for each request")
 
+    est_arguments(sub)
+
     command("list", list_issued, "Print what was issued, a JSON object a line.")
+    command("revocations", revocations, "Print what was revoked and who asked, JSON lines.")
+    enrolment_commands(command)
 
     for name, function, text in (
             ("publish", publish, "Bring the directory to what the CA has: certificates and CRL."),
@@ -183,8 +280,57 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def est_arguments(sub) -> None:
+    sub.add_argument("--est-port", type=int, help="enrolment over HTTPS (RFC 7030), after est-init")
+    sub.add_argument("--est-approve", choices=["auto", "manual"], default="auto",
+                     help="manual: requests wait for `refca approve`")
+    sub.add_argument("--est-retry-after", type=int, default=60, metavar="SECONDS",
+                     help="what a client is told whose request waits")
+    sub.add_argument("--est-days", type=int, metavar="DAYS", help="life of certificates by EST")
+    sub.add_argument("--fault", metavar="FILE",
+                     help="for tests: misbehave as this file says, see README.md")
+    sub.add_argument("--ldap-url", help="publish to this directory whatever changes")
+    sub.add_argument("--bind-dn")
+    sub.add_argument("--password-file")
+    sub.add_argument("--base", default="c=NZ")
+    sub.add_argument("--ca-file", help="PEM of the CA of an ldaps server")
+
+
+def enrolment_commands(command) -> None:
+    sub = command("est-init", est_init, "Make est-ca.pem, which EST clients trust, and est.pem.")
+    sub.add_argument("--host", action="append", metavar="NAME|ADDRESS",
+                     help="that clients connect to; 127.0.0.1 and localhost unless given")
+    sub.add_argument("--bits", type=int, default=2048, choices=[2048, 3072, 4096])
+
+    for name, function, text in (
+            ("account-add", account_add, "Make an account that may enrol and revoke over EST."),
+            ("account-set", account_set, "Change an account's password, certificate or domains.")):
+        sub = command(name, function, text)
+        sub.add_argument("name")
+        sub.add_argument("--password-file", metavar="FILE", help="- is standard input")
+        sub.add_argument("--certificate", metavar="FILE",
+                         help="PEM of its TLS client certificate, whoever issued it")
+        sub.add_argument("--domains", action="append", default=[], metavar="DOMAIN[,…]",
+                         help="a.test, *.a.test or *; of a new account * unless given")
+        if function is account_set:
+            sub.add_argument("--keep-hours", type=float, default=0, metavar="HOURS",
+                             help="the old password or certificate is good for that long still")
+    command("account-remove", account_remove, "Remove an account; what it got stays valid."
+            ).add_argument("name")
+    command("account-list", account_list, "Print accounts, a JSON object a line.")
+
+    command("pending", pending, "Print requests that wait for approval, JSON lines.")
+    sub = command("approve", approve, "Certify what waits; the client's next poll gets it.")
+    sub.add_argument("id", type=int, nargs="+", metavar="ID")
+    sub.add_argument("--days", type=int)
+    sub = command("refuse", refuse, "Refuse what waits; the client is told why.")
+    sub.add_argument("id", type=int, metavar="ID")
+    sub.add_argument("--reason", required=True, metavar="WORDS")
+
+
 def main(arguments) -> int:
     args = parser().parse_args(arguments)
+    clock.set_file(args.clock_file)
     try:
         args.function(args)
     except (RefcaError, OSError, sqlite3.Error) as error:

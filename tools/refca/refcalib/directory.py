@@ -10,7 +10,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.utils.dn import escape_rdn
 
-from . import RefcaError, authority, rules
+from . import RefcaError, authority, clock, rules
 from .store import Store, load_certificate
 
 CERTIFICATE = "userCertificate;binary"
@@ -104,19 +104,43 @@ class Directory:
 
 def publish(store: Store, directory: Directory, domains: list) -> list:
     """All domains that ever had a certificate, or those named. Returns (domain, count)."""
-    now = authority.seconds(authority.utc_now())
     known = {row["domain"] for row in store.certificates()}
+    owed = {row["domain"]: row["number"] for row in store.owed()}
     done = []
     for domain in sorted(rules.check_domain(name) for name in domains) or sorted(known):
         if domain not in known:
             raise RefcaError(f"{domain} has no certificate from here")
-        rows = store.certificates("domain = ? AND revoked_at IS NULL AND not_after > ?",
-                                  (domain, now))
-        ders = [load_certificate(row["pem"].encode()).public_bytes(authority.DER) for row in rows]
-        directory.publish_domain(domain, ders)
-        done.append((domain, len(ders)))
+        done.append((domain, publish_domain(store, directory, domain)))
+    publish_lists(store, directory)
+    for domain in ["", *(domain for domain, _ in done)]:
+        store.paid(domain, owed.get(domain, 0))
+    return done
+
+
+def publish_domain(store: Store, directory: Directory, domain: str) -> int:
+    """Returns how many certificates stand there now."""
+    rows = store.certificates("domain = ? AND revoked_at IS NULL AND not_after > ?",
+                              (domain, clock.seconds(clock.now())))
+    ders = [load_certificate(row["pem"].encode()).public_bytes(authority.DER) for row in rows]
+    directory.publish_domain(domain, ders)
+    return len(ders)
+
+
+def publish_lists(store: Store, directory: Directory) -> None:
     if (store.folder / "ca.crl").exists():
         directory.publish_authority(store.setting("name"),
                                     (store.folder / f"{store.issuer}.cer").read_bytes(),
                                     (store.folder / "ca.crl").read_bytes())
+
+
+def publish_owed(store: Store, directory: Directory) -> list:
+    """What changed since it was published last; the domains that were brought up to date."""
+    done = []
+    for row in store.owed():
+        if row["domain"]:
+            publish_domain(store, directory, row["domain"])
+        else:
+            publish_lists(store, directory)
+        store.paid(row["domain"], row["number"])
+        done.append(row["domain"])
     return done

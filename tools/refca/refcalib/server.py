@@ -1,13 +1,12 @@
-"""HTTP server for revocation lists and CA certificates. Files are read anew for each request."""
+"""`refca serve`: lists and CA certificates over HTTP, enrolment over HTTPS, and the caretaker that makes
+new lists and tells the directory. Files are read anew for each request."""
 import contextlib
 import os
 import signal
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from . import RefcaError, authority
+from . import RefcaError, authority, clock, directory, est_server, strict_http
 from .store import Store, write_file
 
 SERVED = {
@@ -19,72 +18,137 @@ SERVED = {
     "issuing.pem": "application/x-pem-file",
     "chain.pem": "application/x-pem-file",
 }
+LOOK_SECONDS = 1.0       # how often the caretaker looks for what the command line has changed
+PUBLISHED_SECONDS = 2.0  # how long an enrolment waits for the directory, where that is well
 
 
-class Handler(BaseHTTPRequestHandler):
-    server_version = "refca"
-    protocol_version = "HTTP/1.1"
-    timeout = 10
-
-    def do_GET(self):  # noqa: N802 (the name is the base class's)
-        self._answer(with_body=True)
-
-    def do_HEAD(self):  # noqa: N802
-        self._answer(with_body=False)
-
-    def _answer(self, with_body):
+class Handler(strict_http.Handler):
+    def answer(self, body):
         name = self.path.split("?", 1)[0].lstrip("/")
-        if name == "healthz":
-            self._send(200, "text/plain", b"ok\n", with_body)
+        if self.command == "POST":
+            self.send(405, "GET and HEAD alone", headers={"Allow": "GET, HEAD"})
+        elif name == "healthz":
+            self.send(200, "ok")
         elif name in SERVED and (self.server.folder / name).is_file():
-            self._send(200, SERVED[name], (self.server.folder / name).read_bytes(), with_body)
+            if name.endswith(".crl"):
+                self.server.caretaker.fresh_lists()
+            self.send(200, (self.server.folder / name).read_bytes(), SERVED[name])
         else:
-            self._send(404, "text/plain", b"not found\n", with_body)
-
-    def _send(self, status, content_type, body, with_body):
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
-
-    def log_message(self, format, *args):  # noqa: A002 (the name is the base class's)
-        if not self.server.quiet:
-            super().log_message(format, *args)
+            self.send(404, "not found")
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        """A client that went away is no event."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
+class Server(strict_http.Server):
+    def secure(self, connection):
+        return connection
 
 
-def serve(folder: Path, host: str, port: int, refresh_minutes, quiet: bool) -> None:
+class Caretaker:
+    """What has to be done without being asked: lists that are owed or old, the directory."""
+
+    def __init__(self, folder, refresh_minutes, connect, say):
+        """connect: makes a directory.Directory; None where nothing is published."""
+        self._folder, self._connect, self._say = folder, connect, say
+        self._refresh = refresh_minutes and refresh_minutes * 60
+        self._lists = threading.Lock()
+        self._lists_made = None      # the CA's time
+        self._wake = threading.Event()
+        self._done = threading.Condition()
+        self._failures = 0
+        self.stopped = threading.Event()
+
+    def stop(self):
+        self.stopped.set()
+        self._wake.set()
+
+    def run(self):
+        """Until stop()."""
+        while not self.stopped.is_set():
+            self._wake.wait(self._pause())
+            self._wake.clear()
+            if not self.stopped.is_set():
+                self._look()
+
+    def _pause(self):
+        if self._failures:
+            return min(2.0 ** self._failures / 2, 30)
+        return min(LOOK_SECONDS, self._refresh or LOOK_SECONDS)
+
+    def _look(self):
+        try:
+            self.fresh_lists()
+            with Store(self._folder) as store:
+                if self._connect:
+                    store.owe_expired()
+                    self._publish(store)
+            self._failures = 0
+        except Exception as error:  # whatever it is, the next look may find it mended
+            self._failures = min(self._failures + 1, 10)
+            self._say(f"refca: {error}")
+        with self._done:
+            self._done.notify_all()
+
+    def fresh_lists(self):
+        """New lists where a revocation is not on them yet, or they are due by the CA's clock."""
+        with self._lists, Store(self._folder) as store:
+            now = clock.now()
+            due = self._refresh and (
+                self._lists_made is None
+                or not 0 <= (now - self._lists_made).total_seconds() < self._refresh)
+            if self._lists_made is None and self._refresh:
+                due, self._lists_made = False, now  # those of before the start are new enough
+            if due or store.setting("crl_owed"):
+                authority.write_crls(store)
+                self._lists_made = now
+
+    def _publish(self, store):
+        if store.owed():
+            with self._connect() as target:
+                for domain in directory.publish_owed(store, target):
+                    self._say(f"published {domain or 'the revocation list'}")
+
+    def changed(self, domain):
+        """Returns when the directory has it; soon in any case."""
+        self._wake.set()
+        if not self._connect or self._failures:
+            return
+        with self._done, Store(self._folder) as store:
+            self._done.wait_for(
+                lambda: self._failures or domain not in [row["domain"] for row in store.owed()],
+                PUBLISHED_SECONDS)
+
+
+def _listen(make, address):
+    try:
+        return make()
+    except OSError as error:
+        raise RefcaError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror}") from error
+
+
+def serve(folder: Path, host: str, port: int, refresh_minutes=None, quiet=False, est_port=None,
+          est_options=None, connect=None) -> None:
     """Until SIGTERM or SIGINT. With refresh_minutes the lists are made anew that often."""
     Store(folder)  # says in one line what is wrong with the directory
-    try:
-        server = Server((host, port), Handler)
-    except OSError as error:
-        raise RefcaError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    server.folder = folder
-    server.quiet = quiet
-    stop = threading.Event()
+    caretaker = Caretaker(folder, refresh_minutes, connect, lambda text: print(text, flush=True))
+    servers = [_listen(lambda: Server((host, port), Handler), (host, port))]
+    servers[0].folder, servers[0].quiet, servers[0].caretaker = folder, quiet, caretaker
+    if est_port is not None:
+        servers.append(_listen(
+            lambda: est_server.Server(folder, (host, est_port), est_options, caretaker),
+            (host, est_port)))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: caretaker.stop())
     pid_file = folder / "serve.pid"
     write_file(pid_file, f"{os.getpid()}\n".encode())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"serving {folder} on http://{host}:{server.server_address[1]}/", flush=True)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, args=(0.25,), daemon=True).start()
+    print(f"serving {folder} on http://{host}:{servers[0].server_address[1]}/"
+          + (f", EST on https://{host}:{servers[1].server_address[1]}{est_server.PREFIX}"
+             if est_port is not None else ""), flush=True)
     try:
-        while not stop.wait(refresh_minutes * 60 if refresh_minutes else None):
-            authority.write_crls(Store(folder))
+        caretaker.run()
     finally:
-        server.shutdown()
-        server.server_close()
+        for server in servers:
+            server.shutdown()
+            server.server_close()
         with contextlib.suppress(FileNotFoundError):
             pid_file.unlink()
