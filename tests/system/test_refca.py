@@ -1,6 +1,7 @@
 """The reference CA as a program: REQ-158 to 164, 166, 168, 169, 190, judged by the openssl command."""
 import concurrent.futures
 import datetime as dt
+import json
 import os
 import pathlib
 import re
@@ -350,8 +351,9 @@ def test_directory(folder, ports):
         for _ in range(2):
             assert refca(ca, "list-add", *slapd.bind, "SEEMAIL2", "p.test", "Q.test"
                          ).returncode == 0
-        members = slapd.search("(cn=SEEMAIL2)", "rfc822MailMember")
+        members = slapd.search("(cn=SEEMAIL2)", "rfc822MailMember", "description")
         assert re.findall("rfc822MailMember: (.*)", members) == ["*@p.test", "*@q.test"]
+        assert "description: 1\n" in members
         assert refca(ca, "list-remove", *slapd.bind, "SEEMAIL2", "p.test").returncode == 0
         assert "*@p.test" not in slapd.search("(cn=SEEMAIL2)", "rfc822MailMember")
 
@@ -366,9 +368,71 @@ def test_directory(folder, ports):
     refused(ca, "127.0.0.1", "publish", *slapd.bind)
 
 
+def test_lists(folder, ports):
+    """REQ-190: members and version in one operation; ten thousand of them; two at once."""
+    ca = CA(folder / "lists", ports, "--name", "Lists CA")
+    slapd = Slapd(folder / "lists-ldap", ports + 1, ports + 2)
+    slapd.server.start()
+
+    def change(command, name, *arguments):
+        result = refca(ca, command, *slapd.bind, name, *arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.decode()
+
+    def show(name):
+        return json.loads(change("list-show", name))
+
+    try:
+        for name in ("SEEMAIL2", "SECUREMAIL1", "WORKSPACE", "SEEMAIL2TEST", "SECUREMAIL1TEST"):
+            assert change("list-add", name, "B.test", "a.test") == \
+                f"{name} version 1: 2 added, 0 removed\n"
+            assert show(name) == {"list": name, "version": 1, "members": ["a.test", "b.test"]}
+        assert "version 1: 0 added, 0 removed" in change("list-add", "WORKSPACE", "a.test")
+        assert "version 2: 0 added, 1 removed" in change("list-remove", "WORKSPACE", "a.test")
+        assert "version 40: 1 added" in change("list-add", "WORKSPACE", "c.test", "--version", "40")
+        many = folder / "many"
+        many.write_text("# all\n" + "".join(f"m{i:05}.test\n" for i in range(10_000)))
+        begin = time.monotonic()
+        assert "version 2: 10000 added, 2 removed" in change("list-set", "SEEMAIL2", "--file", many)
+        assert "version 3: 0 added, 1 removed" in change("list-remove", "SEEMAIL2", "m00500.test")
+        assert time.monotonic() - begin < 10
+        assert len(show("SEEMAIL2")["members"]) == 9_999
+        refused(ca, "--empty", "list-set", *slapd.bind, "SEEMAIL2")
+        assert "version 4: 0 added, 9999 removed" in change("list-set", "SEEMAIL2", "--empty")
+        assert show("SEEMAIL2")["members"] == []
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda i: change("list-add", "SEEMAIL2", f"c{i}.test"), range(12)))
+        assert show("SEEMAIL2")["version"] == 16 and len(show("SEEMAIL2")["members"]) == 12
+        refused(ca, "no list is called", "list-add", *slapd.bind, "SEMAIL2", "a.test")
+        refused(ca, "not a domain name", "list-add", *slapd.bind, "SEEMAIL2", "a")
+        refused(ca, "no domain is named", "list-add", *slapd.bind, "SEEMAIL2")
+        refused(ca, "there is no list", "list-show", *slapd.bind, "SEEMAIL3")
+    finally:
+        slapd.server.stop()
+
+
+def test_clock_file(ca, folder):
+    """A year on: what was issued then begins then, and lists are made for then."""
+    clock = folder / "clock"
+    clock.write_text(f"{365 * 86400}\n")
+    out = folder / "clock.pem"
+    assert refca(ca, "--clock-file", clock, "issue", request(ca, "clock.test"), "--out", out
+                 ).returncode == 0
+    text = run("openssl", "x509", "-in", out, "-noout", "-startdate").stdout.decode()
+    begin = dt.datetime.strptime(text.strip(), "notBefore=%b %d %H:%M:%S %Y GMT")
+    assert abs(begin - (dt.datetime.utcnow() + 365 * DAY)) < dt.timedelta(minutes=5)
+    for content in ("", "nonsense\n"):  # no offset, as in the daemons
+        clock.write_text(content)
+        assert refca(ca, "--clock-file", clock, "crl").returncode == 0
+        updated = re.search(r"Last Update: (.*) GMT", crl(ca))[1]
+        assert abs(dt.datetime.strptime(updated, "%b %d %H:%M:%S %Y") - dt.datetime.utcnow()
+                   ) < dt.timedelta(minutes=5)
+
+
 def test_help_names_every_command(ca):
     text = refca(ca, "--help").stdout.decode()
     for command in ("init", "issue", "revoke", "restore", "crl", "serve", "list", "publish",
-                    "unpublish", "list-add", "list-remove"):
+                    "unpublish", "list-add", "list-remove", "list-set", "list-show", "est-init",
+                    "account-add", "pending", "approve", "refuse", "revocations"):
         assert re.search(rf"^    {command}\s", text, re.M)
     assert os.access(REFCA, os.X_OK)

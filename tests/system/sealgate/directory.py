@@ -194,3 +194,11 @@ class ReferenceCA:
 
     def list_add(self, name, *domains):
         return self.run("list-add", *self._ldap(), name, *domains)
+
+    def list_remove(self, name, *domains):
+        return self.run("list-remove", *self._ldap(), name, *domains)
+
+    def list_set(self, name, domains, *more):
+        """The list as a whole; its version goes up by one where that changes it."""
+        with self._file("list", "".join(f"{domain}\n" for domain in domains)) as path:
+            return self.run("list-set", *self._ldap(), name, "--file", path, *more)

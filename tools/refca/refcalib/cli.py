@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from . import (RefcaError, accounts, authority, clock, directory, est, est_server, rules, server,
-               tls)
+from . import (RefcaError, accounts, authority, clock, directory, est, est_server, lists, rules,
+               server, tls)
 from .store import Store, write_file
 
 
@@ -198,8 +198,24 @@ def unpublish(args) -> None:
 
 
 def list_change(args) -> None:
+    domains = {rules.check_domain(name) for name in args.domain}
+    if args.file:
+        domains |= set(lists.domains_of_file(read_input(args.file).decode("utf-8", "replace")))
+    if not domains and args.command != "list-set":
+        raise RefcaError("no domain is named")
+    if not domains and not args.empty:
+        raise RefcaError("the list would be empty; if that is meant, say --empty")
+    new = {"list-add": lambda members: members | domains,
+           "list-remove": lambda members: members - domains,
+           "list-set": lambda members: domains}[args.command]
     with open_directory(args) as target:
-        target.list_change(args.list, args.domain, args.command == "list-add")
+        version, added, removed = lists.change(target, args.list, new, args.version)
+    print(f"{args.list} version {version}: {added} added, {removed} removed")
+
+
+def list_show(args) -> None:
+    with open_directory(args) as target:
+        print(json.dumps(lists.show(target, lists.check_name(args.list))))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -263,19 +279,29 @@ def parser() -> argparse.ArgumentParser:
             ("publish", publish, "Bring the directory to what the CA has: certificates and CRL."),
             ("unpublish", unpublish, "Take domains out of the directory."),
             ("list-add", list_change, "Add domains to a list such as SEEMAIL2."),
-            ("list-remove", list_change, "Take domains off a list.")):
+            ("list-remove", list_change, "Take domains off a list."),
+            ("list-set", list_change, "Make a list just these domains."),
+            ("list-show", list_show, "Print a list with its version, as JSON.")):
         sub = command(name, function, text)
         sub.add_argument("--ldap-url", required=True, help="ldap:// or ldaps:// and host:port")
         sub.add_argument("--bind-dn", required=True)
         sub.add_argument("--password-file", required=True)
         sub.add_argument("--base", default="c=NZ")
         sub.add_argument("--ca-file", help="PEM of the CA of an ldaps server")
+        if function in (list_change, list_show):
+            sub.add_argument("list", metavar="LIST", help="SEEMAIL2, SECUREMAIL1, WORKSPACE, …")
         if function is list_change:
-            sub.add_argument("list", metavar="LIST")
-            sub.add_argument("domain", nargs="+", metavar="DOMAIN")
-        elif function is publish:
+            sub.add_argument("domain", nargs="*", metavar="DOMAIN")
+            sub.add_argument("--file", help="with a domain a line; - is standard input")
+            sub.add_argument("--version", type=int, metavar="N",
+                             help="the list's version afterwards; one more unless given")
+            sub.set_defaults(empty=True)
+            if name == "list-set":
+                sub.add_argument("--empty", action="store_true", help="the list may become empty")
+                sub.set_defaults(empty=False)
+        if function is publish:
             sub.add_argument("--domain", action="append", default=[], help="this one alone")
-        else:
+        if function is unpublish:
             sub.add_argument("domain", nargs="+", metavar="DOMAIN")
     return top
 

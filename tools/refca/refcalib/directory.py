@@ -88,18 +88,30 @@ class Directory:
             "cn": name, "cACertificate;binary": [ca_der],
             "certificateRevocationList;binary": [crl_der]})
 
-    def list_change(self, name: str, domains: list, add: bool) -> None:
-        """Accredited domains, as *@domain members of a nisMailAlias."""
-        dn = f"cn={escape_rdn(name)},{self.base}"
-        for domain in domains:
-            member = f"*@{rules.check_domain(domain)}"
-            if not add:
-                self._do("modify", dn, {"rfc822MailMember": [(ldap3.MODIFY_DELETE, [member])]},
-                         tolerate=(16, 32))  # noSuchAttribute, noSuchObject
-            elif self._do("add", dn, ["nisMailAlias"], {"cn": name, "rfc822MailMember": member},
-                          tolerate=(68,)) == 68:
-                self._do("modify", dn, {"rfc822MailMember": [(ldap3.MODIFY_ADD, [member])]},
-                         tolerate=(20,))  # attributeOrValueExists
+    # What lists.py builds upon -----------------------------------------------------------------
+
+    def read(self, dn: str, attributes: list):
+        """{attribute: values as text}, or None where there is no such entry."""
+        try:
+            self.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=attributes)
+        except LDAPException as error:
+            raise RefcaError(f"the directory failed: {error}") from error
+        code = self.connection.result["result"]
+        if code == 32:
+            return None
+        if code != 0:
+            raise RefcaError(f"the directory refused to read {dn}: {self._result()}")
+        entry = next(e for e in self.connection.response if e["type"] == "searchResEntry")
+        return {name: [value.decode("utf-8", "replace") for value in values]
+                for name, values in entry["raw_attributes"].items()}
+
+    def add(self, dn: str, classes: list, attributes: dict) -> bool:
+        """False where there is one already."""
+        return self._do("add", dn, classes, attributes, tolerate=(68,)) == 0
+
+    def modify(self, dn: str, changes: dict) -> bool:
+        """False where it is not, or no more, as the changes suppose."""
+        return self._do("modify", dn, changes, tolerate=(16, 20, 32)) == 0
 
 
 def publish(store: Store, directory: Directory, domains: list) -> list:
