@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import subprocess
+import tempfile
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
@@ -97,10 +98,11 @@ class EstCA(CA):
         """csr: PEM, or bytes that go as they are."""
         body = csr if not csr.startswith(b"-----") else base64.encodebytes(
             x509.load_pem_x509_csr(csr).public_bytes(DER))
-        path = self.folder / f"body-{hash(body) & 0xffffffff:x}"
-        path.write_bytes(body)
-        return self.curl(f"{EST}/{operation}", "-H", f"Content-Type: {content_type}",
-                         "--data-binary", f"@{path}", **more)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            return self.curl(f"{EST}/{operation}", "-H", f"Content-Type: {content_type}",
+                             "--data-binary", f"@{file.name}", **more)
 
     def enrol(self, domain, operation="simpleenroll", key=None, **more):
         return self.ask(dca_csr(domain, key or rsa_key(domain)), operation, **more)

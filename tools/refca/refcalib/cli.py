@@ -90,7 +90,8 @@ def serve(args) -> None:
         print(f"refca: misbehaves on purpose whenever {args.fault} says so", file=sys.stderr)
     server.serve(args.dir, args.host, args.port, args.refresh, args.quiet, args.est_port,
                  est_server.options(args.est_approve == "manual", args.est_days,
-                                    args.est_retry_after, args.fault, args.quiet), connect)
+                                    args.est_retry_after, args.est_request_seconds,
+                                    args.est_connections, args.fault, args.quiet), connect)
 
 
 def est_init(args) -> None:
@@ -313,6 +314,10 @@ def est_arguments(sub) -> None:
     sub.add_argument("--est-retry-after", type=int, default=60, metavar="SECONDS",
                      help="what a client is told whose request waits")
     sub.add_argument("--est-days", type=int, metavar="DAYS", help="life of certificates by EST")
+    sub.add_argument("--est-request-seconds", type=float, default=15, metavar="SECONDS",
+                     help="a client that takes longer to say what it wants is cut off")
+    sub.add_argument("--est-connections", type=int, default=200, metavar="N",
+                     help="at a time; further ones are closed")
     sub.add_argument("--fault", metavar="FILE",
                      help="for tests: misbehave as this file says, see README.md")
     sub.add_argument("--ldap-url", help="publish to this directory whatever changes")

@@ -242,7 +242,7 @@ class Server(strict_http.Server):
     def __init__(self, folder, address, chosen, caretaker):
         """chosen: options(). caretaker: is told of what changed."""
         self.contexts = tls.Contexts(folder)
-        super().__init__(address, Handler)
+        super().__init__(address, Handler, chosen.request_seconds, chosen.connections)
         self.folder, self.options, self.caretaker = folder, chosen, caretaker
         self.throttle = accounts.Throttle(time.monotonic)
         self.faults = faults.Faults(chosen.fault)
@@ -254,6 +254,8 @@ class Server(strict_http.Server):
         return context.wrap_socket(connection, server_side=True)
 
 
-def options(manual=False, days=None, retry_after=60, fault=None, quiet=False):
-    return SimpleNamespace(manual=manual, days=days, retry_after=retry_after, fault=fault,
+def options(manual=False, days=None, retry_after=60, request_seconds=15, connections=200,
+            fault=None, quiet=False):
+    return SimpleNamespace(manual=manual, days=days, retry_after=retry_after,
+                           request_seconds=request_seconds, connections=connections, fault=fault,
                            quiet=quiet)

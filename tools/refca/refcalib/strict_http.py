@@ -11,9 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HEAD_BYTES = 16 * 1024
 BODY_BYTES = 64 * 1024
-REQUEST_SECONDS = 15     # TLS handshake, or from a request's first byte awaited to its last
 ANSWER_SECONDS = 30
-CONNECTIONS = 200
 
 
 class _Head:
@@ -46,14 +44,14 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.0"
-    timeout = REQUEST_SECONDS
     wbufsize = -1            # one write, one TLS record for head and body
 
     def setup(self):
         self._raw = socket.socket(fileno=socket.dup(self.request.fileno()))
-        self.request.settimeout(REQUEST_SECONDS)
+        self.timeout = self.server.request_seconds
+        self.request.settimeout(self.timeout)
         try:
-            with self.server.deadline(self._raw, REQUEST_SECONDS):
+            with self.server.deadline(self._raw, self.timeout):
                 self.request = self.server.secure(self.request)
         except BaseException:
             self._raw.close()
@@ -73,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self):
         body = None
-        with self.server.deadline(self._raw, REQUEST_SECONDS):
+        with self.server.deadline(self._raw, self.timeout):
             self.rfile.left = HEAD_BYTES
             try:
                 self.raw_requestline = self.rfile.readline()
@@ -171,10 +169,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     quiet = False
 
-    def __init__(self, address, handler):
+    def __init__(self, address, handler, request_seconds=15, connections=200):
+        """request_seconds: for the TLS handshake, and for a request from the wait for its first byte to
+        its last. connections: at a time; further ones are closed."""
         super().__init__(address, handler)
+        self.request_seconds = request_seconds
         self._deadlines = {}
-        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._places = threading.BoundedSemaphore(connections)
         self._lock = threading.Lock()
 
     def secure(self, connection):
