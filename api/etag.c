@@ -28,7 +28,9 @@ static const char *etag_of_json(struct sg_arena *arena, const json_t *body)
 void api_etag_set(struct api_request *r)
 {
     const struct api_reply *reply = &r->reply;
-    bool shows = reply->status == 201 || (reply->status == 200 && strcmp(r->method, "POST") != 0);
+    /* What was made is what GET would show, where it has an id; an order has parts that have. */
+    bool made = reply->status == 201 && json_object_get(reply->body, "id");
+    bool shows = made || (reply->status == 200 && strcmp(r->method, "POST") != 0);
     if (!shows || reply->secret || !r->route->transact)
         return;
     if (reply->media_type)

@@ -106,6 +106,9 @@ API_HANDLER(api_client_token_revoke);
 API_HANDLER(api_client_certificate_create);
 API_HANDLER(api_client_certificate_list);
 API_HANDLER(api_client_certificate_delete);
+extern const struct api_spec api_order, api_order_more;
+API_HANDLER(api_provision);
+API_HANDLER(api_provision_more);
 /* A token as JSON, without its secret. */
 json_t *api_token_json(struct sg_arena *arena, const void *row);
 /* Makes a token and replies 201 with its secret, if the caller's own rights contain its. */

@@ -229,9 +229,10 @@ static bool member_read(const struct api_field *f, struct sg_arena *arena, const
 static bool value_read(const struct api_field *f, struct sg_arena *arena, const json_t *value,
                        const struct source *source, void *out, struct sg_error *err)
 {
-    static const char *const expected[] = {"a string",      "a string",         "an integer",
-                                           "true or false", "a time",           "a list of strings",
-                                           "an object",     "a list of objects"};
+    static const char *const expected[] = {
+        "a string", "a string",          "an integer", "true or false",
+        "a time",   "a list of strings", "an object",  "a list of objects",
+        ""};
     void *at = (char *)out + f->offset;
     switch (f->type) {
     case API_STRING:
@@ -271,6 +272,8 @@ static bool value_read(const struct api_field *f, struct sg_arena *arena, const 
         if (!json_is_array(value))
             break;
         return objects_read(f, arena, value, source, at, err);
+    case API_INLINE: /* has no value of its own */
+        break;
     }
     return fail_at(err, source, f->name, SG_E_INVALID, "must be %s", expected[f->type]);
 }
@@ -286,10 +289,15 @@ static void initial_set(const struct api_field *f, void *out)
 
 static const struct api_field *field_find(const struct api_spec *spec, const char *name)
 {
-    for (size_t i = 0; spec && i < spec->count; i++)
-        if (strcmp(spec->fields[i].name, name) == 0)
-            return &spec->fields[i];
-    return NULL;
+    const struct api_field *found = NULL;
+    for (size_t i = 0; spec && i < spec->count && !found; i++) {
+        const struct api_field *f = &spec->fields[i];
+        if (f->type == API_INLINE)
+            found = field_find(f->object, name);
+        else if (strcmp(f->name, name) == 0)
+            found = f;
+    }
+    return found;
 }
 
 /* A check names the field as if its object were the whole; the path to that goes before it. */
@@ -305,6 +313,29 @@ static bool spec_check(const struct api_spec *spec, struct sg_arena *arena,
             snprintf(err->field, sizeof err->field, "%.40s%.23s", source->path, why.field);
     }
     return false;
+}
+
+static bool fields_read(const struct api_spec *spec, struct sg_arena *arena, const json_t *object,
+                        const struct source *source, void *out, struct sg_error *err)
+{
+    for (size_t i = 0; spec && i < spec->count; i++) {
+        const struct api_field *f = &spec->fields[i];
+        if (f->type == API_INLINE) {
+            void **at = (void **)((char *)out + f->offset);
+            *at = sg_arena_alloc_array(arena, f->object->size, 1);
+            if (!fields_read(f->object, arena, object, source, *at, err))
+                return false;
+            continue;
+        }
+        const json_t *value = json_object_get(object, f->name);
+        if (value && !value_read(f, arena, value, source, out, err))
+            return false;
+        if (!value && !f->optional)
+            return fail_at(err, source, f->name, SG_E_INVALID, "is required");
+        if (!value)
+            initial_set(f, out);
+    }
+    return spec_check(spec, arena, source, out, err);
 }
 
 static bool object_read(const struct api_spec *spec, struct sg_arena *arena, const json_t *object,
@@ -323,17 +354,7 @@ static bool object_read(const struct api_spec *spec, struct sg_arena *arena, con
             return fail_at(err, source, key, SG_E_UNKNOWN_FIELD, "there is no such %s",
                            source->query ? "parameter" : "field");
     }
-    for (size_t i = 0; spec && i < spec->count; i++) {
-        const struct api_field *f = &spec->fields[i];
-        value = json_object_get(object, f->name);
-        if (value && !value_read(f, arena, value, source, out, err))
-            return false;
-        if (!value && !f->optional)
-            return fail_at(err, source, f->name, SG_E_INVALID, "is required");
-        if (!value)
-            initial_set(f, out);
-    }
-    return spec_check(spec, arena, source, out, err);
+    return fields_read(spec, arena, object, source, out, err);
 }
 
 static void json_release(json_t **value)
@@ -413,8 +434,8 @@ bool api_spec_read_query(const struct api_spec *spec, struct sg_arena *arena,
 
 static json_t *field_describe(const struct api_field *f)
 {
-    static const char *const types[] = {"string", "string", "integer", "boolean",
-                                        "string", "array",  "object",  "array"};
+    static const char *const types[] = {"string", "string", "integer", "boolean", "string",
+                                        "array",  "object", "array",   ""};
     bool list = f->type == API_STRINGS || f->type == API_OBJECTS;
     json_t *field = json_pack("{s:s, s:s, s:b}", "name", f->name, "type", types[f->type],
                               "required", !f->optional);
@@ -444,7 +465,14 @@ static json_t *field_describe(const struct api_field *f)
 json_t *api_spec_describe(const struct api_spec *spec)
 {
     json_t *fields = json_array();
-    for (size_t i = 0; spec && i < spec->count; i++)
-        json_array_append_new(fields, field_describe(&spec->fields[i]));
+    for (size_t i = 0; spec && i < spec->count; i++) {
+        const struct api_field *f = &spec->fields[i];
+        json_t *field = f->type == API_INLINE ? api_spec_describe(f->object) : field_describe(f);
+        if (f->type == API_INLINE)
+            json_array_extend(fields, field);
+        else
+            json_array_append(fields, field);
+        json_decref(field);
+    }
     return fields;
 }

@@ -23,7 +23,8 @@ enum api_type {
     API_TIME,    /* sg_time, from RFC 3339 with Z */
     API_STRINGS, /* struct api_strings; min, max, choices and check are of each of them */
     API_OBJECT,  /* void *, a struct of .object; NULL: absent */
-    API_OBJECTS  /* struct api_objects, of structs of .object */
+    API_OBJECTS, /* struct api_objects, of structs of .object */
+    API_INLINE   /* void *, a struct of .object whose members stand among the others; no name */
 };
 
 /* A list that is absent has none. */

@@ -94,6 +94,9 @@ const struct api_route api_routes[] = {
     {"DELETE", "/v1/tokens/{token_id}", API_WRITE(tokens), NOTHING, .transact = api_token_revoke},
 
     /* === access: API clients, provisioning === */
+    {"POST", "/v1/provisioning", API_WRITE(tenants), BODY(api_order), .transact = api_provision},
+    {"POST", TENANT "/provisioning", API_WRITE(domains), BODY(api_order_more),
+     .transact = api_provision_more},
     {"GET", CLIENTS, API_READ(clients), QUERY(PAGE), .transact = api_client_list},
     {"POST", CLIENTS, API_WRITE(clients), BODY(api_client_new), .transact = api_client_create},
     {"GET", CLIENT, API_READ(clients), NOTHING, .transact = api_client_get},

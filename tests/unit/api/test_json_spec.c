@@ -167,6 +167,41 @@ static void test_nested_bad(void **state)
     }
 }
 
+/* A spec within a spec, member beside member. */
+static void test_inline(void **state)
+{
+    (void)state;
+    struct both {
+        struct thing *thing;
+        const char *more;
+    };
+    const struct api_field both_fields[] = {
+        {.type = API_INLINE, .offset = offsetof(struct both, thing), .object = &spec},
+        {.name = "more", .type = API_STRING, .offset = offsetof(struct both, more), .max = 3},
+    };
+    const struct api_spec both = {both_fields, 2, sizeof(struct both), NULL};
+    static const struct {
+        const char *body, *field;
+    } wrong[] = {{"{\"more\":\"x\"}", "/name"},
+                 {"{\"name\":\"a\"}", "/more"},
+                 {"{\"name\":\"a\",\"more\":\"x\",\"other\":1}", "/other"},
+                 {"{\"name\":\"a\",\"more\":\"x\",\"flag\":true,\"size\":9}", "/size"}};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct both b = {0};
+    struct sg_error err = {0};
+    assert_true(
+        api_spec_read(&both, arena, sg_bytes_str("{\"more\":\"x\",\"name\":\"a\"}"), &b, &err));
+    assert_string_equal(b.thing->name, "<a>");
+    assert_string_equal(b.more, "x");
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        assert_false(api_spec_read(&both, arena, sg_bytes_str(wrong[i].body), &b, &err));
+        assert_string_equal(err.field, wrong[i].field);
+    }
+    json_t *told = api_spec_describe(&both);
+    assert_int_equal(json_array_size(told), COUNT(fields) + 1);
+    json_decref(told);
+}
+
 /* Eight levels are read, a ninth is refused; the pointer is cut and stays text. */
 static void test_deep(void **state)
 {
@@ -349,8 +384,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),       cmocka_unit_test(test_nested),
         cmocka_unit_test(test_nested_bad), cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_bad),        cmocka_unit_test(test_query),
-        cmocka_unit_test(test_long_name),  cmocka_unit_test(test_time),
+        cmocka_unit_test(test_inline),     cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_query),      cmocka_unit_test(test_long_name),
+        cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
