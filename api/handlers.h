@@ -160,6 +160,7 @@ API_HANDLER(api_report_get);
 API_HANDLER(api_report_csv);
 API_HANDLER(api_report_html);
 API_HANDLER(api_report_sign);
+API_HANDLER(api_report_mail);
 extern const struct api_spec api_attestation_new, api_attestation_query;
 API_HANDLER(api_attestation_create);
 API_HANDLER(api_attestation_list);

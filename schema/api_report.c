@@ -91,6 +91,15 @@ bool sg_api_report_sign(struct sg_tx *tx, const struct sg_api_signature *s, stru
                    "the report is not the current one, or its data has another hash");
 }
 
+bool sg_api_report_requeue(struct sg_tx *tx, const char *tenant_id, const char *report_id,
+                           struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, tenant_id);
+    sg_param_text(&p, report_id);
+    return sg_tx_query(tx, SG_Q_API_REPORT_REQUEUE, &p, NULL, err);
+}
+
 bool sg_api_attestation_insert(struct sg_tx *tx, struct sg_arena *arena,
                                const struct sg_api_attestation *a, struct sg_api_attestation *row_r,
                                struct sg_error *err)

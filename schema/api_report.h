@@ -43,6 +43,10 @@ struct sg_api_signature {
 SG_MUST_USE bool sg_api_report_sign(struct sg_tx *tx, const struct sg_api_signature *signature,
                                     struct sg_error *err);
 
+/* Deliveries that failed are to be tried again. */
+SG_MUST_USE bool sg_api_report_requeue(struct sg_tx *tx, const char *tenant_id,
+                                       const char *report_id, struct sg_error *err);
+
 struct sg_api_attestation {
     struct sg_api_key key; /* created_at */
     int64_t requirement;

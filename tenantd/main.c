@@ -59,10 +59,8 @@ static bool serve(const struct settings *s, struct sg_error *err)
         .archive_bits = (int)s->archive_bits,
     };
     struct housekeeping_clean cleaning = {s->keep_ms, s->keep_dead_ms};
-    struct sg_reporting reporting = {.time_zone = s->report_zone,
-                                     .provider = s->report_provider,
-                                     .delay_ms = s->report_delay_ms};
     struct sg_mail_server mail = settings_mail(s);
+    struct sg_reporting reporting = settings_reporting(s, &mail);
     struct sg_directory_options directory = settings_directory(s);
     const struct sg_job_set sets[] = {
         {sg_report_kinds, &reporting},      {sg_certlife_kinds, &life},

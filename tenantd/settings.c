@@ -89,10 +89,26 @@ static const struct sg_option options[] = {
      "Sender of our own mail, in a domain of the provider's that is hosted here."},
     {"mail", "timeout", SG_OPT_DURATION, AT(mail_timeout_ms), "1m", 100, 600000, NULL,
      "How long sending a mail may take."},
+    {"reports", "sign_within", SG_OPT_DURATION, AT(report_sign_ms), "5d", 1000, 8640000000, NULL,
+     "The breach and compliance reports go out when they are signed; later than this it is an "
+     "incident."},
+    {"reports", "administrator", SG_OPT_STRING, AT(report_administrator), "", 0, 0, NULL,
+     "Address of the SecureMail Administrator, who gets the platform's breach, compliance and "
+     "availability reports. Empty: nobody."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
 };
+
+struct sg_reporting settings_reporting(const struct settings *s, const struct sg_mail_server *mail)
+{
+    return (struct sg_reporting){.time_zone = s->report_zone,
+                                 .provider = s->report_provider,
+                                 .delay_ms = s->report_delay_ms,
+                                 .sign_within_ms = s->report_sign_ms,
+                                 .administrator = s->report_administrator,
+                                 .mail = mail};
+}
 
 struct sg_mail_server settings_mail(const struct settings *s)
 {

@@ -6,6 +6,7 @@
 #include "common/daemon.h"
 #include "directory/directory.h"
 #include "mail/mail.h"
+#include "reporting/reporting.h"
 #include "schema/db.h"
 
 struct settings {
@@ -16,8 +17,8 @@ struct settings {
     int64_t workers, lease_ms, longest_ms, retry_ms, poll_ms, keep_ms, keep_dead_ms;
     int archive_kind;
     int64_t archive_bits;
-    char *report_zone, *report_provider;
-    int64_t report_delay_ms;
+    char *report_zone, *report_provider, *report_administrator;
+    int64_t report_delay_ms, report_sign_ms;
     int64_t directory_interval_ms, directory_timeout_ms, directory_retry_ms, directory_members;
     char *directory_version;
     int directory_classification;
@@ -33,6 +34,9 @@ struct settings {
 /* The table, for sg_daemon_begin(). */
 struct sg_daemon_spec settings_spec(struct settings *settings);
 struct sg_mail_server settings_mail(const struct settings *settings);
+/* mail is borrowed. */
+struct sg_reporting settings_reporting(const struct settings *settings,
+                                       const struct sg_mail_server *mail);
 struct sg_directory_options settings_directory(const struct settings *settings);
 /* As sg_tenant, and as sg_owner for migrations. */
 struct sg_db_options settings_database(const struct settings *settings);

@@ -195,6 +195,37 @@ bool api_report_html(struct api_request *r, struct sg_tx *tx, struct sg_error *e
     return ok;
 }
 
+/* By mail to its recipients; report is of the path. */
+static bool mail(struct api_request *r, struct sg_tx *tx, const struct sg_api_report *report,
+                 struct sg_api_job *job_r, const char **location_r, struct sg_error *err)
+{
+    const char *key = sg_arena_printf(r->arena, "report.mail:%s", report->key.id);
+    return api_job_make_once(r, tx, "report.mail", json_pack("{s:s}", "report_id", report->key.id),
+                             key, job_r, location_r, err);
+}
+
+bool api_report_mail(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    struct sg_api_report report;
+    struct sg_api_job job;
+    const char *location;
+    if (!find(r, tx, &report, err))
+        return false;
+    if (strcmp(report.state, "current") != 0)
+        return sg_fail(err, SG_E_CONFLICT, "the report was superseded");
+    return sg_api_report_requeue(tx, tenant_of(r), report.key.id, err) &&
+           mail(r, tx, &report, &job, &location, err) &&
+           api_reply_accepted(r, location, json_pack("{s:o}", "job", api_job_json(r->arena, &job)));
+}
+
+/* Of the platform's reports those that go to the administrator of SecureMail are sent when the
+ * security officer has signed them. */
+static bool sent_when_signed(const struct sg_api_report *report)
+{
+    return !report->tenant_id && report->complete &&
+           (strcmp(report->kind, "breach") == 0 || strcmp(report->kind, "compliance") == 0);
+}
+
 /* Who signs says what is signed: the hash is that of the report that was read. */
 bool api_report_sign(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
@@ -212,6 +243,9 @@ bool api_report_sign(struct api_request *r, struct sg_tx *tx, struct sg_error *e
                                                .title = body->title,
                                                .words = body->words,
                                                .actor = r->caller.actor};
+    struct sg_api_job job;
+    const char *location;
     return find(r, tx, &report, err) && sg_api_report_sign(tx, &signature, err) &&
+           (!sent_when_signed(&report) || mail(r, tx, &report, &job, &location, err)) &&
            find(r, tx, &report, err) && api_reply_ok(r, report_json(r->arena, &report));
 }

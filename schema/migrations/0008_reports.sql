@@ -62,12 +62,14 @@ CREATE TABLE report_delivery (
     tenant_id entity_id REFERENCES tenant,
     report_id entity_id NOT NULL REFERENCES report,
     recipient address NOT NULL,
+    -- sent: Postfix has it; sealed: the retention log says that it went out sealed
     state text NOT NULL CHECK (state IN ('queued', 'sent', 'sealed', 'failed')),
     message_id text COLLATE "C" NOT NULL, -- RFC 5322, without angle brackets
     msg_id text COLLATE "C",              -- of the retention log
-    attempts integer NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,   -- how often it was sent
     last_error text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL,
+    sent_at timestamptz,                   -- the last time
     finished_at timestamptz,
     UNIQUE (report_id, recipient)
 );
@@ -95,5 +97,6 @@ GRANT SELECT, INSERT, UPDATE (state) ON report TO sg_tenant;
 GRANT SELECT ON report_signature, attestation TO sg_tenant;
 GRANT SELECT, INSERT, UPDATE ON report_delivery TO sg_tenant;
 GRANT SELECT ON audit TO sg_tenant; -- how many rows there are
+GRANT UPDATE (state, finished_at) ON report_delivery TO sg_api, sg_provider;
 GRANT INSERT ON report_signature TO sg_api, sg_provider;
 GRANT SELECT, INSERT, UPDATE (revoked_at) ON attestation TO sg_provider;

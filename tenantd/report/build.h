@@ -19,6 +19,7 @@ struct sg_build {
 /* The kinds of report: what each is called, and who writes its sections. */
 struct sg_report_kind {
     const char *name, *title;
+    bool is_signed; /* the platform's, before it goes out */
     bool (*write)(struct sg_build *b, struct sg_error *err);
 };
 const struct sg_report_kind *sg_report_kind_find(const char *name);

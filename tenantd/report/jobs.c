@@ -1,4 +1,5 @@
 #include "reporting/build.h"
+#include "reporting/delivery.h"
 
 #include "common/id.h"
 #include "common/log.h"
@@ -14,6 +15,7 @@ struct make {
     struct sg_job *job;
     const struct sg_report_kind *kind;
     const char *period, *asked_by;
+    bool asked;               /* by somebody, not by the clock */
     json_t *data, *watermark; /* read */
     json_t *result;
 };
@@ -100,6 +102,12 @@ static json_t *differences(const struct make *m, const struct sg_report_row *cur
     return words;
 }
 
+/* What somebody asked for is there to be looked at; what is to be signed waits for that. */
+static bool mailed_at_once(const struct make *m, const struct sg_report_row *row)
+{
+    return !m->asked && row->complete && (row->tenant_id || !m->kind->is_signed);
+}
+
 /* Keeps what was read, unless it is what there is already. */
 static bool keep(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
@@ -132,7 +140,8 @@ static bool keep(struct sg_tx *tx, void *arg, struct sg_error *err)
     };
     json_decref(words);
     result_set(m, id.text, row.revision, false);
-    return sg_report_insert(tx, &row, SG_REPORT_SCHEMA, err);
+    return sg_report_insert(tx, &row, SG_REPORT_SCHEMA, err) &&
+           (!mailed_at_once(m, &row) || sg_report_mail_ask(tx, arena, id.text, row.tenant_id, err));
 }
 
 static bool make(struct sg_job *job, struct sg_error *err)
@@ -142,7 +151,8 @@ static bool make(struct sg_job *job, struct sg_error *err)
     if (!sg_job_string(job, "kind", &kind, err) || !sg_job_string(job, "period", &m.period, err))
         return false;
     m.asked_by = json_string_value(json_object_get(job->payload, "asked_by"));
-    if (!m.asked_by)
+    m.asked = m.asked_by != NULL;
+    if (!m.asked)
         m.asked_by = "tenantd";
     m.kind = sg_report_kind_find(kind);
     if (!m.kind)
@@ -201,6 +211,8 @@ static bool ask_all(struct sg_tx *tx, void *arg, struct sg_error *err)
             return false;
         asked += made;
     }
+    if (!sg_report_unsigned_watch(tx, d->job->arena, d->settings->sign_within_ms, err))
+        return false;
     json_decref(d->result);
     d->result = json_pack("{s:I}", "asked", (json_int_t)asked);
     return true;
@@ -217,5 +229,6 @@ static bool due(struct sg_job *job, struct sg_error *err)
 const struct sg_job_kind sg_report_kinds[] = {
     {"report.due", due, NULL},
     {"report.make", make, NULL},
+    {"report.mail", sg_report_mail, NULL},
     {NULL, NULL, NULL},
 };

@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const struct sg_report_kind kinds[] = {
-    {"compliance", "Compliance report", sg_report_compliance},
-    {"service", "Service report", sg_report_service},
+    {"compliance", "Compliance report", true, sg_report_compliance},
+    {"service", "Service report", false, sg_report_service},
 };
 
 const struct sg_report_kind *sg_report_kind_find(const char *name)

@@ -467,6 +467,26 @@ def test_the_months_end_by_the_clock_of_two_tenantd(clocked):
     assert provider.pages(f"{b.path}/reports") == []
     clocked.stop("tenantd-2")
 
+    # All but those of the platform that wait for a signature are mailed; nobody is there to get them.
+    wait_for(lambda: {j["state"] for j in provider.pages("/v1/jobs", kind="report.mail")} == {"done"}, 30, "mailed")
+    mailed = provider.pages("/v1/jobs", kind="report.mail")
+    waiting = [r for r in reports if r["tenant_id"] is None and r["kind"] in ("breach", "compliance")]
+    assert len(mailed) == len(reports) - len(waiting)
+    assert all(j["result"] == {"recipients": 0, "sealed": 0} for j in mailed)
+
+    def unsigned(day):
+        count = due()
+        clocked.clock_set(ahead(f"{following:%Y-%m}-{day:02d} 12:00:00"))
+        wait_for(lambda: due() > count, 30, "report.due")
+        return {i["summary"].split()[2] for i in provider.pages("/v1/incidents", kind="report.unsigned", state="open")}
+
+    assert unsigned(5) == set()
+    assert unsigned(7) == {r["id"] for r in waiting} != set()
+    for r in waiting:
+        provider.call("POST", f"/v1/reports/{r['id']}/signatures", {**SIGNATURE, "sha256": r["sha256"]}, expect=200)
+    assert unsigned(8) == set()
+    wait_for(lambda: len(provider.pages("/v1/jobs", kind="report.mail", state="done")) == len(reports), 30, "mailed")
+
 
 def test_kill_in_the_midst(clocked):
     """kill -9 while a report is about to be kept: another does it, and there is one."""

@@ -47,6 +47,7 @@ def values(layout, routes, peer_port, log_level="info", **more):
         "hostname": "gateway.sealgate.test",
         "provider": "Kea Secure Mail",
         "time_zone": "Pacific/Auckland",
+        "securemail_administrator": "",
         "hostname_out": "out.sealgate.test",
         "hostname_in": "in.sealgate.test",
         "run_dir": layout.run,
