@@ -91,7 +91,9 @@ API_HANDLER(api_token_create);
 API_HANDLER(api_token_list);
 API_HANDLER(api_token_revoke);
 
+extern const struct api_spec api_audit_query, api_audit_query_all;
 API_HANDLER(api_audit_list);
+API_HANDLER(api_audit_list_all);
 
 /* === access: API clients, provisioning === */
 extern const struct api_spec api_client_new, api_client_patch, api_client_token_new,

@@ -69,7 +69,9 @@ const struct api_route api_routes[] = {
     {"GET", TENANT "/messages/{msg_id}/trace", API_READ(messages), QUERY(PAGE),
      .transact = api_message_trace},
 
-    {"GET", TENANT "/audit", API_READ(audit), QUERY(PAGE), .transact = api_audit_list},
+    {"GET", TENANT "/audit", API_READ(audit), QUERY(&api_audit_query), .transact = api_audit_list},
+    {"GET", "/v1/audit", API_READ(audit), QUERY(&api_audit_query_all),
+     .transact = api_audit_list_all},
 
     {"GET", "/v1/trust-anchors", API_READ(anchors), QUERY(PAGE), .transact = api_anchor_list},
     {"POST", "/v1/trust-anchors", API_WRITE(anchors), BODY(api_anchor_new),

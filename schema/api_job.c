@@ -114,13 +114,18 @@ bool sg_api_job_cancel(struct sg_tx *tx, struct sg_arena *arena, const char *ten
 }
 
 bool sg_api_audit_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
-                       const struct sg_api_page *page, struct sg_api_audit **rows_r,
-                       size_t *count_r, struct sg_error *err)
+                       const struct sg_api_audit_filter *filter, const struct sg_api_page *page,
+                       struct sg_api_audit **rows_r, size_t *count_r, struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_page(&p, page);
-    *rows_r =
-        sg_api_rows(tx, arena, SG_Q_API_AUDIT_LIST, &p, audit_take, sizeof **rows_r, count_r, err);
+    sg_param_text(&p, filter->actor);
+    sg_param_text(&p, filter->object);
+    sg_param_text(&p, filter->object_id);
+    sg_param_time_or_null(&p, filter->since);
+    sg_param_time_or_null(&p, filter->until);
+    *rows_r = sg_api_rows(tx, arena, tenant_id ? SG_Q_API_AUDIT_LIST : SG_Q_API_AUDIT_LIST_ALL, &p,
+                          audit_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }

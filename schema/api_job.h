@@ -48,7 +48,14 @@ struct sg_api_audit {
     const char *before, *after; /* JSON objects; NULL: none */
 };
 
+/* NULL or 0: any. actor: all of it, or the id in it ("tok_…", "cli_…"). */
+struct sg_api_audit_filter {
+    const char *actor, *object, *object_id;
+    sg_time since, until; /* until: before it */
+};
+/* tenant_id NULL: of all tenants and the platform. */
 SG_MUST_USE bool sg_api_audit_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
+                                   const struct sg_api_audit_filter *filter,
                                    const struct sg_api_page *page, struct sg_api_audit **rows_r,
                                    size_t *count_r, struct sg_error *err);
 

@@ -17,6 +17,7 @@ import tempfile
 import urllib.parse
 
 import jsonschema
+import psycopg2
 import yaml
 
 from pg import PostgreSQL, ROOT
@@ -112,12 +113,15 @@ SEEN_FILE = ROOT / "build/operations"
 SEEN = set()
 
 
-def seen(method, pattern):
+def seen(*words):
     """Notes an operation that succeeded: a line each, once a process; several may write at a time."""
-    if (method, pattern) not in SEEN:
-        SEEN.add((method, pattern))
+    if words not in SEEN:
+        SEEN.add(words)
         with open(SEEN_FILE, "a", encoding="ascii") as file:
-            file.write(f"{method} {pattern}\n")
+            file.write(" ".join(words) + "\n")
+
+
+CHANGES = {}  # port → {request id: (method, pattern)} of what succeeded and was no GET
 
 
 class Reply:
@@ -158,6 +162,8 @@ class Client:
         if reply.status < 300:
             pattern = next(p for regex, p in OPENAPI.patterns if regex.match(path))
             seen(method, pattern)
+            if method != "GET":
+                CHANGES.setdefault(self.port, {})[reply.headers["X-Request-Id"]] = method, pattern
             if data and json.loads(data) != {}:
                 content = OPENAPI.operations[method, pattern]["requestBody"]["content"]
                 OPENAPI.valid(content["application/json"]["schema"], json.loads(data))
@@ -262,17 +268,35 @@ class Platform:
         self.settings = dict(settings or {})
         self.processes = {}
         self.stack = contextlib.ExitStack()
+        self.up = False
 
     def __enter__(self):
         try:
             self.start_all()
+            self.up = True
         except BaseException:
             self.__exit__()
             raise
         return self
 
+    def audited(self):
+        """Which changes of this platform left a row in the audit log; each row is whole. That every
+        operation did at least once is a step of tools/check (one that changes nothing leaves none)."""
+        changes = CHANGES.pop(self.port, {})
+        with contextlib.suppress(psycopg2.OperationalError), self.pg.connect("sg_audit") as connection, \
+                connection.cursor() as cursor:
+            cursor.execute("SELECT request_id, actor, address, action, before IS NOT NULL, after IS NOT NULL"
+                           " FROM audit WHERE request_id LIKE 'req%'")
+            for request_id, actor, address, action, before, after in cursor.fetchall():
+                assert actor and address and (before, after) == (action != "insert", action != "delete"), (
+                    request_id, actor, address, action, before, after)
+                if request_id in changes:
+                    seen("audited", *changes[request_id])
+
     def __exit__(self, *_):
         try:
+            if self.up:
+                self.audited()
             status = {name: self.stop(name) for name in list(self.processes)}
             # Under a sanitizer, a leak is an exit status.
             assert status.get("apid", 0) == 0, self.log("apid").read_text()[-3000:]

@@ -512,6 +512,32 @@ def test_audit(provider, world):
     assert first["actor"].endswith(" the tests") and first["action"] == "insert"
 
 
+def test_audit_filters(provider, world):
+    """By actor, kind, thing and time; of a tenant, and of the whole platform."""
+    made = provider.call("POST", "/v1/tokens", {"name": "audited", "role": "auditor"}, expect=201)
+    token_id, path = made.json["id"], f"{world.a.path}/audit"
+    entry, = provider.get("/v1/audit", object="api_token", object_id=token_id)["data"]
+    assert entry["request_id"] == made.headers["X-Request-Id"] and entry["tenant_id"] is None
+    assert entry["before"] is None and entry["after"]["name"] == "audited" and "hash" not in entry["after"]
+    actor = entry["actor"]
+    maker = re.fullmatch(r"token:(tok_[0-9a-z]{26}) the tests", actor)[1]
+    for who in (actor, maker):
+        assert entry in provider.get("/v1/audit", actor=who, limit=5)["data"]
+    assert provider.get("/v1/audit", actor="the tests")["data"] == []
+    assert provider.get("/v1/audit", actor=f"token:{maker}")["data"] == []
+    every = world.a.viewer.pages(path)
+    domains = [e for e in every if e["object"] == "domain"]
+    assert domains and world.a.viewer.pages(path, object="domain", limit=1) == domains
+    assert provider.pages("/v1/audit", tenant_id=world.a.id, limit=7) == every
+    middle = every[len(every) // 2]["at"]
+    assert world.a.viewer.pages(path, since=middle) == [e for e in every if e["at"] >= middle]
+    assert world.a.viewer.pages(path, until=middle) == [e for e in every if e["at"] < middle]
+    # Another tenant's things are not found in one's own log.
+    assert world.a.viewer.get(path, object_id=world.b.domain["id"])["data"] == []
+    assert world.a.viewer.get(path, actor="apid")["data"] == []
+    world.a.viewer.get("/v1/audit", expect=404)
+
+
 # What is refused ----------------------------------------------------------------------------------
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

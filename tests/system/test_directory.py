@@ -20,13 +20,13 @@ class World(Platform):
 
     def __init__(self, **settings):
         super().__init__(hsm=False)
-        self.settings = {"interval": "12h", "timeout": f"{TIMEOUT}s", "retry": "10s", **settings}
+        self.sync_settings = {"interval": "12h", "timeout": f"{TIMEOUT}s", "retry": "10s", **settings}
 
     def configure(self, **http):
         super().configure(**http)
         path = self.dir / "tenantd.conf"
         path.write_text(path.read_text() + "[jobs]\nretry = 100ms\nlease = 2s\n[directory]\n"
-                        + "".join(f"{k} = {v}\n" for k, v in self.settings.items()))
+                        + "".join(f"{k} = {v}\n" for k, v in self.sync_settings.items()))
 
     def __enter__(self):
         super().__enter__()
