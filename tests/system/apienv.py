@@ -204,7 +204,8 @@ class Client:
 class ReferenceCA:
     """platform.refca("issue", …) is the command. After platform.ca() it serves: est_url, account,
     password_file and ca_file are what an EST client needs. fault() has it misbehave, clock() moves
-    its time, start(*options) after platform.stop("refca") starts it otherwise."""
+    its time (the daemons' too where the platform has a clock); start(*options) after
+    platform.stop("refca") starts it otherwise."""
 
     account, password = "gateway", secrets.token_urlsafe(24)
 
@@ -215,7 +216,8 @@ class ReferenceCA:
         self.est_url = f"https://127.0.0.1:{self.est_port}/.well-known/est"
         self.revocation_url = f"https://127.0.0.1:{self.est_port}/revocations"
         self.ca_file = self.folder / "est-ca.pem"
-        self.fault_file, self.clock_file = platform.dir / "ca.fault", platform.dir / "ca.clock"
+        self.fault_file = platform.dir / "ca.fault"
+        self.clock_file = platform.dir / ("clock" if platform.with_clock else "ca.clock")
         self.password_file = platform.write("est-password", self.password + "\n")
 
     def __call__(self, *arguments):

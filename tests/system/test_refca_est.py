@@ -390,6 +390,15 @@ def test_the_directory_follows(folder, ports):
         ca.issue("byhand.test")
         assert ca.enrol("f.test").status == 200 and entry("f.test") == 1
         assert entry("byhand.test") == 0  # never published: that is the officer's
+        # An entry that the directory refuses does not keep the others waiting.
+        ldif = folder / "odd.ldif"
+        ldif.write_text("dn: ou=odd.test,c=NZ\nobjectClass: organizationalUnit\nou: odd.test\n\n"
+                        f"dn: cn={DCA},ou=odd.test,c=NZ\nobjectClass: organizationalRole\n"
+                        f"cn: {DCA}\n")
+        run("ldapadd", "-x", "-H", slapd.url, "-D", "cn=admin,c=NZ", "-y", slapd.password, "-f",
+            ldif)
+        assert ca.enrol("odd.test").status == 200 and entry("odd.test") == 0
+        assert ca.enrol("even.test").status == 200 and entry("even.test") == 1
         slapd.server.stop()
         assert ca.enrol("g.test").status == 200
         assert ca.revoke_by_est(held).status == 200

@@ -480,6 +480,19 @@ def test_guessing_gets_slower(folder, ports):
         ca.server.stop()
 
 
+def test_guessing_at_once(folder, ports):
+    """Forty at the same time are no way around: three are tried."""
+    ca = EstCA(folder / "crowd", ports + 9)
+    ca.server.start()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            status = list(pool.map(lambda i: ca.enrol("a.test", user=f"gateway:wrong{i}").status,
+                                   range(40)))
+        assert sorted(set(status)) == [401, 429] and status.count(401) <= 4
+    finally:
+        ca.server.stop()
+
+
 def test_password_is_changed_with_an_overlap(ca):
     password = ca.folder / "rotated.password"
 

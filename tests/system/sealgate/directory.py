@@ -96,7 +96,7 @@ class ReferenceCA:
     folder and port of its own, and without EST unless it is given an est_port.
 
     EST clients: est_url, account, password_file (tenantd's), ca_file (which they trust). fault()
-    has it misbehave, clock() moves its time."""
+    has it misbehave, clock() moves its time (the platform's where that has a clock)."""
 
     account = "gateway"
 

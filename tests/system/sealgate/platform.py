@@ -47,6 +47,7 @@ class Platform:
         self.postgresql = postgres.PostgreSQL(self.layout)
         self.directory = directory.Directory(self.layout)
         self.refca = directory.ReferenceCA(self.layout, self.directory)
+        self.refca.clock_file = self.clock_file or self.refca.clock_file
         self.hsmd = hsm.hsmd(self.layout)
         self.tenantd = self._daemon("tenantd", lay.TENANT)
         self.apid = self._daemon("apid", lay.API, ready=self.api.ready)

@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 import secrets
+import threading
 from pathlib import Path
 
 from cryptography import x509
@@ -112,25 +113,32 @@ def _succeed(store: Store, name, kind, values, keep_hours) -> None:
                    " VALUES (?, ?, ?, ?, ?)", (name, kind, *values))
 
 
-def by_password(store: Store, name: str, password: bytes):
-    """The account, or None. As long for a name that there is not as for a wrong password."""
-    rows = store.db.execute(
+def _passwords(store: Store, name: str) -> list:
+    return store.db.execute(
         "SELECT salt, hash FROM credential WHERE account = ? AND kind = 'password'"
         " AND (not_after IS NULL OR not_after > ?)",
         (name, clock.seconds(clock.now()))).fetchall()
-    if len(password) > MAX_PASSWORD:
-        return None
+
+
+def by_known_password(store: Store, name: str, password: bytes):
+    """The account, where this process has seen the password fit before: quick, for a MAC answers."""
     mac = hmac.digest(_process_key, password, "sha256")
-    for row in rows:  # scrypt is slow on purpose; once it has agreed, the MAC answers
+    for row in _passwords(store, name):
         if hmac.compare_digest(_verified.get(row["hash"], b""), mac):
             return find(store, name)
+    return None
+
+
+def by_password(store: Store, name: str, password: bytes):
+    """The account, or None; slow on purpose. As long for a name that there is not as for a wrong
+    password."""
     fits = None
-    for row in rows or [{"salt": b"nobody", "hash": b""}]:
-        if hmac.compare_digest(scrypt(password, row["salt"]), row["hash"]):
+    for row in _passwords(store, name) or [{"salt": b"nobody", "hash": b""}]:
+        if hmac.compare_digest(scrypt(password[:MAX_PASSWORD + 1], row["salt"]), row["hash"]):
             fits = row["hash"]
     if fits is None:
         return None
-    _verified[fits] = mac
+    _verified[fits] = hmac.digest(_process_key, password, "sha256")
     return find(store, name)
 
 
@@ -181,6 +189,9 @@ class Throttle:
 
     def __init__(self, now):
         self._now = now              # monotonic seconds
+        # One unknown password at a time: many at once would all be tried before the first has failed,
+        # and each takes 16 MiB.
+        self.turn = threading.Lock()
         self._failures = {}          # key → (count, no try before)
 
     def _keys(self, address, name):

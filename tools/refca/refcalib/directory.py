@@ -16,6 +16,10 @@ from .store import Store, load_certificate
 CERTIFICATE = "userCertificate;binary"
 
 
+class Unreachable(RefcaError):
+    """The directory as a whole; not a refusal of one entry."""
+
+
 class Directory:
     def __init__(self, url, bind_dn, password_file, base, ca_file):
         try:
@@ -48,7 +52,7 @@ class Directory:
         try:
             getattr(self.connection, what)(*arguments)
         except LDAPException as error:
-            raise RefcaError(f"the directory failed: {error}") from error
+            raise Unreachable(f"the directory failed: {error}") from error
         code = self.connection.result["result"]
         if code not in (0, *tolerate):
             raise RefcaError(f"the directory refused to {what} {arguments[0]}: {self._result()}")
@@ -95,7 +99,7 @@ class Directory:
         try:
             self.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=attributes)
         except LDAPException as error:
-            raise RefcaError(f"the directory failed: {error}") from error
+            raise Unreachable(f"the directory failed: {error}") from error
         code = self.connection.result["result"]
         if code == 32:
             return None
@@ -145,14 +149,25 @@ def publish_lists(store: Store, directory: Directory) -> None:
                                     (store.folder / "ca.crl").read_bytes())
 
 
-def publish_owed(store: Store, directory: Directory) -> list:
-    """What changed since it was published last; the domains that were brought up to date."""
-    done = []
+def publish_owed(store: Store, directory: Directory, but=()):
+    """What changed since it was published last, but for these domains. Returns the domains that were
+    brought up to date, and {domain: words} of those whose entry the directory refused; they do not
+    keep the others waiting."""
+    done, refused = [], {}
     for row in store.owed():
-        if row["domain"]:
-            publish_domain(store, directory, row["domain"])
-        else:
-            publish_lists(store, directory)
-        store.paid(row["domain"], row["number"])
-        done.append(row["domain"])
-    return done
+        domain = row["domain"]
+        if domain in but:
+            continue
+        try:
+            if domain:
+                publish_domain(store, directory, domain)
+            else:
+                publish_lists(store, directory)
+        except Unreachable:
+            raise
+        except RefcaError as error:
+            refused[domain] = str(error)
+            continue
+        store.paid(domain, row["number"])
+        done.append(domain)
+    return done, refused

@@ -16,7 +16,7 @@ from . import RefcaError, accounts, authority, clock, rules
 from .store import Store, load_certificate
 
 REPEAT_DAYS = 7
-MAX_PENDING = 10_000     # requests that wait for a decision
+MAX_PENDING = 10_000     # of an account: requests that wait for a decision
 MAX_VALID = 5            # certificates of a domain that are valid beside each other
 
 
@@ -134,9 +134,10 @@ def _order(store: Store, csr, domain: str, kind: str, days):
 
 
 def _wait(store: Store, account, der, digest, kind, domain):
-    count = store.db.execute("SELECT count(*) FROM enrolment WHERE state = 'pending'").fetchone()
+    count = store.db.execute("SELECT count(*) FROM enrolment WHERE state = 'pending' AND account = ?",
+                             (account["name"],)).fetchone()
     if count[0] >= MAX_PENDING:
-        raise Refused(503, "too many requests wait for the CA's decision")
+        raise Refused(503, f"{MAX_PENDING} requests of this account wait for the CA's decision")
     number = store.db.execute(
         "INSERT INTO enrolment (csr_sha256, kind, account, domain, csr, state, created)"
         " VALUES (?, ?, ?, ?, ?, 'pending', ?)",

@@ -87,15 +87,23 @@ class Handler(strict_http.Handler):
             return account
         name, password = self._basic()
         address, throttle = self.client_address[0], self.server.throttle
-        wait = throttle.wait(address, name)
+        self._patience(address, name)
+        account = accounts.by_known_password(self.store, name, password)
+        if account:
+            return account
+        with throttle.turn:
+            self._patience(address, name)
+            account = accounts.by_password(self.store, name, password)
+            if account:
+                throttle.succeeded(address, name)
+                return account
+            throttle.failed(address, name)
+        raise self._unauthorised("wrong account or password")
+
+    def _patience(self, address, name):
+        wait = self.server.throttle.wait(address, name)
         if wait > 0:
             raise Problem(429, "too many wrong passwords; wait", Retry_After=str(int(wait) + 1))
-        account = accounts.by_password(self.store, name, password)
-        if not account:
-            throttle.failed(address, name)
-            raise self._unauthorised("wrong account or password")
-        throttle.succeeded(address, name)
-        return account
 
     def _basic(self):
         given = self.headers.get_all("Authorization", [])

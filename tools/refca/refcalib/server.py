@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 from . import RefcaError, authority, clock, directory, est_server, strict_http
@@ -19,6 +20,7 @@ SERVED = {
     "chain.pem": "application/x-pem-file",
 }
 LOOK_SECONDS = 1.0       # how often the caretaker looks for what the command line has changed
+REFUSED_SECONDS = 30.0   # until a domain is tried again whose entry the directory refused
 PUBLISHED_SECONDS = 2.0  # how long an enrolment waits for the directory, where that is well
 
 
@@ -54,6 +56,7 @@ class Caretaker:
         self._wake = threading.Event()
         self._done = threading.Condition()
         self._failures = 0
+        self._refused = {}           # domain → when it is tried again, as the directory refused its entry
         self.stopped = threading.Event()
 
     def stop(self):
@@ -101,10 +104,17 @@ class Caretaker:
                 self._lists_made = now
 
     def _publish(self, store):
-        if store.owed():
-            with self._connect() as target:
-                for domain in directory.publish_owed(store, target):
-                    self._say(f"published {domain or 'the revocation list'}")
+        now = time.monotonic()
+        self._refused = {domain: until for domain, until in self._refused.items() if now < until}
+        if all(row["domain"] in self._refused for row in store.owed()):
+            return
+        with self._connect() as target:
+            done, refused = directory.publish_owed(store, target, self._refused)
+        for domain in done:
+            self._say(f"published {domain or 'the revocation list'}")
+        for domain, words in refused.items():
+            self._say(f"refca: {words}")
+            self._refused[domain] = now + REFUSED_SECONDS
 
     def changed(self, domain):
         """Returns when the directory has it; soon in any case."""
@@ -113,7 +123,8 @@ class Caretaker:
             return
         with self._done, Store(self._folder) as store:
             self._done.wait_for(
-                lambda: self._failures or domain not in [row["domain"] for row in store.owed()],
+                lambda: self._failures or domain in self._refused
+                or domain not in [row["domain"] for row in store.owed()],
                 PUBLISHED_SECONDS)
 
 

@@ -14,6 +14,11 @@ BODY_BYTES = 64 * 1024
 ANSWER_SECONDS = 30
 
 
+def one_line(text: str) -> str:
+    """Words of a stranger's, for an answer or a log."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 class _Head:
     """Reads for a request; a head of more than HEAD_BYTES is not read to its end."""
 
@@ -138,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, status, text, content_type="text/plain; charset=utf-8", headers=None,
              close=False, length=None):
         """text: str is given its newline; bytes are sent as they are. length: a false one."""
-        body = text if isinstance(text, bytes) else f"{text}\n".encode()
+        body = text if isinstance(text, bytes) else one_line(text).encode() + b"\n"
         if status in (204, 304):
             body = b""
         with self.server.deadline(self._raw, ANSWER_SECONDS):
@@ -161,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):  # noqa: A002 (the name is the base class's)
         if not self.server.quiet:
-            super().log_message(format, *args)
+            super().log_message("%s", one_line(format % args))
 
 
 class Server(ThreadingHTTPServer):
