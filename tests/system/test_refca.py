@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -17,7 +18,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certlab import CA, DAY, DCA, NOW, REFCA, Slapd, dca_csr, iso, rsa_key, run, wait_for
+from certlab import CA, DAY, DCA, NOW, REFCA, REPO, Slapd, dca_csr, iso, rsa_key, run, wait_for
+from refcalib.cli import parser  # beside refca; certlab has put it on the path
 from sealgate.ports import PortBlock
 
 
@@ -250,6 +252,27 @@ def test_crl(ca):
             "--next-update", "2025-12-31")
     assert refca(ca, "crl", "--hours", "1").returncode == 0
     assert "Version 2" in crl(ca)
+    assert refca(ca, "crl", "--number", "500").returncode == 0
+    assert number() == 500
+    refused(ca, "number 500 already", "crl", "--number", "500")
+    assert refca(ca, "crl").returncode == 0 and number() == 501
+
+
+def test_back_from_a_backup(ca):
+    """What ca.db has lost is entered again, and can be revoked."""
+    backup = ca.folder / "backup.db"
+    shutil.copy(ca.folder / "ca.db", backup)
+    chain, _ = issue(ca, "lost.test")
+    shutil.copy(backup, ca.folder / "ca.db")
+    refused(ca, "no certificate with serial number", "revoke", chain)
+    for _ in range(2):
+        assert refca(ca, "adopt", chain).returncode == 0
+    refused(ca, "REQ-163: lost.test has", "issue", request(ca, "lost.test"))
+    serial = refca(ca, "revoke", chain).stdout.decode().strip()
+    assert f"Serial Number: {serial.upper().rjust(len(serial) + len(serial) % 2, '0')}" in crl(ca)
+    refused(ca, "not issued by this CA", "adopt", ca.forge("x.test", issuer="root").path)
+    refused(ca, "not a certificate", "adopt", ca.folder / "issuing.pem")
+    refused(ca, "not a certificate", "adopt", ca.folder / "ca.crl")
 
 
 def test_without_crl_url(folder):
@@ -436,3 +459,22 @@ def test_help_names_every_command(ca):
                     "account-add", "pending", "approve", "refuse", "revocations"):
         assert re.search(rf"^    {command}\s", text, re.M)
     assert os.access(REFCA, os.X_OK)
+
+
+@pytest.mark.parametrize("document", ["docs/operations/ca.md", "tools/refca/README.md"])
+def test_documented_commands(document):
+    """Each refca command in a document is one."""
+    values = {"$CA": "ca", "DIR": "ca", "PORT": "1", "EST": "2",
+              "$LDAP": "--ldap-url ldap://h --bind-dn d --password-file f", 
+              "--ldap-url … --bind-dn … --password-file …": "$LDAP", "list-set …": "list-set $LDAP"}
+    text = (REPO / document).read_text().replace("\\\n", " ").replace("[", "").replace("]", "")
+    blocks = "\n".join(re.findall(r"(?ms)^ *```sh\n(.*?)^ *```", text))
+    commands = re.findall(r"(?m)^ *(refca --dir .*)$", blocks)
+    assert len(commands) > 8
+    for command in commands:
+        command = command.replace("--est-port EST", "--est-port 2")
+        for name, value in [*values.items(), *values.items()]:
+            command = re.sub(rf"{re.escape(name)}(?![\w-])", value, command)
+        arguments = shlex.split(command, comments=True)[1:]
+        arguments = arguments[:-1] if arguments[-1] == "&" else arguments
+        assert parser().parse_args(arguments).function, command

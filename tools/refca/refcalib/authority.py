@@ -1,15 +1,17 @@
 """Makes the CA's own certificates, certificates of domains, and revocation lists."""
 import datetime as dt
 import hashlib
+import sqlite3
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from . import RefcaError, clock, rules
 from .clock import from_seconds, seconds
-from .store import Store, write_file
+from .store import Store, load_certificate, write_file
 
 REASONS = ["unspecified", "keyCompromise", "affiliationChanged", "superseded",
            "cessationOfOperation", "certificateHold", "privilegeWithdrawn"]
@@ -124,6 +126,12 @@ def check_order(store: Store, public_key, domain: str, overlap: bool, not_before
 def certify(store: Store, order: Order, adopt: bool = False) -> x509.Certificate:
     """Signs, and enters it in the same transaction. adopt: from now on the domain is published."""
     certificate = domain_certificate(store, order)
+    _enter(store, order, certificate)
+    store.owe(order.domain, adopt)
+    return certificate
+
+
+def _enter(store: Store, order: Order, certificate: x509.Certificate) -> None:
     store.db.execute("INSERT INTO key (spki_sha256, domain, first_use) VALUES (?, ?, ?)"
                      " ON CONFLICT (spki_sha256) DO UPDATE SET"
                      " first_use = min(first_use, excluded.first_use)",
@@ -133,8 +141,6 @@ def certify(store: Store, order: Order, adopt: bool = False) -> x509.Certificate
                      (f"{certificate.serial_number:x}", order.domain, order.spki,
                       seconds(order.not_before), seconds(order.not_after),
                       certificate.public_bytes(PEM).decode()))
-    store.owe(order.domain, adopt)
-    return certificate
 
 
 def domain_certificate(store: Store, order: Order) -> x509.Certificate:
@@ -176,6 +182,29 @@ def certificate_builder(store: Store, order: Order, common_name=rules.DCA, crl_u
             AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(aia))]),
             False)
     return builder
+
+
+def adopt(store: Store, data: bytes) -> sqlite3.Row:
+    """Enters a certificate of this CA that ca.db has lost, as after a backup was brought back."""
+    try:
+        certificate = load_certificate(data)
+        addresses = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName).value.get_values_for_type(x509.RFC822Name)
+        _, authority = store.load_authority(store.issuer)
+        authority.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
+                                      padding.PKCS1v15(), certificate.signature_hash_algorithm)
+    except InvalidSignature:
+        raise RefcaError("that certificate was not issued by this CA") from None
+    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
+        raise RefcaError(f"not a certificate of a domain: {error}") from error
+    domain = rules.check_domain(addresses[0].rpartition("@")[2] if addresses else "")
+    order = Order(certificate.public_key(), domain, certificate.not_valid_before,
+                  certificate.not_valid_after)
+    serial = f"{certificate.serial_number:x}"
+    with store.change():
+        if not store.certificates("serial = ?", (serial,)):
+            _enter(store, order, certificate)
+        return store.find(serial)
 
 
 def revoke(store: Store, reference: str, reason: str, when=None, account=None):
@@ -224,14 +253,19 @@ def revocations(store: Store) -> list:
                             " USING (serial) ORDER BY id").fetchall()
 
 
-def write_crls(store: Store, this_update=None, next_update=None, hours=None) -> None:
-    """ca.crl of what domains hold, and root.crl (nothing is ever on it) where there are two CAs."""
+def write_crls(store: Store, this_update=None, next_update=None, hours=None, number=None) -> None:
+    """ca.crl of what domains hold, and root.crl (nothing is ever on it) where there are two CAs.
+    number: of both, beyond those that are out; one more than the last unless given."""
     this_update = this_update or clock.now()
     next_update = next_update or this_update + dt.timedelta(
         hours=hours or store.setting("crl_hours", 7 * 24))
     if next_update <= this_update:
         raise RefcaError("a revocation list cannot expire before it begins")
     with store.change():
+        for name in ("ca.crl_number", "root.crl_number") if number is not None else ():
+            if number <= store.setting(name, 0):
+                raise RefcaError(f"there is a list with number {store.setting(name)} already")
+            store.set_setting(name, number - 1)
         _write_crl(store, store.issuer, "ca.crl", this_update, next_update,
                    store.certificates("revoked_at IS NOT NULL"))
         if store.issuer != "root":

@@ -76,8 +76,13 @@ def restore(args) -> None:
     authority.write_crls(store)
 
 
+def adopt(args) -> None:
+    print(authority.adopt(Store(args.dir), read_input(args.certificate))["serial"])
+
+
 def crl(args) -> None:
-    authority.write_crls(Store(args.dir), args.this_update, args.next_update, args.hours)
+    authority.write_crls(Store(args.dir), args.this_update, args.next_update, args.hours,
+                         args.number)
 
 
 def serve(args) -> None:
@@ -259,8 +264,13 @@ def parser() -> argparse.ArgumentParser:
     sub = command("restore", restore, "End a suspension, and make a new CRL.")
     sub.add_argument("certificate", metavar="SERIAL|FILE")
 
+    command("adopt", adopt, "Enter a certificate of this CA that ca.db has lost; prints its number."
+            ).add_argument("certificate", metavar="FILE")
+
     sub = command("crl", crl, "Make new CRLs: ca.crl and root.crl.")
     sub.add_argument("--hours", type=int, help="until nextUpdate")
+    sub.add_argument("--number", type=int, metavar="N", help="after a backup was brought back:"
+                     " beyond the last one that anybody has seen")
     sub.add_argument("--this-update", type=iso_time, metavar="TIME")
     sub.add_argument("--next-update", type=iso_time, metavar="TIME")
 
