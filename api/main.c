@@ -1,8 +1,10 @@
+#include "api/metrics.h"
 #include "api/router.h"
 #include "api/server.h"
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "monitor/monitor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,56 @@ static bool service_open(struct api_service *service, struct sg_error *err)
            pool_open("sg_provider", settings.provider_password_file, &service->provider, err);
 }
 
+static bool database_check(void *db, struct sg_error *err)
+{
+    return sg_db_health(db, err);
+}
+
+static void collect(void *service)
+{
+    api_metrics_collect(service);
+}
+
+static bool monitor_start(struct api_service *service, struct sg_monitor **monitor_r,
+                          struct sg_error *err)
+{
+    static struct sg_metric *const *const metrics[] = {api_metrics, NULL};
+    const struct sg_monitor_part parts[] = {
+        {.name = "database as sg_auth", .check = database_check, .ctx = service->auth},
+        {.name = "database as sg_api", .check = database_check, .ctx = service->api},
+        {.name = "database as sg_provider", .check = database_check, .ctx = service->provider},
+    };
+    const struct sg_monitor_options options = {.listen = settings.ops_listen,
+                                               .parts = parts,
+                                               .part_count = sizeof parts / sizeof parts[0],
+                                               .metrics = metrics,
+                                               .collect = collect,
+                                               .collect_ctx = service};
+    return sg_monitor_start(&options, monitor_r, err);
+}
+
+static bool serve(struct sg_error *err)
+{
+    struct api_service service = {0};
+    struct api_server *server = NULL;
+    struct sg_monitor *monitor = NULL;
+    api_metrics_init();
+    bool ok = service_open(&service, err) && monitor_start(&service, &monitor, err) &&
+              api_server_start(&settings, &service, &server, err);
+    if (ok) {
+        sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, NULL);
+        sg_daemon_ready();
+        while (sg_daemon_wait() == SG_DAEMON_RELOAD)
+            sg_log(SG_LOG_INFO, "reload.nothing", NULL); /* there is nothing to read anew */
+        sg_monitor_leave(monitor);
+        api_server_stop(&server);
+        sg_log(SG_LOG_INFO, "stopped", NULL);
+    }
+    sg_monitor_stop(&monitor);
+    service_close(&service);
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--routes") == 0)
@@ -69,22 +121,12 @@ int main(int argc, char **argv)
         goto out;
     sg_log_level_set((enum sg_log_level)settings.log_level);
 
-    struct api_service service = {0};
-    struct api_server *server = NULL;
     struct sg_error err = {0};
     status = 0;
-    if (!service_open(&service, &err) || !api_server_start(&settings, &service, &server, &err)) {
+    if (!serve(&err)) {
         sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);
         status = 1;
-    } else {
-        sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, NULL);
-        sg_daemon_ready();
-        while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-            sg_log(SG_LOG_INFO, "reload.nothing", NULL); /* there is nothing to read anew */
-        api_server_stop(&server);
-        sg_log(SG_LOG_INFO, "stopped", NULL);
     }
-    service_close(&service);
 out:
     sg_config_free(api_options, api_option_count, &settings);
     return status;

@@ -1,11 +1,13 @@
 #include "api/server.h"
 
+#include "api/metrics.h"
 #include "api/router.h"
 #include "api/tls.h"
 
 #include "common/buf.h"
 #include "common/deadline.h"
 #include "common/log.h"
+#include "common/watch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #define HEADER_BYTES_MAX  32768
+#define REQUEST_LIMIT_MS  120000 /* no transaction takes that long */
 #define QUERY_PAIRS_MAX   32
 #define DISCARD_BYTES_MAX (1 << 24) /* of a body beyond the limit, until the connection is cut */
 
@@ -34,7 +37,7 @@ struct exchange {
     struct sg_arena *arena;
     struct sg_buf body;
     size_t discarded; /* bytes beyond the limit */
-    int64_t began_ms;
+    int64_t began_ms, began_us;
     struct api_request request;
     struct sg_error err;
 };
@@ -72,6 +75,7 @@ static struct exchange *exchange_new(struct api_server *server, const char *meth
     struct exchange *x = SG_ARENA_NEW(arena, struct exchange);
     x->arena = arena;
     x->began_ms = sg_clock_monotonic_ms();
+    x->began_us = sg_metric_now();
     x->request = (struct api_request){.arena = arena,
                                       .id = sg_id_new("req"),
                                       .method = sg_arena_strdup(arena, method),
@@ -108,6 +112,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     *con_cls = NULL;
     exchange_log(x);
+    api_metrics_request(x->request.route, x->request.reply.status, x->began_us);
     json_decref(x->request.reply.body);
     sg_buf_free(&x->body);
     struct sg_arena *arena = x->arena;
@@ -253,7 +258,11 @@ static enum MHD_Result answer(struct api_server *server, struct MHD_Connection *
     r->body = sg_buf_bytes(&x->body);
     headers_take(connection, r);
     r->certificate = api_tls_peer(connection, x->arena);
+    struct sg_watch watch;
+    sg_watch_enter(&watch, "request", REQUEST_LIMIT_MS);
+    sg_watch_begin(&watch);
     api_service_answer(server->service, r, &x->err);
+    sg_watch_leave(&watch);
     r->query = NULL;
     r->query_count = 0;
     return reply_send(connection, r);

@@ -3,6 +3,7 @@
 #include "api/rate.h"
 
 #include "common/clock.h"
+#include "monitor/monitor.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -62,6 +63,7 @@ const struct sg_option api_options[] = {
      "How long a request waits for a connection."},
     {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout), "10s", 100, 600000,
      NULL, "How long a statement may take."},
+    SG_MONITOR_OPTION(AT(ops_listen)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
@@ -141,5 +143,6 @@ bool api_settings_check(void *settings, struct sg_error *err)
     if (!api_rate_new(s->rates, &rate, err))
         return false;
     api_rate_free(&rate);
-    return *s->clock_file == 0 || sg_clock_set_file(s->clock_file, err);
+    return sg_monitor_address_check(s->ops_listen, err) &&
+           (*s->clock_file == 0 || sg_clock_set_file(s->clock_file, err));
 }

@@ -18,6 +18,7 @@ struct api_settings {
     char *conninfo, *api_password_file, *provider_password_file, *auth_password_file;
     int64_t connections, wait, statement_timeout;
     int log_level;
+    char *ops_listen;
     char *clock_file;
 };
 

@@ -1,6 +1,9 @@
 #include "services.h"
 
+#include "operation.h"
+
 #include "common/log.h"
+#include "common/watch.h"
 #include "pipeline/archive.h"
 #include "pipeline/bounce.h"
 #include "pipeline/edge.h"
@@ -15,6 +18,7 @@
 
 #define SOCKET_MODE      0660
 #define BACKLOG_WAIT_MS  1000
+#define FEED_LIMIT_MS    (10 * 60 * 1000)
 #define DRAIN_AT_STOP_MS 5000
 
 struct services {
@@ -25,6 +29,8 @@ struct services {
     struct sg_worker *held, *notices, *replay;
     struct sg_smtp_server *outbound, *inbound, *bounce;
     struct sg_policy_server *policy;
+    struct sg_watch feeding;
+    struct operation *operation;
 };
 
 static struct sg_db_options db_options(const struct settings *s)
@@ -96,6 +102,16 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
             sg_submission_key_read(&gw->submission, s->submission_previous, err));
 }
 
+static bool feed(void *arg, const struct sg_journal_record *records, size_t count,
+                 struct sg_error *err)
+{
+    struct services *v = arg;
+    sg_watch_begin(&v->feeding);
+    bool ok = sg_message_feed_records(&v->gw, records, count, err);
+    sg_watch_end(&v->feeding);
+    return ok;
+}
+
 static bool journal_open(struct services *v, struct sg_error *err)
 {
     const struct settings *s = v->settings;
@@ -106,10 +122,11 @@ static bool journal_open(struct services *v, struct sg_error *err)
         .append_timeout_ms = s->append_ms,
         .feed_interval_ms = s->feed_ms,
         .feed_batch = (size_t)s->feed_batch,
-        .feed = sg_message_feed_records,
-        .feed_ctx = &v->gw,
+        .feed = feed,
+        .feed_ctx = v,
         .keys = sg_archive_journal_keys(v->archive),
     };
+    sg_watch_enter(&v->feeding, "journal feeder", FEED_LIMIT_MS);
     return sg_journal_open(&options, &v->gw.journal, err);
 }
 
@@ -142,9 +159,11 @@ static void changed(void *ctx, const char *channel, const char *payload)
 static bool workers_start(struct services *v, struct sg_error *err)
 {
     static const char *const channels[] = {"sealgate_config", "sealgate_held", NULL};
-    struct sg_worker_options held = {v->settings->poll_ms, sg_retry_held_round, &v->gw};
-    struct sg_worker_options notices = {v->settings->poll_ms, sg_retry_notice_round, &v->gw};
-    struct sg_worker_options replay = {BACKLOG_WAIT_MS, replay_round, v};
+    struct sg_worker_options held = {"held mail", v->settings->poll_ms, sg_retry_held_round,
+                                     &v->gw};
+    struct sg_worker_options notices = {"notices", v->settings->poll_ms, sg_retry_notice_round,
+                                        &v->gw};
+    struct sg_worker_options replay = {"replay", BACKLOG_WAIT_MS, replay_round, v};
     struct sg_db_options db = db_options(v->settings);
     return sg_worker_start(&replay, &v->replay, err) && sg_worker_start(&held, &v->held, err) &&
            sg_worker_start(&notices, &v->notices, err) &&
@@ -204,7 +223,8 @@ bool services_start(const struct settings *settings, struct services **services_
     v->settings = settings;
     *services_r = v;
     if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
-        workers_start(v, err) && listeners_start(v, err))
+        workers_start(v, err) && operation_start(settings, &v->gw, &v->operation, err) &&
+        listeners_start(v, err))
         return true;
     services_stop(services_r);
     return false;
@@ -216,6 +236,7 @@ void services_stop(struct services **services)
     if (!v)
         return;
     int64_t grace = v->settings->stop_ms;
+    operation_leave(v->operation);
     if (v->policy)
         sg_policy_server_stop(&v->policy, grace);
     if (v->outbound)
@@ -230,11 +251,14 @@ void services_stop(struct services **services)
     sg_worker_stop(&v->notices);
     sg_worker_stop(&v->replay);
     struct sg_error err = {0};
+    operation_stop(&v->operation);
     if (v->gw.journal) {
         if (!sg_journal_drain(v->gw.journal, DRAIN_AT_STOP_MS, &err))
             sg_log_error(SG_LOG_INFO, "journal.left_to_replay", &err, NULL);
         sg_journal_close(&v->gw.journal);
     }
+    if (v->feeding.at)
+        sg_watch_leave(&v->feeding);
     sg_archive_free(&v->archive);
     sg_registry_free(&v->gw.registry);
     sg_smtp_client_free(&v->gw.smtp);

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "monitor/monitor.h"
+
 #include <stddef.h>
 
 #define AT(field) offsetof(struct settings, field)
@@ -22,6 +24,7 @@ const struct sg_option settings_options[] = {
      "How long messages in flight may take to finish at an orderly stop."},
     {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
      "Messages that are remembered in memory to recognise Postfix's retries."},
+    SG_MONITOR_OPTION(AT(ops_listen)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
      "The least level that is logged."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
@@ -148,5 +151,5 @@ bool settings_check(void *settings, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "message_memory is larger than message in [limits]");
     if (s->hold_first_ms > s->hold_most_ms)
         return sg_fail(err, SG_E_CONFIG, "retry_first is longer than retry_most in [hold]");
-    return true;
+    return sg_monitor_address_check(s->ops_listen, err);
 }

@@ -25,6 +25,7 @@ struct settings {
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
     int64_t crl_bytes, crl_ms, crl_grace_ms, ldap_ms, tolerance_ms, max_certificates;
     int64_t registry, stop_ms;
+    char *ops_listen;
 };
 
 extern const struct sg_option settings_options[];

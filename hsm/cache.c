@@ -1,6 +1,7 @@
 #include "hsm/cache.h"
 
-#include <pthread.h>
+#include "common/wait.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,6 @@ struct sg_cache {
 struct sg_cache *sg_cache_new(size_t size, sg_cache_drop drop)
 {
     struct sg_cache *c = calloc(1, sizeof *c);
-    pthread_condattr_t attr;
     if (!c)
         abort();
     c->size = size;
@@ -40,10 +40,7 @@ struct sg_cache *sg_cache_new(size_t size, sg_cache_drop drop)
     if (!c->buckets)
         abort();
     pthread_mutex_init(&c->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->loaded, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&c->loaded);
     return c;
 }
 
@@ -161,7 +158,6 @@ enum sg_cache_found sg_cache_get(struct sg_cache *c, const uint8_t name[SG_CACHE
                                  struct sg_entry **entry_r)
 {
     enum sg_cache_found found = SG_CACHE_TIMEOUT;
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
     struct sg_entry *dead = NULL;
     *entry_r = NULL;
     pthread_mutex_lock(&c->mutex);
@@ -188,7 +184,7 @@ enum sg_cache_found sg_cache_get(struct sg_cache *c, const uint8_t name[SG_CACHE
             found = SG_CACHE_HIT;
             break;
         }
-        if (pthread_cond_timedwait(&c->loaded, &c->mutex, &until) != 0)
+        if (!sg_cond_wait(&c->loaded, &c->mutex, deadline))
             break;
     }
     pthread_mutex_unlock(&c->mutex);

@@ -1,6 +1,7 @@
 #include "hsm/keystore_internal.h"
 
 #include "common/secret.h"
+#include "hsm/metrics.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -251,8 +252,10 @@ CK_RV sg_keystore_acquire(struct sg_keystore *store, const struct sg_session *s,
     struct sg_cache *cache = cache_of(store, key);
     uint8_t name[SG_CACHE_NAME];
     cache_name(key, name);
-    switch (sg_cache_get(cache, name, s->generation, sg_deadline_in(store->wait_ms), (void *)s,
-                         entry_r)) {
+    enum sg_cache_found found = sg_cache_get(cache, name, s->generation,
+                                             sg_deadline_in(store->wait_ms), (void *)s, entry_r);
+    sg_hsm_count_cache(key->kind == SG_HSM_WRAPPED ? SG_CACHE_WRAPPED : SG_CACHE_TOKEN, found);
+    switch (found) {
     case SG_CACHE_HIT:
         return CKR_OK;
     case SG_CACHE_TIMEOUT:

@@ -4,8 +4,10 @@
  */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "hsm/metrics.h"
 #include "hsm/server.h"
 #include "hsm/settings.h"
+#include "monitor/monitor.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -68,6 +70,41 @@ static const char *config_path(int argc, char **argv)
     return path;
 }
 
+struct operation {
+    struct sg_pool *pool;
+    struct sg_ops *ops;
+    struct sg_result result; /* of the check's thread */
+};
+
+static bool token_check(void *arg, struct sg_error *err)
+{
+    struct operation *o = arg;
+    const struct sg_hsm_request health = {.op = SG_HSM_OP_HEALTH};
+    return sg_ops_run(o->ops, &health, &o->result, err);
+}
+
+static void collect(void *arg)
+{
+    const struct operation *o = arg;
+    sg_hsm_metrics_collect(o->pool);
+}
+
+static bool monitor_start(const struct sg_hsmd_settings *s, struct operation *o,
+                          struct sg_monitor **monitor_r, struct sg_error *err)
+{
+    static struct sg_metric *const *const metrics[] = {sg_hsm_metrics, NULL};
+    const struct sg_monitor_part parts[] = {{.name = "token", .check = token_check, .ctx = o}};
+    const struct sg_monitor_options options = {.listen = s->ops_listen,
+                                               .socket_mode = sg_hsmd_socket_mode(s),
+                                               .parts = parts,
+                                               .part_count = 1,
+                                               .metrics = metrics,
+                                               .collect = collect,
+                                               .collect_ctx = o};
+    return sg_monitor_start(&options, monitor_r, err) &&
+           (!*s->ops_listen || group_set(s->ops_listen + strlen("unix:"), s->socket_group, err));
+}
+
 static bool serve(const struct sg_hsmd_settings *s, const char *path, struct sg_pool *pool,
                   struct sg_ops *ops, struct sg_error *err)
 {
@@ -77,15 +114,22 @@ static bool serve(const struct sg_hsmd_settings *s, const char *path, struct sg_
                                         .connections_per_user = (int)s->connections_per_user,
                                         .request_timeout_ms = s->request_timeout,
                                         .idle_timeout_ms = s->idle_timeout};
-    if (!sg_access_parse(s->rules, &access, err) || !listen_on(s, &options.fd, err) ||
-        !sg_server_start(&options, ops, &access, &server, err))
+    static struct operation operation;
+    struct sg_monitor *monitor = NULL;
+    operation.pool = pool;
+    operation.ops = ops;
+    if (!sg_access_parse(s->rules, &access, err) || !monitor_start(s, &operation, &monitor, err) ||
+        !listen_on(s, &options.fd, err) || !sg_server_start(&options, ops, &access, &server, err)) {
+        sg_monitor_stop(&monitor);
         return false;
+    }
     sg_log(SG_LOG_INFO, "hsm.started", "socket", s->socket, NULL);
     sg_daemon_ready();
     while (sg_daemon_wait() == SG_DAEMON_RELOAD)
         reload(path, server, pool);
 
     char counters[4096];
+    sg_monitor_leave(monitor);
     bool ended = sg_server_stop(&server, s->request_timeout);
     sg_ops_counters(ops, counters, sizeof counters);
     sg_log(SG_LOG_INFO, "hsm.stopped", "counters", counters, NULL);
@@ -93,6 +137,7 @@ static bool serve(const struct sg_hsmd_settings *s, const char *path, struct sg_
         sg_log(SG_LOG_WARNING, "hsm.stopped-in-flight", NULL);
         _exit(1); /* a thread is still in the module: it must not be unloaded under it */
     }
+    sg_monitor_stop(&monitor);
     return true;
 }
 

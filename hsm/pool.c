@@ -1,9 +1,8 @@
 #include "hsm/pool.h"
 
-#include "common/deadline.h"
 #include "common/log.h"
+#include "common/wait.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #define LOSSES_MAX 2 /* that one piece of work survives */
@@ -33,7 +32,6 @@ struct sg_pool {
 struct sg_pool *sg_pool_new(const struct sg_pool_options *options)
 {
     struct sg_pool *pool = calloc(1, sizeof *pool);
-    pthread_condattr_t attr;
     if (!pool)
         abort();
     pool->options = *options;
@@ -43,10 +41,7 @@ struct sg_pool *sg_pool_new(const struct sg_pool_options *options)
         abort();
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_mutex_init(&pool->keeper_mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&pool->changed);
     return pool;
 }
 
@@ -68,8 +63,7 @@ void sg_pool_free(struct sg_pool **pool_p)
 /* false: the deadline has passed. With the mutex held. */
 static bool wait_change(struct sg_pool *pool, sg_deadline deadline)
 {
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
-    return pthread_cond_timedwait(&pool->changed, &pool->mutex, &until) == 0;
+    return sg_cond_wait(&pool->changed, &pool->mutex, deadline);
 }
 
 /* The circuit, and the reset that closes it ---------------------------------------------------- */
@@ -296,6 +290,18 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, struct sg_e
                                   "the HSM failed");
         }
     }
+}
+
+struct sg_pool_state sg_pool_state(struct sg_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    struct sg_pool_state state = {.busy = pool->busy,
+                                  .idle = pool->free_count,
+                                  .limit = pool->max,
+                                  .broken = pool->state == BROKEN,
+                                  .logins = pool->generation};
+    pthread_mutex_unlock(&pool->mutex);
+    return state;
 }
 
 /* Further sessions ----------------------------------------------------------------------------- */

@@ -37,6 +37,13 @@ void sg_pool_free(struct sg_pool **pool);
 /* Closes what is open, reads the PIN, logs in. Also for SIGHUP. */
 SG_MUST_USE bool sg_pool_reopen(struct sg_pool *pool, struct sg_error *err);
 
+struct sg_pool_state {
+    int busy, idle, limit; /* sessions */
+    bool broken;           /* the circuit is open */
+    unsigned logins;
+};
+struct sg_pool_state sg_pool_state(struct sg_pool *pool);
+
 /*
  * The work returns what the token said; or fills err itself and returns SG_RV_REFUSED. It may run
  * more than once. Objects it makes it destroys, also when it fails.

@@ -1,14 +1,18 @@
 #include "hsm/server.h"
 
 #include "common/log.h"
+#include "common/wait.h"
+#include "common/watch.h"
+#include "hsm/metrics.h"
 
 #include <openssl/crypto.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define OPERATION_LIMIT_MS (5 * 60 * 1000) /* a long key takes a slow token minutes */
 
 struct connection {
     struct sg_server *server;
@@ -19,6 +23,7 @@ struct connection {
     size_t in_len, out_len; /* what is to be wiped */
     uint8_t in[SG_HSM_FRAME_MAX], out[SG_HSM_FRAME_MAX + 4];
     struct sg_result result;
+    struct sg_watch watch;
     struct connection *next;
 };
 
@@ -67,12 +72,17 @@ static void request_log(const struct connection *c, const struct sg_hsm_request 
 /* Answers the request in c->in into c->out. false: the connection is of no more use. */
 static bool answer(struct connection *c)
 {
-    struct sg_hsm_request q;
+    struct sg_hsm_request q = {0};
     struct sg_hsm_reply reply = {0};
     struct sg_error *err = &reply.error;
-    int64_t began = sg_clock_monotonic_ms();
+    int64_t began = sg_clock_monotonic_ms(), began_us = sg_metric_now();
+    sg_watch_begin(&c->watch);
     bool ok = sg_hsm_request_decode(sg_bytes_of(c->in, c->in_len), &q, err) &&
               allowed(c->server, c, &q, err) && sg_ops_run(c->server->ops, &q, &c->result, err);
+    sg_watch_end(&c->watch);
+    if (ok)
+        sg_error_reset(err);
+    sg_hsm_count(q.op, err, began_us);
     request_log(c, &q, ok, err, sg_clock_monotonic_ms() - began);
     if (ok) {
         reply.error.code = SG_OK;
@@ -110,6 +120,7 @@ static void *connection_serve(void *arg)
     struct connection *c = arg;
     struct sg_server *server = c->server;
     bool going = true;
+    sg_watch_enter(&c->watch, "operation", OPERATION_LIMIT_MS);
     while (going && request_wait(c)) {
         sg_deadline deadline = sg_deadline_in(server->options.request_timeout_ms);
         going = sg_hsm_frame_read(c->fd, c->in, &c->in_len, deadline, NULL) && c->in_len > 0 &&
@@ -118,6 +129,7 @@ static void *connection_serve(void *arg)
         going = going && sg_io_write_full(c->fd, c->out, c->out_len, deadline, NULL);
         wipe(c);
     }
+    sg_watch_leave(&c->watch);
     close(c->fd);
     pthread_mutex_lock(&server->mutex);
     struct connection **at = &server->connections;
@@ -237,17 +249,13 @@ bool sg_server_start(const struct sg_server_options *options, struct sg_ops *ops
                      struct sg_error *err)
 {
     struct sg_server *server = calloc(1, sizeof *server);
-    pthread_condattr_t attr;
     if (!server)
         abort();
     server->options = *options;
     server->ops = ops;
     server->access = *access;
     pthread_mutex_init(&server->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->ended, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&server->ended);
     server->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (server->stop_fd < 0 || pthread_create(&server->acceptor, NULL, accept_loop, server) != 0) {
         sg_fail_errno(err, SG_E_IO, "cannot start the server");
@@ -272,7 +280,6 @@ bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
     struct sg_server *server = *server_p;
     uint64_t one = 1;
     sg_deadline deadline = sg_deadline_in(timeout_ms);
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
     bool ok = true;
     if (write(server->stop_fd, &one, sizeof one) != sizeof one)
         return false;
@@ -280,7 +287,7 @@ bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
     close(server->options.fd);
     pthread_mutex_lock(&server->mutex);
     while (ok && server->count > 0)
-        ok = pthread_cond_timedwait(&server->ended, &server->mutex, &until) == 0;
+        ok = sg_cond_wait(&server->ended, &server->mutex, deadline);
     pthread_mutex_unlock(&server->mutex);
     if (!ok)
         return false; /* threads still look at it */

@@ -46,6 +46,9 @@ const struct sg_option sg_hsmd_options[] = {
     {"access", "rules", SG_OPT_LIST, AT(rules), NULL, 0, 0, NULL,
      "uid:class:operation,... items. Classes: dca, hold, journal, archive, evidence. Operations: "
      "generate, sign, decrypt, csr, public, destroy; of hold and journal: make, open."},
+    {"ops", "listen", SG_OPT_STRING, AT(ops_listen), "", 0, 0, NULL,
+     "Where /metrics, /healthz and /readyz are served: unix:PATH alone, for hsmd has no network; "
+     "empty: nowhere. Nobody is asked who he is."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
 };
@@ -76,5 +79,7 @@ bool sg_hsmd_settings_check(void *settings, struct sg_error *err)
     struct sg_token_choice choice = sg_hsmd_token(s);
     if (strlen(s->kek) == 0 || strlen(s->kek) > SG_KEK_LABEL_MAX)
         return sg_fail(err, SG_E_CONFIG, "kek: a label of 1 to %d characters", SG_KEK_LABEL_MAX);
+    if (*s->ops_listen && strncmp(s->ops_listen, "unix:/", 6) != 0)
+        return sg_fail(err, SG_E_CONFIG, "listen in [ops]: unix:/PATH, for hsmd has no network");
     return sg_access_parse(s->rules, &access, err) && sg_token_choice_check(&choice, err);
 }

@@ -17,6 +17,7 @@ struct sg_hsmd_settings {
     int64_t slot, sessions, session_wait, retry, wrapped_cache, token_cache;
     char *rules;
     int log_level;
+    char *ops_listen;
 };
 
 extern const struct sg_option sg_hsmd_options[];

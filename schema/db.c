@@ -1,8 +1,8 @@
 #include "schema/conn.h"
 
 #include "common/log.h"
+#include "common/wait.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +17,7 @@ struct sg_db {
     struct sg_conn **idle;
     int idle_count;
     int open_count; /* idle, in use and being opened */
+    int waiting;    /* threads, for a connection */
     unsigned generation;
     /* The circuit: while open nobody connects before retry_at_ms, and then one at a time. */
     bool probing;
@@ -62,12 +63,8 @@ bool sg_db_open(const struct sg_db_options *options, struct sg_db **db_r, struct
     if (db->options.connections < 1)
         db->options.connections = 1;
     db->idle = idle;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->freed, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&db->freed);
     *db_r = db;
     return true;
 }
@@ -93,8 +90,10 @@ void sg_db_close(struct sg_db **db)
 /* With the lock held: waits until a connection is given back. false: the time is up. */
 static bool freed_wait(struct sg_db *db, sg_deadline deadline)
 {
-    struct timespec at = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
-    return pthread_cond_timedwait(&db->freed, &db->lock, &at) == 0;
+    db->waiting++;
+    bool ok = sg_cond_wait(&db->freed, &db->lock, deadline);
+    db->waiting--;
+    return ok;
 }
 
 /* With the lock held; it is released while the server is asked. */
@@ -270,6 +269,18 @@ static bool health(struct sg_tx *tx, void *arg, struct sg_error *err)
                                         "the schema is at %lld, this program needs %d: tenantd "
                                         "migrate",
                                         (long long)version, needed);
+}
+
+const char *const sg_db_states[SG_DB_STATES + 1] = {"busy", "idle", "waiting", "limit", NULL};
+
+void sg_db_usage(struct sg_db *db, struct sg_metric *gauge, size_t pool)
+{
+    pthread_mutex_lock(&db->lock);
+    int idle = db->idle_count, busy = db->open_count - idle, waiting = db->waiting;
+    pthread_mutex_unlock(&db->lock);
+    const int values[SG_DB_STATES] = {busy, idle, waiting, db->options.connections};
+    for (size_t i = 0; i < SG_DB_STATES; i++)
+        sg_metric_set(gauge, pool, i, values[i]);
 }
 
 bool sg_db_health(struct sg_db *db, struct sg_error *err)

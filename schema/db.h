@@ -18,6 +18,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/metrics.h"
 
 struct sg_db_options {
     const char *conninfo;      /* libpq's, without a password */
@@ -37,6 +38,11 @@ SG_MUST_USE bool sg_db_open(const struct sg_db_options *options, struct sg_db **
 void sg_db_close(struct sg_db **db);
 /* Asks the server for an answer; for readiness. */
 SG_MUST_USE bool sg_db_health(struct sg_db *db, struct sg_error *err);
+
+/* Sets a gauge with the labels pool and state (sg_db_states): how the connections are used. */
+#define SG_DB_STATES 4
+extern const char *const sg_db_states[SG_DB_STATES + 1]; /* busy, idle, waiting, limit */
+void sg_db_usage(struct sg_db *db, struct sg_metric *gauge, size_t pool);
 
 /*
  * On whose behalf: set inside each transaction as app.tenant, app.actor, app.address and

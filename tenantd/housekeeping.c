@@ -1,11 +1,11 @@
 #include "housekeeping.h"
 
 #include "common/log.h"
+#include "common/wait.h"
 #include "schema/idempotency.h"
 #include "schema/migrate.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -59,9 +59,7 @@ static void *run(void *arg)
         int64_t until = keep(k);
         until += sg_clock_monotonic_ms();
         pthread_mutex_lock(&k->lock);
-        struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-        while (!k->stopping && !k->woken &&
-               pthread_cond_timedwait(&k->changed, &k->lock, &at) != ETIMEDOUT)
+        while (!k->stopping && !k->woken && sg_cond_wait(&k->changed, &k->lock, until))
             ;
     }
     pthread_mutex_unlock(&k->lock);
@@ -85,12 +83,8 @@ bool housekeeping_start(const struct housekeeping_options *options, struct house
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     k->options = *options;
     k->partitions_hour = -1;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&k->changed);
     errno = pthread_create(&k->thread, NULL, run, k);
     if (errno != 0) {
         free(k);

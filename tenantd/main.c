@@ -9,14 +9,16 @@
 #include "common/log.h"
 #include "directory/directory.h"
 #include "housekeeping.h"
+#include "jobs/metrics.h"
 #include "jobs/worker.h"
 #include "mail/mail.h"
+#include "operation.h"
 #include "reporting/reporting.h"
 #include "settings.h"
 
 #include <stdio.h>
 
-#define HSM_CONNECTIONS_SPARE 1
+#define HSM_CONNECTIONS_SPARE 2
 
 #define HOUR_MS (60 * 60 * 1000)
 
@@ -74,7 +76,9 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {"report.due", HOUR_MS, 3},
         {"directory.sync", directory.interval_ms, 8},
     };
-    bool ok = sg_db_open(&database, &db, err);
+    struct operation *operation = NULL;
+    sg_jobs_metrics_init(sets, sizeof sets / sizeof sets[0]);
+    bool ok = sg_db_open(&database, &db, err) && operation_start(s, db, life.hsm, &operation, err);
     struct housekeeping_options keeping = {.db = db,
                                            .schedules = schedules,
                                            .schedule_count = sizeof schedules / sizeof schedules[0],
@@ -97,10 +101,12 @@ static bool serve(const struct settings *s, struct sg_error *err)
         sg_daemon_ready();
         while (sg_daemon_wait() != SG_DAEMON_STOP)
             ;
+        operation_leave(operation);
     }
     sg_db_listen_stop(&listener);
     sg_workers_stop(&wake.workers);
     housekeeping_stop(&wake.keeping);
+    operation_stop(&operation);
     sg_db_close(&db);
     sg_hsm_free(&life.hsm);
     return ok;

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "monitor/monitor.h"
 
 #include <string.h>
 
@@ -95,6 +96,7 @@ static const struct sg_option options[] = {
     {"reports", "administrator", SG_OPT_STRING, AT(report_administrator), "", 0, 0, NULL,
      "Address of the SecureMail Administrator, who gets the platform's breach, compliance and "
      "availability reports. Empty: nobody."},
+    SG_MONITOR_OPTION(AT(ops_listen)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
@@ -145,7 +147,7 @@ static bool check(void *arg, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "sender in [mail] must be an address where server is set");
     if ((*s->mail_certificate_file == 0) != (*s->mail_key_file == 0))
         return sg_fail(err, SG_E_CONFIG, "certificate and key in [mail] go together");
-    return sg_clock_set_file(s->clock_file, err);
+    return sg_monitor_address_check(s->ops_listen, err) && sg_clock_set_file(s->clock_file, err);
 }
 
 struct sg_daemon_spec settings_spec(struct settings *settings)

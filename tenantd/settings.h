@@ -27,6 +27,7 @@ struct settings {
         *mail_sender;
     int64_t mail_port, mail_timeout_ms;
     int mail_tls;
+    char *ops_listen;
     int log_level;
     char *clock_file;
 };

@@ -78,6 +78,13 @@ struct sg_certs;
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage);
 void sg_certs_free(struct sg_certs **certs);
+/* How things stand outside: for figures. */
+struct sg_certs_state {
+    size_t directories, directories_away; /* known since the last flush; whose circuit is open */
+    size_t crls, crls_expired;            /* revocation lists at hand; past their nextUpdate */
+    size_t crls_failing;                  /* that could not be fetched at the last attempt */
+};
+void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *state_r);
 /* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect. */
 void sg_certs_flush(struct sg_certs *certs);
 

@@ -5,6 +5,7 @@
 #include "cert/cert.h"
 #include "common/buf.h"
 #include "common/deadline.h"
+#include "common/wait.h"
 #include "ldapclient/client.h"
 
 #include <pthread.h>
@@ -45,7 +46,6 @@ static inline void sg_x509_crl_cleanup(X509_CRL **crl)
 #define SG_AUTO_CRL __attribute__((cleanup(sg_x509_crl_cleanup))) X509_CRL *
 
 /* certs.c */
-void sg_cond_init(pthread_cond_t *cond); /* waits by the monotonic clock */
 /* The anchors as a store of its own reference. false: storage failed. */
 SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
                                   struct sg_error *err);
@@ -143,11 +143,14 @@ bool sg_fetch_url_allowed(const char *url);
 SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,
                           struct sg_buf *body, struct sg_error *err);
 
+void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state);
+
 /* directories.c: those that are configured */
 struct sg_directory;
 struct sg_directories *sg_directories_new(void);
 void sg_directories_free(struct sg_directories **directories);
 void sg_directories_flush(struct sg_directories *directories);
+void sg_directories_state(struct sg_directories *directories, struct sg_certs_state *state);
 /* Takes references; give them back with sg_directory_put(). */
 SG_MUST_USE bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
                                     struct sg_directory ***list_r, size_t *count_r,
@@ -163,6 +166,7 @@ void sg_directory_close(struct sg_directory *directory); /* gives the first refe
 void sg_directory_hold(struct sg_directory *directory);
 void sg_directory_put(struct sg_directory *directory);
 bool sg_directory_is(const struct sg_directory *directory, const struct sg_cert_directory *source);
+bool sg_directory_away(struct sg_directory *directory); /* its circuit is open */
 const char *sg_directory_url(const struct sg_directory *directory);
 /* Whose certificates? of domain, or those of the CAs. Never takes longer than timeout_ms. */
 SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,

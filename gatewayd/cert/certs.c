@@ -12,15 +12,6 @@
 #define MAX_DER        65536
 #define DEFAULT_TTL_MS 60000
 
-void sg_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage)
 {
@@ -64,6 +55,13 @@ void sg_certs_flush(struct sg_certs *certs)
     pthread_mutex_unlock(&certs->lock);
     sg_verdicts_flush(certs->verdicts);
     sg_directories_flush(certs->directories);
+}
+
+void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *state_r)
+{
+    *state_r = (struct sg_certs_state){0};
+    sg_directories_state(certs->directories, state_r);
+    sg_crl_cache_state(certs->crls, now, state_r);
 }
 
 X509 *sg_x509_parse(struct sg_bytes der)

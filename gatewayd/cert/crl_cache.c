@@ -276,3 +276,15 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_c
     entry->users--;
     pthread_mutex_unlock(&cache->lock);
 }
+
+void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state)
+{
+    pthread_mutex_lock(&cache->lock);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct entry *entry = cache->buckets[i]; entry; entry = entry->next) {
+            state->crls += entry->crl != NULL;
+            state->crls_expired += entry->crl && now > entry->times.next_update;
+            state->crls_failing += entry->retry_ms != 0;
+        }
+    pthread_mutex_unlock(&cache->lock);
+}

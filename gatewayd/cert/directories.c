@@ -115,3 +115,12 @@ bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
     pthread_mutex_unlock(&all->lock);
     return true;
 }
+
+void sg_directories_state(struct sg_directories *all, struct sg_certs_state *state)
+{
+    pthread_mutex_lock(&all->lock);
+    state->directories = all->count;
+    for (size_t i = 0; i < all->count; i++)
+        state->directories_away += sg_directory_away(all->list[i]);
+    pthread_mutex_unlock(&all->lock);
+}

@@ -122,6 +122,14 @@ void sg_directory_close(struct sg_directory *d)
     sg_directory_put(d);
 }
 
+bool sg_directory_away(struct sg_directory *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool away = d->open_until_ms != 0; /* until a lookup succeeds */
+    pthread_mutex_unlock(&d->lock);
+    return away;
+}
+
 const char *sg_directory_url(const struct sg_directory *directory)
 {
     return directory->url;

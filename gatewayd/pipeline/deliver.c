@@ -1,6 +1,7 @@
 #include "pipeline/deliver.h"
 
 #include "common/log.h"
+#include "pipeline/metrics.h"
 #include "schema/next_hop.h"
 
 static const char **addresses_of(struct sg_message *m, struct sg_rcpt **rcpts, size_t count)
@@ -39,6 +40,7 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp
                                       const struct sg_smtp_piece *pieces, size_t piece_count,
                                       bool notify_never)
 {
+    SG_MEASURE(SG_STAGE_DELIVER);
     struct sg_smtp_envelope envelope = {.sender = m->return_path,
                                         .recipients = addresses_of(m, rcpts, count),
                                         .recipient_count = count,

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/gateway.h"
+#include "pipeline/metrics.h"
 #include "schema/domain.h"
 #include "schema/submitter.h"
 #include "smtp/address.h"
@@ -71,11 +72,14 @@ void sg_edge_decide(void *gateway, const struct sg_policy_request *request, char
     } else if (!ask(gw, arena, request, &s, &answer, &err) ||
                (answer == ANSWER_YES &&
                 !sg_submission_make(&gw->submission, &s, value, sizeof value, &err))) {
+        sg_count_edge("later");
         sg_log_error(SG_LOG_WARNING, "edge.deferred", &err, NULL);
         snprintf(action, size, "451 4.3.0 try again later");
     } else if (answer == ANSWER_YES) {
+        sg_count_edge("yes");
         snprintf(action, size, "PREPEND " SG_SUBMISSION_HEADER ": %s", value);
     } else {
+        sg_count_edge("no");
         sg_log(SG_LOG_INFO, "edge.refused", "queue_id", sg_policy_attribute(request, "queue_id"),
                "reason", answer == ANSWER_UNKNOWN_CLIENT ? "client" : "sender", NULL);
         snprintf(action, size, "550 5.7.1 %s",

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/keep.h"
+#include "pipeline/metrics.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/warning.h"
@@ -173,6 +174,7 @@ static void tenants_process(struct sg_message *all, struct sg_domain_row *domain
 
 void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
 {
+    SG_MEASURE(SG_STAGE_TOTAL);
     struct sg_message m;
     struct sg_error err = {0};
     struct sg_domain_row *domains =

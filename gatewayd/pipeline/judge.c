@@ -1,6 +1,7 @@
 /* Opening a message and gathering the facts that the rules need. */
 #include "pipeline/inbound.h"
 
+#include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
 #include "schema/member_domain.h"
 
@@ -172,6 +173,7 @@ static bool open_layers(struct sg_message *m, const struct sg_domain_row *domain
 bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
                       struct sg_inbound_judgement *j_r, struct sg_error *err)
 {
+    SG_MEASURE(SG_STAGE_JUDGE);
     struct sg_mailbox *from = NULL;
     size_t from_count = 0;
     *j_r = (struct sg_inbound_judgement){.facts = {.signer = SG_POLICY_CERT_NONE},

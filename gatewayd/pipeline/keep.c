@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "hold/hold.h"
+#include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
 
 sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now)
@@ -84,6 +85,7 @@ static bool delayed_notices(struct sg_outbound *o, struct sg_outbound_group *g,
 
 static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
 {
+    SG_MEASURE(SG_STAGE_HOLD);
     struct sg_message *m = o->m;
     struct sg_id id = sg_id_new("hld");
     SG_AUTO_BUF head = {0};

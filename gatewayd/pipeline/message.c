@@ -1,5 +1,6 @@
 #include "pipeline/message.h"
 
+#include "pipeline/metrics.h"
 #include "schema/message.h"
 #include "smtp/address.h"
 
@@ -90,6 +91,7 @@ static json_t *record_json(struct sg_message *m, bool decided)
 static bool append(struct sg_message *m, enum sg_journal_type type, const char *text,
                    const struct sg_spool *original, struct sg_error *err)
 {
+    SG_MEASURE(SG_STAGE_JOURNAL);
     struct sg_journal_record record = {
         .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
     return sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
@@ -133,6 +135,8 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
     bool ok = text && append(m, SG_JOURNAL_RECEIVED, text, m->body, err);
     free(text);
     m->entry->recorded = m->entry->recorded || ok;
+    if (ok)
+        sg_count_message(m->direction);
     return ok;
 }
 
@@ -143,6 +147,7 @@ static void outcome_recorded(struct sg_message *m)
         if (!r->decided || r->recorded)
             continue;
         r->recorded = true;
+        sg_count_recipient(m->direction, r->outcome, r->verdict, r->code);
         if (m->entry && strcmp(r->outcome, "deferred") != 0)
             sg_registry_settle(m->entry, r->normalised);
     }

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/deliver.h"
+#include "pipeline/metrics.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
 #include "schema/member_domain.h"
@@ -122,6 +123,7 @@ static void trace_candidates(struct sg_message *m, const struct sg_outbound_grou
 bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                         struct sg_error *err)
 {
+    SG_MEASURE(SG_STAGE_DECIDE);
     struct sg_message *m = o->m;
     struct sg_outbound_facts facts = o->facts;
     bool member = false;
@@ -201,6 +203,16 @@ static bool sealed_send(struct sg_outbound *o, struct sg_outbound_group *g,
     return true;
 }
 
+static bool sign_and_envelop(struct sg_outbound *o, struct sg_outbound_group *g,
+                             struct sg_buf *content, struct sg_sink *sink, struct sg_error *err)
+{
+    SG_MEASURE(SG_STAGE_SEAL);
+    struct sg_smime_entity entity = entity_of(o);
+    return sign_once(o, err) &&
+           sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &g->found.certificate, 1,
+                            SG_SMIME_AES256_CBC, content, sink, err);
+}
+
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
 {
     struct sg_message *m = o->m;
@@ -208,10 +220,7 @@ static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     SG_AUTO_BUF head = {0};
     SG_AUTO_SPOOL sealed = sg_spool_new(&m->gw->spool);
     struct sg_sink sink = sg_spool_sink(sealed);
-    struct sg_smime_entity entity = entity_of(o);
-    if (!sign_once(o, err) ||
-        !sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &g->found.certificate, 1,
-                          SG_SMIME_AES256_CBC, &content, &sink, err))
+    if (!sign_and_envelop(o, g, &content, &sink, err))
         return false;
     sg_rewrite_sealed(m, g->environment, sg_buf_bytes(&content), &head);
     sg_buf_adds(&head, "\r\n");

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/keep.h"
+#include "pipeline/metrics.h"
 #include "pipeline/outbound.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
@@ -146,6 +147,7 @@ static bool handle(struct sg_message *m, struct sg_error *err)
 void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
                          struct sg_smtp_reply *replies)
 {
+    SG_MEASURE(SG_STAGE_TOTAL);
     struct sg_message m;
     struct sg_error err = {0};
     bool readable = sg_receive_begin(&m, gateway, "outbound", t, &err);

@@ -1,8 +1,11 @@
 #include "pipeline/worker.h"
 
-#include <pthread.h>
+#include "common/wait.h"
+#include "common/watch.h"
+
 #include <stdlib.h>
-#include <time.h>
+
+#define ROUND_LIMIT_MS (15 * 60 * 1000) /* many messages, each with its deadlines */
 
 struct sg_worker {
     struct sg_worker_options options;
@@ -10,6 +13,7 @@ struct sg_worker {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool stop, wake;
+    struct sg_watch watch;
 };
 
 static void *run(void *arg)
@@ -19,18 +23,12 @@ static void *run(void *arg)
     while (!w->stop) {
         w->wake = false;
         pthread_mutex_unlock(&w->mutex);
+        sg_watch_begin(&w->watch);
         bool more = w->options.round(w->options.ctx);
+        sg_watch_end(&w->watch);
         pthread_mutex_lock(&w->mutex);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += w->options.poll_ms / 1000;
-        until.tv_nsec += w->options.poll_ms % 1000 * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        while (!more && !w->stop && !w->wake &&
-               pthread_cond_timedwait(&w->changed, &w->mutex, &until) == 0)
+        sg_deadline next = sg_deadline_in(w->options.poll_ms);
+        while (!more && !w->stop && !w->wake && sg_cond_wait(&w->changed, &w->mutex, next))
             ;
     }
     pthread_mutex_unlock(&w->mutex);
@@ -44,13 +42,11 @@ bool sg_worker_start(const struct sg_worker_options *options, struct sg_worker *
     if (!w)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     w->options = *options;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&w->changed);
     pthread_mutex_init(&w->mutex, NULL);
+    sg_watch_enter(&w->watch, options->name, ROUND_LIMIT_MS);
     if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        sg_watch_leave(&w->watch);
         free(w);
         return sg_fail(err, SG_E_NO_MEMORY, "no thread for a worker");
     }
@@ -76,6 +72,7 @@ void sg_worker_stop(struct sg_worker **worker)
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->mutex);
     pthread_join(w->thread, NULL);
+    sg_watch_leave(&w->watch);
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->mutex);
     free(w);

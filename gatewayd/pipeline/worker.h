@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct sg_worker_options {
+    const char *name; /* static; for the monitor */
     int64_t poll_ms;
     bool (*round)(void *ctx); /* true: there may be more to do at once */
     void *ctx;

@@ -2,9 +2,11 @@
 
 #include "common/id.h"
 #include "common/log.h"
+#include "common/wait.h"
+#include "common/watch.h"
+#include "jobs/metrics.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,7 @@ struct sg_workers {
         struct sg_workers *all;
         pthread_t thread;
         struct at_work at; /* job empty: idle */
+        struct sg_watch watch;
     } workers[];
 };
 
@@ -148,21 +151,33 @@ static int64_t pause_ms(const struct sg_workers_options *o, int attempts)
     return ms - ms / 4 + (int64_t)(dice % (uint64_t)(ms / 2 + 1));
 }
 
+static bool again(const struct sg_job_row *row, const struct sg_error *why)
+{
+    return sg_error_class(why->code) != SG_CLASS_PERMANENT && row->attempts < row->max_attempts &&
+           !row->cancel;
+}
+
+static enum sg_job_result result_of(const struct sg_job *job, bool ok, const struct sg_error *why)
+{
+    if (ok)
+        return job->postponed ? SG_JOB_LATER_ON : SG_JOB_DONE;
+    return job->row->cancel ? SG_JOB_CANCELLED : again(job->row, why) ? SG_JOB_RETRY : SG_JOB_DEAD;
+}
+
 /* why is what went wrong. Where even that cannot be written the lease runs out in its time. */
 static void job_fail(struct sg_workers *w, struct sg_job *job, const struct sg_job_kind *kind,
                      const struct sg_error *why)
 {
     const struct sg_job_row *row = job->row;
-    bool again = sg_error_class(why->code) != SG_CLASS_PERMANENT &&
-                 row->attempts < row->max_attempts && !row->cancel;
+    bool retry = again(row, why);
     char words[400];
     snprintf(words, sizeof words, "%s", why->detail[0] ? why->detail : sg_error_text(why->code));
     struct failure f = {.job = job, .kind = kind, .words = words};
-    if (again)
+    if (retry)
         f.retry_at = job->retry_at ? job->retry_at
                                    : sg_clock_now() + pause_ms(&w->options, row->attempts) * 1000;
-    sg_log_error(again || row->cancel ? SG_LOG_WARNING : SG_LOG_ERROR,
-                 again         ? "job.retry"
+    sg_log_error(retry || row->cancel ? SG_LOG_WARNING : SG_LOG_ERROR,
+                 retry         ? "job.retry"
                  : row->cancel ? "job.cancelled"
                                : "job.dead",
                  why, "job", row->id, "kind", row->kind, "tenant", row->tenant_id, NULL);
@@ -192,6 +207,7 @@ static void job_do(struct sg_workers *w, struct sg_job *job)
     const struct sg_job_row *row = job->row;
     struct sg_error err = {0};
     json_error_t where;
+    int64_t began = sg_metric_now();
     job->payload = json_loads(row->payload, 0, &where);
     bool ok;
     if (row->cancel)
@@ -204,6 +220,7 @@ static void job_do(struct sg_workers *w, struct sg_job *job)
         ok = sg_fail(&err, SG_E_INVALID, "the payload is no JSON: %s", where.text);
     else
         ok = kind->run(job, &err);
+    sg_jobs_count(row->kind, result_of(job, ok, &err), began);
     if (ok)
         sg_log(SG_LOG_INFO, job->postponed ? "job.later" : "job.done", "job", row->id, "kind",
                row->kind, "tenant", row->tenant_id, NULL);
@@ -245,7 +262,9 @@ static void turn(struct worker *me, const char *worker, struct sg_id *last, int6
         struct sg_job job = {.row = &row, .db = o->db, .arena = arena, .worker = worker};
         snprintf(last->text, sizeof last->text, "%s", row.tenant_id ? row.tenant_id : "-");
         at_work_set(me, &row, worker);
+        sg_watch_begin(&me->watch);
         job_do(w, &job);
+        sg_watch_end(&me->watch);
         at_work_set(me, NULL, worker);
         return;
     }
@@ -259,9 +278,8 @@ static void turn(struct worker *me, const char *worker, struct sg_id *last, int6
 static void wait_until(struct sg_workers *w, int64_t until_ms, bool (*over)(struct sg_workers *w),
                        const uint64_t *seen)
 {
-    struct timespec at = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     while (!over(w) && (!seen || w->wakes == *seen) &&
-           pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT)
+           sg_cond_wait(&w->changed, &w->lock, until_ms))
         ;
 }
 
@@ -281,6 +299,7 @@ static void *work(void *arg)
     struct sg_workers *w = me->all;
     struct sg_id id = sg_id_new("wrk"), last = {""};
     uint64_t seen = 0;
+    sg_watch_enter(&me->watch, "worker", w->options.longest_ms + w->options.lease_ms);
     pthread_mutex_lock(&w->lock);
     while (!w->stopping) {
         int64_t idle_ms;
@@ -292,6 +311,7 @@ static void *work(void *arg)
             wait_until(w, sg_clock_monotonic_ms() + idle_ms, is_stopping, &seen);
     }
     pthread_mutex_unlock(&w->lock);
+    sg_watch_leave(&me->watch);
     return NULL;
 }
 
@@ -344,12 +364,8 @@ bool sg_workers_start(const struct sg_workers_options *options, struct sg_worker
     if (!w)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     w->options = *options;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    sg_cond_init(&w->changed);
     if (!threads_start(w, err)) {
         sg_workers_stop(&w);
         return false;

@@ -44,6 +44,10 @@ class Layout:
         self.pids = self.run / "pids"
         self.mail = self.dir / "mail"  # what the agencies' test servers received
 
+    def ops(self, daemon):
+        """Where a daemon answers /metrics, /healthz and /readyz: a Unix socket."""
+        return self.run / f"ops-{daemon}.sock"
+
     def check(self):
         path = str(self.dir)
         if len(os.fsencode(path)) > DIR_MAX:

@@ -71,6 +71,8 @@ def values(layout, routes, peer_port, log_level="info", **more):
         "reentry_port": port["reentry"],
         "policy_socket": layout.run / "policy.sock",
         "bounce_socket": layout.run / "bounce.sock",
+        **{f"ops_{daemon}": f"unix:{layout.ops(daemon)}"
+           for daemon in ("gatewayd", "tenantd", "apid", "hsmd")},
         "api_listen": f"127.0.0.1:{port['api']}",
         "out_dir": layout.postfix_out,
         "out_etc": layout.postfix_out / "etc",

@@ -37,6 +37,7 @@ static void test_listen(void **state)
         struct api_settings s = {.listen = listen,
                                  .clock_file = clock,
                                  .rates = rates,
+                                 .ops_listen = clock,
                                  .tls_certificate_file = file,
                                  .tls_key_file = file};
         struct sg_error err = {0};

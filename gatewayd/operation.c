@@ -1,0 +1,146 @@
+#include "operation.h"
+
+#include "monitor/monitor.h"
+#include "pipeline/metrics.h"
+
+#include <stdlib.h>
+
+static const char *const pools[] = {"gatewayd", NULL};
+static const char *const directory_states[] = {"there", "away", NULL};
+static const char *const crl_states[] = {"current", "expired", "failing", NULL};
+
+static struct sg_metric connections = {
+    .name = "sealgate_database_connections",
+    .help = "Connections to PostgreSQL by pool; waiting: threads that want one.",
+    .type = SG_GAUGE,
+    .labels = {"pool", "state"},
+    .values = {pools, sg_db_states},
+    .cells = SG_CELLS(SG_DB_STATES),
+    .cell_count = SG_DB_STATES,
+};
+static struct sg_metric backlog = {
+    .name = "sealgate_gateway_journal_backlog_records",
+    .help = "Records in the journal that are not in PostgreSQL yet.",
+    .type = SG_GAUGE,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+static struct sg_metric directories = {
+    .name = "sealgate_gateway_directories",
+    .help = "LDAP directories by whether they answer.",
+    .type = SG_GAUGE,
+    .labels = {"state"},
+    .values = {directory_states},
+    .cells = SG_CELLS(2),
+    .cell_count = 2,
+};
+static struct sg_metric crls = {
+    .name = "sealgate_gateway_crls",
+    .help = "Revocation lists; failing: could not be fetched at the last attempt.",
+    .type = SG_GAUGE,
+    .labels = {"state"},
+    .values = {crl_states},
+    .cells = SG_CELLS(3),
+    .cell_count = 3,
+};
+
+static struct sg_metric *const gateway_metrics[] = {&connections, &backlog, &directories, &crls,
+                                                    NULL};
+static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics, NULL};
+
+struct operation {
+    struct sg_gateway *gw;
+    struct sg_monitor *monitor;
+};
+
+static bool database_check(void *arg, struct sg_error *err)
+{
+    const struct sg_gateway *gw = arg;
+    return sg_db_health(gw->db, err);
+}
+
+static bool hsm_check(void *arg, struct sg_error *err)
+{
+    const struct sg_gateway *gw = arg;
+    return sg_hsm_health(gw->hsm, err);
+}
+
+static bool journal_check(void *arg, struct sg_error *err)
+{
+    struct sg_gateway *gw = arg;
+    return atomic_load(&gw->replayed) ||
+           sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
+}
+
+static bool directories_check(void *arg, struct sg_error *err)
+{
+    const struct sg_gateway *gw = arg;
+    struct sg_certs_state state;
+    sg_certs_state(gw->certs, sg_clock_now(), &state);
+    return state.directories_away == 0 ||
+           sg_fail(err, SG_E_DIRECTORY, "%zu of %zu directories do not answer",
+                   state.directories_away, state.directories);
+}
+
+static bool crls_check(void *arg, struct sg_error *err)
+{
+    const struct sg_gateway *gw = arg;
+    struct sg_certs_state state;
+    sg_certs_state(gw->certs, sg_clock_now(), &state);
+    return state.crls_expired + state.crls_failing == 0 ||
+           sg_fail(err, SG_E_CRL, "of %zu revocation lists %zu have expired, %zu cannot be fetched",
+                   state.crls, state.crls_expired, state.crls_failing);
+}
+
+static void collect(void *arg)
+{
+    const struct sg_gateway *gw = arg;
+    struct sg_certs_state state;
+    sg_db_usage(gw->db, &connections, 0);
+    sg_metric_set(&backlog, 0, 0, (int64_t)sg_journal_backlog(gw->journal));
+    sg_certs_state(gw->certs, sg_clock_now(), &state);
+    sg_metric_set(&directories, 0, 0, (int64_t)(state.directories - state.directories_away));
+    sg_metric_set(&directories, 1, 0, (int64_t)state.directories_away);
+    sg_metric_set(&crls, 0, 0, (int64_t)(state.crls - state.crls_expired));
+    sg_metric_set(&crls, 1, 0, (int64_t)state.crls_expired);
+    sg_metric_set(&crls, 2, 0, (int64_t)state.crls_failing);
+}
+
+bool operation_start(const struct settings *settings, struct sg_gateway *gw,
+                     struct operation **operation_r, struct sg_error *err)
+{
+    struct operation *o = calloc(1, sizeof *o);
+    if (!o)
+        return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
+    o->gw = gw;
+    *operation_r = o;
+    const struct sg_monitor_part parts[] = {
+        {.name = "database", .check = database_check, .ctx = gw},
+        {.name = "hsm", .check = hsm_check, .ctx = gw},
+        {.name = "journal", .check = journal_check, .ctx = gw, .every_ms = 200},
+        {.name = "directories", .check = directories_check, .ctx = gw, .optional = true},
+        {.name = "revocation lists", .check = crls_check, .ctx = gw, .optional = true},
+    };
+    const struct sg_monitor_options options = {.listen = settings->ops_listen,
+                                               .parts = parts,
+                                               .part_count = sizeof parts / sizeof parts[0],
+                                               .metrics = all_metrics,
+                                               .collect = collect,
+                                               .collect_ctx = gw};
+    return sg_monitor_start(&options, &o->monitor, err);
+}
+
+void operation_leave(struct operation *operation)
+{
+    if (operation)
+        sg_monitor_leave(operation->monitor);
+}
+
+void operation_stop(struct operation **operation)
+{
+    if (!*operation)
+        return;
+    sg_monitor_stop(&(*operation)->monitor);
+    free(*operation);
+    *operation = NULL;
+}

@@ -1,0 +1,106 @@
+#include "pipeline/metrics.h"
+
+static const char *const directions[] = {"inbound", "outbound", NULL};
+static const char *const outcomes[] = {"delivered", "held",    "refused", "deferred",
+                                       "discarded", "expired", "other",   NULL};
+static const char *const verdicts[] = {"plain",      "sealed", "verified", "opened",
+                                       "unverified", "other",  NULL};
+/* Of table 3, and what has none. */
+static const char *const codes[] = {"001", "002", "003", "004", "005", "008", "009", "101",   "102",
+                                    "103", "104", "105", "201", "202", "211", "212", "other", NULL};
+static const char *const stages[] = {"journal", "decide",  "seal",  "judge",
+                                     "hold",    "deliver", "total", NULL};
+static const char *const answers[] = {"yes", "no", "later", NULL};
+
+#define DIRECTIONS 2
+#define OUTCOMES   7
+#define VERDICTS   6
+#define CODES      17
+#define ANSWERS    3
+
+static struct sg_metric messages = {
+    .name = "sealgate_gateway_messages_total",
+    .help = "Messages that were taken, once each however often Postfix tries.",
+    .labels = {"direction"},
+    .values = {directions},
+    .cells = SG_CELLS(DIRECTIONS),
+    .cell_count = DIRECTIONS,
+};
+static struct sg_metric recipients = {
+    .name = "sealgate_gateway_recipients_total",
+    .help = "Recipients by what became of the message for them; deferred: each time it was.",
+    .labels = {"direction", "outcome"},
+    .values = {directions, outcomes},
+    .cells = SG_CELLS(DIRECTIONS * OUTCOMES),
+    .cell_count = DIRECTIONS * OUTCOMES,
+};
+static struct sg_metric forms = {
+    .name = "sealgate_gateway_delivered_total",
+    .help = "Recipients who got the message, by its form.",
+    .labels = {"direction", "verdict"},
+    .values = {directions, verdicts},
+    .cells = SG_CELLS(DIRECTIONS * VERDICTS),
+    .cell_count = DIRECTIONS * VERDICTS,
+};
+static struct sg_metric by_code = {
+    .name = "sealgate_gateway_codes_total",
+    .help = "Recipients whose message got a code of table 3.",
+    .labels = {"code"},
+    .values = {codes},
+    .cells = SG_CELLS(CODES),
+    .cell_count = CODES,
+};
+static struct sg_metric seconds = {
+    .name = "sealgate_gateway_stage_seconds",
+    .help = "How long the stages of a message's way took.",
+    .type = SG_HISTOGRAM,
+    .unit = 1000000,
+    .labels = {"stage"},
+    .values = {stages},
+    .bounds = sg_seconds_bounds,
+    .cells = SG_CELLS(SG_STAGES * (SG_SECONDS_BOUNDS + 2)),
+    .cell_count = SG_STAGES * (SG_SECONDS_BOUNDS + 2),
+};
+static struct sg_metric edge = {
+    .name = "sealgate_gateway_edge_total",
+    .help = "Answers to Postfix out at DATA: may this client send for this sender?",
+    .labels = {"answer"},
+    .values = {answers},
+    .cells = SG_CELLS(ANSWERS),
+    .cell_count = ANSWERS,
+};
+
+struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms, &by_code,
+                                                 &seconds,  &edge,       NULL};
+
+struct sg_stage_timer sg_stage_begin(enum sg_stage stage)
+{
+    return (struct sg_stage_timer){stage, sg_metric_now()};
+}
+
+void sg_stage_end(const struct sg_stage_timer *timer)
+{
+    sg_metric_since(&seconds, timer->stage, 0, timer->began);
+}
+
+void sg_count_message(const char *direction)
+{
+    sg_metric_add(&messages, sg_metric_value(directions, direction), 0, 1);
+}
+
+void sg_count_recipient(const char *direction, const char *outcome, const char *verdict,
+                        const char *code)
+{
+    size_t d = sg_metric_value(directions, direction);
+    size_t o = sg_metric_value(outcomes, outcome);
+    sg_metric_add(&recipients, d, o, 1);
+    if (o == 0) /* delivered */
+        sg_metric_add(&forms, d, sg_metric_value(verdicts, verdict), 1);
+    if (*code)
+        sg_metric_add(&by_code, sg_metric_value(codes, code), 0, 1);
+}
+
+void sg_count_edge(const char *answer)
+{
+    sg_metric_add(&edge, sg_metric_value(answers, answer), 0, 1);
+}
