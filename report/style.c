@@ -37,7 +37,7 @@ const char sg_report_style[] =
     "table.records thead{position:absolute;left:-200rem}table.records,table.records "
     "tbody{display:block}"
     "table.records caption{display:block}"
-    "table.records tr{display:grid;grid-template-columns:repeat(4,1fr);gap:.1rem "
+    "table.records tr{display:grid;grid-template-columns:repeat(5,1fr);gap:.1rem "
     "1rem;padding:.5rem .8rem;"
     "margin:.5rem 0;border:1px solid #c6d0d9;border-left:4px solid #14496b}"
     "table.records td{border:0;padding:.1rem 0;text-align:left;white-space:normal}"
