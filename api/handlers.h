@@ -132,6 +132,26 @@ API_HANDLER(api_job_cancel);
 /* === ownership of domains === */
 
 /* === certificate life === */
+extern const struct api_spec api_authority_new, api_authority_choice;
+API_HANDLER(api_authority_create);
+API_HANDLER(api_authority_list);
+API_HANDLER(api_authority_get);
+API_HANDLER(api_authority_set);
+API_HANDLER(api_authority_delete);
+API_HANDLER(api_authority_use_get);
+API_HANDLER(api_authority_use_set);
+API_HANDLER(api_authority_use_unset);
+API_HANDLER(api_order_create);
+API_HANDLER(api_order_list);
+API_HANDLER(api_order_get);
+API_HANDLER(api_order_cancel);
+extern const struct api_spec api_compromise_new, api_revocation_new;
+API_HANDLER(api_compromise_create);
+API_HANDLER(api_compromise_list);
+API_HANDLER(api_compromise_get);
+API_HANDLER(api_revocation_create);
+API_HANDLER(api_revocation_list);
+API_HANDLER(api_revocation_get);
 
 /* === directory, operation === */
 extern const struct api_spec api_list_change_query;

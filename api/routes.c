@@ -13,6 +13,7 @@ const char *const api_directions[] = {"outbound", "inbound", NULL};
 #define CLIENTS       "/v1/api-clients"
 #define CLIENT        CLIENTS "/{client_id}"
 #define LIST_CHANGE   "/v1/list-changes/{change_id}"
+#define AUTHORITY     "/v1/authorities/{authority_id}"
 #define PAGE          &api_page_spec
 #define PUBLIC(fn)    API_PUBLIC, NULL, NULL, .answer = (fn)
 #define BODY(spec)    &(spec), NULL
@@ -128,6 +129,41 @@ const struct api_route api_routes[] = {
     /* === ownership of domains === */
 
     /* === certificate life === */
+    {"GET", "/v1/authorities", API_READ(authorities), QUERY(PAGE), .transact = api_authority_list},
+    {"POST", "/v1/authorities", API_WRITE(authorities), BODY(api_authority_new),
+     .transact = api_authority_create},
+    {"GET", AUTHORITY, API_READ(authorities), NOTHING, .transact = api_authority_get},
+    {"PUT", AUTHORITY, API_WRITE(authorities), BODY(api_authority_new),
+     .transact = api_authority_set},
+    {"DELETE", AUTHORITY, API_WRITE(authorities), NOTHING, .transact = api_authority_delete},
+    {"GET", TENANT "/authority", API_READ(authorities), NOTHING, .transact = api_authority_use_get},
+    {"PUT", TENANT "/authority", API_WRITE(authorities), BODY(api_authority_choice),
+     .transact = api_authority_use_set},
+    {"DELETE", TENANT "/authority", API_WRITE(authorities), NOTHING,
+     .transact = api_authority_use_unset},
+    {"GET", DOMAIN "/authority", API_READ(authorities), NOTHING, .transact = api_authority_use_get},
+    {"PUT", DOMAIN "/authority", API_WRITE(authorities), BODY(api_authority_choice),
+     .transact = api_authority_use_set},
+    {"DELETE", DOMAIN "/authority", API_WRITE(authorities), NOTHING,
+     .transact = api_authority_use_unset},
+    {"GET", DOMAIN "/orders", API_READ(certificates), QUERY(PAGE), .transact = api_order_list},
+    {"POST", DOMAIN "/orders", API_WRITE(certificates), NOTHING, .transact = api_order_create},
+    {"GET", DOMAIN "/orders/{order_id}", API_READ(certificates), NOTHING,
+     .transact = api_order_get},
+    {"POST", DOMAIN "/orders/{order_id}/cancel", API_WRITE(certificates), NOTHING,
+     .transact = api_order_cancel},
+    {"POST", DOMAIN "/compromise", API_WRITE(compromise), BODY(api_compromise_new),
+     .transact = api_compromise_create},
+    {"GET", DOMAIN "/compromises", API_READ(compromise), QUERY(PAGE),
+     .transact = api_compromise_list},
+    {"GET", DOMAIN "/compromises/{compromise_id}", API_READ(compromise), NOTHING,
+     .transact = api_compromise_get},
+    {"POST", DOMAIN "/certificates/{certificate_id}/revoke", API_WRITE(certificates),
+     BODY(api_revocation_new), .transact = api_revocation_create},
+    {"GET", DOMAIN "/revocations", API_READ(certificates), QUERY(PAGE),
+     .transact = api_revocation_list},
+    {"GET", DOMAIN "/revocations/{revocation_id}", API_READ(certificates), NOTHING,
+     .transact = api_revocation_get},
 
     /* === directory, operation === */
     {"GET", "/v1/lists", API_READ(lists), NOTHING, .transact = api_list_list},

@@ -40,6 +40,10 @@ static void certificate_take(struct sg_row *row, void *item)
     c->not_before = sg_row_time(row);
     c->not_after = sg_row_time(row);
     c->updated_at = sg_row_time(row);
+    c->authority_id = sg_row_text(row);
+    c->renew_at = sg_row_time(row);
+    c->published = sg_row_text(row);
+    c->published_at = sg_row_time(row);
 }
 
 /* The parameters of what belongs to a domain; id or page. */

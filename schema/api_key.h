@@ -34,6 +34,10 @@ struct sg_api_certificate {
     struct sg_bytes sha256;
     const char *subject, *issuer, *serial;
     sg_time not_before, not_after, updated_at;
+    const char *authority_id; /* NULL: none */
+    sg_time renew_at;         /* 0: a month before its end */
+    const char *published;
+    sg_time published_at; /* 0: not yet */
 };
 
 SG_MUST_USE bool sg_api_certificate_find(struct sg_tx *tx, struct sg_arena *arena,

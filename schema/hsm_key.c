@@ -1,6 +1,7 @@
 #include "schema/hsm_key.h"
 
 #include "schema/db_internal.h"
+#include "schema/pair.h"
 
 struct found {
     struct sg_hsm_key_row *row;
@@ -21,6 +22,8 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     f->row->blob = sg_row_bytes(r);
     f->row->domain_name = sg_row_text(r);
     f->row->tenant_name = sg_row_text(r);
+    f->row->csr = sg_row_bytes(r);
+    f->row->created_at = sg_row_time(r);
     f->found = true;
     return true;
 }
@@ -78,4 +81,50 @@ bool sg_hsm_key_set_csr(struct sg_tx *tx, const char *id, struct sg_bytes csr, s
     sg_param_bytes(&p, csr);
     sg_param_time(&p, sg_tx_now(tx));
     return sg_tx_query_one(tx, SG_Q_HSM_KEY_SET_CSR, &p, NULL, "the key is not active", err);
+}
+
+bool sg_hsm_key_insert(struct sg_tx *tx, const char *id, const char *tenant_id,
+                       const char *domain_id, const char *kind, const char *algorithm,
+                       struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_text(&p, tenant_id);
+    sg_param_text(&p, domain_id);
+    sg_param_text(&p, kind);
+    sg_param_text(&p, algorithm);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query_one(tx, SG_Q_HSM_KEY_INSERT, &p, NULL, "not inserted", err);
+}
+
+bool sg_hsm_key_retire(struct sg_tx *tx, int64_t grace_ms, int *count_r, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_time(&p, sg_tx_now(tx));
+    sg_param_int(&p, grace_ms);
+    if (!sg_tx_query(tx, SG_Q_HSM_KEY_RETIRE, &p, &rows, err))
+        return false;
+    *count_r = rows.affected;
+    return true;
+}
+
+bool sg_hsm_key_destroyable(struct sg_db *db, struct sg_arena *arena, sg_time retired_before,
+                            const char *after, int limit, struct sg_pair **pairs_r, size_t *count_r,
+                            struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time_or_null(&p, retired_before);
+    sg_param_text(&p, after);
+    sg_param_int(&p, limit);
+    return sg_pairs_read(db, arena, SG_Q_HSM_KEY_DESTROYABLE, &p, pairs_r, count_r, err);
+}
+
+bool sg_hsm_key_destroyed(struct sg_tx *tx, const char *id, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query_one(tx, SG_Q_HSM_KEY_DESTROYED, &p, NULL,
+                           "the key is neither failed nor retired", err);
 }

@@ -20,7 +20,8 @@
 
 #define HSM_CONNECTIONS_SPARE 2
 
-#define HOUR_MS (60 * 60 * 1000)
+#define MINUTE_MS (60 * 1000)
+#define HOUR_MS   (60 * MINUTE_MS)
 
 /* Who is told of notifications. */
 struct wake {
@@ -59,6 +60,18 @@ static bool serve(const struct settings *s, struct sg_error *err)
         .hsm = hsm_open(s),
         .archive_kind = s->archive_kind == 0 ? SG_HSM_TOKEN : SG_HSM_WRAPPED,
         .archive_bits = (int)s->archive_bits,
+        .credentials_dir = s->credentials_dir,
+        .timeout_ms = s->authority_timeout_ms,
+        .retry_first = s->authority_retry_ms * 1000,
+        .retry_most = s->authority_retry_most_ms * 1000,
+        .poll_least = s->authority_poll_ms * 1000,
+        .poll_most = s->authority_poll_most_ms * 1000,
+        .again = s->order_again_ms * 1000,
+        .jitter = s->jitter_ms * 1000,
+        .grace = s->grace_ms * 1000,
+        .publication_timeout = s->publication_timeout_ms * 1000,
+        .destroy = s->destroy_keys,
+        .destroy_after = s->destroy_after_ms * 1000,
     };
     struct housekeeping_clean cleaning = {s->keep_ms, s->keep_dead_ms};
     struct sg_mail_server mail = settings_mail(s);
@@ -71,6 +84,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     };
     const struct sg_job_schedule schedules[] = {
         {"archive.key", HOUR_MS, 10},
+        {"certificate.sweep", 10 * MINUTE_MS, 3},
         {"jobs.clean", HOUR_MS, 3},
         {"idempotency.clean", HOUR_MS, 3},
         {"report.due", HOUR_MS, 3},

@@ -28,6 +28,11 @@ struct settings {
     int64_t mail_port, mail_timeout_ms;
     int mail_tls;
     char *ops_listen;
+    char *credentials_dir;
+    int64_t authority_timeout_ms, authority_retry_ms, authority_retry_most_ms;
+    int64_t authority_poll_ms, authority_poll_most_ms, order_again_ms;
+    int64_t jitter_ms, grace_ms, publication_timeout_ms, destroy_after_ms;
+    bool destroy_keys;
     int log_level;
     char *clock_file;
 };

@@ -35,13 +35,16 @@ static json_t *certificate_json(struct sg_arena *arena, const void *row)
     const char *pem = api_pem_write(arena, "CERTIFICATE", c->der);
     for (size_t i = 0; i < c->chain_count; i++)
         pem = sg_arena_printf(arena, "%s%s", pem, api_pem_write(arena, "CERTIFICATE", c->chain[i]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o}", "id",
-                     c->key.id, "tenant_id", c->tenant_id, "domain_id", c->domain_id, "key_id",
-                     c->key_id, "state", c->state, "sha256", api_json_hex_or_null(arena, c->sha256),
-                     "subject", c->subject, "issuer", c->issuer, "serial", c->serial, "not_before",
-                     api_json_time(c->not_before), "not_after", api_json_time(c->not_after), "pem",
-                     pem, "created_at", api_json_time(c->key.at), "updated_at",
-                     api_json_time(c->updated_at));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s?, s:o, s:s, s:o, s:s, s:o, "
+        "s:o}",
+        "id", c->key.id, "tenant_id", c->tenant_id, "domain_id", c->domain_id, "key_id", c->key_id,
+        "state", c->state, "sha256", api_json_hex_or_null(arena, c->sha256), "subject", c->subject,
+        "issuer", c->issuer, "serial", c->serial, "not_before", api_json_time(c->not_before),
+        "not_after", api_json_time(c->not_after), "authority_id", c->authority_id, "renew_at",
+        api_json_time_or_null(c->renew_at), "published", c->published, "published_at",
+        api_json_time_or_null(c->published_at), "pem", pem, "created_at", api_json_time(c->key.at),
+        "updated_at", api_json_time(c->updated_at));
 }
 
 bool api_certificate_install(struct api_request *r, struct sg_tx *tx, struct sg_error *err)

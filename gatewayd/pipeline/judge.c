@@ -113,8 +113,20 @@ static void outer_signature_forget(struct sg_message *m, struct sg_inbound_facts
     facts->signer = SG_POLICY_CERT_NONE;
 }
 
+/* REQ-174: what was on its way when a certificate of ours was revoked is opened, and said to be. */
+static void own_facts(struct sg_message *m, const struct sg_smime_layer *layer,
+                      const struct sg_keyring *keyring, struct sg_inbound_facts *facts)
+{
+    const struct sg_keyring_item *item = &keyring->items[layer->own_key];
+    facts->own_revoked |= item->revoked;
+    if (item->revoked)
+        sg_trace_add(&m->trace, "own-certificate", "REQ-174", "status", "revoked", "key",
+                     item->key.id, NULL);
+}
+
 static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
-                        const struct sg_mailbox *from, size_t from_count, struct sg_error *err)
+                        const struct sg_keyring *keyring, const struct sg_mailbox *from,
+                        size_t from_count, struct sg_error *err)
 {
     struct sg_inbound_facts *facts = &j->facts;
     bool enveloped_ok = false;
@@ -124,8 +136,10 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
                       layer->result != SG_SMIME_UNSUPPORTED;
         facts->encrypted |= layer->kind == SG_SMIME_ENVELOPED;
         facts->for_us |= for_us;
-        if (for_us && layer->result == SG_SMIME_OK)
+        if (for_us && layer->result == SG_SMIME_OK) {
             outer_signature_forget(m, facts);
+            own_facts(m, layer, keyring, facts);
+        }
         facts->unsupported |= layer->result == SG_SMIME_UNSUPPORTED;
         facts->malformed |=
             layer->result == SG_SMIME_MALFORMED || layer->result == SG_SMIME_UNDECRYPTABLE;
@@ -145,19 +159,16 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
     return true;
 }
 
-static bool open_layers(struct sg_message *m, const struct sg_domain_row *domain,
+static bool open_layers(struct sg_message *m, const struct sg_keyring *keyring,
                         struct sg_inbound_judgement *j, struct sg_error *err)
 {
-    SG_AUTO_KEYRING keyring = {0};
-    if (!sg_keyring_load(m->gw, m->arena, domain->id, domain->name, &keyring, err))
-        return false;
     struct sg_smime_own_key *own =
-        SG_ARENA_ARRAY(m->arena, struct sg_smime_own_key, keyring.count + 1);
-    for (size_t i = 0; i < keyring.count; i++)
-        own[i] = (struct sg_smime_own_key){keyring.items[i].certificate, &keyring.items[i]};
+        SG_ARENA_ARRAY(m->arena, struct sg_smime_own_key, keyring->count + 1);
+    for (size_t i = 0; i < keyring->count; i++)
+        own[i] = (struct sg_smime_own_key){keyring->items[i].certificate, &keyring->items[i]};
     struct sg_smime_options options = {
         .own = own,
-        .own_count = keyring.count,
+        .own_count = keyring->count,
         .decrypt_cek = sg_keyring_decrypt,
         .is_domain_signer = is_domain_signer,
         .spool = m->gw->spool,
@@ -168,6 +179,15 @@ static bool open_layers(struct sg_message *m, const struct sg_domain_row *domain
     uint64_t offset = m->headers.body_offset;
     return sg_smime_open(m->arena, &m->headers, m->body, offset, sg_spool_size(m->body) - offset,
                          &options, &j->opened, err);
+}
+
+static bool open_and_judge(struct sg_message *m, const struct sg_domain_row *domain,
+                           struct sg_inbound_judgement *j, const struct sg_mailbox *from,
+                           size_t from_count, struct sg_error *err)
+{
+    SG_AUTO_KEYRING keyring = {0};
+    return sg_keyring_load(m->gw, m->arena, domain->id, domain->name, &keyring, err) &&
+           open_layers(m, &keyring, j, err) && layer_facts(m, j, &keyring, from, from_count, err);
 }
 
 bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
@@ -182,8 +202,7 @@ bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
     claim_facts(m, &j_r->facts);
     if (!from_facts(m, domain->name, &j_r->facts, &from, &from_count, err))
         return false;
-    if (j_r->is_smime &&
-        (!open_layers(m, domain, j_r, err) || !layer_facts(m, j_r, from, from_count, err))) {
+    if (j_r->is_smime && !open_and_judge(m, domain, j_r, from, from_count, err)) {
         sg_inbound_judgement_free(j_r);
         return false;
     }

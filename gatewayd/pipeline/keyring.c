@@ -25,6 +25,8 @@ static bool item_load(struct sg_gateway *gw, const struct sg_certificate_row *ro
         .kind = strcmp(row->key_kind, "token") == 0 ? SG_HSM_TOKEN : SG_HSM_WRAPPED,
         .blob = row->key_blob,
     };
+    item->revoked = strcmp(row->state, "revoked") == 0;
+    item->waiting = strcmp(row->state, "installed") == 0;
     item->certificate = certificate_parse(row->der);
     item->chain = sk_X509_new_null();
     if (!item->certificate || !item->chain)
@@ -67,24 +69,41 @@ void sg_keyring_free(struct sg_keyring *keyring)
     keyring->count = 0;
 }
 
-bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_time now,
-                       struct sg_keyring_item **item_r, struct sg_cert_facts *facts_r,
-                       struct sg_error *err)
+/* Among those that wait, or those that do not. first: nothing is known of any yet. */
+static bool signer_among(struct sg_keyring *keyring, bool waiting, struct sg_arena *arena,
+                         sg_time now, bool *first, struct sg_keyring_item **item_r,
+                         struct sg_cert_facts *facts_r, struct sg_error *err)
 {
     struct sg_cert_facts facts;
-    *item_r = NULL;
     for (size_t i = 0; i < keyring->count; i++) {
         struct sg_keyring_item *item = &keyring->items[i];
+        if (item->revoked || item->waiting != waiting)
+            continue;
         if (!sg_cert_check(item->gw->certs, arena, item->certificate, item->chain, SG_CERT_SIGN,
                            keyring->domain, now, &facts, err))
             return false;
-        if (i == 0 || facts.status == SG_CERT_VALID)
+        if (*first || facts.status == SG_CERT_VALID)
             *facts_r = facts;
+        *first = false;
         if (facts.status == SG_CERT_VALID) {
             *item_r = item;
             return true;
         }
     }
+    return true;
+}
+
+bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_time now,
+                       struct sg_keyring_item **item_r, struct sg_cert_facts *facts_r,
+                       struct sg_error *err)
+{
+    bool first = true;
+    *item_r = NULL;
+    if (!signer_among(keyring, false, arena, now, &first, item_r, facts_r, err) ||
+        (!*item_r && !signer_among(keyring, true, arena, now, &first, item_r, facts_r, err)))
+        return false;
+    if (first) /* there is none but revoked ones */
+        facts_r->status = SG_CERT_REVOKED;
     return true;
 }
 

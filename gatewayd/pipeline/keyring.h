@@ -1,6 +1,6 @@
 /*
  * A domain's own certificates with their keys behind hsmd: the newest valid one signs (REQ-37),
- * all of them decrypt (REQ-38).
+ * all of them decrypt (REQ-38), the revoked ones too.
  */
 #ifndef SG_PIPELINE_KEYRING_H
 #define SG_PIPELINE_KEYRING_H
@@ -14,6 +14,8 @@ struct sg_keyring_item {
     struct sg_hsm_key key;
     X509 *certificate;
     STACK_OF(X509) *chain;
+    bool revoked; /* decrypts what was on its way, and never signs (REQ-174) */
+    bool waiting; /* not yet in the directory: signs only where no other can */
 };
 
 struct sg_keyring {
@@ -29,8 +31,8 @@ void sg_keyring_free(struct sg_keyring *keyring);
 #define SG_AUTO_KEYRING __attribute__((cleanup(sg_keyring_free))) struct sg_keyring
 
 /*
- * The newest certificate that is valid for signing now; NULL and the newest one's status where none
- * is. false only where the question could not be asked.
+ * The newest certificate that is valid for signing now; one that waits for its publication only
+ * where no other is; NULL and the newest one's status where none is. false only where the question could not be asked.
  */
 SG_MUST_USE bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_time now,
                                    struct sg_keyring_item **item_r, struct sg_cert_facts *facts_r,

@@ -87,6 +87,10 @@ static bool member_not_encrypted(const facts *f)
 {
     return f->from_member && f->domain_signed && !f->for_us;
 }
+static bool own_revoked(const facts *f)
+{
+    return f->own_revoked;
+}
 static bool verified(const facts *f)
 {
     return f->domain_signed;
@@ -158,6 +162,9 @@ static const struct {
     {member_not_encrypted,
      {SG_ACT_WARN_OPENED, "member-not-encrypted", "REQ-42", "008",
       "from a participating agency, signed by its domain but not encrypted"}},
+    {own_revoked,
+     {SG_ACT_WARN_OPENED, "own-certificate-revoked", "REQ-174", "111",
+      "encrypted to a certificate of this domain that is revoked"}},
     {verified,
      {SG_ACT_DELIVER, "verified", "REQ-76", "",
       "signature, certificate and From agree: opened and delivered"}},

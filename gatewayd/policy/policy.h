@@ -62,6 +62,7 @@ struct sg_inbound_facts {
     bool encrypted;     /* an envelope was there */
     bool for_us;        /* … for one of our certificates */
     bool opened;        /* … and it was opened to a readable entity */
+    bool own_revoked;   /* … with the key of a certificate of ours that is revoked */
     bool unsupported;   /* a layer uses what we do not do */
     bool malformed;
     bool domain_signed;     /* a signature that claims to be a domain's, good or bad */

@@ -1,3 +1,3 @@
 SELECT id, created_at, tenant_id, domain_id, key_id, state, der, chain, sha256, subject, issuer,
-       serial, not_before, not_after, updated_at
+       serial, not_before, not_after, updated_at, authority_id, renew_at, published, published_at
 FROM certificate WHERE tenant_id = $1::text AND domain_id = $2::text AND id = $3::text

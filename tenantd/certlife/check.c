@@ -83,7 +83,7 @@ static bool time_of(const ASN1_TIME *t, struct tm *tm, time_t *seconds)
     return true;
 }
 
-static bool check_validity(X509 *certificate, sg_time now, struct sg_error *err)
+static bool check_validity(X509 *certificate, sg_time now, const char **cause, struct sg_error *err)
 {
     struct tm from, until;
     time_t begins, ends;
@@ -91,14 +91,17 @@ static bool check_validity(X509 *certificate, sg_time now, struct sg_error *err)
     if (!time_of(X509_get0_notBefore(certificate), &from, &begins) ||
         !time_of(X509_get0_notAfter(certificate), &until, &ends))
         return sg_fail(err, SG_E_CERT, "its validity cannot be read");
+    *cause = "expired";
     if (ends < sg_time_seconds(now)) {
         sg_time_rfc3339(ends * SG_SECOND, text);
         return sg_fail(err, SG_E_CERT, "it expired on %s", text);
     }
+    *cause = "not-yet-valid";
     if (begins > sg_time_seconds(now)) {
         sg_time_rfc3339(begins * SG_SECOND, text);
         return sg_fail(err, SG_E_CERT, "it is not valid before %s", text);
     }
+    *cause = "too-long";
     from.tm_mon += MONTHS_MAX; /* timegm() carries over */
     return ends <= timegm(&from) ||
            sg_fail(err, SG_E_CERT, "it is valid for more than %d months (REQ-160)", MONTHS_MAX);
@@ -163,12 +166,25 @@ static bool check_chain(const struct sg_install_check *c, STACK_OF(X509) **chain
     return ok;
 }
 
-bool sg_install_check(const struct sg_install_check *c, STACK_OF(X509) **chain_r,
-                      struct sg_error *err)
+/* Tells the cause beside the words; the last one that is set stands. */
+static bool because(struct sg_install_check *c, const char *cause)
 {
+    c->cause = cause;
+    return true;
+}
+
+bool sg_install_check(struct sg_install_check *c, STACK_OF(X509) **chain_r, struct sg_error *err)
+{
+    c->cause = "untrusted";
     if (X509_self_signed(c->certificate, 0) == 1)
         return sg_fail(err, SG_E_CERT, "it is self-signed");
-    return check_use(c->certificate, err) && check_name(c->certificate, err) &&
-           check_address(c->certificate, c->domain, err) && check_crl_point(c->certificate, err) &&
-           check_validity(c->certificate, c->now, err) && check_chain(c, chain_r, err);
+    bool ok = because(c, "unfit") && check_use(c->certificate, err) && because(c, "wrong-name") &&
+              check_name(c->certificate, err) && because(c, "wrong-domain") &&
+              check_address(c->certificate, c->domain, err) && because(c, "no-revocation-list") &&
+              check_crl_point(c->certificate, err) && because(c, "unfit") &&
+              check_validity(c->certificate, c->now, &c->cause, err) && because(c, "untrusted") &&
+              check_chain(c, chain_r, err);
+    if (ok)
+        c->cause = NULL;
+    return ok;
 }

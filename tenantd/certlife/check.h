@@ -15,6 +15,7 @@ struct sg_install_check {
     STACK_OF(X509) *intermediates; /* as they were handed in */
     STACK_OF(X509) *anchors;
     sg_time now;
+    const char *cause; /* set where it is refused: "wrong-domain", "expired", "untrusted", … */
 };
 
 /*
@@ -22,7 +23,7 @@ struct sg_install_check {
  * (address): SG_E_CERT with the reason. chain_r gets the intermediates of the chain that was
  * found, the leaf's issuer first, the anchor left out; to be freed with its elements.
  */
-SG_MUST_USE bool sg_install_check(const struct sg_install_check *check, STACK_OF(X509) **chain_r,
+SG_MUST_USE bool sg_install_check(struct sg_install_check *check, STACK_OF(X509) **chain_r,
                                   struct sg_error *err);
 
 #endif

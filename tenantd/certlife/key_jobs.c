@@ -1,4 +1,5 @@
 #include "certlife/csr.h"
+#include "certlife/key_work.h"
 #include "certlife/kinds.h"
 
 #include "schema/hsm_key.h"
@@ -15,7 +16,7 @@ static bool key_find(struct sg_job *job, struct sg_hsm_key_row *row_r, struct sg
     return found || sg_fail(err, SG_E_NOT_FOUND, "there is no such key");
 }
 
-static struct sg_hsm_key key_name(const struct sg_hsm_key_row *row)
+struct sg_hsm_key sg_key_name(const struct sg_hsm_key_row *row)
 {
     return (struct sg_hsm_key){.id = row->id,
                                .tenant = row->tenant_id,
@@ -24,6 +25,27 @@ static struct sg_hsm_key key_name(const struct sg_hsm_key_row *row)
                                .kind =
                                    strcmp(row->kind, "token") == 0 ? SG_HSM_TOKEN : SG_HSM_WRAPPED,
                                .blob = row->blob};
+}
+
+bool sg_key_generate(struct sg_hsm *hsm, const struct sg_hsm_key_row *row, struct sg_buf *spki_r,
+                     struct sg_buf *blob_r, struct sg_error *err)
+{
+    struct sg_hsm_key key = sg_key_name(row);
+    int bits = (int)strtol(row->algorithm + strlen("rsa-"), NULL, 10);
+    sg_buf_init(spki_r, 8192);
+    sg_buf_init(blob_r, 65536);
+    return sg_hsm_generate(hsm, &key, bits, spki_r, blob_r, err);
+}
+
+bool sg_key_request(struct sg_hsm *hsm, const struct sg_hsm_key_row *row, struct sg_buf *csr_r,
+                    struct sg_error *err)
+{
+    SG_AUTO_BUF info;
+    sg_buf_init(&info, 65536);
+    sg_buf_init(csr_r, 65536);
+    struct sg_hsm_key key = sg_key_name(row);
+    return sg_csr_info(row->tenant_name, row->domain_name, row->spki, &info, err) &&
+           sg_hsm_sign_csr(hsm, &key, sg_buf_bytes(&info), csr_r, err);
 }
 
 struct activate {
@@ -45,13 +67,9 @@ bool sg_key_generate_job(struct sg_job *job, struct sg_error *err)
         return false;
     if (strcmp(row.state, "pending") != 0)
         return sg_fail(err, SG_E_CONFLICT, "the key is %s, not pending", row.state);
-    SG_AUTO_BUF spki;
-    SG_AUTO_BUF blob;
-    sg_buf_init(&spki, 8192);
-    sg_buf_init(&blob, 65536);
-    struct sg_hsm_key key = key_name(&row);
-    int bits = (int)strtol(row.algorithm + strlen("rsa-"), NULL, 10);
-    if (!sg_hsm_generate(life->hsm, &key, bits, &spki, &blob, err))
+    SG_AUTO_BUF spki = {0};
+    SG_AUTO_BUF blob = {0};
+    if (!sg_key_generate(life->hsm, &row, &spki, &blob, err))
         return false;
     struct activate a = {row.id, sg_buf_bytes(&spki), sg_buf_bytes(&blob)};
     json_t *result = json_pack("{s:s}", "key_id", row.id);
@@ -88,17 +106,40 @@ bool sg_key_csr_job(struct sg_job *job, struct sg_error *err)
         return sg_fail(err, SG_E_BUSY, "the key is not generated yet");
     if (strcmp(row.state, "active") != 0)
         return sg_fail(err, SG_E_CONFLICT, "the key is %s", row.state);
-    SG_AUTO_BUF info;
-    SG_AUTO_BUF csr;
-    sg_buf_init(&info, 65536);
-    sg_buf_init(&csr, 65536);
-    struct sg_hsm_key key = key_name(&row);
-    if (!sg_csr_info(row.tenant_name, row.domain_name, row.spki, &info, err) ||
-        !sg_hsm_sign_csr(life->hsm, &key, sg_buf_bytes(&info), &csr, err))
+    SG_AUTO_BUF csr = {0};
+    if (!sg_key_request(life->hsm, &row, &csr, err))
         return false;
     struct set_csr s = {row.id, sg_buf_bytes(&csr)};
     json_t *result = json_pack("{s:s}", "key_id", row.id);
     bool ok = sg_job_commit(job, set_csr, &s, &result, err);
+    json_decref(result);
+    return ok;
+}
+
+static bool destroyed(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    return sg_hsm_key_destroyed(tx, arg, err);
+}
+
+bool sg_key_destroy_job(struct sg_job *job, struct sg_error *err)
+{
+    const struct sg_certlife *life = job->ctx;
+    struct sg_hsm_key_row row;
+    if (!key_find(job, &row, err))
+        return false;
+    bool over = strcmp(row.state, "failed") == 0 || strcmp(row.state, "retired") == 0;
+    if (!over && strcmp(row.state, "destroyed") != 0)
+        return sg_fail(err, SG_E_CONFLICT, "the key is %s, not failed or retired", row.state);
+    /* A wrapped key is nowhere but in its row. One that is not on the token is gone already. */
+    struct sg_hsm_key key = sg_key_name(&row);
+    struct sg_error why = {0};
+    if (over && key.kind == SG_HSM_TOKEN && !sg_hsm_destroy(life->hsm, &key, &why) &&
+        why.code != SG_E_HSM_KEY) {
+        *err = why;
+        return false;
+    }
+    json_t *result = json_pack("{s:s}", "key_id", row.id);
+    bool ok = sg_job_commit(job, over ? destroyed : NULL, (void *)(uintptr_t)row.id, &result, err);
     json_decref(result);
     return ok;
 }

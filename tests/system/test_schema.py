@@ -148,6 +148,7 @@ def tenants(pg):
     worker = Session(pg, "sg_tenant")
     for t in (a, b):
         t["certificate"] = add_certificate(worker, t, t["key"], "superseded", 30)
+        add_certificate_life(pg, worker, t)
     return a, b
 
 
@@ -160,6 +161,21 @@ def add_certificate(worker, t, key, state, age_days):
         sha256=secrets.token_bytes(32), subject="", issuer="", serial="01",
         not_before=NOW - datetime.timedelta(days=age_days), not_after=NOW, created_at=NOW,
         updated_at=NOW)
+
+
+def add_certificate_life(pg, worker, t):
+    """An authority's order, a compromise and a revocation."""
+    authority = Session(pg, "sg_provider").insert(
+        "certificate_authority", id=new_id("cau"), name=t["tenant"], method="manual",
+        renewal_lead_days=30, key_algorithm="rsa-2048", key_kind="token", created_at=NOW,
+        updated_at=NOW)
+    of = {"tenant_id": t["tenant"], "domain_id": t["domain"], "created_at": NOW, "updated_at": NOW}
+    worker.insert("certificate_order", id=new_id("ord"), authority_id=authority, reason="initial",
+                  state="pending", key_id=t["key"], **of)
+    compromise = worker.insert("certificate_compromise", id=new_id("cmp"), reason="lost",
+                               state="running", **of)
+    worker.insert("certificate_revocation", id=new_id("rev"), certificate_id=t["certificate"],
+                  compromise_id=compromise, reason="keyCompromise", state="queued", **of)
 
 
 # Migrations -----------------------------------------------------------------------------------
@@ -406,7 +422,10 @@ def test_aggregates(pg, tenants):
                                 domain_id=a["domain"], kind="token", algorithm="rsa-2048",
                                 state="pending", **{"class": "dca"}, **times)
     add_certificate(worker, a, destroyed, "superseded", 50)
-    worker.run("UPDATE hsm_key SET state = 'destroyed' WHERE id = %s", destroyed)
+    with pytest.raises(psycopg2.errors.CheckViolation):  # REQ-189: never from use to nothing
+        worker.run("UPDATE hsm_key SET state = 'destroyed' WHERE id = %s", destroyed)
+    for state in ("retired", "destroyed"):
+        worker.run("UPDATE hsm_key SET state = %s WHERE id = %s", state, destroyed)
     add_certificate(worker, a, a["key"], "revoked", 5)
     add_certificate(worker, a, a["key"], "active", 10)
     provider.insert("trust_anchor", id=new_id("anc"), der=b"anchor", sha256=b"x", subject="",

@@ -132,3 +132,15 @@ def trust(platform):
     if api.find("/v1/directory-sources", url=platform.directory.url) is None:
         api.post("/v1/directory-sources", {"url": platform.directory.url, "base_dn": "c=NZ",
                                            "position": 1})
+
+
+def authority(platform, **more):
+    """The reference CA over EST as a certification authority (api/openapi.yaml, AuthorityNew)."""
+    refca = platform.refca
+    wanted = {"name": "Reference CA", "method": "est", "est_url": refca.est_url,
+              "tls_ca_pem": refca.ca_file.read_text("ascii"), "authentication": "password",
+              "account": refca.account, "credential": refca.password_file.name,
+              "revocation_url": refca.revocation_url,
+              "directory_id": platform.api.find("/v1/directory-sources",
+                                                url=platform.directory.url)["id"], **more}
+    return ensure(platform.api, "/v1/authorities", {"name": wanted.pop("name")}, wanted)

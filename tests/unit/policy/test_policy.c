@@ -1,7 +1,7 @@
 /*
  * Runs the cases of tests/policy (facts → plan), then switches each rule off in turn: a case must
  * fail. REQ-3 REQ-11 REQ-12 REQ-18 REQ-22 REQ-36 REQ-42 REQ-47 REQ-48 REQ-56 REQ-62 REQ-65 REQ-66
- * REQ-67 REQ-69 REQ-76 REQ-80 REQ-87 REQ-136
+ * REQ-67 REQ-69 REQ-76 REQ-80 REQ-87 REQ-136 REQ-174
  */
 #include "policy/policy.h"
 
@@ -93,7 +93,7 @@ static void inbound_fact(struct sg_inbound_facts *f, const char *w)
         FLAG(claims_secure), FLAG(encrypted),         FLAG(for_us),
         FLAG(opened),        FLAG(unsupported),       FLAG(malformed),
         FLAG(domain_signed), FLAG(signature_good),    FLAG(signer_is_domain),
-        FLAG(integrity),     FLAG(signer_names_from),
+        FLAG(integrity),     FLAG(signer_names_from), FLAG(own_revoked),
 #undef FLAG
     };
     if (strncmp(w, "signer=", 7) == 0) {

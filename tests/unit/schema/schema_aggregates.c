@@ -121,7 +121,9 @@ static void test_lookups(void **state)
     assert_false(found);
 
     OK(sg_certificate_list(db, arena, domain, &certificates, &count, &err));
-    assert_int_equal(count, 2); /* not the revoked one, not the destroyed key's */
+    assert_int_equal(count, 3); /* the revoked one too (REQ-174), not the destroyed key's */
+    assert_string_equal(certificates[0].state, "revoked");
+    certificates++;
     assert_string_equal(certificates[0].state, "active");
     assert_string_equal(certificates[1].state, "superseded");
     assert_true(certificates[0].not_before > certificates[1].not_before);

@@ -1,0 +1,1 @@
+DELETE FROM certificate_authority WHERE id = $1::text

@@ -1,0 +1,1 @@
+SELECT authority_id FROM tenant WHERE id = $1::text

@@ -1,0 +1,1 @@
+sg_fuzzer(fuzz_est SOURCES fuzz_est.c LINKS certlifecore)
