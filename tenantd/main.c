@@ -83,12 +83,9 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {sg_directory_kinds, &directory},
     };
     const struct sg_job_schedule schedules[] = {
-        {"archive.key", HOUR_MS, 10},
-        {"certificate.sweep", 10 * MINUTE_MS, 3},
-        {"jobs.clean", HOUR_MS, 3},
-        {"idempotency.clean", HOUR_MS, 3},
-        {"report.due", HOUR_MS, 3},
-        {"directory.sync", directory.interval_ms, 8},
+        {"archive.key", HOUR_MS, 10}, {"certificate.sweep", 10 * MINUTE_MS, 3},
+        {"jobs.clean", HOUR_MS, 3},   {"idempotency.clean", HOUR_MS, 3},
+        {"report.due", HOUR_MS, 3},   {"directory.sync", directory.interval_ms, 8},
     };
     struct operation *operation = NULL;
     sg_jobs_metrics_init(sets, sizeof sets / sizeof sets[0]);

@@ -118,7 +118,8 @@ static const struct sg_option options[] = {
      "After the end of its last certificate a key decrypts for this long; then it is retired."},
     {"certificates", "publication_timeout", SG_OPT_DURATION, AT(publication_timeout_ms), "1d", 1000,
      2592000000, NULL,
-     "When a certificate is not in the directory by then, or a revoked one still is, an incident is "
+     "When a certificate is not in the directory by then, or a revoked one still is, an incident "
+     "is "
      "opened."},
     {"keys", "destroy", SG_OPT_BOOL, AT(destroy_keys), "no", 0, 0, NULL,
      "Whether retired keys are destroyed. Mail under them that is kept cannot be opened any more."},

@@ -32,7 +32,8 @@ void sg_keyring_free(struct sg_keyring *keyring);
 
 /*
  * The newest certificate that is valid for signing now; one that waits for its publication only
- * where no other is; NULL and the newest one's status where none is. false only where the question could not be asked.
+ * where no other is; NULL and the newest one's status where none is. false only where the question
+ * could not be asked.
  */
 SG_MUST_USE bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_time now,
                                    struct sg_keyring_item **item_r, struct sg_cert_facts *facts_r,

@@ -159,7 +159,11 @@ class Life:
 def twin(life):
     """A second tenantd on the same database."""
     layout = life.platform.layout
-    service = Service(layout, "tenantd-2", life.platform.tenantd.command, uid=TENANT, gid=GROUP)
+    text = (layout.etc / "tenantd.conf").read_text("utf-8").replace("ops-tenantd.sock",
+                                                                    "ops-tenantd-2.sock")
+    layout.write(layout.etc / "tenantd-2.conf", text)
+    service = Service(layout, "tenantd-2", [layout.bin / "tenantd", "-c",
+                                            layout.etc / "tenantd-2.conf"], uid=TENANT, gid=GROUP)
     service.start()
     try:
         yield service
