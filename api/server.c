@@ -38,6 +38,7 @@ struct exchange {
     struct sg_buf body;
     size_t discarded; /* bytes beyond the limit */
     int64_t began_ms, began_us;
+    bool in_flight; /* it has come whole: its answer is waited for at the end */
     struct api_request request;
     struct sg_error err;
 };
@@ -81,7 +82,6 @@ static struct exchange *exchange_new(struct api_server *server, const char *meth
                                       .method = sg_arena_strdup(arena, method),
                                       .path = sg_arena_strdup(arena, path)};
     sg_buf_init(&x->body, (size_t)server->body_limit);
-    in_flight_add(server, 1);
     return x;
 }
 
@@ -115,9 +115,11 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     api_metrics_request(x->request.route, x->request.reply.status, x->began_us);
     json_decref(x->request.reply.body);
     sg_buf_free(&x->body);
+    bool in_flight = x->in_flight;
     struct sg_arena *arena = x->arena;
     sg_arena_free(&arena);
-    in_flight_add(cls, -1);
+    if (in_flight)
+        in_flight_add(cls, -1);
 }
 
 /* Escapes are ours to decode (json_spec.c), for libmicrohttpd's end at a NUL. */
@@ -247,6 +249,8 @@ static enum MHD_Result answer(struct api_server *server, struct MHD_Connection *
                               struct exchange *x)
 {
     struct api_request *r = &x->request;
+    x->in_flight = true;
+    in_flight_add(server, 1);
     struct pairs pairs = {.arena = x->arena};
     if (x->body.overflown)
         return refuse(connection, x, "the body is too large");

@@ -989,6 +989,19 @@ def test_stops_when_what_is_in_flight_is_done(platform, provider):
     platform.apid_start()
 
 
+def test_half_a_request_does_not_hold_up_the_end(platform):
+    """What was cut off in the middle of its body is no request in flight."""
+    with contextlib.ExitStack() as stack:
+        for close in (True, False):
+            s = socket.create_connection(("127.0.0.1", platform.port))
+            s.sendall(b"POST /v1/tenants HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
+            s.close() if close else stack.enter_context(s)
+        began = time.monotonic()
+        assert platform.stop("apid") == 0
+        assert time.monotonic() - began < 5
+    platform.apid_start()
+
+
 def test_configuration_is_checked(platform):
     text = (platform.dir / "apid.conf").read_text()
     for bad in (text.replace("127.0.0.1", "0.0.0.0"), text + "colour = red\n",
