@@ -31,6 +31,8 @@ bool api_check_address(struct sg_arena *arena, const char **value, struct sg_err
 bool api_check_message_id(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* Scopes, as "domains:read held:write"; becomes the shortest list that says the same. */
 bool api_check_scope(struct sg_arena *arena, const char **value, struct sg_error *err);
+/* A month, "2026-11"; becomes its first day. */
+bool api_check_month(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* An id of a tenant. */
 bool api_check_tenant_id(struct sg_arena *arena, const char **value, struct sg_error *err);
 

@@ -165,7 +165,19 @@ API_HANDLER(api_list_change_refuse);
 
 /* === incidents, breaches, usage === */
 /* A body of words alone: why, what was found, how it was resolved. */
+struct api_words_body {
+    const char *words;
+};
 extern const struct api_spec api_words;
+/* What was done about an incident or a breach, count of struct sg_api_note. */
+struct sg_api_note;
+json_t *api_json_notes(const struct sg_api_note *notes, size_t count);
+extern const struct api_spec api_breach_query;
+API_HANDLER(api_breach_list);
+API_HANDLER(api_breach_get);
+API_HANDLER(api_breach_note);
+API_HANDLER(api_breach_resolve);
+API_HANDLER(api_breach_reopen);
 extern const struct api_spec api_incident_query;
 API_HANDLER(api_incident_list);
 API_HANDLER(api_incident_get);

@@ -9,6 +9,7 @@ static const struct {
     {"anchor_id", "anc"},
     {"attestation_id", "att"},
     {"authority_id", "cau"},
+    {"breach_id", "bre"},
     {"certificate_id", "crt"},
     {"client_certificate_id", "ccr"},
     {"client_id", "cli"},

@@ -7,6 +7,7 @@ const char *const api_directions[] = {"outbound", "inbound", NULL};
 #define TENANT        "/v1/tenants/{tenant_id}"
 #define DOMAIN        TENANT "/domains/{domain_id}"
 #define KEY           DOMAIN "/keys/{key_id}"
+#define BREACH        "/v1/breaches/{breach_id}"
 #define INCIDENT      "/v1/incidents/{incident_id}"
 #define REPORT        "/v1/reports/{report_id}"
 #define TENANT_REPORT TENANT "/reports/{report_id}"
@@ -194,6 +195,19 @@ const struct api_route api_routes[] = {
      .transact = api_incident_acknowledge},
     {"POST", TENANT "/incidents/{incident_id}/notes", API_WRITE(incidents), BODY(api_words),
      .transact = api_incident_note},
+    {"GET", "/v1/breaches", API_READ(breaches), QUERY(&api_breach_query),
+     .transact = api_breach_list},
+    {"GET", BREACH, API_READ(breaches), NOTHING, .transact = api_breach_get},
+    {"POST", BREACH "/notes", API_WRITE(breaches), BODY(api_words), .transact = api_breach_note},
+    {"POST", BREACH "/resolve", API_WRITE(breaches), BODY(api_words),
+     .transact = api_breach_resolve},
+    {"POST", BREACH "/reopen", API_WRITE(breaches), BODY(api_words), .transact = api_breach_reopen},
+    {"GET", TENANT "/breaches", API_READ(breaches), QUERY(&api_breach_query),
+     .transact = api_breach_list},
+    {"GET", TENANT "/breaches/{breach_id}", API_READ(breaches), NOTHING,
+     .transact = api_breach_get},
+    {"POST", TENANT "/breaches/{breach_id}/notes", API_WRITE(breaches), BODY(api_words),
+     .transact = api_breach_note},
 
     /* === reports === */
     {"GET", "/v1/reports", API_READ(reports), QUERY(&api_report_query),

@@ -20,7 +20,8 @@ struct sg_incident_new {
 /*
  * Opens one. Where one of that key is not resolved yet it is counted up instead: last seen, summary
  * and detail are the new ones, the severity the worse of both. SG_E_INVALID: a kind, severity or
- * detail that is none.
+ * detail that is none. Kinds that the SecureMail Administrator must hear of (REQ-144; the table in
+ * incident.c) make a breach as well, which is resolved with the incident.
  */
 SG_MUST_USE bool sg_incident_open(struct sg_tx *tx, const struct sg_incident_new *incident,
                                   struct sg_error *err);

@@ -70,6 +70,29 @@ static bool recipients_upsert(struct sg_tx *tx, struct sg_arena *arena,
     return sg_tx_query(tx, SG_Q_MESSAGE_RECIPIENT_UPSERT, &p, NULL, err);
 }
 
+static bool codes_insert(struct sg_tx *tx, struct sg_arena *arena,
+                         const struct sg_recipient_row *rows, size_t count, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    TEXTS(msg_id, 0);
+    NUMBERS(sg_param_times, received_at);
+    TEXTS(tenant_id, 0);
+    TEXTS(recipient, ADDRESS_MAX);
+    TEXTS(recipient_domain, ADDRESS_MAX);
+    TEXTS(codes, 0);
+    NUMBERS(sg_param_times, outcome_at);
+    return sg_tx_query(tx, SG_Q_MESSAGE_CODE_INSERT, &p, NULL, err);
+}
+
+/* Nearly every batch has none. */
+static bool any_codes(const struct sg_message_batch *b)
+{
+    for (size_t i = 0; i < b->recipient_count; i++)
+        if (*b->recipients[i].codes)
+            return true;
+    return false;
+}
+
 static bool traces_insert(struct sg_tx *tx, struct sg_arena *arena, const struct sg_trace_row *rows,
                           size_t count, struct sg_error *err)
 {
@@ -97,6 +120,7 @@ static bool feed(struct sg_tx *tx, void *arg, struct sg_error *err)
             messages_insert(tx, arena, b->messages, b->message_count, err)) &&
            (b->recipient_count == 0 ||
             recipients_upsert(tx, arena, b->recipients, b->recipient_count, err)) &&
+           (!any_codes(b) || codes_insert(tx, arena, b->recipients, b->recipient_count, err)) &&
            (b->trace_count == 0 || traces_insert(tx, arena, b->traces, b->trace_count, err));
 }
 

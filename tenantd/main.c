@@ -15,6 +15,7 @@
 #include "operation.h"
 #include "reporting/reporting.h"
 #include "settings.h"
+#include "watch/watch.h"
 
 #include <stdio.h>
 
@@ -27,12 +28,18 @@
 struct wake {
     struct sg_workers *workers;
     struct housekeeping *keeping;
+    struct sg_watch *watch;
 };
 
 static void notified(void *arg, const char *channel, const char *payload)
 {
     struct wake *w = arg;
     (void)payload;
+    bool codes = channel && strcmp(channel, "sealgate_code") == 0;
+    if (codes || !channel)
+        sg_watch_codes(w->watch);
+    if (codes)
+        return;
     sg_workers_wake(w->workers);
     if (!channel) /* connected (again) */
         housekeeping_wake(w->keeping);
@@ -51,7 +58,7 @@ static struct sg_hsm *hsm_open(const struct settings *s)
 
 static bool serve(const struct settings *s, struct sg_error *err)
 {
-    static const char *const channels[] = {"sealgate_job", NULL};
+    static const char *const channels[] = {"sealgate_job", "sealgate_code", NULL};
     struct sg_db_options database = settings_database(s);
     struct sg_db *db = NULL;
     struct sg_db_listener *listener = NULL;
@@ -106,6 +113,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     ok = ok && housekeeping_start(&keeping, &wake.keeping, err);
     workers.prepare_arg = wake.keeping;
     ok = ok && sg_workers_start(&workers, &wake.workers, err) &&
+         sg_watch_start(db, &wake.watch, err) &&
          sg_db_listen(&database, channels, notified, &wake, &listener, err);
     if (ok) {
         sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
@@ -115,6 +123,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         operation_leave(operation);
     }
     sg_db_listen_stop(&listener);
+    sg_watch_stop(&wake.watch);
     sg_workers_stop(&wake.workers);
     housekeeping_stop(&wake.keeping);
     operation_stop(&operation);

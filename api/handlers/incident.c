@@ -34,15 +34,12 @@ const struct api_spec api_incident_query = {query_fields,
                                             sizeof query_fields / sizeof query_fields[0],
                                             sizeof(struct incident_query), NULL};
 
-struct words {
-    const char *words;
-};
 static const struct api_field words_field[] = {{.name = "words",
                                                 .type = API_TEXT,
-                                                .offset = offsetof(struct words, words),
+                                                .offset = offsetof(struct api_words_body, words),
                                                 .min = 1,
                                                 .max = 4000}};
-const struct api_spec api_words = {words_field, 1, sizeof(struct words), NULL};
+const struct api_spec api_words = {words_field, 1, sizeof(struct api_words_body), NULL};
 
 /* The tenant of the path; NULL on the provider's own paths. */
 static const char *tenant_of(const struct api_request *r)
@@ -51,7 +48,7 @@ static const char *tenant_of(const struct api_request *r)
     return *id ? id : NULL;
 }
 
-static json_t *notes_json(const struct sg_api_note *notes, size_t count)
+json_t *api_json_notes(const struct sg_api_note *notes, size_t count)
 {
     json_t *all = json_array();
     for (size_t i = 0; i < count; i++)
@@ -76,7 +73,7 @@ static json_t *incident_json(struct sg_arena *arena, const void *row)
         api_json_time_or_null(i->resolved_at), "resolved_by", api_json_text_or_null(i->resolved_by),
         "resolution", api_json_text_or_null(i->resolution));
     if (i->notes)
-        json_object_set_new(json, "notes", notes_json(i->notes, i->note_count));
+        json_object_set_new(json, "notes", api_json_notes(i->notes, i->note_count));
     return json;
 }
 
@@ -115,7 +112,7 @@ static bool found(struct api_request *r, struct sg_tx *tx, const char **id_r, st
 
 bool api_incident_acknowledge(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    const struct words *body = r->fields;
+    const struct api_words_body *body = r->fields;
     const char *id;
     return found(r, tx, &id, err) &&
            sg_api_incident_acknowledge(tx, tenant_of(r), id, body->words, err) && shown(r, tx, err);
@@ -123,7 +120,7 @@ bool api_incident_acknowledge(struct api_request *r, struct sg_tx *tx, struct sg
 
 bool api_incident_resolve(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    const struct words *body = r->fields;
+    const struct api_words_body *body = r->fields;
     const char *id;
     return found(r, tx, &id, err) &&
            sg_api_incident_resolve(tx, tenant_of(r), id, body->words, err) && shown(r, tx, err);
@@ -131,7 +128,7 @@ bool api_incident_resolve(struct api_request *r, struct sg_tx *tx, struct sg_err
 
 bool api_incident_note(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    const struct words *body = r->fields;
+    const struct api_words_body *body = r->fields;
     const char *id;
     return found(r, tx, &id, err) && sg_api_incident_note(tx, id, body->words, err) &&
            shown(r, tx, err);

@@ -10,3 +10,4 @@ ON CONFLICT (dedup_key) WHERE state <> 'resolved' DO UPDATE
         severity = CASE WHEN 'critical' IN (i.severity, excluded.severity) THEN 'critical'
                         WHEN 'warning' IN (i.severity, excluded.severity) THEN 'warning'
                         ELSE 'info' END
+RETURNING id

@@ -59,6 +59,7 @@ def world(platform, provider):
             {"incident": "domain.suspended", "tenant_id": tenant.id, "severity": "warning",
              "summary": "suspended", "key": f"domain.suspended {tenant.id}"})
         tenant.ids["incident_id"] = provider.get(f"{tenant.path}/incidents")["data"][0]["id"]
+        tenant.ids["breach_id"] = provider.get(f"{tenant.path}/breaches", source="incident")["data"][0]["id"]
         tenant.ids["report_id"] = report(provider, tenant.path)
     w.platform_ids = {
         "report_id": report(provider, "/v1"),
@@ -430,6 +431,15 @@ def test_incidents(platform, provider, world):
         assert provider.post(f"{path}/acknowledge", {"words": "me"}, 200)["state"] == "acknowledged"
         assert len(provider.post(f"{path}/notes", {"words": "it is"}, 200)["notes"]) == 2
         provider.post(f"/v1/incidents/{made['id']}/resolve", {"words": "was"}, 200)
+    for where in ("/v1", world.a.path):
+        platform.feed({"incident": "key.compromised", "tenant_id": world.a.id, "severity": "critical",
+                       "summary": "lost", "key": f"breach {where}"})
+        made = provider.get(f"{where}/breaches", state="open", source="incident")["data"][0]
+        path = f"{where}/breaches/{made['id']}"
+        assert provider.get(path)["class"] == "compromise"
+        assert len(provider.post(f"{path}/notes", {"words": "it is"}, 200)["notes"]) == 1
+        for what in ("resolve", "reopen"):
+            provider.post(f"/v1/breaches/{made['id']}/{what}", {"words": "was"}, 200)
 
 
 def timestamp(text):

@@ -127,6 +127,15 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                               occurrences=1, first_seen=NOW, last_seen=NOW)
     gateway.insert("incident_note", id=new_id("inn"), incident_id=incident, tenant_id=tenant,
                    at=NOW, actor="x", action="noted", words="w")
+    gateway.insert("message_code", msg_id=msg, received_at=NOW, tenant_id=tenant, recipient="r",
+                   recipient_domain="d", code="002", at=NOW)
+    breach = gateway.insert("breach", id=new_id("bre"), tenant_id=tenant, source="mail",
+                            month=NOW.date().replace(day=1), level="breach", code="002", cause="",
+                            domain="d", partner_domain="p", direction="inbound", messages=1,
+                            recipients=1, samples=[msg], first_seen=NOW, last_seen=NOW, state="open",
+                            **{"class": "unsigned"})
+    gateway.insert("breach_note", id=new_id("brn"), breach_id=breach, tenant_id=tenant,
+                   at=NOW, actor="x", action="noted", words="w")
     add_report(Session(pg, "sg_tenant"), provider, tenant)
     return {"tenant": tenant, "domain": domain, "key": key, "held": held, "msg": msg}
 
@@ -241,7 +250,7 @@ def test_roles(pg):
     definers = pg.psql("-c", "SELECT proname, has_function_privilege('public', oid, 'execute')"
                        " FROM pg_proc WHERE prosecdef AND pronamespace = 'sealgate'::regnamespace"
                        " ORDER BY 1", database="sealgate").split()
-    assert definers == ["audit_write|f", "partitions_ensure|f", "token_used|f"]
+    assert definers == ["audit_read|f", "audit_write|f", "partitions_ensure|f", "token_used|f"]
 
 
 def tables_with_tenant(pg):

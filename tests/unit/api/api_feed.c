@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES 65536
-#define ITEMS_MAX      64
+#define ITEMS_MAX      300
 
 static const char *text(const json_t *o, const char *name)
 {
@@ -28,32 +28,45 @@ static const char *domain_of(const char *address)
     return at ? at + 1 : "";
 }
 
+static const char *text_or(const json_t *o, const char *name, const char *other)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+    return s ? s : other;
+}
+
+static int64_t number_or(const json_t *o, const char *name, int64_t other)
+{
+    const json_t *n = json_object_get(o, name);
+    return n ? json_integer_value(n) : other;
+}
+
 static int64_t number(const json_t *o, const char *name)
 {
     return json_integer_value(json_object_get(o, name));
 }
 
 /* {"id", "tenant_id", "received_at" (µs), "direction", "queue_id", "sender", "message_id",
- *  "size_bytes", "recipients": [{"recipient", "outcome", "verdict", "codes", "reply"}],
+ *  "header_from", "client", "size_bytes" (these may be left out),
+ *  "recipients": [{"recipient", "outcome", "verdict", "codes", "reply", "outcome_at" (likewise)}],
  *  "trace": [{"step", "requirement", "detail"}]} */
 static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
 {
     const uint8_t sha256[32] = {1, 2, 3};
-    const struct sg_message_row message = {
-        .id = text(o, "id"),
-        .received_at = number(o, "received_at"),
-        .tenant_id = text(o, "tenant_id"),
-        .direction = text(o, "direction"),
-        .node = "node1",
-        .queue_id = text(o, "queue_id"),
-        .sender = text(o, "sender"),
-        .sender_domain = domain_of(text(o, "sender")),
-        .header_from = text(o, "sender"),
-        .message_id = text(o, "message_id"),
-        .client_address = "192.0.2.1",
-        .size_bytes = json_object_get(o, "size_bytes") ? number(o, "size_bytes") : 4711,
-        .body_sha256 = sg_bytes_of(sha256, sizeof sha256),
-        .archive_ref = "segment:0"};
+    const struct sg_message_row message = {.id = text(o, "id"),
+                                           .received_at = number(o, "received_at"),
+                                           .tenant_id = text(o, "tenant_id"),
+                                           .direction = text(o, "direction"),
+                                           .node = "node1",
+                                           .queue_id = text(o, "queue_id"),
+                                           .sender = text(o, "sender"),
+                                           .sender_domain = domain_of(text(o, "sender")),
+                                           .header_from =
+                                               text_or(o, "header_from", text(o, "sender")),
+                                           .message_id = text(o, "message_id"),
+                                           .client_address = text_or(o, "client", "192.0.2.1"),
+                                           .size_bytes = number_or(o, "size_bytes", 4711),
+                                           .body_sha256 = sg_bytes_of(sha256, sizeof sha256),
+                                           .archive_ref = "segment:0"};
     struct sg_recipient_row recipients[ITEMS_MAX];
     struct sg_trace_row traces[ITEMS_MAX];
     char *details[ITEMS_MAX];
@@ -63,17 +76,17 @@ static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err
     json_t *item;
     json_array_foreach(json_object_get(o, "recipients"), i, item)
     {
-        recipients[batch.recipient_count++] =
-            (struct sg_recipient_row){.msg_id = message.id,
-                                      .received_at = message.received_at,
-                                      .tenant_id = message.tenant_id,
-                                      .recipient = text(item, "recipient"),
-                                      .recipient_domain = domain_of(text(item, "recipient")),
-                                      .outcome = text(item, "outcome"),
-                                      .verdict = text(item, "verdict"),
-                                      .codes = text(item, "codes"),
-                                      .reply = text(item, "reply"),
-                                      .outcome_at = message.received_at + SG_SECOND};
+        recipients[batch.recipient_count++] = (struct sg_recipient_row){
+            .msg_id = message.id,
+            .received_at = message.received_at,
+            .tenant_id = message.tenant_id,
+            .recipient = text(item, "recipient"),
+            .recipient_domain = domain_of(text(item, "recipient")),
+            .outcome = text(item, "outcome"),
+            .verdict = text(item, "verdict"),
+            .codes = text(item, "codes"),
+            .reply = text(item, "reply"),
+            .outcome_at = number_or(item, "outcome_at", message.received_at + SG_SECOND)};
     }
     json_array_foreach(json_object_get(o, "trace"), i, item)
     {

@@ -169,6 +169,11 @@ static void test_rest(void **state)
         {"ten_00000000000000000000000000", "ten_00000000000000000000000000"},
         {"dom_00000000000000000000000000", NULL},
         {"ten_", NULL}};
+    static const struct row months[] = {
+        {"2026-11", "2026-11-01"}, {"2026-01", "2026-01-01"}, {"2026-00", NULL}, {"2026-13", NULL},
+        {"2026-1", NULL},          {"2026-111", NULL},        {"0000-01", NULL}, {"", NULL},
+        {"2026/11", NULL},         {"2026-1x", NULL}};
+    rows_run(api_check_month, months, COUNT(months));
     rows_run(api_check_dn, dns, COUNT(dns));
     rows_run(api_check_name, names, COUNT(names));
     rows_run(api_check_address, addresses, COUNT(addresses));
