@@ -241,7 +241,7 @@ bool api_check_month(struct sg_arena *arena, const char **value, struct sg_error
 {
     const char *s = *value;
     bool good = strlen(s) == 7 && strspn(s, "0123456789") == 4 && s[4] == '-' &&
-                strspn(s + 5, "0123456789") == 2 && strncmp(s, "0000", 4) != 0 &&
+                strspn(s + 5, "0123456789") == 2 && s[0] >= '2' &&
                 ((s[5] == '0' && s[6] != '0') || (s[5] == '1' && s[6] <= '2'));
     if (!good)
         return INVALID(err, "is not a month (as 2026-11)");

@@ -171,7 +171,7 @@ static void test_rest(void **state)
         {"ten_", NULL}};
     static const struct row months[] = {
         {"2026-11", "2026-11-01"}, {"2026-01", "2026-01-01"}, {"2026-00", NULL}, {"2026-13", NULL},
-        {"2026-1", NULL},          {"2026-111", NULL},        {"0000-01", NULL}, {"", NULL},
+        {"2026-1", NULL},          {"2026-111", NULL},        {"1999-01", NULL}, {"", NULL},
         {"2026/11", NULL},         {"2026-1x", NULL}};
     rows_run(api_check_month, months, COUNT(months));
     rows_run(api_check_dn, dns, COUNT(dns));
