@@ -256,6 +256,13 @@ def test_approval_by_hand(folder, ports):
         assert ca("pending") == ""
         ca("approve", waiting[1]["id"])  # it has come
         assert ca.enrol("n.test").status == 200
+        # Switched to automatic, what waits is issued when it is asked for again.
+        assert ca.enrol("auto.test").status == 202
+        ca.server.stop()
+        ca.serve().start()
+        assert ca.enrol("auto.test").status == 200 and ca("pending") == ""
+        ca.server.stop()
+        ca.serve("--est-approve", "manual").start()
         # The rules hold when it is approved, whatever they said when it came in.
         other = [rsa_key("p1"), rsa_key("p2")]
         for one in other:
@@ -315,6 +322,9 @@ def test_suspension(ca):
     serial = serial_of(ca.enrol("hold.test"))
     assert ca.revoke_by_est(serial, "certificateHold").json["state"] == "suspended"
     assert on_list(ca, serial)
+    for operation in ("simpleenroll", "simplereenroll"):  # asking anew is no way around
+        refused(ca.enrol("hold.test", operation), 400, "suspended")
+    assert len(ca.issued("hold.test")) == 1
     for _ in range(2):
         assert ca.revoke_by_est(serial, "removeFromCRL").json == {
             "serial": serial, "domain": "hold.test", "state": "valid", "reason": None,

@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 import threading
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -169,15 +168,6 @@ def listing(store: Store) -> list:
                        "credentials": [{"kind": row["kind"], "until": clock.iso(row["not_after"])}
                                        for row in rows]})
     return result
-
-
-def read_password(path: str, stdin) -> bytes:
-    """Of a file, or of standard input for "-"; the newline at its end does not belong to it."""
-    try:
-        data = stdin.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise RefcaError(f"{path}: {error.strerror}") from error
-    return data.rstrip(b"\r\n")
 
 
 class Throttle:

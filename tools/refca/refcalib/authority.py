@@ -113,6 +113,10 @@ def check_order(store: Store, public_key, domain: str, overlap: bool, not_before
     order = Order(public_key, domain, not_before, not_after)
     row = store.db.execute("SELECT * FROM key WHERE spki_sha256 = ?", (order.spki,)).fetchone()
     rules.check_key_history(row, domain, not_before)
+    if store.certificates("spki_sha256 = ? AND reason = 'certificateHold' AND not_after > ?",
+                          (order.spki, seconds(not_before))):
+        raise RefcaError("a certificate of this key is suspended; what becomes of it is decided"
+                         " first")
     if not overlap:
         rules.check_only_one(store.certificates("domain = ? AND revoked_at IS NULL", (domain,)),
                              domain, not_before, not_after)

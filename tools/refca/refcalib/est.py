@@ -88,10 +88,11 @@ def enrol(store: Store, account, body: bytes, kind: str, manual: bool, days):
             if known:
                 return known
             order = _order(store, csr, domain, kind, days)
+            waited = row and row["state"] == "pending"  # until approval was no longer by hand
+            number = row["id"] if waited else _enter(store, account, der, kind, domain)
             if manual:
-                return _wait(store, account, der, digest, kind, domain)
-            number = row["id"] if row and row["state"] == "pending" else None
-            return _issue(store, order, account, der, digest, kind, number)
+                return SimpleNamespace(state="pending", id=number, domain=domain)
+            return _issue(store, order, number)
     except Refused:
         raise
     except RefcaError as error:
@@ -133,30 +134,25 @@ def _order(store: Store, csr, domain: str, kind: str, days):
                                  days=days)
 
 
-def _wait(store: Store, account, der, digest, kind, domain):
+def _enter(store: Store, account, der, kind, domain) -> int:
+    """As one that waits; the number of its row."""
     count = store.db.execute("SELECT count(*) FROM enrolment WHERE state = 'pending' AND account = ?",
                              (account["name"],)).fetchone()
     if count[0] >= MAX_PENDING:
         raise Refused(503, f"{MAX_PENDING} requests of this account wait for the CA's decision")
-    number = store.db.execute(
+    return store.db.execute(
         "INSERT INTO enrolment (csr_sha256, kind, account, domain, csr, state, created)"
         " VALUES (?, ?, ?, ?, ?, 'pending', ?)",
-        (digest, kind, account["name"], domain, der, clock.seconds(clock.now()))).lastrowid
-    return SimpleNamespace(state="pending", id=number, domain=domain)
+        (hashlib.sha256(der).hexdigest(), kind, account["name"], domain, der,
+         clock.seconds(clock.now()))).lastrowid
 
 
-def _issue(store: Store, order, account, der, digest, kind, number):
-    """number: of the row of a request that waited; None for one that was never seen."""
+def _issue(store: Store, order, number: int):
+    """number: of the request's row."""
     certificate = authority.certify(store, order, adopt=True)
-    serial, now = f"{certificate.serial_number:x}", clock.seconds(clock.now())
-    if number is None:
-        store.db.execute(
-            "INSERT INTO enrolment (csr_sha256, kind, account, domain, csr, state, serial, created,"
-            " decided) VALUES (?, ?, ?, ?, ?, 'issued', ?, ?, ?)",
-            (digest, kind, account["name"], order.domain, der, serial, now, now))
-    else:
-        store.db.execute("UPDATE enrolment SET state = 'issued', serial = ?, words = NULL,"
-                         " decided = ? WHERE id = ?", (serial, now, number))
+    store.db.execute("UPDATE enrolment SET state = 'issued', serial = ?, words = NULL, decided = ?"
+                     " WHERE id = ?", (f"{certificate.serial_number:x}",
+                                       clock.seconds(clock.now()), number))
     return SimpleNamespace(state="issued", domain=order.domain, certificate=certificate,
                            again=False)
 
@@ -182,7 +178,7 @@ def approve(store: Store, number: int, days) -> str:
         row = _decidable(store, number)
         csr, domain = rules.check_request(row["csr"], None)
         order = _order(store, csr, domain, row["kind"], days)
-        answer = _issue(store, order, None, None, None, row["kind"], number)
+        answer = _issue(store, order, number)
     return f"{answer.certificate.serial_number:x}"
 
 
