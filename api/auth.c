@@ -151,17 +151,6 @@ bool api_auth_caller(struct sg_db *auth, struct api_request *r, struct sg_error 
     return true;
 }
 
-bool api_auth_allow(const struct api_caller *caller, const struct api_access *access,
-                    const char *tenant_id, struct sg_error *err)
-{
-    bool write = access->need == API_NEED_WRITE;
-    if (caller->tenant_id && strcmp(caller->tenant_id, tenant_id) != 0)
-        return sg_fail(err, SG_E_NOT_FOUND, "there is nothing here");
-    return sg_access_may(&caller->access, access->scope, write) ||
-           sg_fail(err, SG_E_FORBIDDEN, "this needs the scope %s:%s", sg_scope_name(access->scope),
-                   write ? "write" : "read");
-}
-
 void api_auth_token_new(struct sg_secret *token, uint8_t hash[32])
 {
     uint8_t bits[33] = {0}; /* 256 bits, and two zero bits for the last digit */

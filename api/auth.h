@@ -38,13 +38,6 @@ SG_MUST_USE bool api_auth_judge_certificate(struct sg_arena *arena,
 SG_MUST_USE bool api_auth_caller(struct sg_db *auth, struct api_request *request,
                                  struct sg_error *err);
 
-/*
- * May this caller use a route that needs access, with that tenant in its path ("": none)? A
- * tenant's token sees nothing outside its own tenant: SG_E_NOT_FOUND, whatever is there.
- */
-SG_MUST_USE bool api_auth_allow(const struct api_caller *caller, const struct api_access *access,
-                                const char *tenant_id, struct sg_error *err);
-
 /* A new token and its hash. */
 void api_auth_token_new(struct sg_secret *token, uint8_t hash[32]);
 

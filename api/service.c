@@ -1,5 +1,6 @@
 #include "api/service.h"
 
+#include "api/allow.h"
 #include "api/auth.h"
 #include "api/etag.h"
 #include "api/router.h"
@@ -28,14 +29,6 @@ static bool fields_read(struct api_request *r, struct sg_error *err)
            (r->body.len == 0 || api_spec_read(body, r->arena, r->body, r->fields, err));
 }
 
-/* What the path names must be there before the handler runs. */
-static bool path_find(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
-{
-    const char *tenant_id = api_param(r, "tenant_id"), *domain_id = api_param(r, "domain_id");
-    return (!*tenant_id || sg_api_tenant_find(tx, r->arena, tenant_id, &r->tenant, err)) &&
-           (!*domain_id || sg_api_domain_find(tx, r->arena, tenant_id, domain_id, &r->domain, err));
-}
-
 /* The body of the transaction. A kept answer comes before all else: what it was about may be gone.
  */
 static bool transact(struct sg_tx *tx, void *arg, struct sg_error *err)
@@ -44,7 +37,7 @@ static bool transact(struct sg_tx *tx, void *arg, struct sg_error *err)
     bool done;
     if (!api_idempotency_begin(r, tx, &r->service->idempotency, &done, err))
         return false;
-    return done || (path_find(r, tx, err) && api_etag_precondition(r, tx, err) &&
+    return done || (api_path_find(r, tx, err) && api_etag_precondition(r, tx, err) &&
                     r->route->transact(r, tx, err) && api_idempotency_end(r, tx, err));
 }
 
@@ -85,7 +78,7 @@ static bool admit(const struct api_service *s, struct api_request *r, struct sg_
     if (!api_auth_caller(s->auth, r, err))
         return refused(s, r, err);
     return counted(s, r, r->caller.role, api_caller_id(&r->caller), err) &&
-           api_auth_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err);
+           api_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err);
 }
 
 static bool answer(const struct api_service *s, struct api_request *r, struct sg_error *err)

@@ -3,73 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WIDE 7              /* a table of more columns is set smaller */
-#define THIN "\xe2\x80\xaf" /* narrow no-break space, between groups of digits */
-
-static const char style[] =
-    "*{box-sizing:border-box}"
-    "html{font:15px/1.5 \"Source Sans 3\",\"Noto Sans\",\"Segoe UI\",\"Helvetica "
-    "Neue\",\"Liberation Sans\","
-    "Arial,sans-serif;color:#1c2733;background:#eef1f4}"
-    "body{max-width:52rem;margin:2rem auto;padding:3rem 3.5rem;background:#fff;border-top:6px "
-    "solid "
-    "#14496b;box-shadow:0 1px 8px rgba(20,40,60,.12)}"
-    ".provider{margin:0;font-size:.85rem;letter-spacing:.08em;text-transform:uppercase;color:#"
-    "14496b}"
-    "h1{margin:.2rem 0 0;font-size:2rem;line-height:1.2;font-weight:600;color:#10222f}"
-    ".about{margin:.2rem 0 1.4rem;font-size:1.1rem;color:#4a5a68}"
-    "h2{margin:2.4rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid "
-    "#c6d0d9;font-size:1.25rem;"
-    "font-weight:600;color:#14496b}"
-    "h3{margin:1.4rem 0 .4rem;font-size:1rem;font-weight:600}"
-    "p{margin:.4rem 0}"
-    ".method{font-size:.87rem;color:#4a5a68}"
-    ".summary{margin:1.4rem 0;padding:.8rem 1.2rem;background:#f2f6f9;border-left:4px solid "
-    "#14496b}"
-    ".missing{padding:.8rem 1.2rem;background:#fdf5e6;border-left:4px solid #b26a00}"
-    ".missing h2{margin-top:0;border:0;color:#7a4900}"
-    ".state{display:inline-block;padding:0 .5em;border:1px solid currentColor;border-radius:3px;"
-    "font-size:.8rem}.state.open{color:#a04000}.state.whole{color:#1d6b45}"
-    "table{width:100%;border-collapse:collapse;font-size:.87rem;margin:.3rem 0 1rem}"
-    "caption{padding:.2rem 0;text-align:left;font-weight:600}"
-    "th,td{padding:.28rem .55rem;text-align:left;vertical-align:top;border-bottom:1px solid "
-    "#e1e7ec;"
-    "overflow-wrap:anywhere}"
-    "th{font-weight:600;background:#f2f6f9;border-bottom-color:#c6d0d9;overflow-wrap:normal}"
-    "td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "td.fixed{white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "td.none{color:#9aa7b1}"
-    "table.wide{font-size:.76rem}table.wide th,table.wide td{padding:.24rem .3rem}"
-    "table.facts th{width:11rem}"
-    "table.facts th,table.figures th{background:none;border-bottom-color:#e1e7ec}table.figures "
-    "th.part{padding-left:1.6rem;font-weight:400}"
-    "table.figures td.num{font-weight:600;width:9rem}table.figures "
-    "td.unit{width:7rem;color:#4a5a68}"
-    "figure{margin:.8rem 0}figcaption{font-size:.87rem;font-weight:600;margin-bottom:.3rem}"
-    "svg{display:block;width:100%;height:auto}"
-    "svg text{font-size:120px;fill:#35444f}"
-    "svg .n{text-anchor:end}svg .m{text-anchor:middle}"
-    "svg .g{stroke:#e1e7ec;stroke-width:8}svg .a{stroke:#8797a3;stroke-width:10}"
-    ".s0{fill:#1f6f9f}.s1{fill:#9fb3c2}.s2{fill:#d9962b}.s3{fill:#a8322a}.s4{fill:#5f7f5a}"
-    ".s5{fill:#7b5fa3}.s6{fill:#4fa3a5}.s7{fill:#6b6b6b}"
-    ".up{fill:#cfe5d8}.down{fill:#a8322a}.kept{fill:#7f9fd0}.dark{fill:#5b5b5b}"
-    ".sign{margin-top:2.5rem}"
-    ".lines{display:grid;grid-template-columns:3fr 3fr 2fr;gap:3.2rem 2rem;margin:3.6rem 0 1rem}"
-    ".lines div{border-top:1px solid #35444f;padding-top:.2rem;font-size:.8rem;color:#4a5a68}"
-    ".signed{padding:.6rem 1rem;margin:.6rem 0;border:1px solid #1d6b45;border-left-width:4px}"
-    ".signed blockquote{margin:.2rem 0;font-style:italic}"
-    "footer{margin-top:2.5rem;padding-top:.6rem;border-top:1px solid #c6d0d9;font-size:.78rem;"
-    "color:#4a5a68}"
-    "code{font-family:\"Liberation "
-    "Mono\",Consolas,monospace;font-size:.95em;overflow-wrap:anywhere}"
-    "@media print{"
-    "html{font-size:10pt;background:#fff}"
-    "body{max-width:none;margin:0;padding:0;border:0;box-shadow:none}"
-    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
-    "h2,h3,caption,figcaption{break-after:avoid}"
-    "tr,figure,.summary,.missing,.sign,.signed{break-inside:avoid}"
-    "thead{display:table-header-group;break-after:avoid}tbody tr:first-child{break-before:avoid}"
-    "}";
+#define WIDE    7              /* a table of more columns is set smaller */
+#define RECORDS 9              /* one of more than these, with words in it, row by row */
+#define THIN    "\xe2\x80\xaf" /* narrow no-break space, between groups of digits */
 
 struct page {
     const json_t *report, *data;
@@ -134,7 +70,7 @@ static void head(const struct page *p)
     put(p, ", ");
     put_text(p, period(p, "month"));
     put(p, "</title><style>");
-    put(p, style);
+    put(p, sg_report_style);
     page_rules(p);
     put(p, "</style></head>\n<body>\n");
 }
@@ -213,11 +149,11 @@ static void sentences(const struct page *p, const char *name, const char *open, 
     put(p, close);
 }
 
-static void value(const struct page *p, const json_t *v, const char *class)
+static void figure_value(const struct page *p, const json_t *v)
 {
     char buf[SG_REPORT_VALUE_TEXT];
-    bool zero = json_is_integer(v) && json_integer_value(v) == 0 && strcmp(class, "num") == 0;
-    element(p, "td", zero ? "num none" : class, sg_report_value(v, THIN, buf));
+    bool zero = json_is_integer(v) && json_integer_value(v) == 0;
+    element(p, "td", zero ? "num none" : "num", sg_report_value(v, THIN, buf));
 }
 
 static void figures(const struct page *p, const json_t *section)
@@ -237,7 +173,7 @@ static void figures(const struct page *p, const json_t *section)
         put(p, part ? "\"><th scope=\"row\" class=\"part\">" : "\"><th scope=\"row\">");
         put_text(p, label);
         put(p, "</th>");
-        value(p, json_object_get(figure, "value"), "num");
+        figure_value(p, json_object_get(figure, "value"));
         element(p, "td", "unit", sg_report_text(figure, "unit"));
         put(p, "</tr>\n");
     }
@@ -247,11 +183,9 @@ static void figures(const struct page *p, const json_t *section)
 /* How a column's cells are set: NULL, it is not shown. */
 static const char *column_class(const json_t *column)
 {
-    static const char *const known[][2] = {{"integer", "num"},
-                                           {"decimal", "num"},
-                                           {"date", "fixed"},
-                                           {"time", "fixed"},
-                                           {"hidden", NULL}};
+    static const char *const known[][2] = {{"integer", "num"}, {"decimal", "num"},
+                                           {"date", "fixed"},  {"time", "fixed"},
+                                           {"words", "words"}, {"hidden", NULL}};
     const char *type = sg_report_text(column, "type");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(type, known[i][0]) == 0)
@@ -259,40 +193,75 @@ static const char *column_class(const json_t *column)
     return "";
 }
 
+/* How a table is set, by its columns. */
+static const char *table_class(const json_t *columns)
+{
+    size_t i, visible = 0;
+    bool words = false;
+    json_t *column;
+    json_array_foreach(columns, i, column)
+    {
+        visible += column_class(column) != NULL;
+        words |= strcmp(sg_report_text(column, "type"), "words") == 0;
+    }
+    return words && visible > RECORDS ? "records" : visible > WIDE ? "wide" : "";
+}
+
+static void heads(const struct page *p, const json_t *columns)
+{
+    size_t i;
+    json_t *column;
+    put(p, "<thead><tr role=\"row\">");
+    json_array_foreach(columns, i, column)
+    {
+        const char *class = column_class(column);
+        if (!class)
+            continue;
+        sg_buf_addf(p->out, "<th role=\"columnheader\" scope=\"col\" class=\"%s\">", class);
+        put_text(p, sg_report_text(column, "label"));
+        put(p, "</th>");
+    }
+    put(p, "</tr></thead>");
+}
+
+/* A cell bears its column's name, for where a table is set row by row. */
+static void cell(const struct page *p, const json_t *column, const json_t *v)
+{
+    char buf[SG_REPORT_VALUE_TEXT];
+    const char *class = column_class(column);
+    bool zero = json_is_integer(v) && json_integer_value(v) == 0 && strcmp(class, "num") == 0;
+    sg_buf_addf(p->out, "<td role=\"cell\" class=\"%s%s\" data-label=\"", class,
+                zero ? " none" : "");
+    put_text(p, sg_report_text(column, "label"));
+    put(p, "\">");
+    put_text(p, sg_report_value(v, THIN, buf));
+    put(p, "</td>");
+}
+
 static void table(const struct page *p, const json_t *t)
 {
     size_t i, j;
     json_t *column, *row;
     const json_t *columns = sg_report_list(t, "columns"), *rows = sg_report_list(t, "rows");
-    size_t visible = 0;
-    json_array_foreach(columns, j, column) visible += column_class(column) != NULL;
-    put(p, visible > WIDE ? "<table class=\"wide\" data-table=\"" : "<table data-table=\"");
+    bool none = json_array_size(rows) == 0;
+    sg_buf_addf(p->out, "<table role=\"table\" class=\"%s\" data-table=\"",
+                none ? "" : table_class(columns));
     put_text(p, sg_report_text(t, "id"));
     put(p, "\">");
     element(p, "caption", "", sg_report_text(t, "title"));
-    if (json_array_size(rows) == 0) {
+    if (none) {
         put(p, "<tbody><tr><td>None.</td></tr></tbody></table>\n");
         return;
     }
-    put(p, "<thead><tr>");
-    json_array_foreach(columns, j, column)
-    {
-        const char *class = column_class(column);
-        if (!class)
-            continue;
-        sg_buf_addf(p->out, "<th scope=\"col\" class=\"%s\">", class);
-        put_text(p, sg_report_text(column, "label"));
-        put(p, "</th>");
-    }
-    put(p, "</tr></thead><tbody>\n");
+    heads(p, columns);
+    put(p, "<tbody>\n");
     json_array_foreach(rows, i, row)
     {
-        put(p, "<tr>");
+        put(p, "<tr role=\"row\">");
         json_array_foreach(columns, j, column)
         {
-            const char *class = column_class(column);
-            if (class)
-                value(p, json_array_get(row, j), class);
+            if (column_class(column))
+                cell(p, column, json_array_get(row, j));
         }
         put(p, "</tr>\n");
     }

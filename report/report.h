@@ -18,8 +18,8 @@
  *
  * A value or a cell is an integer, a string, a boolean or null; a figure that is not whole
  * ("99.873") is a string of decimal digits, for binary fractions would not come out the same
- * everywhere. A column's type is text, integer, decimal, date, time, boolean, domain, or hidden
- * (for charts; in CSV and JSON, not in HTML). Charts: see svg.h.
+ * everywhere. A column's type is text, words (longer ones), integer, decimal, date, time, boolean,
+ * domain, or hidden (for charts; in CSV and JSON, not in HTML). Charts: see svg.h.
  *
  * What is rendered is the report as the API shows it: data and, around it, "id", "revision",
  * "state", "made_at", "made_by", "sha256", "signatures": [{"name", "title", "words", "signed_at"}].

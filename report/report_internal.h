@@ -22,6 +22,9 @@ const char *sg_report_value(const json_t *value, const char *group, char buf[SG_
 /* As text of HTML and of attributes in double quotes. Control characters and those that turn the
  * direction of writing become U+FFFD. */
 void sg_report_put_text(struct sg_buf *out, const char *s);
+/* The page's style sheet. */
+extern const char sg_report_style[];
+
 /* Inside a string of CSS in double quotes. */
 void sg_report_put_css(struct sg_buf *out, const char *s);
 

@@ -85,6 +85,7 @@ static int64_t cell(const json_t *row, int column)
 
 struct series {
     int columns[SERIES_MAX];
+    int colours[SERIES_MAX];
     const char *labels[SERIES_MAX];
     int count;
 };
@@ -102,6 +103,10 @@ static void series_read(const struct chart *c, struct series *s)
             continue;
         s->labels[s->count] = sg_report_text(
             json_array_get(sg_report_list(c->table, "columns"), (size_t)column), "label");
+        const json_t *colour = json_array_get(sg_report_list(c->chart, "colours"), i);
+        s->colours[s->count] = json_is_integer(colour)
+                                   ? (int)(json_integer_value(colour) & (SERIES_MAX - 1))
+                                   : s->count;
         s->columns[s->count++] = column;
     }
 }
@@ -123,7 +128,7 @@ static void legend(const struct chart *c, const struct series *s)
     int x = BARS_LEFT;
     for (int i = 0; i < s->count; i++) {
         char class[8];
-        snprintf(class, sizeof class, "s%d", i);
+        snprintf(class, sizeof class, "s%d", s->colours[i]);
         rect(c, x, 20, 110, 110, class);
         text(c, x + 160, 118, "l", s->labels[i]);
         x += 340 + 62 * (int)(strlen(s->labels[i]) < 60 ? strlen(s->labels[i]) : 60);
@@ -138,7 +143,7 @@ static void bar(const struct chart *c, const json_t *row, const struct series *s
         char class[8];
         int64_t n = cell(row, s->columns[i]);
         int y0 = (int)(BARS_HEIGHT * below / top), y1 = (int)(BARS_HEIGHT * (below + n) / top);
-        snprintf(class, sizeof class, "s%d", i);
+        snprintf(class, sizeof class, "s%d", s->colours[i]);
         /* What is there is seen, however little it is. */
         if (n > 0)
             rect(c, x, BARS_TOP + BARS_HEIGHT - y1, width, y1 > y0 ? y1 - y0 : 6, class);

@@ -37,3 +37,14 @@ bool sg_api_tenant_list(struct sg_tx *tx, struct sg_arena *arena, const struct s
     *rows_r = sg_api_rows(tx, arena, SG_Q_API_TENANT_LIST, &p, take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
+
+static void user_take(struct sg_row *row, void *item)
+{
+    *(const char **)item = sg_row_text(row);
+}
+
+bool sg_api_current_user(struct sg_tx *tx, struct sg_arena *arena, const char **user_r,
+                         struct sg_error *err)
+{
+    return sg_api_row(tx, arena, SG_Q_API_CURRENT_USER, NULL, user_take, user_r, "nobody", err);
+}

@@ -19,4 +19,8 @@ SG_MUST_USE bool sg_api_tenant_list(struct sg_tx *tx, struct sg_arena *arena,
                                     const struct sg_api_page *page, struct sg_api_tenant **rows_r,
                                     size_t *count_r, struct sg_error *err);
 
+/* As whom this transaction works, for tests. */
+SG_MUST_USE bool sg_api_current_user(struct sg_tx *tx, struct sg_arena *arena, const char **user_r,
+                                     struct sg_error *err);
+
 #endif

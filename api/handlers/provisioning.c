@@ -3,7 +3,7 @@
  * Each part is made by the handler that makes it alone, so that the same rules hold; what is at
  * fault is named by its place in the order ("/domains/1/name"), and then nothing of it is made.
  */
-#include "api/auth.h"
+#include "api/allow.h"
 #include "api/handlers.h"
 #include "api/render.h"
 
@@ -87,7 +87,7 @@ static bool make(struct parts *p, enum sg_scope scope, part_handler handler, voi
     struct api_request *r = &p->request;
     r->fields = fields;
     r->reply = (struct api_reply){0};
-    if (api_auth_allow(&r->caller, &access, api_param(r, "tenant_id"), &why) &&
+    if (api_allow(&r->caller, &access, api_param(r, "tenant_id"), &why) &&
         handler(r, p->tx, &why)) {
         *made_r = r->reply.body;
         return true;

@@ -9,7 +9,7 @@ import tempfile
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from certlab import CA, DER, PEM, REFCA, Process, dca_csr, rsa_key
+from certlab import CA, DER, PEM, REFCA, Process, dca_csr, rsa_key, wait_for
 
 PASSWORD = "a password of the tests"
 EST = "/.well-known/est"
@@ -50,6 +50,26 @@ class CurlFailed(Exception):
         self.code = code
 
 
+class Server(Process):
+    """refca serve, with a log in which nothing of the interpreter's may stand."""
+
+    def __init__(self, command, ready, log):
+        super().__init__(command, ready)
+        self.log = log
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
+        wait_for(self.ready)
+
+    def stop(self):
+        super().stop()
+        text = self.log.read_text(errors="replace")
+        assert "Traceback" not in text, text[text.index("Traceback"):][:3000]
+        assert all(line.isprintable() for line in text.split("\n"))
+
+
 class EstCA(CA):
     """Account "gateway" for every domain, unless the test makes others. Its server is not started."""
 
@@ -66,10 +86,10 @@ class EstCA(CA):
 
     def serve(self, *options):
         """How its server is started the next time; as it is now, with these options."""
-        self.server = Process(
+        self.server = Server(
             [REFCA, "--dir", self.folder, "--clock-file", self.clock_file, "serve", "--port",
-             self.port, "--est-port", self.est_port, "--fault", self.fault_file, "--quiet",
-             *options], self.answers)
+             self.port, "--est-port", self.est_port, "--fault", self.fault_file,
+             *options], self.answers, self.folder / "serve.log")
         return self.server
 
     def clock(self, seconds):

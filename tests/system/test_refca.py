@@ -1,5 +1,6 @@
 """The reference CA as a program: REQ-158 to 164, 166, 168, 169, 190, judged by the openssl command."""
 import concurrent.futures
+import contextlib
 import datetime as dt
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import sqlite3
 import stat
 import subprocess
 import time
@@ -459,6 +461,23 @@ def test_help_names_every_command(ca):
                     "account-add", "pending", "approve", "refuse", "revocations"):
         assert re.search(rf"^    {command}\s", text, re.M)
     assert os.access(REFCA, os.X_OK)
+
+
+def test_a_store_of_before_est(folder, ports):
+    """It gets what came later where it is opened first, and is read by its user alone from then on."""
+    old = CA(folder / "before", ports)
+    chain, _ = issue(old, "a.test")
+    with contextlib.closing(sqlite3.connect(old.folder / "ca.db")) as db:
+        for table in ("credential", "account", "enrolment", "revocation", "publication"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version = 0")
+        db.commit()
+    (old.folder / "ca.db").chmod(0o644)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert {r.returncode for r in pool.map(lambda _: refca(old, "account-list"), range(4))} == {0}
+    assert stat.S_IMODE((old.folder / "ca.db").stat().st_mode) == 0o600
+    assert refca(old, "revoke", chain).returncode == 0
+    assert refca(old, "revocations").stdout.count(b"\n") == 1
 
 
 @pytest.mark.parametrize("document", ["docs/operations/ca.md", "tools/refca/README.md"])

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -322,6 +323,20 @@ def test_one_way_to_read_a_request(ca, status, request_):
     assert got.startswith(f"HTTP/1.1 {status} ".encode()), got[:200]
     assert got.count(b"HTTP/1.1 ") == 1 and b"Connection: close" in got
     assert b"Traceback" not in got
+
+
+def test_noise(ca):
+    """Random bytes, and requests with random bytes in them: an answer or none, and it lives."""
+    chance = random.Random(7)
+    for i in range(150):
+        noise = bytes(chance.choice(b"\0\r\n :;=%/aZ09\x7f\xff\x1b") for _ in range(chance.randrange(400)))
+        request_ = [noise + b"\r\n\r\n", b"GET /" + noise + b" HTTP/1.1\r\n\r\n",
+                    b"GET /healthz HTTP/1.1\r\nX" + noise + b"\r\n\r\n",
+                    POST.replace(AUTH, b"Authorization: Basic " + noise) + b"Content-Length: 0\r\n\r\n",
+                    b"POST /revocations HTTP/1.1\r\n" + AUTH + b"Content-Type: application/json\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(noise) + noise][i % 5]
+        got = talk(ca, request_ + SMUGGLED, plain=i % 7 == 0)
+        assert not got.startswith(b"HTTP/1.1 5"), (request_, got)
 
 
 def test_requests_in_a_row(ca):

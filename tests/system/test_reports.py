@@ -511,3 +511,17 @@ def test_kill_in_the_midst(clocked):
     assert job["attempts"] == 2
     (report,) = provider.pages(f"{tenant.path}/reports")
     assert report["id"] == job["result"]["report_id"] and report["revision"] == 1
+
+
+def test_sending_by_hand(provider, world):
+    """What was superseded is not sent; how it goes is in test_reports_mail.py."""
+    a, b = world
+    for where, client in ((a.path, a.admin), ("/v1", provider)):
+        path, _ = made(provider, where, "service")
+        reply = client.call("POST", f"{path}/deliveries", expect=202)
+        assert client.job(reply.headers["Location"])["result"] == {"recipients": 0, "sealed": 0}
+        assert client.get(path)["deliveries"] == []
+    old = provider.get(f"{b.path}/reports", state="superseded")["data"][0]
+    provider.call("POST", f"{b.path}/reports/{old['id']}/deliveries", expect=409)
+    a.viewer.call("POST", f"{a.path}/reports/{old['id']}/deliveries", expect=403)
+    a.admin.call("POST", f"{a.path}/reports/{old['id']}/deliveries", expect=404)

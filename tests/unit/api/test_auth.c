@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include "api/allow.h"
 #include "api/auth.h"
 #include "api/router.h"
 
@@ -223,7 +224,7 @@ static void test_allow(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct api_caller caller = caller_of(cases[i].role, cases[i].own, cases[i].scope);
         struct sg_error err = {0};
-        bool ok = api_auth_allow(&caller, cases[i].access, cases[i].tenant_id, &err);
+        bool ok = api_allow(&caller, cases[i].access, cases[i].tenant_id, &err);
         if (ok != (cases[i].code == SG_OK) || err.code != cases[i].code)
             fail_msg("case %zu: %s", i, sg_error_name(err.code));
     }

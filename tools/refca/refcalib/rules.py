@@ -126,7 +126,8 @@ def check_only_one(rows, domain, not_before, not_after) -> None:
         if row["not_before"] <= end and begin <= row["not_after"]:
             until = dt.datetime.utcfromtimestamp(row["not_after"])
             raise RefcaError(f"REQ-163: {domain} has certificate {row['serial']} until"
-                             f" {until:%Y-%m-%d}; ask for an overlapping one with --overlap")
+                             f" {until:%Y-%m-%d}; a further one is a renewal (simplereenroll,"
+                             " --overlap)")
 
 
 def check_validity(not_before, not_after, first_use, authority_end, explicit) -> dt.datetime:

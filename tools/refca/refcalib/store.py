@@ -132,6 +132,7 @@ class Store:
                 for statement in step.split(";\n"):
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {len(STEPS)}")
+        (self.folder / "ca.db").chmod(0o600)  # from now on it holds the hashes of passwords
 
     @staticmethod
     def _connect(folder: Path) -> sqlite3.Connection:
@@ -149,7 +150,6 @@ class Store:
         db = cls._connect(folder)
         db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         db.close()
-        (folder / "ca.db").chmod(0o600)  # it holds the hashes of passwords
         return cls(folder)
 
     @contextlib.contextmanager
