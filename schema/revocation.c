@@ -76,6 +76,11 @@ static bool take_compromise(struct sg_row *r, int index, int count, void *arg, s
     c->certificate_id = sg_row_text(r);
     c->certificate_state = sg_row_text(r);
     c->published = sg_row_text(r);
+    c->seen_at = sg_row_time(r);
+    c->order_ended_at = sg_row_time(r);
+    c->told_at = sg_row_time(r);
+    c->all_listed = sg_row_time(r);
+    c->all_removed = sg_row_time(r);
     c->ordered_at = sg_row_time(r);
     c->installed_at = sg_row_time(r);
     c->released_at = sg_row_time(r);

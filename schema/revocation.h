@@ -31,6 +31,8 @@ struct sg_compromise_row {
     sg_time order_next_at;
     const char *certificate_id; /* the new one; NULL: not yet */
     const char *certificate_state, *published;
+    sg_time seen_at, order_ended_at;          /* of its publication; of the order; 0: not yet */
+    sg_time told_at, all_listed, all_removed; /* the last of the revocations; 0: none yet */
     sg_time ordered_at, installed_at, released_at, revoked_at, published_at, removed_at, listed_at;
     sg_time created_at;
     int64_t queued, unlisted, present; /* revocations not told; not on the list; in the directory */

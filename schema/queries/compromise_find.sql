@@ -1,14 +1,17 @@
 SELECT m.id, m.tenant_id, m.domain_id, d.name, m.reason, m.state, m.order_id, o.state,
-       o.explanation, o.next_at, o.certificate_id, c.state, c.published, m.ordered_at,
+       o.explanation, o.next_at, o.certificate_id, c.state, c.published,
+       coalesce(c.published_at, c.created_at), o.finished_at, v.requested, v.listed, v.removed,
+       m.ordered_at,
        m.installed_at, m.released_at, m.revoked_at, m.published_at, m.removed_at, m.listed_at,
-       m.created_at,
-       (SELECT count(*) FROM certificate_revocation r
-        WHERE r.compromise_id = m.id AND r.state = 'queued')::int8,
-       (SELECT count(*) FROM certificate_revocation r
-        WHERE r.compromise_id = m.id AND r.listed_at IS NULL)::int8,
-       (SELECT count(*) FROM certificate_revocation r
-        WHERE r.compromise_id = m.id AND r.removed_at IS NULL)::int8
+       m.created_at, v.queued, v.unlisted, v.present
 FROM certificate_compromise m JOIN domain d ON d.id = m.domain_id
 LEFT JOIN certificate_order o ON o.id = m.order_id
 LEFT JOIN certificate c ON c.id = o.certificate_id
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE r.state = 'queued')::int8 AS queued,
+           count(*) FILTER (WHERE r.listed_at IS NULL)::int8 AS unlisted,
+           count(*) FILTER (WHERE r.removed_at IS NULL)::int8 AS present,
+           max(r.requested_at) AS requested, max(r.listed_at) AS listed,
+           max(r.removed_at) AS removed
+    FROM certificate_revocation r WHERE r.compromise_id = m.id) v
 WHERE m.id = $1::text

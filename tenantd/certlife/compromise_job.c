@@ -25,10 +25,11 @@ static bool load(struct compromise *c, struct sg_error *err)
     return found || sg_fail(err, SG_E_NOT_FOUND, "there is no such compromise");
 }
 
-static void mark(sg_time *at, bool reached, sg_time now)
+/* A step that is reached: when that was, where it is known, else now. */
+static void mark(sg_time *at, bool reached, sg_time when, sg_time now)
 {
     if (reached && !*at)
-        *at = now;
+        *at = when ? when : now;
 }
 
 /* What is known by now, from the order, its certificate and the revocations. */
@@ -36,14 +37,15 @@ static void observe(struct compromise *c, sg_time now)
 {
     struct sg_compromise_row *r = &c->row;
     bool active = r->certificate_state && strcmp(r->certificate_state, "active") == 0;
-    mark(&r->installed_at, r->certificate_id != NULL, now);
-    mark(&r->released_at, active, now); /* in the transaction that made it active */
-    mark(&r->revoked_at, r->queued == 0, now);
-    mark(&r->listed_at, r->unlisted == 0, now);
-    mark(&r->removed_at, r->present == 0, now);
-    mark(&r->published_at,
-         active && strcmp(r->published, "waiting") != 0 && strcmp(r->published, "overdue") != 0,
-         now);
+    bool waits = r->published &&
+                 (strcmp(r->published, "waiting") == 0 || strcmp(r->published, "overdue") == 0);
+    mark(&r->installed_at, r->certificate_id != NULL, r->order_ended_at, now);
+    /* In the transaction that made it active: at once, for no other signs. */
+    mark(&r->released_at, active, r->order_ended_at, now);
+    mark(&r->revoked_at, r->queued == 0, r->told_at, now);
+    mark(&r->listed_at, r->unlisted == 0, r->all_listed, now);
+    mark(&r->removed_at, r->present == 0, r->all_removed, now);
+    mark(&r->published_at, active && !waits, r->seen_at, now);
 }
 
 static const char *waits_for(struct compromise *c)
@@ -78,7 +80,7 @@ static bool order(struct sg_tx *tx, struct compromise *c, struct sg_error *err)
     if (!sg_order_ensure(tx, c->job->arena, r->domain_id, wish, &r->order_id, &because, err))
         return false;
     r->order_explanation = r->order_id ? "" : because;
-    mark(&r->ordered_at, r->order_id != NULL, now);
+    mark(&r->ordered_at, r->order_id != NULL, now, now);
     return true;
 }
 
