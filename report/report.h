@@ -2,17 +2,13 @@
  * A report is one JSON object, "data", and the forms that are rendered from it. All of its numbers
  * stand in data; nothing is computed while rendering, so that every form says the same.
  *
- *   data: {
- *     "schema": 1, "kind", "title", "provider",
- *     "subject": {"tenant_id" (null: the platform), "name"},
- *     "period": {"month", "name", "time_zone", "begins_at", "ends_at", "until", "begins_local",
- * "until_local", "complete"}, "summary": ["a sentence", …], "sections": [{ "id", "title", "method"
- * (how it was computed), "requirements": [142, …], "figures": [{"name", "label", "value", "unit"}],
- *       "tables": [{"id", "title", "columns": [{"name", "label", "type"}], "rows": [[cell, …]]}],
- *       "charts": [{"id", "kind", "title", "table", …}]
- *     }],
- *     "missing": ["what this report cannot say", …]
- *   }
+ *   schema (1), kind, title, provider
+ *   subject    tenant_id (null: the platform), name
+ *   period     month, name, time_zone, begins_at, ends_at, until, begins_local, until_local,
+ * complete summary    sentences sections   each: id, title, method (how its numbers were computed),
+ * requirements (numbers), figures (name, label, value, unit), tables (id, title, columns (name,
+ * label, type), rows (arrays of cells)), charts (id, kind, title, table, ...) missing    sentences:
+ * what the report cannot say
  *
  * A figure whose label begins with a small letter is a part of the one above it.
  *

@@ -56,7 +56,7 @@ const char sg_report_style[] =
     "figure{margin:.8rem 0}figcaption{font-size:.87rem;font-weight:600;margin-bottom:.3rem}"
     "svg{display:block;width:100%;height:auto}"
     "svg text{font-size:120px;fill:#35444f}"
-    "svg .n{text-anchor:end}svg .m{text-anchor:middle}"
+    "svg .n{text-anchor:end}svg .d{text-anchor:end;font-size:100px}svg .m{text-anchor:middle}"
     "svg .g{stroke:#e1e7ec;stroke-width:8}svg .a{stroke:#8797a3;stroke-width:10}"
     ".s0{fill:#1f6f9f}.s1{fill:#9fb3c2}.s2{fill:#d9962b}.s3{fill:#a8322a}.s4{fill:#5f7f5a}"
     ".s5{fill:#7b5fa3}.s6{fill:#4fa3a5}.s7{fill:#6b6b6b}"

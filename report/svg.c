@@ -216,7 +216,7 @@ static void hbars(const struct chart *c)
 }
 
 #define DAY_LEFT   1000
-#define DAY_HEIGHT 110
+#define DAY_HEIGHT 130
 #define DAY_TOP    380
 
 static const char *state_class(const char *state)
@@ -291,7 +291,7 @@ static void timeline(const struct chart *c)
     json_array_foreach(days, i, row)
     {
         int y = DAY_TOP + (int)i * DAY_HEIGHT;
-        text(c, DAY_LEFT - 80, y + 78, "n", cell_text(row, label, buf));
+        text(c, DAY_LEFT - 80, y + 90, "d", cell_text(row, label, buf));
         rect(c, DAY_LEFT, y, DAY_MINUTES * 4, DAY_HEIGHT - 20, "up");
     }
     json_array_foreach(c->rows, i, row) outage(c, row, days, label);

@@ -38,10 +38,11 @@ struct sg_report_scope {
     X(PARTNERS)                                                                                    \
     X(HELD)                                                                                        \
     X(CERTIFICATES)                                                                                \
+    X(AVAILABILITY)                                                                                \
+    X(USAGE)                                                                                       \
+    X(INCIDENTS)                                                                                   \
     X(DOMAINS)                                                                                     \
-    X(EVIDENCE)                                                                                    \
-    X(ATTESTATIONS)                                                                                \
-    X(WATERMARK)
+    X(BREACHES) X(WARNINGS) X(BREACH_DAYS) X(BREACH_TOTALS) X(EVIDENCE) X(ATTESTATIONS) X(WATERMARK)
 #define SG_REPORT_TABLE_NAME(name) SG_REPORT_##name,
 enum sg_report_table { SG_REPORT_TABLES(SG_REPORT_TABLE_NAME) SG_REPORT_TABLE_COUNT };
 

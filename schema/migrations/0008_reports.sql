@@ -74,6 +74,42 @@ CREATE TABLE report_delivery (
     UNIQUE (report_id, recipient)
 );
 
+-- Was the way of a mail open? A row for a minute, a part of the way and a node; who looked writes it.
+CREATE TABLE IF NOT EXISTS availability_sample (
+    minute timestamptz NOT NULL CHECK (minute = date_trunc('minute', minute)),
+    component text COLLATE "C" NOT NULL,
+    node text COLLATE "C" NOT NULL,
+    ok boolean NOT NULL,
+    detail text NOT NULL DEFAULT '',
+    PRIMARY KEY (minute, component, node)
+);
+-- Maintenance counts as such where it was announced (created) before it began.
+CREATE TABLE IF NOT EXISTS maintenance_window (
+    id entity_id PRIMARY KEY,
+    begins_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL CHECK (ends_at > begins_at),
+    words text NOT NULL CHECK (length(words) BETWEEN 1 AND 2000),
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL
+);
+GRANT SELECT, INSERT ON availability_sample TO sg_tenant;
+GRANT SELECT ON maintenance_window TO sg_tenant;
+-- Every code that a recipient of a message had, with what it means and whom it concerns: what breach
+-- (0007) counts by month of UTC, here for months of any time zone.
+CREATE VIEW breach_event WITH (security_invoker = true) AS
+    SELECT c.tenant_id, c.msg_id, c.received_at, c.recipient, c.code, c.at,
+           coalesce(v.level, 'breach') AS level,
+           coalesce(v.meaning, 'a code that table 3 does not have') AS cause,
+           coalesce(m.direction, 'inbound') AS direction,
+           CASE WHEN m.direction = 'outbound' THEN m.sender_domain ELSE c.recipient_domain END AS domain,
+           CASE WHEN m.direction = 'outbound' THEN c.recipient_domain
+                ELSE coalesce(nullif(substring(lower(m.header_from) FROM '@([^@]+)$'), ''), m.sender_domain, '')
+                END COLLATE "C" AS partner
+    FROM message_code c
+    LEFT JOIN verdict_code v ON v.code = c.code
+    LEFT JOIN message m ON m.received_at = c.received_at AND m.id = c.msg_id;
+GRANT SELECT ON breach_event TO sg_tenant;
+
 DO $$
 DECLARE t text;
 BEGIN

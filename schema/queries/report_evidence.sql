@@ -62,6 +62,13 @@ WITH own_domain AS (
            (SELECT count(*) FROM (SELECT min(created_at) AS since FROM tenant
                                   WHERE $1::text IS NULL OR id = $1::text) AS t WHERE since < $2::timestamptz)
     UNION ALL
+    SELECT 142, 'availability reports of the month before that met what is guaranteed',
+           count(*) FILTER (WHERE jsonb_path_exists(data, '$.sections[*].figures[*] ? (@.name == "met" && @.value == true)')),
+           count(*)
+    FROM report
+    WHERE kind = 'availability' AND state = 'current' AND complete AND tenant_id IS NOT DISTINCT FROM $1::text
+      AND period = to_char(($2::timestamptz AT TIME ZONE $4::text) - interval '1 day', 'YYYY-MM')
+    UNION ALL
     SELECT 138, 'changes of the period that the audit log ascribes to somebody', count(*) FILTER (WHERE actor <> ''), count(*)
     FROM audit WHERE at >= $2::timestamptz AND at < $3::timestamptz AND ($1::text IS NULL OR tenant_id = $1::text)
 )

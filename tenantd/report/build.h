@@ -24,8 +24,13 @@ struct sg_report_kind {
 };
 const struct sg_report_kind *sg_report_kind_find(const char *name);
 
+bool sg_report_availability(struct sg_build *b, struct sg_error *err);
+/* Its figures alone, as a section of another report. */
+bool sg_report_availability_in_short(struct sg_build *b, struct sg_error *err);
+bool sg_report_breach(struct sg_build *b, struct sg_error *err);
 bool sg_report_compliance(struct sg_build *b, struct sg_error *err);
 bool sg_report_service(struct sg_build *b, struct sg_error *err);
+bool sg_report_usage(struct sg_build *b, struct sg_error *err);
 
 /* The pieces. Sections belong to data, everything else to its section. */
 json_t *sg_build_section(struct sg_build *b, const char *id, const char *title, const char *method,

@@ -71,6 +71,17 @@ static const struct sg_build_label domain_columns[] = {
     {"since", "Since", "date"},
 };
 
+static const struct sg_build_label incident_columns[] = {
+    {"summary", "What happened", "words"},
+    {"kind", "Kind", "text"},
+    {"severity", "Severity", "text"},
+    {"occurrences", "Times", "integer"},
+    {"first_seen", "First seen", "time"},
+    {"last_seen", "Last seen", "time"},
+    {"state", "State", "text"},
+    {"resolution", "Resolution", "words"},
+};
+
 static int64_t figure(const json_t *section, size_t i)
 {
     return json_integer_value(
@@ -152,8 +163,23 @@ static bool certificates(struct sg_build *b, struct sg_error *err)
                           certificate_columns, COUNT(certificate_columns), NULL, err);
 }
 
+static bool incidents(struct sg_build *b, struct sg_error *err)
+{
+    const json_t *rows;
+    json_t *s = sg_build_section(b, "incidents", "Incidents",
+                                 "What was seen within the period and wanted somebody's attention; "
+                                 "state and resolution as they were when the report was made.",
+                                 (const int[]){127, 128, 0});
+    if (!sg_build_table(b, s, "incidents", "Incidents", SG_REPORT_INCIDENTS, incident_columns,
+                        COUNT(incident_columns), &rows, err))
+        return false;
+    sg_build_figure(s, "incidents", "Incidents", json_integer((json_int_t)json_array_size(rows)),
+                    "");
+    return true;
+}
+
 bool sg_report_service(struct sg_build *b, struct sg_error *err)
 {
     return traffic(b, err) && codes(b, err) && partners(b, err) && held(b, err) &&
-           certificates(b, err);
+           incidents(b, err) && certificates(b, err) && sg_report_availability_in_short(b, err);
 }

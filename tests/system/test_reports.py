@@ -190,6 +190,7 @@ def test_service_report(platform, provider, world):
     assert forms.rows("codes") == [["001", 1], ["002", 1], ["103", 1], ["201", 1]]
     assert forms.rows("partners") == [["one.test", 4, 4, 2, 1], ["outside.test", 2, 0, 1, 0]]
     assert [row[0] for row in forms.rows("domains")] == []  # agency-a.test is of this year
+    assert forms.rows("incidents") == []
 
 
 def test_report_of_the_platform(platform, provider, world):
@@ -446,7 +447,7 @@ def test_the_months_end_by_the_clock_of_two_tenantd(clocked):
 
     b = clocked.tenant("agency-b")  # of the next month: nothing of this one is about it
     clocked.clock_set(ahead(f"{following:%Y-%m}-01 06:30:00"))
-    kinds = {"compliance", "service"}
+    kinds = {"availability", "breach", "compliance", "service", "usage"}
     want = {(tenant, kind) for tenant in (a.id, None) for kind in kinds}
     wait_for(lambda: {(r["tenant_id"], r["kind"]) for r in current()} >= want, 60, "the month's reports")
     wait_for(lambda: not provider.pages("/v1/jobs", kind="report.make", state="queued")
@@ -525,3 +526,190 @@ def test_sending_by_hand(provider, world):
     provider.call("POST", f"{b.path}/reports/{old['id']}/deliveries", expect=409)
     a.viewer.call("POST", f"{a.path}/reports/{old['id']}/deliveries", expect=403)
     a.admin.call("POST", f"{a.path}/reports/{old['id']}/deliveries", expect=404)
+
+
+# Availability -------------------------------------------------------------------------------------
+
+def local(text):
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(datetime.timezone.utc)
+
+
+def test_availability_report(platform, provider, world):
+    """REQ-142: minutes up, down, not measured and of maintenance, counted by hand; 30 days less an hour are 43140
+    minutes."""
+    a, _ = world
+    with platform.pg.connect("sg_tenant").cursor() as cursor, platform.pg.connect("sg_owner").cursor() as owner:
+        cursor.execute("""
+            INSERT INTO availability_sample (minute, component, node, ok)
+            SELECT minute, component, node, true
+            FROM generate_series(%s::timestamptz, %s, interval '1 minute') AS minute,
+                 (VALUES ('in', 'gw1'), ('out', 'gw1'), ('out', 'gw2')) AS part (component, node)""",
+                       (local("2024-08-31 23:50:00"), local("2024-10-01 00:10:00")))
+
+        def change(begin, minutes, ok, component="%", node="%"):
+            cursor.execute("SELECT 1")
+            owner.execute("""UPDATE availability_sample SET ok = %s WHERE minute >= %s AND minute < %s
+                             AND component LIKE %s AND node LIKE %s""",
+                          (ok, local(begin), local(begin) + datetime.timedelta(minutes=minutes), component, node))
+            return owner.rowcount
+
+        # The last ten minutes of August and the first of September; one node of two; a part; nothing looked at.
+        assert change("2024-08-31 23:50:00", 20, False, "in") == 20
+        assert change("2024-09-02 10:00:00", 60, False, "out", "gw1") == 60
+        assert change("2024-09-02 12:00:00", 7, False, "out") == 14
+        owner.execute("DELETE FROM availability_sample WHERE minute >= %s AND minute < %s",
+                      (local("2024-09-05 00:58:00"), local("2024-09-05 01:03:00")))
+        # From half past one for an hour: the clocks went on to three at two.
+        assert change("2024-09-29 01:30:00", 60, False) == 180
+        # Announced before: 120 minutes, of which 30 were down. Announced afterwards: down as ever.
+        assert change("2024-09-10 22:00:00", 30, False, "in") == 30
+        assert change("2024-09-12 22:00:00", 15, False, "in") == 15
+        for begin, minutes, announced in (("2024-09-10 21:30:00", 120, "2024-09-09 12:00:00"),
+                                          ("2024-09-12 22:00:00", 15, "2024-09-12 22:05:00")):
+            owner.execute("INSERT INTO maintenance_window VALUES (%s, %s, %s, 'w', %s, 'x')",
+                          (new_id("mnt"), local(begin), local(begin) + datetime.timedelta(minutes=minutes),
+                           local(announced)))
+    path, _ = made(provider, "/v1", "availability")
+    forms = Forms(provider, path)
+    forms.agree()
+    down, unmeasured, maintenance = 10 + 7 + 60 + 15, 5, 120
+    up = 43140 - down - unmeasured - maintenance
+    assert {name: value for (_, name), value in forms.figures.items()} == {
+        "availability": "99.774", "guaranteed": "99.500", "met": True, "minutes": 43140, "up": up, "down": down,
+        "unmeasured": unmeasured, "maintenance": maintenance, "with_maintenance": "99.496"}
+    assert forms.rows("outages") == [
+        ["2024-09-01", "00:00", "down", 10, 0], ["2024-09-02", "12:00", "down", 7, 720],
+        ["2024-09-05", "00:58", "unmeasured", 5, 58], ["2024-09-10", "21:30", "maintenance", 120, 1290],
+        ["2024-09-12", "22:00", "down", 15, 1320], ["2024-09-29", "01:30", "down", 60, 90]]
+    days = {row[0]: row[1:] for row in forms.rows("days")}
+    assert len(days) == 30 and days["2024-09-03"] == [1440, 1440, 0, 0, 0]
+    assert days["2024-09-29"] == [1380, 1320, 60, 0, 0] and days["2024-09-10"] == [1440, 1320, 0, 0, 120]
+    assert days["2024-09-05"] == [1440, 1435, 0, 5, 0]
+    assert "5 of 43140 minutes were not measured" in forms.data["missing"][0]
+    # The customer's is of the same service.
+    path, _ = made(provider, a.path, "availability")
+    assert Forms(a.viewer, path).figures == forms.figures
+    # A month of which nothing is known was not available.
+    path, _ = made(provider, "/v1", "availability", "2024-07")
+    figures = Forms(provider, path).figures
+    assert figures["availability", "availability"] == "0.000" and figures["availability", "met"] is False
+    assert figures["availability", "unmeasured"] == 31 * 1440
+
+# Breaches -----------------------------------------------------------------------------------------
+
+def test_breach_report(platform, provider):
+    """REQ-144, REQ-113: every cause, whom it affects, when it was seen, what became of it; counted by hand."""
+    tenant = platform.tenant("agency-breach")
+    us, them = "joe@agency-breach.test", "ann@one.test"
+    platform.feed(
+        mail(tenant, "2024-08-31 23:59:58", "inbound", them, [(us, "delivered", "unverified", "002")]),  # before
+        mail(tenant, "2024-09-01 00:00:00", "inbound", them, [(us, "delivered", "unverified", "002")]),
+        # A recipient more, and another code of the same message.
+        mail(tenant, "2024-09-29 02:00:00", "inbound", them, [
+            (us, "delivered", "unverified", "002"), ("jim@agency-breach.test", "delivered", "unverified", "002,003")]),
+        mail(tenant, "2024-09-29 03:00:00", "inbound", "eve@=two.test", [(us, "delivered", "unverified", "103,104")]),
+        mail(tenant, "2024-09-30 23:59:58", "outbound", us, [("x@outside.test", "refused", "", "001"),
+                                                             ("y@outside.test", "refused", "", "001")]),
+        mail(tenant, "2024-09-10 10:00:00", "outbound", us, [("x@late.test", "held", "", "201")]),
+        mail(tenant, "2024-10-01 00:00:00", "outbound", us, [("x@outside.test", "refused", "", "001")]))  # after
+    path, _ = made(provider, tenant.path, "breach")
+    forms = Forms(tenant.viewer, path)
+    forms.agree()
+    altered, unsigned = "altered on the way", "from a participating agency, and nothing shows that it came from there"
+    word = "a trigger word towards an agency that cannot receive it securely"
+    d = "agency-breach.test"
+    rows = [[unsigned, "002", d, "one.test", "inbound", 2, 3, "2024-09-01 00:00", "2024-09-29 03:00", "open", ""],
+            [altered, "003", d, "one.test", "inbound", 1, 1, "2024-09-29 03:00", "2024-09-29 03:00", "open", ""],
+            [word, "001", d, "outside.test", "outbound", 1, 2, "2024-09-30 23:59", "2024-09-30 23:59", "open", ""]]
+    assert forms.rows("breaches") == rows
+    assert {name: value for (_, name), value in forms.figures.items()} == {
+        "breaches": 3, "resolved": 0, "open": 3, "messages": 3, "recipients": 5, "trigger_words": 1, "warned": 1,
+        "delayed": 1}
+    assert {row[0]: row[1:] for row in forms.rows("days") if any(row[1:])} == {
+        "2024-09-01": [1, 0, 0], "2024-09-10": [0, 0, 1], "2024-09-29": [1, 1, 0], "2024-09-30": [1, 0, 0]}
+    # A partner that writes a formula for its name.
+    expired, unknown = "the sender's certificate has expired", "the status of the sender's certificate cannot be verified"
+    assert forms.rows("warnings") == [
+        [expired, "103", d, "=two.test", "inbound", 1, 1, "2024-09-29 03:00", "2024-09-29 03:00"],
+        [unknown, "104", d, "=two.test", "inbound", 1, 1, "2024-09-29 03:00", "2024-09-29 03:00"]]
+    assert "\"'=two.test\"" in forms.tables_csv["warnings"]
+    assert forms.data["summary"] == ["3 breaches of security were found in September 2024; 0 are resolved, 3 are open."]
+    assert forms.data["missing"] == ["3 breaches have no resolution yet."]
+
+    # Resolved, in both months of UTC that the month in New Zealand is of.
+    wait_for(lambda: len(provider.pages(f"{tenant.path}/breaches", code="002")) == 2, 30, "counted")
+    for n, breach in enumerate(provider.pages(f"{tenant.path}/breaches", code="002")):
+        provider.post(f"/v1/breaches/{breach['id']}/resolve", {"words": f"The partner signs again ({breach['month']})."}, 200)
+        path, _ = made(provider, tenant.path, "breach")
+        assert Forms(provider, path).figures["totals", "resolved"] == n
+    after = Forms(provider, path)
+    after.agree()
+    assert after.rows("breaches") == [[*rows[0][:9], "resolved", "The partner signs again (2024-09)."], *rows[1:]]
+    assert after.json["revision"] == 2
+    assert after.json["differs"] == ["In numbers, resolved: 1 now, 0 before", "In numbers, open: 2 now, 3 before",
+                                     "Breaches and their resolution, table Breaches: 1 rows are other than before"]
+
+
+def test_a_month_without_a_breach_says_so(provider, world):
+    path, _ = made(provider, "/v1", "breach", "2024-05")
+    forms = Forms(provider, path)
+    forms.agree()
+    assert forms.data["summary"] == ["No breach of security was found in May 2024."] and forms.data["missing"] == []
+    assert set(forms.figures.values()) == {0} and forms.rows("breaches") == []
+    assert "No breach of security was found in May 2024." in forms.html
+
+
+def test_an_incident_that_is_a_breach(platform, provider):
+    """Of the month in which it was seen; its resolution is the incident's."""
+    tenant = platform.tenant("agency-compromised")
+    platform.feed({"incident": "certificate.compromised", "tenant_id": tenant.id, "severity": "critical",
+                   "summary": "The key was lost.", "key": f"certificate.compromised {tenant.id}"})
+    month = datetime.datetime.now(ZONE).strftime("%Y-%m")
+    path, _ = made(provider, tenant.path, "breach", month)
+    forms = Forms(provider, path)
+    forms.agree()
+    (row,) = forms.rows("breaches")
+    assert row[1:7] == ["", "", "", "", 0, 0] and row[9:] == ["open", ""]
+    path, _ = made(provider, tenant.path, "service", month)
+    (row,) = Forms(tenant.viewer, path).rows("incidents")
+    assert row[:4] == ["The key was lost.", "certificate.compromised", "critical", 1] and row[6:] == ["open", ""]
+    incident = provider.get(f"{tenant.path}/incidents")["data"][0]
+    provider.post(f"/v1/incidents/{incident['id']}/resolve", {"words": "A new key was made."}, 200)
+    path, _ = made(provider, tenant.path, "breach", month)
+    assert Forms(provider, path).rows("breaches")[0][9:] == ["resolved", "A new key was made."]
+
+
+# Usage --------------------------------------------------------------------------------------------
+
+def test_usage_report(platform, provider, world):
+    """By domain; what is for two of our domains counts for each of them."""
+    tenant = platform.tenant("agency-usage")
+    ours = [(f"joe@agency-usage.test", "delivered", "verified", "")]
+    platform.feed(
+        mail(tenant, "2024-08-31 23:59:59", "outbound", "joe@agency-usage.test", [("a@one.test", "delivered", "sealed", "")]),
+        mail(tenant, "2024-09-01 00:00:00", "outbound", "joe@agency-usage.test",
+             [("a@one.test", "delivered", "sealed", ""), ("b@one.test", "held", "", "201")], size=300),
+        mail(tenant, "2024-09-30 23:59:59", "inbound", "a@one.test",
+             [*ours, ("jim@agency-usage.test", "refused", "", ""), ("x@second.test", "delivered", "verified", "")], size=1000),
+        mail(tenant, "2024-09-02 00:00:00", "outbound", "", [("a@one.test", "delivered", "sealed", "")], size=5))
+    path, _ = made(provider, tenant.path, "usage")
+    forms = Forms(tenant.viewer, path)
+    forms.agree()
+    assert {name: value for (_, name), value in forms.figures.items()} == {
+        "tenants": 1, "domains": 2, "messages_out": 2, "recipients_out": 3, "bytes_out": 305, "messages_in": 2,
+        "recipients_in": 3, "bytes_in": 2000}
+    assert forms.rows("usage") == [
+        [tenant.id, "agency-usage", "", 1, 1, 5, 0, 0, 0],
+        [tenant.id, "agency-usage", "agency-usage.test", 1, 2, 300, 1, 2, 1000],
+        [tenant.id, "agency-usage", "second.test", 0, 0, 0, 1, 1, 1000]]
+    # Platform-wide the same rows, beside everybody's.
+    path, _ = made(provider, "/v1", "usage")
+    all_forms = Forms(provider, path)
+    all_forms.agree()
+    assert [r for r in all_forms.rows("usage") if r[0] == tenant.id] == forms.rows("usage")
+    assert sum(r[3] for r in all_forms.rows("usage")) == all_forms.figures["usage", "messages_out"]
+    # A domain that is in service has a row without mail.
+    month = datetime.datetime.now(ZONE).strftime("%Y-%m")
+    idle = platform.tenant("agency-idle")
+    path, _ = made(provider, idle.path, "usage", month)
+    assert Forms(idle.viewer, path).rows("usage") == [[idle.id, "agency-idle", "agency-idle.test", 0, 0, 0, 0, 0, 0]]

@@ -150,10 +150,10 @@ static void test_timeline(void **state)
                             &out);
     /* The second day; a quarter of an hour is 60 tenths of a pixel. */
     assert_non_null(
-        strstr(page, "<rect x=\"1240\" y=\"490\" width=\"120\" height=\"90\" class=\"kept\"/>"));
+        strstr(page, "<rect x=\"1240\" y=\"510\" width=\"120\" height=\"110\" class=\"kept\"/>"));
     /* What reaches beyond 24 hours (a day of 25) ends with the strip. */
     assert_non_null(
-        strstr(page, "<rect x=\"6720\" y=\"490\" width=\"40\" height=\"90\" class=\"down\"/>"));
+        strstr(page, "<rect x=\"6720\" y=\"510\" width=\"40\" height=\"110\" class=\"down\"/>"));
 }
 
 static void test_csv(void **state)
