@@ -70,15 +70,26 @@ def test_server_certificate(ca):
     with pytest.raises(CurlFailed) as error:
         ca.curl(f"{EST}/cacerts", "--cacert", ca.folder / "root.pem", user=None)
     assert error.value.code == 60
-    assert ca.curl(f"{EST}/cacerts", "--connect-to", "localhost:443:127.0.0.1:"
-                   f"{ca.est_port}", user=None).status == 200
+
+    def by_name(name):
+        return run("curl", "-sS", "--cacert", ca.folder / "est-ca.pem", "--resolve",
+                   f"{name}:{ca.est_port}:127.0.0.1", f"https://{name}:{ca.est_port}/healthz",
+                   check=False)
+
+    assert by_name("localhost").stdout == b"ok\n"
     text = run("openssl", "x509", "-in", ca.folder / "est.pem", "-noout", "-text").stdout.decode()
     assert "DNS:localhost" in text and "IP Address:127.0.0.1" in text and "CA:FALSE" in text
     before = text
-    ca("est-init")  # renewed while it serves: taken up by the next connection
+    ca("est-init", "--host", "ca.example.nz", "--host", "127.0.0.1", "--host", "::1")  # renewed while it serves: taken up by the next connection
     assert run("openssl", "x509", "-in", ca.folder / "est.pem", "-noout", "-text"
                ).stdout.decode() != before
     assert ca.curl(f"{EST}/cacerts", user=None).status == 200
+    text = run("openssl", "x509", "-in", ca.folder / "est.pem", "-noout", "-ext", "subjectAltName"
+               ).stdout.decode()
+    assert "DNS:ca.example.nz, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1" in text
+    assert by_name("ca.example.nz").stdout == b"ok\n"
+    assert by_name("other.example.nz").returncode == 60
+    ca("est-init")
 
 
 def test_enrol(ca):
@@ -227,6 +238,25 @@ def test_a_year_of_renewals(folder, ports):
         for old, new in zip(certificates, certificates[1:]):
             assert old.not_valid_before < new.not_valid_before < old.not_valid_after
         assert ca.enrol("y.test", "simplereenroll", key=rsa_key("y2")).status == 200
+    finally:
+        ca.server.stop()
+
+
+def test_short_lives(folder, ports):
+    """--est-days: what is sent again within half of the life is no renewal; after the end it is a first one."""
+    ca = EstCA(folder / "short", ports + 3)
+    ca.serve("--est-days", "6").start()
+    try:
+        first = ca.enrol("s.test").certificate
+        assert first.not_valid_after - first.not_valid_before == dt.timedelta(6)
+        second = ca.enrol("s.test", "simplereenroll").certificate
+        ca.clock(2 * DAY_SECONDS)
+        assert ca.enrol("s.test", "simplereenroll").certificate == second
+        ca.clock(4 * DAY_SECONDS)
+        assert ca.enrol("s.test", "simplereenroll").certificate not in (first, second)
+        assert ca.enrol("s.test").certificate == first
+        ca.clock(11 * DAY_SECONDS)
+        assert ca.enrol("s.test").certificate != first
     finally:
         ca.server.stop()
 
