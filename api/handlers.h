@@ -173,6 +173,7 @@ extern const struct api_spec api_words;
 struct sg_api_note;
 json_t *api_json_notes(const struct sg_api_note *notes, size_t count);
 extern const struct api_spec api_breach_query;
+API_HANDLER(api_message_list_all);
 API_HANDLER(api_breach_list);
 API_HANDLER(api_breach_get);
 API_HANDLER(api_breach_note);

@@ -208,6 +208,8 @@ const struct api_route api_routes[] = {
      .transact = api_breach_get},
     {"POST", TENANT "/breaches/{breach_id}/notes", API_WRITE(breaches), BODY(api_words),
      .transact = api_breach_note},
+    {"GET", "/v1/messages", API_READ(messages), QUERY(&api_message_query),
+     .transact = api_message_list_all},
 
     /* === reports === */
     {"GET", "/v1/reports", API_READ(reports), QUERY(&api_report_query),

@@ -16,6 +16,7 @@ static void message_take(struct sg_row *row, void *item)
     m->client_address = sg_row_text(row);
     m->size_bytes = sg_row_int(row);
     m->body_sha256 = sg_row_bytes(row);
+    m->sent_at = sg_row_time(row);
 }
 
 static void recipient_take(struct sg_row *row, void *item)
@@ -85,23 +86,92 @@ bool sg_api_message_find(struct sg_tx *tx, struct sg_arena *arena, const char *t
            recipients_add(tx, arena, tenant_id, row_r, 1, err);
 }
 
+/* Those rows alone; the recipients are added by the caller. */
+static struct sg_api_message *search(struct sg_tx *tx, struct sg_arena *arena,
+                                     const char *tenant_id, const struct sg_api_message_filter *f,
+                                     const struct sg_api_page *page, size_t *count_r,
+                                     struct sg_error *err)
+{
+    enum sg_query query = f->code ? SG_Q_API_MESSAGE_LIST_CODE : SG_Q_API_MESSAGE_LIST;
+    if (!f->code && (f->recipient || f->recipient_domain || f->outcome || f->verdict))
+        query = SG_Q_API_MESSAGE_LIST_RECIPIENT;
+    struct sg_params p = {0};
+    sg_param_text(&p, tenant_id);
+    sg_param_time_or_null(&p, f->from);
+    sg_param_time_or_null(&p, f->to);
+    sg_param_text(&p, f->direction);
+    sg_param_text(&p, f->sender);
+    sg_param_text(&p, f->sender_domain);
+    sg_param_text(&p, f->message_id);
+    sg_param_text(&p, f->queue_id);
+    sg_param_text(&p, f->client);
+    sg_param_text(&p, f->recipient);
+    sg_param_text(&p, f->recipient_domain);
+    sg_param_text(&p, f->outcome);
+    sg_param_text(&p, f->verdict);
+    sg_param_text(&p, f->code);
+    sg_param_page(&p, page);
+    return sg_api_rows(tx, arena, query, &p, message_take, sizeof(struct sg_api_message), count_r,
+                       err);
+}
+
+static bool newer(const struct sg_api_message *a, const struct sg_api_message *b)
+{
+    return a->key.at != b->key.at ? a->key.at > b->key.at : strcmp(a->key.id, b->key.id) > 0;
+}
+
+/* A domain is the sender's or a recipient's: two searches, each by its index, merged. */
+static struct sg_api_message *search_domain(struct sg_tx *tx, struct sg_arena *arena,
+                                            const char *tenant_id,
+                                            const struct sg_api_message_filter *filter,
+                                            const struct sg_api_page *page, size_t *count_r,
+                                            struct sg_error *err)
+{
+    struct sg_api_message_filter sent = *filter, received = *filter;
+    struct sg_api_message *side[2];
+    size_t count[2] = {0, 0}, most = (size_t)page->limit + 1, n = 0, at[2] = {0, 0};
+    bool first = !filter->sender_domain || strcmp(filter->sender_domain, filter->domain) == 0;
+    bool second =
+        !filter->recipient_domain || strcmp(filter->recipient_domain, filter->domain) == 0;
+    sent.sender_domain = received.recipient_domain = filter->domain;
+    struct sg_api_message *merged = SG_ARENA_ARRAY(arena, struct sg_api_message, most);
+    side[0] = first ? search(tx, arena, tenant_id, &sent, page, &count[0], err) : merged;
+    side[1] =
+        side[0] && second ? search(tx, arena, tenant_id, &received, page, &count[1], err) : side[0];
+    if (!side[0] || !side[1])
+        return NULL;
+    while (n < most && (at[0] < count[0] || at[1] < count[1])) {
+        int from =
+            at[0] == count[0] || (at[1] < count[1] && newer(&side[1][at[1]], &side[0][at[0]]));
+        merged[n] = side[from][at[from]++];
+        if (at[!from] < count[!from] && !newer(&merged[n], &side[!from][at[!from]]))
+            at[!from]++; /* the same message */
+        n++;
+    }
+    *count_r = n;
+    return merged;
+}
+
 bool sg_api_message_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                          const struct sg_api_message_filter *filter, const struct sg_api_page *page,
                          struct sg_api_message **rows_r, size_t *count_r, struct sg_error *err)
 {
+    if (!sg_tx_query(tx, SG_Q_PLAN_FOR_VALUES, NULL, NULL, err))
+        return false;
+    *rows_r = filter->domain ? search_domain(tx, arena, tenant_id, filter, page, count_r, err)
+                             : search(tx, arena, tenant_id, filter, page, count_r, err);
+    return *rows_r && recipients_add(tx, arena, tenant_id, *rows_r, *count_r, err);
+}
+
+bool sg_api_audit_read(struct sg_tx *tx, const char *tenant_id, const char *object,
+                       const char *object_id, const char *parameters, struct sg_error *err)
+{
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
-    sg_param_time_or_null(&p, filter->from);
-    sg_param_time_or_null(&p, filter->to);
-    sg_param_text(&p, filter->sender);
-    sg_param_text(&p, filter->recipient);
-    sg_param_text(&p, filter->message_id);
-    sg_param_text(&p, filter->queue_id);
-    sg_param_text(&p, filter->direction);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_MESSAGE_LIST, &p, message_take, sizeof **rows_r,
-                          count_r, err);
-    return *rows_r && recipients_add(tx, arena, tenant_id, *rows_r, *count_r, err);
+    sg_param_text(&p, object);
+    sg_param_text(&p, object_id);
+    sg_param_text(&p, parameters);
+    return sg_tx_query(tx, SG_Q_AUDIT_READ, &p, NULL, err);
 }
 
 bool sg_api_trace_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

@@ -18,6 +18,7 @@ struct sg_api_message {
         *client_address;
     int64_t size_bytes;
     struct sg_bytes body_sha256; /* empty: none */
+    sg_time sent_at;             /* as the sender claims; 0: not known */
     struct sg_api_recipient *recipients;
     size_t recipient_count;
 };
@@ -25,17 +26,30 @@ struct sg_api_message {
 /* NULL and 0 filter nothing; all that is set must hold. Addresses normalised. */
 struct sg_api_message_filter {
     sg_time from, to; /* received at from or later, before to */
-    const char *sender, *recipient, *message_id, *queue_id, *direction;
+    const char *sender, *sender_domain, *recipient, *recipient_domain, *message_id, *queue_id,
+        *direction, *client;
+    const char *domain;            /* of the sender or of a recipient */
+    const char *outcome, *verdict; /* of a recipient (the same one, where several are asked for) */
+    const char *code;              /* of table 3, that a recipient has or had */
 };
 
 SG_MUST_USE bool sg_api_message_find(struct sg_tx *tx, struct sg_arena *arena,
                                      const char *tenant_id, const char *id,
                                      struct sg_api_message *row_r, struct sg_error *err);
+/* tenant_id NULL: of the whole platform. */
 SG_MUST_USE bool sg_api_message_list(struct sg_tx *tx, struct sg_arena *arena,
                                      const char *tenant_id,
                                      const struct sg_api_message_filter *filter,
                                      const struct sg_api_page *page, struct sg_api_message **rows_r,
                                      size_t *count_r, struct sg_error *err);
+
+/*
+ * Writes in the audit log that the provider read what is a customer's (REQ-117): object "message",
+ * object_id a message's id or "" for a search, parameters a JSON object. For pools of sg_provider.
+ */
+SG_MUST_USE bool sg_api_audit_read(struct sg_tx *tx, const char *tenant_id, const char *object,
+                                   const char *object_id, const char *parameters,
+                                   struct sg_error *err);
 
 struct sg_api_trace {
     struct sg_api_key key; /* at; the id orders what happened at one instant */

@@ -49,6 +49,7 @@ static bool messages_insert(struct sg_tx *tx, struct sg_arena *arena,
     NUMBERS(sg_param_ints, size_bytes);
     BYTES(body_sha256);
     TEXTS(archive_ref, 0);
+    NUMBERS(sg_param_times, sent_at);
     return sg_tx_query(tx, SG_Q_MESSAGE_INSERT, &p, NULL, err);
 }
 

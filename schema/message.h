@@ -20,6 +20,7 @@ struct sg_message_row {
     int64_t size_bytes;
     struct sg_bytes body_sha256; /* of the original; empty: none */
     const char *archive_ref;
+    sg_time sent_at; /* of the Date field, as the sender claims; 0: none that can be read */
 };
 
 struct sg_recipient_row {

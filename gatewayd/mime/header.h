@@ -7,6 +7,7 @@
 
 #include "common/arena.h"
 #include "common/bytes.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "spool/spool.h"
 
@@ -70,5 +71,9 @@ struct sg_mailbox {
 SG_MUST_USE bool sg_mailbox_list_parse(struct sg_arena *arena, const struct sg_header *field,
                                        struct sg_mailbox **list_r, size_t *count_r,
                                        struct sg_error *err);
+
+/* When the sender claims to have written it: a Date field (RFC 5322 §3.3, zones and years of §4.3).
+ */
+SG_MUST_USE bool sg_date_parse(const struct sg_header *field, sg_time *time_r);
 
 #endif

@@ -27,6 +27,14 @@ const char *sg_message_message_id(struct sg_message *m)
     return n > 998 ? "" : text;
 }
 
+/* What the sender says (REQ-117, "time sent"); 0 where there is no Date field that can be read. */
+static sg_time message_sent_at(const struct sg_message *m)
+{
+    const struct sg_header *field = sg_header_find(&m->headers, "Date", 0);
+    sg_time at;
+    return field && sg_date_parse(field, &at) ? at : 0;
+}
+
 size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r)
 {
     const struct sg_header *field = sg_header_find(&m->headers, "From", 0);
@@ -131,6 +139,7 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
     text_set(o, "message_id", sg_message_message_id(m));
     text_set(o, "client", m->client_address);
     json_object_set_new(o, "size", json_integer((json_int_t)sg_spool_size(m->body)));
+    json_object_set_new(o, "sent_at", json_integer(message_sent_at(m)));
     char *text = text_take(o, err);
     bool ok = text && append(m, SG_JOURNAL_RECEIVED, text, m->body, err);
     free(text);
@@ -217,6 +226,7 @@ static void message_add(struct batch *b, const json_t *o, const struct sg_journa
         .client_address = text_of(b, o, "client"),
         .size_bytes = json_integer_value(json_object_get(o, "size")),
         .archive_ref = sg_arena_strdup(b->arena, record->archive_ref),
+        .sent_at = time_of(o, "sent_at"),
     };
 }
 

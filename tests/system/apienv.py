@@ -290,7 +290,8 @@ class Platform:
             cursor.execute("SELECT request_id, actor, address, action, before IS NOT NULL, after IS NOT NULL"
                            " FROM audit WHERE request_id LIKE 'req%'")
             for request_id, actor, address, action, before, after in cursor.fetchall():
-                assert actor and address and (before, after) == (action != "insert", action != "delete"), (
+                assert actor and address and (before, after) == (
+                    action not in ("insert", "read"), action != "delete"), (
                     request_id, actor, address, action, before, after)
                 if request_id in changes:
                     seen("audited", *changes[request_id])

@@ -3,6 +3,7 @@
  * for the tests of the API: JSON lines on standard input, as sg_gateway.
  * Usage: api_feed CONNINFO PASSWORD_FILE
  */
+#include "common/id.h"
 #include "schema/held.h"
 #include "schema/incident.h"
 #include "schema/message.h"
@@ -46,7 +47,7 @@ static int64_t number(const json_t *o, const char *name)
 }
 
 /* {"id", "tenant_id", "received_at" (µs), "direction", "queue_id", "sender", "message_id",
- *  "header_from", "client", "size_bytes" (these may be left out),
+ *  "header_from", "client", "size_bytes", "sent_at" (these may be left out),
  *  "recipients": [{"recipient", "outcome", "verdict", "codes", "reply", "outcome_at" (likewise)}],
  *  "trace": [{"step", "requirement", "detail"}]} */
 static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
@@ -66,7 +67,8 @@ static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err
                                            .client_address = text_or(o, "client", "192.0.2.1"),
                                            .size_bytes = number_or(o, "size_bytes", 4711),
                                            .body_sha256 = sg_bytes_of(sha256, sizeof sha256),
-                                           .archive_ref = "segment:0"};
+                                           .archive_ref = "segment:0",
+                                           .sent_at = number(o, "sent_at")};
     struct sg_recipient_row recipients[ITEMS_MAX];
     struct sg_trace_row traces[ITEMS_MAX];
     char *details[ITEMS_MAX];
@@ -105,6 +107,58 @@ static bool message_feed(struct sg_db *db, const json_t *o, struct sg_error *err
     bool ok = sg_message_feed(db, &batch, err);
     for (i = 0; i < batch.trace_count; i++)
         free(details[i]);
+    return ok;
+}
+
+#define BULK_BATCH 500
+
+/*
+ * {"bulk": N, "tenant_id", "from" (µs), "step" (µs), "domain"}: N messages out of domain, a step
+ * apart, to one recipient each. Message n: id by n, sender u<n%1000>, recipient p<n%5000> of
+ * d<n%200>.test, client 192.0.2.<n%250>; code 103 where n%500 is 3, refused where n%1000 is 7.
+ */
+static bool bulk_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
+{
+    int64_t count = number(o, "bulk");
+    bool ok = true;
+    for (int64_t first = 0; ok && first < count; first += BULK_BATCH) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_message_row *messages = SG_ARENA_ARRAY(arena, struct sg_message_row, BULK_BATCH);
+        struct sg_recipient_row *rcpts = SG_ARENA_ARRAY(arena, struct sg_recipient_row, BULK_BATCH);
+        size_t k = 0;
+        for (int64_t n = first; n < count && k < BULK_BATCH; n++, k++) {
+            const char *recipient = sg_arena_printf(arena, "p%lld@d%lld.test",
+                                                    (long long)(n % 5000), (long long)(n % 200));
+            messages[k] = (struct sg_message_row){
+                .id = sg_arena_printf(arena, "%.10s%020lld", sg_id_new("msg").text, (long long)n),
+                .received_at = number(o, "from") + n * number(o, "step"),
+                .tenant_id = text(o, "tenant_id"),
+                .direction = "outbound",
+                .node = "node1",
+                .queue_id = sg_arena_printf(arena, "q%lld", (long long)n),
+                .sender =
+                    sg_arena_printf(arena, "u%lld@%s", (long long)(n % 1000), text(o, "domain")),
+                .sender_domain = text(o, "domain"),
+                .header_from = "",
+                .message_id = sg_arena_printf(arena, "%lld@bulk", (long long)n),
+                .client_address = sg_arena_printf(arena, "192.0.2.%lld", (long long)(n % 250)),
+                .size_bytes = 1000,
+                .archive_ref = "segment:0"};
+            rcpts[k] = (struct sg_recipient_row){.msg_id = messages[k].id,
+                                                 .received_at = messages[k].received_at,
+                                                 .tenant_id = messages[k].tenant_id,
+                                                 .recipient = recipient,
+                                                 .recipient_domain = domain_of(recipient),
+                                                 .outcome = n % 1000 == 7 ? "refused" : "delivered",
+                                                 .verdict = "sealed",
+                                                 .codes = n % 500 == 3 ? "103" : "",
+                                                 .reply = "",
+                                                 .outcome_at = messages[k].received_at + 1000};
+        }
+        struct sg_message_batch batch = {
+            .messages = messages, .message_count = k, .recipients = rcpts, .recipient_count = k};
+        ok = sg_message_feed(db, &batch, err);
+    }
     return ok;
 }
 
@@ -168,6 +222,8 @@ static bool incident(struct sg_tx *tx, void *arg, struct sg_error *err)
  * {"resolve": KEY, "words"}; or one of the others. */
 static bool feed(struct sg_db *db, json_t *o, struct sg_error *err)
 {
+    if (json_object_get(o, "bulk"))
+        return bulk_feed(db, o, err);
     if (json_object_get(o, "incident") || json_object_get(o, "resolve"))
         return sg_db_transact(db, NULL, incident, o, err);
     return json_object_get(o, "held_id") ? held_feed(db, o, err) : message_feed(db, o, err);

@@ -1,4 +1,5 @@
-/* Content-Type and mailbox lists: gatewayd/mime/{content_type,mailbox}.c. REQ-47 REQ-65 REQ-66 */
+/* Content-Type, mailbox lists, Date: gatewayd/mime/{content_type,mailbox,date}.c. REQ-47 REQ-65
+ * REQ-66 REQ-117 */
 #include "mime/header.h"
 
 #include <setjmp.h>
@@ -173,12 +174,63 @@ static void test_content_type(void **state)
     assert_null(sg_content_type_parameter(&t, "x"));
 }
 
+static void test_date(void **state)
+{
+    (void)state;
+    /* Seconds since 1970 by another clock (date -u -d … +%s); 0 is refused. */
+    static const struct {
+        const char *value;
+        int64_t seconds;
+    } cases[] = {
+        {" Mon, 23 Nov 2026 10:00:00 +1300", 1795381200},
+        {" 23 Nov 2026 10:00:00 +1300 (NZDT)", 1795381200},
+        {"Mon,\r\n 23 Nov\r\n 2026 10:00 +1300", 1795381200},
+        {"Sun, 22 nov 26 21:00:00 GMT", 1795381200},
+        {"Sun, 22 Nov 2026 16:00:00 EST", 1795381200},
+        {"Sun, 22 Nov 2026 21 : 00 : 00 Z", 1795381200},
+        {"Sun, 22 Nov 2026 21:00:00 -0000", 1795381200},
+        {"Sun, 22 Nov 2026 21:00:00 XYZ", 1795381200},
+        {"Tue, 29 Feb 2000 23:59:60 +0000", 951868800},
+        {"Thu, 1 Jan 1970 00:00:01 +0000", 1},
+        {"Wed, 31 Dec 9999 23:59:59 +0000", 253402300799},
+        {"1 Jan 99 00:00:00 +0000", 915148800},
+        {"", 0},
+        {"Mon, 30 Feb 2026 10:00:00 +0000", 0},
+        {"29 Feb 1900 10:00:00 +0000", 0},
+        {"29 Feb 2026 10:00:00 +0000", 0},
+        {"31 Nov 2026 10:00:00 +0000", 0},
+        {"0 Nov 2026 10:00:00 +0000", 0},
+        {"23 Nov 2026 24:00:00 +0000", 0},
+        {"23 Nov 2026 10:60:00 +0000", 0},
+        {"23 Nov 2026 10:00:61 +0000", 0},
+        {"23 Nov 2026 10:00:00", 0},
+        {"23 Nov 2026 10:00:00 +01000", 0},
+        {"23 Nov 2026 10:00:00 +0060", 0},
+        {"23 Nov 2026 10:00:00 +0000 x", 0},
+        {"23 Nov 20261 10:00:00 +0000", 0},
+        {"Foo, 23 Nov 2026 10:00:00 +0000", 0},
+        {"23 Foo 2026 10:00:00 +0000", 0},
+        {"23 November 2026 10:00:00 +0000", 0},
+        {"2026-11-23T10:00:00Z", 0},
+        {"31 Dec 1969 23:59:59 +0000", 0},
+        {"1 Jan 1969 23:59:59 +0000", 0},
+        {"23 Nov 2026 10:00:00 (", 0},
+        {"23 Nov 2026 10:00:00 +0000\x01", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct sg_header f = field_of(cases[i].value, strlen(cases[i].value));
+        sg_time at = 0;
+        bool good = sg_date_parse(&f, &at);
+        if (good != (cases[i].seconds != 0) || (good && at != cases[i].seconds * SG_SECOND))
+            fail_msg("%s: %d %lld", cases[i].value, good, (long long)at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mailboxes),
-        cmocka_unit_test(test_mailboxes_refused),
-        cmocka_unit_test(test_comment_depth),
+        cmocka_unit_test(test_mailboxes),     cmocka_unit_test(test_mailboxes_refused),
+        cmocka_unit_test(test_comment_depth), cmocka_unit_test(test_date),
         cmocka_unit_test(test_content_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
