@@ -174,9 +174,12 @@ def step_operations(step, _args):
                 step.one(f"audited {name}" in seen, f"{name}: leaves nothing in the audit log")
 
 
-def step_smoke(step, _args):
-    """The way of a mail, with the daemons under AddressSanitizer and UBSan."""
+def step_smoke(step, args):
+    """The way of a mail and requests out of openapi.yaml, with the daemons under AddressSanitizer and
+    UBSan."""
     pytest(step, "build/asan", "tests/system", "-m", "smoke")
+    if args.long:
+        pytest(step, "build/asan", "tests/system/test_api_fuzz.py", "--long")
 
 
 def step_fuzz(step, args):
