@@ -1,7 +1,12 @@
 #include "schema/certificate_order.h"
 
 #include "schema/db_internal.h"
+#include "schema/job.h"
 #include "schema/pair.h"
+
+#include <stdio.h>
+
+#define ENSURE_ATTEMPTS 20
 
 static bool lock_domain(struct sg_tx *tx, const char *domain_id, bool *found_r,
                         struct sg_error *err)
@@ -42,6 +47,22 @@ bool sg_life_find(struct sg_tx *tx, struct sg_arena *arena, const char *domain_i
     row_r->order_id = sg_row_text(&r);
     row_r->again_at = sg_row_time(&r);
     return sg_row_end(&r, err);
+}
+
+bool sg_certificate_ensure(struct sg_tx *tx, const char *tenant_id, const char *domain_id,
+                           sg_time at, struct sg_error *err)
+{
+    char payload[80], unique[80];
+    snprintf(payload, sizeof payload, "{\"domain_id\": \"%s\"}", domain_id);
+    snprintf(unique, sizeof unique, "certificate.ensure %s%s", at ? "again " : "", domain_id);
+    struct sg_job_new job = {.tenant_id = tenant_id,
+                             .kind = "certificate.ensure",
+                             .payload_json = payload,
+                             .max_attempts = ENSURE_ATTEMPTS,
+                             .priority = SG_JOB_NORMAL,
+                             .run_at = at,
+                             .unique_key = unique};
+    return sg_job_insert(tx, &job, NULL, err);
 }
 
 bool sg_life_due(struct sg_db *db, struct sg_arena *arena, sg_time now, const char *after,

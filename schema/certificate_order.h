@@ -19,6 +19,14 @@ struct sg_life_row {
 SG_MUST_USE bool sg_life_find(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,
                               struct sg_life_row *row_r, bool *found_r, struct sg_error *err);
 
+/*
+ * Asks for certificate.ensure, in the transaction in which something about the domain changed: it
+ * was verified, an authority was chosen. One at a time; at 0 is now, and one for later stands
+ * beside it. Where the domain needs nothing, the job does nothing.
+ */
+SG_MUST_USE bool sg_certificate_ensure(struct sg_tx *tx, const char *tenant_id,
+                                       const char *domain_id, sg_time at, struct sg_error *err);
+
 struct sg_pair {
     const char *id, *tenant_id;
 };

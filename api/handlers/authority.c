@@ -5,7 +5,7 @@
 #include "api/pem.h"
 #include "api/render.h"
 #include "schema/api_certlife.h"
-#include "schema/job.h"
+#include "schema/certificate_order.h"
 
 #define URL_MAX 300
 
@@ -242,16 +242,7 @@ bool api_authority_use_get(struct api_request *r, struct sg_tx *tx, struct sg_er
 static bool ensure(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     const char *domain_id = domain_of(r);
-    if (!domain_id)
-        return true;
-    struct sg_job_new job = {
-        .tenant_id = r->tenant.key.id,
-        .kind = "certificate.ensure",
-        .payload_json = sg_arena_printf(r->arena, "{\"domain_id\": \"%s\"}", domain_id),
-        .max_attempts = 20,
-        .priority = SG_JOB_NORMAL,
-        .unique_key = sg_arena_printf(r->arena, "certificate.ensure %s", domain_id)};
-    return sg_job_insert(tx, &job, NULL, err);
+    return !domain_id || sg_certificate_ensure(tx, r->tenant.key.id, domain_id, 0, err);
 }
 
 bool api_authority_use_set(struct api_request *r, struct sg_tx *tx, struct sg_error *err)

@@ -27,11 +27,4 @@ struct sg_certlife {
 /* See kinds.h for their payloads. */
 extern const struct sg_job_kind sg_certlife_kinds[];
 
-/*
- * certificate.ensure for a domain, to be called in the transaction in which something about it
- * changed (verified, an authority chosen). One at a time. priority: see schema/job.h.
- */
-SG_MUST_USE bool sg_certlife_ensure(struct sg_tx *tx, const char *tenant_id, const char *domain_id,
-                                    int priority, struct sg_error *err);
-
 #endif

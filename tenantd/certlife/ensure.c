@@ -9,8 +9,7 @@
 
 #include <stdio.h>
 
-#define ENSURE_ATTEMPTS 20
-#define ORDER_ATTEMPTS  100 /* of our own trouble: HSM, database; an authority's is not counted */
+#define ORDER_ATTEMPTS 100 /* of our own trouble: HSM, database; an authority's is not counted */
 
 static struct sg_order_decision none(const char *because)
 {
@@ -55,34 +54,6 @@ bool sg_order_job_make(struct sg_tx *tx, const char *tenant_id, const char *orde
                              .priority = priority,
                              .unique_key = unique};
     return sg_job_insert(tx, &job, NULL, err);
-}
-
-static bool ensure_make(struct sg_tx *tx, const char *tenant_id, const char *domain_id,
-                        int priority, sg_time at, struct sg_error *err)
-{
-    char payload[80], unique[80];
-    snprintf(payload, sizeof payload, "{\"domain_id\": \"%s\"}", domain_id);
-    snprintf(unique, sizeof unique, "certificate.ensure %s%s", at ? "again " : "", domain_id);
-    struct sg_job_new job = {.tenant_id = tenant_id,
-                             .kind = "certificate.ensure",
-                             .payload_json = payload,
-                             .max_attempts = ENSURE_ATTEMPTS,
-                             .priority = priority,
-                             .run_at = at,
-                             .unique_key = unique};
-    return sg_job_insert(tx, &job, NULL, err);
-}
-
-bool sg_certlife_ensure(struct sg_tx *tx, const char *tenant_id, const char *domain_id,
-                        int priority, struct sg_error *err)
-{
-    return ensure_make(tx, tenant_id, domain_id, priority, 0, err);
-}
-
-bool sg_certlife_ensure_later(struct sg_tx *tx, const char *tenant_id, const char *domain_id,
-                              sg_time at, struct sg_error *err)
-{
-    return ensure_make(tx, tenant_id, domain_id, SG_JOB_NORMAL, at, err);
 }
 
 static bool make(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,

@@ -27,9 +27,6 @@ struct sg_order_decision sg_order_decide(const struct sg_life_row *life, enum sg
 SG_MUST_USE bool sg_order_ensure(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,
                                  enum sg_order_wish wish, const char **order_r,
                                  const char **because_r, struct sg_error *err);
-/* certificate.ensure at that time, beside one that is due sooner. */
-SG_MUST_USE bool sg_certlife_ensure_later(struct sg_tx *tx, const char *tenant_id,
-                                          const char *domain_id, sg_time at, struct sg_error *err);
 /* certificate.order for it, unless there is one. */
 SG_MUST_USE bool sg_order_job_make(struct sg_tx *tx, const char *tenant_id, const char *order_id,
                                    int priority, struct sg_error *err);

@@ -102,8 +102,8 @@ static bool refuse(struct sg_tx *tx, void *arg, struct sg_error *err)
                              .words = r->words};
     return sg_hsm_key_fail(tx, o->key_id, err) &&
            sg_raise_domain(tx, r->work->job->arena, &raise, err) &&
-           sg_certlife_ensure_later(tx, o->tenant_id, o->domain_id,
-                                    sg_tx_now(tx) + r->work->life->again, err);
+           sg_certificate_ensure(tx, o->tenant_id, o->domain_id,
+                                 sg_tx_now(tx) + r->work->life->again, err);
 }
 
 bool sg_order_refuse(struct sg_order_work *w, const char *cause, const char *words,

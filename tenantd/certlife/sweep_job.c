@@ -43,7 +43,7 @@ static bool due(struct sweep *s, const char *after, struct sg_pair **pairs_r, si
 }
 static bool due_make(struct sg_tx *tx, const char *tenant_id, const char *id, struct sg_error *err)
 {
-    return sg_certlife_ensure(tx, tenant_id, id, SG_JOB_NORMAL, err);
+    return sg_certificate_ensure(tx, tenant_id, id, 0, err);
 }
 
 static bool orders(struct sweep *s, const char *after, struct sg_pair **pairs_r, size_t *count_r,

@@ -582,3 +582,52 @@ def test_no_password_in_conninfo(pg):
     done = subprocess.run([BUILD / "bin/tenantd", "migrate", "-c", config], text=True,
                           capture_output=True)
     assert done.returncode == 2 and "belongs into a file" in done.stderr
+
+
+def test_no_two_share_a_key(pg, tenants):
+    """REQ-45 REQ-189: neither two domains nor a partner's domain, and not after a key's end either."""
+    a, b = tenants
+    worker, gateway = Session(pg, "sg_tenant"), Session(pg, "sg_gateway")
+    provider = Session(pg, "sg_provider")
+
+    def pending(t):
+        return provider.insert("hsm_key", id=new_id("key"), tenant_id=t["tenant"],
+                               domain_id=t["domain"], kind="token", algorithm="rsa-2048",
+                               state="pending", created_at=NOW, updated_at=NOW, **{"class": "dca"})
+
+    def activate(key, spki):
+        worker.run("UPDATE hsm_key SET state = 'active', spki = %s, spki_sha256 = sha256(%s)"
+                   " WHERE id = %s", spki, spki, key)
+
+    first, second, third = pending(a), pending(b), pending(a)
+    spki = secrets.token_bytes(64)
+    activate(first, spki)
+    for key in (second, third):  # another tenant's, and the same domain's
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            activate(key, spki)
+    for state in ("compromised", "retired", "destroyed"):
+        worker.run("UPDATE hsm_key SET state = %s WHERE id = %s", state, first)
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            activate(second, spki)
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        worker.run("UPDATE hsm_key SET state = 'active' WHERE id = %s", first)
+    # In the certificate of a partner's domain.
+    theirs = secrets.token_bytes(64)
+    gateway.run("INSERT INTO partner_certificate (sha256, domain, der, source, origin, not_before,"
+                " not_after, fetched_at) VALUES (%s, 'partner.test', %s, 'ldap', '', %s, %s, %s)",
+                secrets.token_bytes(32), b"0" + theirs + b"1", NOW, NOW, NOW)
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="another domain"):
+        activate(second, theirs)
+    activate(second, secrets.token_bytes(64))
+
+
+def test_a_revoked_certificate_stays_revoked(pg, tenants):
+    """REQ-174"""
+    a, _ = tenants
+    worker, provider = Session(pg, "sg_tenant"), Session(pg, "sg_provider")
+    certificate = add_certificate(worker, a, a["key"], "active", 1)
+    provider.run("UPDATE certificate SET state = 'revoked' WHERE id = %s", certificate)
+    for session in (worker, provider):
+        for state in ("active", "installed", "superseded"):
+            with pytest.raises(psycopg2.errors.CheckViolation):
+                session.run("UPDATE certificate SET state = %s WHERE id = %s", state, certificate)
