@@ -221,6 +221,8 @@ def test_an_order_from_nothing(life):
     before = (leaf.not_valid_after.replace(tzinfo=datetime.timezone.utc) - renew).days
     assert 30 <= before <= 37  # the lead, and up to a week by domain
     assert life.key(site, order["key_id"])["state"] == "active"
+    assert life.api.get(f"{site.domain_path}/orders/{order['id']}") == order
+    assert life.api.get(f"{site.domain_path}/authority") == {"authority_id": life.authority["id"]}
     # Asked again, nothing is done: it has one.
     life.use(site, life.authority)
     life.settled()
@@ -330,6 +332,25 @@ def test_credentials(life):
     life.api.put(f"/v1/authorities/{lost['id']}",
                  {**wrong, "credential": life.refca.password_file.name})
     life.order(site, "installed", timeout=90)  # refca makes one who guesses wait
+
+
+def test_a_client_certificate(life):
+    """TLS with a client certificate in place of a password; its key is closed to others, or not used."""
+    layout = life.platform.layout
+    key, certificate = layout.run / "gw.key", layout.run / "gw.pem"
+    provision.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
+                   "/CN=gateway", "-keyout", key, "-out", certificate])
+    certificate.chmod(0o644)
+    life.refca.run("account-add", "by-certificate", "--certificate", certificate)
+    for path, mode in ((certificate, 0o444), (key, 0o444)):
+        layout.write(layout.secrets / path.name, path.read_bytes(), mode, TENANT, GROUP)
+    row = provision.authority(life.platform, name="By TLS", authentication="certificate", account="",
+                              credential="gw")
+    site = life.domain("tls-client.test", row)
+    order = life.order(site, "enrol", cause="credentials")
+    assert "others may read" in order["explanation"]
+    (layout.secrets / "gw.key").chmod(0o400)
+    life.order(site, "installed")
 
 
 def test_by_hand(life):
@@ -461,6 +482,57 @@ def test_compromise_while_the_authority_is_away(life):
     assert life.active(site)
 
 
+def test_compromise_by_hand(life):
+    """Without EST and without an address for revocations a person is told what to do, step by step."""
+    manual = life.api.find("/v1/authorities", name="By hand")
+    site = life.domain("by-hand.test", manual)
+
+    def certify():
+        order = life.order(site, "pending")
+        csr = life.api.get(f"{site.domain_path}/keys/{order['key_id']}/csr")["pem"]
+        site.install(life.refca.issue(csr))
+        return life.order(site, "installed")
+
+    certify()
+    old = life.active(site)
+    made = life.api.post(f"{site.domain_path}/compromise", {"reason": "found on a stick"})
+    revocation = wait_for(lambda: next((r for r in life.api.list(f"{site.domain_path}/revocations")
+                                        if r["state"] == "by_hand"), None), 20, "a task by hand")
+    assert old["serial"] in revocation["explanation"] and "keyCompromise" in revocation["explanation"]
+    life.refca.run("revoke", f"{int(old['serial'], 16):x}", "--reason", "keyCompromise")
+    certify()
+    path = f"{site.domain_path}/compromises/{made['id']}"
+    wait_for(lambda: life.api.get(path)["state"] == "done", 30, "the compromise")
+    assert life.active(site)["key_id"] != old["key_id"]
+
+
+def test_killed_during_compromises(life):
+    """kill -9 while six compromises are under way: each has one new key, one certificate, one revocation."""
+    rng = random.Random(11)
+    sites = [life.domain(f"s{i}.test") for i in range(6)]
+    for site in sites:
+        life.order(site, "installed")
+    with twin(life) as other:
+        made = [life.api.post(f"{site.domain_path}/compromise", {"reason": "stolen"})
+                for site in sites]
+        for _ in range(5):
+            time.sleep(rng.uniform(0.05, 0.3))
+            for service in (life.platform.tenantd, other):
+                service.kill()
+                service.start()
+        for site, row in zip(sites, made):
+            path = f"{site.domain_path}/compromises/{row['id']}"
+            wait_for(lambda path=path: life.api.get(path)["state"] == "done", 60, site.domain_name)
+    serials = [int(r["serial"], 16) for r in life.refca.revocations()]
+    for site in sites:
+        rows = life.certificates(site)
+        assert sorted(c["state"] for c in rows) == ["active", "revoked"]
+        assert len(life.refca.issued(site.domain_name)) == 2
+        old, = (c for c in rows if c["state"] == "revoked")
+        assert serials.count(int(old["serial"], 16)) == 1
+        assert len(life.api.list(f"{site.domain_path}/keys")) == 2
+
+
 def test_publication_is_awaited(life):
     """A renewed certificate signs only when it is in the directory; what takes too long is reported."""
     site = life.domain("shown.test")
@@ -478,6 +550,24 @@ def test_publication_is_awaited(life):
         life.platform.directory.start()
     wait_for(lambda: life.active(site)["id"] == new["id"], 60, "the cut-over")
     assert life.api.get(f"{site.domain_path}/certificates/{old['id']}")["state"] == "superseded"
+
+
+def test_a_hundred(life):
+    """A hundred domains with one call each: how long it takes until all have their certificates."""
+    sites = [life.platform.organisation(f"h{i}", f"h{i}.test") for i in range(100)]
+    for site in sites:
+        site.configure()
+    began = time.monotonic()
+    for site in sites:
+        life.use(site, life.authority)
+    asked = time.monotonic()
+    wait_for(lambda: life.sql("SELECT count(*) FROM certificate c JOIN domain d ON d.id = c.domain_id"
+                              " WHERE d.name ~ '^h[0-9]+[.]test$' AND c.state = 'active'") == [["100"]],
+             120, "a hundred certificates", 0.1)
+    print(f"100 domains: asked in {asked - began:.1f} s, all certified {time.monotonic() - began:.1f} s"
+          " after the first")
+    assert len(life.sql("SELECT DISTINCT spki_sha256 FROM hsm_key k JOIN domain d ON d.id ="
+                        " k.domain_id WHERE d.name ~ '^h[0-9]+[.]test$'")) == 100
 
 
 def test_killed_during_orders(life):
