@@ -25,6 +25,7 @@ static const struct {
     {"member_id", "mem"},
     {"msg_id", "msg"},
     {"report_id", "rep"},
+    {"report_recipient_id", "rrc"},
     {"order_id", "ord"},
     {"revocation_id", "rev"},
     {"submitter_id", "sub"},

@@ -47,6 +47,25 @@ SG_MUST_USE bool sg_api_report_sign(struct sg_tx *tx, const struct sg_api_signat
 SG_MUST_USE bool sg_api_report_requeue(struct sg_tx *tx, const char *tenant_id,
                                        const char *report_id, struct sg_error *err);
 
+#define SG_REPORT_RECIPIENTS_MAX 100 /* of a tenant, or of the provider */
+struct sg_api_report_recipient {
+    struct sg_api_key key; /* created_at */
+    const char *tenant_id; /* NULL: the provider's own */
+    const char *kind, *address;
+};
+/* SG_E_CONFLICT: there already; SG_E_LIMIT. */
+SG_MUST_USE bool sg_api_report_recipient_insert(struct sg_tx *tx, struct sg_arena *arena,
+                                                const struct sg_api_report_recipient *recipient,
+                                                struct sg_api_report_recipient *row_r,
+                                                struct sg_error *err);
+/* tenant_id NULL here and below: the provider's own. */
+SG_MUST_USE bool sg_api_report_recipient_list(struct sg_tx *tx, struct sg_arena *arena,
+                                              const char *tenant_id, const struct sg_api_page *page,
+                                              struct sg_api_report_recipient **rows_r,
+                                              size_t *count_r, struct sg_error *err);
+SG_MUST_USE bool sg_api_report_recipient_delete(struct sg_tx *tx, const char *tenant_id,
+                                                const char *id, struct sg_error *err);
+
 struct sg_api_attestation {
     struct sg_api_key key; /* created_at */
     int64_t requirement;

@@ -56,6 +56,16 @@ CREATE TABLE attestation (
 CREATE INDEX attestation_list ON attestation (created_at, id);
 CREATE INDEX attestation_requirement ON attestation (requirement);
 
+-- To whom reports go, beside the administrator of SecureMail (tenantd's configuration).
+CREATE TABLE report_recipient (
+    id entity_id PRIMARY KEY,
+    tenant_id entity_id REFERENCES tenant, -- NULL: the provider's own
+    kind text NOT NULL CHECK (kind IN ('breach', 'compliance', 'availability', 'service', 'usage')),
+    address address NOT NULL,              -- normalised
+    created_at timestamptz NOT NULL,
+    UNIQUE NULLS NOT DISTINCT (tenant_id, kind, address)
+);
+
 -- A report on its way to somebody: sealed, through our own gateway.
 CREATE TABLE report_delivery (
     id entity_id PRIMARY KEY,
@@ -113,7 +123,7 @@ GRANT SELECT ON breach_event TO sg_tenant;
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['report', 'report_signature', 'report_delivery'] LOOP
+    FOREACH t IN ARRAY ARRAY['report', 'report_signature', 'report_recipient', 'report_delivery'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY platform ON %I TO sg_owner, sg_tenant, sg_provider
@@ -123,14 +133,15 @@ BEGIN
                         WITH CHECK (tenant_id = current_setting(''app.tenant'', true))', t);
         EXECUTE format('GRANT SELECT ON %I TO sg_api, sg_provider', t);
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['report_signature', 'attestation'] LOOP
+    FOREACH t IN ARRAY ARRAY['report_signature', 'report_recipient', 'attestation'] LOOP
         EXECUTE format('CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %I
                         FOR EACH ROW EXECUTE FUNCTION audit_write()', t);
     END LOOP;
 END $$;
 
 GRANT SELECT, INSERT, UPDATE (state) ON report TO sg_tenant;
-GRANT SELECT ON report_signature, attestation TO sg_tenant;
+GRANT SELECT ON report_signature, report_recipient, attestation TO sg_tenant;
+GRANT INSERT, DELETE ON report_recipient TO sg_api, sg_provider;
 GRANT SELECT, INSERT, UPDATE ON report_delivery TO sg_tenant;
 GRANT SELECT ON audit TO sg_tenant; -- how many rows there are
 GRANT UPDATE (state, finished_at) ON report_delivery TO sg_api, sg_provider;

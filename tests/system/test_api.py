@@ -61,8 +61,10 @@ def world(platform, provider):
         tenant.ids["incident_id"] = provider.get(f"{tenant.path}/incidents")["data"][0]["id"]
         tenant.ids["breach_id"] = provider.get(f"{tenant.path}/breaches", source="incident")["data"][0]["id"]
         tenant.ids["report_id"] = report(provider, tenant.path)
+        tenant.ids["report_recipient_id"] = provider.post(f"{tenant.path}/report-recipients", RECIPIENT)["id"]
     w.platform_ids = {
         "report_id": report(provider, "/v1"),
+        "report_recipient_id": provider.post("/v1/report-recipients", RECIPIENT)["id"],
         "attestation_id": provider.post("/v1/attestations", ATTESTATION)["id"],
         "list_id": provider.get("/v1/lists")["data"][0]["id"],
         "change_id": list_change(platform),
@@ -112,6 +114,9 @@ def held(held_id, msg_id, tenant):
 
 ATTESTATION = {"requirement": 131, "words": "The firewall is certified to EAL4.", "name": "A. Officer",
                "title": "Security officer", "valid_until": "2099-01-01T00:00:00.000Z"}
+
+
+RECIPIENT = {"kind": "service", "address": "security@agency.test"}
 
 
 def report(client, where):

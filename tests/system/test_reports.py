@@ -713,3 +713,34 @@ def test_usage_report(platform, provider, world):
     idle = platform.tenant("agency-idle")
     path, _ = made(provider, idle.path, "usage", month)
     assert Forms(idle.viewer, path).rows("usage") == [[idle.id, "agency-idle", "agency-idle.test", 0, 0, 0, 0, 0, 0]]
+
+
+def test_recipients(platform, provider, world):
+    """Each once; a tenant's are its own, and so are the provider's."""
+    a, b = world
+    made_one = a.admin.post(f"{a.path}/report-recipients", {"kind": "usage", "address": "Billing@Agency-A.test"})
+    assert made_one["address"] == "billing@agency-a.test" and made_one["tenant_id"] == a.id
+    again = a.admin.call("POST", f"{a.path}/report-recipients", {"kind": "usage", "address": "billing@agency-a.test"}, expect=409)
+    assert again.json["pointer"] == "/address"
+    for bad in ("billing", "@agency-a.test", "<>", "a b@agency-a.test"):
+        assert a.admin.call("POST", f"{a.path}/report-recipients", {"kind": "usage", "address": bad},
+                            expect=422).json["pointer"] == "/address"
+    platform_one = provider.post("/v1/report-recipients", {"kind": "usage", "address": "billing@agency-a.test"})
+    assert provider.get("/v1/report-recipients")["data"] == [platform_one]
+    assert a.viewer.get(f"{a.path}/report-recipients")["data"] == [made_one]
+    assert b.viewer.get(f"{b.path}/report-recipients")["data"] == []
+    b.admin.call("DELETE", f"{b.path}/report-recipients/{made_one['id']}", expect=404)
+    provider.call("DELETE", f"/v1/report-recipients/{made_one['id']}", expect=404)
+    a.viewer.call("DELETE", f"{a.path}/report-recipients/{made_one['id']}", expect=403)
+    # Nothing is sent: tenantd has no mail server here, and says so.
+    path, _ = made(provider, a.path, "usage")
+    reply = provider.call("POST", f"{path}/deliveries", expect=202)
+    provider.job(reply.headers["Location"])
+    (delivery,) = provider.get(path)["deliveries"]
+    assert (delivery["recipient"], delivery["state"]) == ("billing@agency-a.test", "failed")
+    a.admin.delete(f"{a.path}/report-recipients/{made_one['id']}")
+    provider.delete(f"/v1/report-recipients/{platform_one['id']}")
+    # The limit at its edge.
+    for n in range(100):
+        b.admin.post(f"{b.path}/report-recipients", {"kind": "usage", "address": f"a{n}@agency-b.test"})
+    b.admin.call("POST", f"{b.path}/report-recipients", {"kind": "usage", "address": "one-more@agency-b.test"}, expect=413)

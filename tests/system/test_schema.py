@@ -146,6 +146,8 @@ def add_report(worker, provider, tenant):
                            sha256=b"h" * 32, watermark="{}", made_at=NOW, made_by="x")
     provider.insert("report_signature", id=new_id("sgn"), tenant_id=tenant, report_id=report, sha256=b"h" * 32,
                     name="n", title="t", words="w", actor="x", signed_at=NOW)
+    provider.insert("report_recipient", id=new_id("rrc"), tenant_id=tenant, kind="service", address="a@b.test",
+                    created_at=NOW)
     worker.insert("report_delivery", id=new_id("rdl"), tenant_id=tenant, report_id=report, recipient="r",
                   state="queued", message_id="m", created_at=NOW)
 

@@ -1,0 +1,1 @@
+DELETE FROM report_recipient WHERE tenant_id IS NOT DISTINCT FROM $1::text AND id = $2::text
