@@ -11,13 +11,14 @@ import re
 import string
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, configuration, given, settings
 from hypothesis import strategies as st
 
 from apienv import BUILD, OPENAPI, Client, Platform, new_id
 from apigen import PREFIX, ROUTES, body_schema, fill, good_body, root_pem
 from test_api import PEM, held, message
 
+configuration.set_hypothesis_home_dir(BUILD / "hypothesis")  # not into the tree
 pytestmark = pytest.mark.smoke
 BURST = 5  # requests of an example
 KEYS = list(ROUTES)
