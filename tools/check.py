@@ -221,11 +221,15 @@ def fuzzer_start(path, work, seconds):
 
 
 def step_openapi(step, _args):
-    """api/openapi.yaml is a clean OpenAPI 3.1 description."""
+    """api/openapi.yaml is a clean OpenAPI 3.1 description, and each operation has what all have."""
     if not shutil.which("npm"):
         raise Failed("no npm")
     step.run("tests/openapi/lint")
     step.one(True)
+    apid = ROOT / "build/release/bin/apid"
+    if apid.exists():
+        status, _ = step.run("tests/openapi/complete", "--check", apid, good=(0, 1))
+        step.one(status == 0, f"run tests/openapi/complete {apid.relative_to(ROOT)}")
 
 
 def step_requirements(step, args):

@@ -66,6 +66,7 @@ static bool reply(struct api_request *r, struct sg_tx *tx, const char *tenant_id
            api_reply_list(r, &page, rows, count, sizeof *rows, audit_json);
 }
 
+/* REQ-175: an agency sees its own log, as it is written. */
 bool api_audit_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     return reply(r, tx, r->tenant.key.id, err);

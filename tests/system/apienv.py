@@ -80,9 +80,6 @@ class OpenApi:
     def check(self, method, path, reply):
         """The answer is one that the description allows."""
         operation = self.find(method, path)
-        if reply.status == 304 and method == "GET":  # of If-None-Match, wherever there is an ETag
-            assert reply.text == b"" and reply.headers["ETag"]
-            return
         if operation is None:
             spec = self.doc["components"]["responses"]["Problem"]
         else:
@@ -95,7 +92,7 @@ class OpenApi:
             assert name in reply.headers, f"{method} {path}: no {name}"
             self.valid(header["schema"], reply.headers[name])
         if "content" not in spec:
-            assert reply.text == b"" and reply.status == 204
+            assert reply.text == b"" and reply.status in (204, 304)
             return
         (kind, content), = spec["content"].items()
         if "json" in kind:

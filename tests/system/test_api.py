@@ -494,6 +494,7 @@ def test_messages(platform, world):
 
 
 def test_tokens(platform, provider, world):
+    """REQ-138, REQ-140: a token is shown once, expires, and ends at once when it is revoked."""
     made = provider.call("POST", "/v1/tokens", {
         "name": "short", "role": "tenant-viewer", "tenant_id": world.a.id, "expires_in_days": 2},
         expect=201)
@@ -792,7 +793,7 @@ def holders(platform, provider, world):
 
 @pytest.mark.parametrize("method,path", CLOSED, ids=lambda v: v)
 def test_roles(platform, world, holders, method, path):
-    """What a role may not do is 403; what it may gets as far as the fields, which are wrong here."""
+    """REQ-138. What a role may not do is 403; what it may gets as far as the fields, which are wrong here."""
     access = ROUTES[method, path]["access"]
     target = fill(path, world.a.ids, world.platform_ids)
     for (role, place), client in holders.items():

@@ -1,4 +1,4 @@
-"""API clients: tokens exchanged without a pause, TLS client certificates, both together, and the end
+"""REQ-138: API clients: tokens exchanged without a pause, TLS client certificates, both together, and the end
 of all at once. TLS is real, its certificates are made by openssl."""
 import contextlib
 import http.client
@@ -202,7 +202,7 @@ def test_a_client_of_a_tenant(platform, provider):
 
 
 def test_disabled_at_once(platform, provider, billing):
-    """On connections that are open, too."""
+    """REQ-140: access ends with the next request, on connections that are open too."""
     token = provider.post(f"{billing}/tokens", {})
     context = TlsClient(platform, "billing").context
     connection = http.client.HTTPSConnection("127.0.0.1", platform.tls_port, timeout=30, context=context)
