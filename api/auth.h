@@ -1,6 +1,6 @@
 /*
- * Who asks (REQ-138): by a bearer token (RFC 6750: "sgt_" and 43 characters of base64url, known by its
- * SHA-256 alone), or by a TLS client certificate that belongs to an API client, or by both (RFC
+ * Who asks (REQ-138): by a bearer token (RFC 6750: "sgt_" and 43 characters of base64url, known by
+ * its SHA-256 alone), or by a TLS client certificate that belongs to an API client, or by both (RFC
  * 8705 §3).
  */
 #ifndef SG_API_AUTH_H
@@ -32,8 +32,8 @@ SG_MUST_USE bool api_auth_judge_certificate(struct sg_arena *arena,
 
 /*
  * Finds request->caller by its header and its certificate, through the database. An unknown token
- * answers as none does. It is looked up for each request, so that access ends at once when it is taken
- * away (REQ-140). Notes that a token was used, once a minute at most and in a transaction of
+ * answers as none does. It is looked up for each request, so that access ends at once when it is
+ * taken away (REQ-140). Notes that a token was used, once a minute at most and in a transaction of
  * its own.
  */
 SG_MUST_USE bool api_auth_caller(struct sg_db *auth, struct api_request *request,

@@ -1,7 +1,7 @@
 /*
- * Who may do what in the API (REQ-138): scopes (a kind of thing, to be read or to be written), and roles that
- * are sets of them. Used by apid for each request and by `tenantd token`. Both are names in the
- * database; migration 0002 has the same roles in a CHECK.
+ * Who may do what in the API (REQ-138): scopes (a kind of thing, to be read or to be written), and
+ * roles that are sets of them. Used by apid for each request and by `tenantd token`. Both are names
+ * in the database; migration 0002 has the same roles in a CHECK.
  */
 #ifndef SG_SCHEMA_ACCESS_H
 #define SG_SCHEMA_ACCESS_H

@@ -1,7 +1,7 @@
 /*
- * API clients (REQ-138): a billing system, a portal. A client has a role, at most two valid tokens at a time
- * (so that one can be exchanged for the next), and TLS client certificates, any of which is enough.
- * Disabling it ends all of that with the next request (REQ-140).
+ * API clients (REQ-138): a billing system, a portal. A client has a role, at most two valid tokens
+ * at a time (so that one can be exchanged for the next), and TLS client certificates, any of which
+ * is enough. Disabling it ends all of that with the next request (REQ-140).
  */
 #include "api/auth.h"
 #include "api/check.h"
