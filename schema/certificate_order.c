@@ -75,6 +75,16 @@ bool sg_life_due(struct sg_db *db, struct sg_arena *arena, sg_time now, const ch
     return sg_pairs_read(db, arena, SG_Q_LIFE_DUE, &p, pairs_r, count_r, err);
 }
 
+bool sg_life_expiring(struct sg_db *db, struct sg_arena *arena, sg_time by, const char *after,
+                      int limit, struct sg_pair **pairs_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, by);
+    sg_param_text(&p, after);
+    sg_param_int(&p, limit);
+    return sg_pairs_read(db, arena, SG_Q_LIFE_EXPIRING, &p, pairs_r, count_r, err);
+}
+
 bool sg_order_open_list(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
                         struct sg_pair **pairs_r, size_t *count_r, struct sg_error *err)
 {

@@ -35,6 +35,11 @@ SG_MUST_USE bool sg_life_due(struct sg_db *db, struct sg_arena *arena, sg_time n
                              const char *after, int limit, struct sg_pair **pairs_r,
                              size_t *count_r, struct sg_error *err);
 
+/* Up to limit domains whose last certificate ends by then. */
+SG_MUST_USE bool sg_life_expiring(struct sg_db *db, struct sg_arena *arena, sg_time by,
+                                  const char *after, int limit, struct sg_pair **pairs_r,
+                                  size_t *count_r, struct sg_error *err);
+
 /* As state "key", or another that the order begins in. */
 struct sg_order_new {
     const char *id, *tenant_id, *domain_id, *authority_id, *reason, *state, *key_id;

@@ -4,6 +4,7 @@
 #include "certlife/life.h"
 #include "certlife/order.h"
 #include "certlife/publication.h"
+#include "certlife/raise.h"
 #include "common/id.h"
 #include "schema/authority.h"
 #include "schema/certificate_order.h"
@@ -179,6 +180,18 @@ static bool order_answer(struct sg_tx *tx, struct sg_installation *in, struct sg
     return sg_order_move(tx, in->job->arena, &move, err);
 }
 
+/* Nobody need look after this domain any more. */
+static bool settle(struct sg_tx *tx, struct sg_installation *in, struct sg_error *err)
+{
+    static const char *const kinds[] = {"certificate.order", "certificate.awaited",
+                                        "certificate.expiring"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!sg_settle_domain(tx, in->job->arena, kinds[i], in->domain.id,
+                              "a certificate was installed", err))
+            return false;
+    return true;
+}
+
 bool sg_installation_commit(struct sg_tx *tx, struct sg_installation *in, struct sg_error *err)
 {
     struct sg_authority_row authority = {0};
@@ -193,7 +206,8 @@ bool sg_installation_commit(struct sg_tx *tx, struct sg_installation *in, struct
         sg_life_renew_at(c->not_before, c->not_after, lead, in->life->jitter, c->domain_id);
     return sg_certificate_install(tx, in->job->arena, c, &in->certificate_id, err) &&
            order_answer(tx, in, err) &&
-           (!c->publication || sg_publication_watch(tx, c->tenant_id, in->certificate_id, err));
+           (!c->publication || sg_publication_watch(tx, c->tenant_id, in->certificate_id, err)) &&
+           settle(tx, in, err);
 }
 
 void sg_installation_free(struct sg_installation *in)

@@ -4,9 +4,10 @@
 
 #include "common/clock.h"
 
-#define SG_LIFE_LEAD_DAYS          30 /* of a domain without an authority */
-#define SG_LIFE_CERTIFICATE_MONTHS 13 /* at most (REQ-160) */
-#define SG_LIFE_KEY_MONTHS         48 /* then a new one is made (REQ-161) */
+#define SG_LIFE_LEAD_DAYS          30           /* of a domain without an authority */
+#define SG_LIFE_EXPIRING           (7 * SG_DAY) /* without a successor: an incident */
+#define SG_LIFE_CERTIFICATE_MONTHS 13           /* at most (REQ-160) */
+#define SG_LIFE_KEY_MONTHS         48           /* then a new one is made (REQ-161) */
 #define SG_LIFE_KEY_MONTHS_MOST    60 /* and no certificate reaches beyond this (REQ-161) */
 
 /* The same day and hour that many months later; a day that the month has not is its last. */

@@ -218,12 +218,30 @@ static bool ask(struct enrolment *e, const struct sg_access *access, struct sg_e
     return answer_take(e, &answer, authorities.certificates, err);
 }
 
+static bool awaited(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct sg_order_step *s = arg;
+    const struct sg_order_row *o = &s->work->row;
+    struct sg_raise raise = {.kind = "certificate.awaited",
+                             .severity = "warning",
+                             .tenant_id = o->tenant_id,
+                             .domain_id = o->domain_id,
+                             .domain = o->domain,
+                             .about = o->id,
+                             .cause = "by-hand",
+                             .words = s->move.explanation};
+    return sg_raise_domain(tx, s->work->job->arena, &raise, err);
+}
+
+/* A person is told what to do. */
 static bool by_hand(struct sg_order_work *w, struct sg_error *err)
 {
     struct sg_order_step s = {
         .work = w,
         .move = {.explanation = "waits for a certificate that a person brings; the request is with "
-                                "its key"}};
+                                "its key"},
+        .fn = awaited,
+        .arg = &s};
     return sg_order_step_end(&s, SG_ORDER_ACCEPTED, err);
 }
 

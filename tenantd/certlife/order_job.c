@@ -205,10 +205,7 @@ static bool step_csr(struct sg_order_work *w, struct sg_error *err)
 
 static bool install(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
-    struct sg_installation *in = arg;
-    return sg_installation_commit(tx, in, err) &&
-           sg_settle_domain(tx, in->job->arena, "certificate.order", in->domain.id,
-                            "a certificate was installed", err);
+    return sg_installation_commit(tx, arg, err);
 }
 
 /* REQ-158 to 164, 166, 178 to 180: what came is checked before it is anything. */

@@ -1,7 +1,9 @@
 /* certificate.sweep: whatever should go on and has no job; keys whose time is over. */
 #include "certlife/ensure.h"
 #include "certlife/kinds.h"
+#include "certlife/life.h"
 #include "certlife/publication.h"
+#include "certlife/raise.h"
 #include "schema/hsm_key.h"
 #include "schema/revocation.h"
 
@@ -100,6 +102,32 @@ static bool key_make(struct sg_tx *tx, const char *tenant_id, const char *id, st
     return job_make(tx, tenant_id, "key.destroy", "key_id", id, err);
 }
 
+/* It should have been renewed long before: somebody must look why it was not. */
+static bool expiring(struct sweep *s, const char *after, struct sg_pair **pairs_r, size_t *count_r,
+                     struct sg_error *err)
+{
+    return sg_life_expiring(s->job->db, s->job->arena, sg_clock_now() + SG_LIFE_EXPIRING, after,
+                            AT_ONCE, pairs_r, count_r, err);
+}
+static bool expiring_raise(struct sg_tx *tx, const char *tenant_id, const char *id,
+                           struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_life_row life;
+    bool found;
+    if (!sg_life_find(tx, arena, id, &life, &found, err))
+        return false;
+    struct sg_raise raise = {.kind = "certificate.expiring",
+                             .severity = "critical",
+                             .tenant_id = tenant_id,
+                             .domain_id = id,
+                             .domain = found ? life.domain : "",
+                             .about = found && life.order_id ? life.order_id : "",
+                             .cause = "not-renewed",
+                             .words = "its certificate ends within a week and has no successor"};
+    return !found || sg_raise_domain(tx, arena, &raise, err);
+}
+
 static const struct part {
     const char *name;
     list_fn list;
@@ -110,6 +138,7 @@ static const struct part {
     {"orders", orders, order_make},
     {"publications", publications, sg_publication_watch},
     {"domains", due, due_make},
+    {"expiring", expiring, expiring_raise},
     {"keys", keys, key_make},
 };
 

@@ -202,6 +202,7 @@ def pem_of(certificate):
         "-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", certificate["pem"], re.S)]
 
 
+@pytest.mark.smoke
 def test_an_order_from_nothing(life):
     """REQ-45 REQ-46 REQ-51 REQ-163 REQ-178: key, request, enrolment, check, installation, publication."""
     began = time.monotonic()
@@ -271,6 +272,30 @@ UNFIT = {"wrong-key": "wrong-key", "wrong-domain": "wrong-domain", "wrong-name":
          "too-long": "too-long", "no-cdp": "no-revocation-list", "untrusted": "untrusted"}
 
 
+def test_an_authority_that_sends_us_elsewhere(life):
+    """A redirection is not followed: the order fails, and the next one succeeds."""
+    life.refca.fault("status:302", paths=["simpleenroll"])
+    site = life.domain("elsewhere.test")
+    failed = wait_for(lambda: next((o for o in life.orders(site) if o["state"] == "failed"), None),
+                      20, "a refusal")
+    assert failed["cause"] == "refused" and "302" in failed["explanation"]
+    life.refca.fault()
+    life.order(site, "installed")
+
+
+def test_another_ones_server(life):
+    """TLS is verified: a server that the authority's CA does not vouch for is not spoken to."""
+    row = provision.authority(life.platform, name="Pinned", tls_ca_pem=life.refca.anchor_pem)
+    site = life.domain("pinned.test", row)
+    order = life.order(site, "enrol", cause="unreachable")
+    assert "certificate" in order["explanation"].lower()
+    assert life.refca.issued("pinned.test") == []
+    body = {k: v for k, v in row.items() if k not in ("id", "created_at", "updated_at")}
+    life.api.put(f"/v1/authorities/{row['id']}",
+                 {**body, "tls_ca_pem": life.authority["tls_ca_pem"]})
+    life.order(site, "installed")
+
+
 @pytest.mark.parametrize("fault", UNFIT)
 def test_a_certificate_that_must_not_be_installed(life, fault):
     """REQ-158 REQ-160 REQ-163 REQ-164 REQ-166 REQ-179: the order fails with the cause and an incident; the
@@ -290,6 +315,7 @@ def test_a_certificate_that_must_not_be_installed(life, fault):
     life.incident("certificate.order", "resolved", site.domain["id"])
 
 
+@pytest.mark.smoke
 def test_an_authority_that_considers(life):
     """RFC 7030 §4.2.3: 202 with Retry-After is a state, polled without burning attempts."""
     life.refca.fault("retry_after:1", paths=["simpleenroll"])
@@ -360,9 +386,11 @@ def test_by_hand(life):
     site = life.domain("hand.test", manual)
     order = life.order(site, "pending")
     assert "person" in order["explanation"] and order["polls"] == 0
+    life.incident("certificate.awaited", domain_id=site.domain["id"])
     csr = life.api.get(f"{site.domain_path}/keys/{order['key_id']}/csr")["pem"]
     site.install(life.refca.issue(csr))
     order = life.order(site, "installed")
+    life.incident("certificate.awaited", "resolved", site.domain["id"])
     assert life.active(site)["id"] == order["certificate_id"]
     assert life.active(site)["published"] == "unchecked"
 
@@ -432,6 +460,7 @@ def test_revoked_for_another_reason(life):
     assert told["reason"] == "cessationOfOperation"
 
 
+@pytest.mark.smoke
 def test_compromise(life):
     """REQ-174 REQ-200: one call; every step has its time; a second call is the same."""
     site = life.domain("stolen.test")

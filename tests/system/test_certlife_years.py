@@ -97,3 +97,25 @@ def test_years(life):
         assert all(cka_id(k) in life.token_keys() for k, row in keys.items()
                    if row["state"] == "active")
     assert len(dates) > len(renewed["one.test"])  # jitter: not all on the same days
+
+
+def test_an_authority_that_is_away_for_weeks(life):
+    """A certificate that is not renewed in time is a critical incident a week before its end; and is
+    renewed when the authority is back."""
+    site = next(life.platform.organisation(n, n) for n in ["one.test"])
+    site.tenant = life.api.find("/v1/tenants", name="one")
+    site.domain = life.api.find(f"{site.path}/domains", name="one.test")
+    active = life.active(site)
+    life.refca.fault("down")
+    end = text_time(active["not_after"])
+    start = datetime.datetime.now(datetime.timezone.utc)
+    life.clock((end - start).total_seconds() - 10 * DAY)
+    life.order(site, "enrol", cause="unreachable")
+    assert not life.api.list("/v1/incidents", kind="certificate.expiring", state="open")
+    life.clock((end - start).total_seconds() - 3 * DAY)
+    incident = life.incident("certificate.expiring", domain_id=site.domain["id"])
+    assert incident["severity"] == "critical"
+    life.refca.fault()
+    life.order(site, "installed")
+    life.incident("certificate.expiring", "resolved", site.domain["id"])
+    assert text_time(life.active(site)["not_after"]) > end
