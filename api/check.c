@@ -2,9 +2,12 @@
 
 #include "common/id.h"
 #include "schema/access.h"
+#include "schema/api_ownership.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <idn2.h>
+#include <libpsl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +80,37 @@ bool api_check_dns_name(struct sg_arena *arena, const char **value, struct sg_er
         return INVALID(err, "must have two labels or more");
     if (digits_only(last))
         return INVALID(err, "must be a name, not an address");
+    *value = name;
+    return true;
+}
+
+static const char *a_labels(struct sg_arena *arena, const char *name, struct sg_error *err)
+{
+    uint8_t *out = NULL;
+    int rc = idn2_lookup_u8((const uint8_t *)name, &out,
+                            IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+    if (rc != IDN2_OK) {
+        INVALID(err, "is not an internationalised domain name: %s", idn2_strerror(rc));
+        return NULL;
+    }
+    const char *copy = sg_arena_strdup(arena, (const char *)out);
+    idn2_free(out);
+    return copy;
+}
+
+bool api_check_domain(struct sg_arena *arena, const char **value, struct sg_error *err)
+{
+    const char *name = lower(arena, *value), *p = name;
+    while (*p && (unsigned char)*p < 0x80)
+        p++;
+    if (*p || strstr(name, "xn--"))
+        name = a_labels(arena, name, err);
+    if (!name || !api_check_dns_name(arena, &name, err))
+        return false;
+    if (strlen(SG_CHALLENGE_LABEL ".") + strlen(name) > 253)
+        return INVALID(err, "is too long: " SG_CHALLENGE_LABEL " in front of it must be a name");
+    if (psl_is_public_suffix(psl_builtin(), name))
+        return INVALID(err, "is a public suffix, in which anybody may have a domain");
     *value = name;
     return true;
 }

@@ -12,6 +12,11 @@
 bool api_check_name(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* Two labels or more of letters, digits, hyphens; lower-cased. No wildcard, address, final dot. */
 bool api_check_dns_name(struct sg_arena *arena, const char **value, struct sg_error *err);
+/*
+ * The name of a domain that can be owned: as above, an internationalised one in either form (stored
+ * as A-labels), no public suffix, and short enough for its challenge.
+ */
+bool api_check_domain(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* A DNS name as above, or an IPv4 or IPv6 address (without brackets). */
 bool api_check_host(struct sg_arena *arena, const char **value, struct sg_error *err);
 /*

@@ -130,6 +130,18 @@ API_HANDLER(api_job_retry);
 API_HANDLER(api_job_cancel);
 
 /* === ownership of domains === */
+json_t *api_domain_json(struct sg_arena *arena, const void *row);
+/* May the caller vouch for a domain by hand? */
+SG_MUST_USE bool api_domain_may_attest(const struct api_request *r, struct sg_error *err);
+API_HANDLER(api_domain_delete);
+API_HANDLER(api_domain_revoke);
+API_HANDLER(api_verification_get);
+API_HANDLER(api_verification_ask);
+API_HANDLER(api_verification_check);
+extern const struct api_spec api_postmaster_code;
+API_HANDLER(api_postmaster_get);
+API_HANDLER(api_postmaster_ask);
+API_HANDLER(api_postmaster_confirm);
 
 /* === certificate life === */
 extern const struct api_spec api_authority_new, api_authority_choice;

@@ -128,6 +128,16 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/jobs/{job_id}/cancel", API_WRITE(jobs), NOTHING, .transact = api_job_cancel},
 
     /* === ownership of domains === */
+    {"DELETE", DOMAIN, API_WRITE(domains), NOTHING, .transact = api_domain_delete},
+    {"POST", DOMAIN "/revoke", API_WRITE(domains), NOTHING, .transact = api_domain_revoke},
+    {"GET", DOMAIN "/verification", API_READ(domains), NOTHING, .transact = api_verification_get},
+    {"POST", DOMAIN "/verification", API_WRITE(domains), NOTHING, .transact = api_verification_ask},
+    {"POST", DOMAIN "/verification/check", API_WRITE(domains), NOTHING,
+     .transact = api_verification_check},
+    {"GET", DOMAIN "/postmaster", API_READ(domains), NOTHING, .transact = api_postmaster_get},
+    {"POST", DOMAIN "/postmaster", API_WRITE(domains), NOTHING, .transact = api_postmaster_ask},
+    {"POST", DOMAIN "/postmaster/confirm", API_WRITE(domains), BODY(api_postmaster_code),
+     .transact = api_postmaster_confirm},
 
     /* === certificate life === */
     {"GET", "/v1/authorities", API_READ(authorities), QUERY(PAGE), .transact = api_authority_list},

@@ -10,9 +10,12 @@ pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
+pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 find_library(SG_LDAP_LIB ldap REQUIRED)
 find_library(SG_LBER_LIB lber REQUIRED)
+find_library(SG_UNBOUND_LIB unbound REQUIRED) # its .pc file asks for what only static linking needs
 
 add_library(sg_flags INTERFACE)
 target_compile_features(sg_flags INTERFACE c_std_17)

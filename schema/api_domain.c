@@ -1,6 +1,7 @@
 #include "schema/api_domain.h"
 
 #include "schema/api_internal.h"
+#include "schema/api_ownership.h"
 
 static void domain_take(struct sg_row *row, void *item)
 {
@@ -13,18 +14,31 @@ static void domain_take(struct sg_row *row, void *item)
     d->updated_at = sg_row_time(row);
 }
 
-bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
-                          const char *tenant_id, const char *name, const char *environment,
-                          struct sg_api_domain *row_r, struct sg_error *err)
+static bool attest(struct sg_tx *tx, const char *id, const char *tenant_id, struct sg_error *err)
 {
     struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_text(&p, tenant_id);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query_one(tx, SG_Q_API_DOMAIN_ATTEST, &p, NULL, "no domain made", err);
+}
+
+bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
+                          const char *tenant_id, const char *name, const char *environment,
+                          bool attested, struct sg_api_domain *row_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    struct sg_api_verification asked;
     sg_param_text(&p, id);
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, name);
     sg_param_text(&p, environment);
     sg_param_time(&p, sg_tx_now(tx));
+    sg_param_text(&p, attested ? "attested" : "pending");
     return sg_api_row(tx, arena, SG_Q_API_DOMAIN_INSERT, &p, domain_take, row_r, "no domain made",
-                      err);
+                      err) &&
+           (attested ? attest(tx, id, tenant_id, err)
+                     : sg_api_verification_ask(tx, arena, id, &asked, err));
 }
 
 bool sg_api_domain_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

@@ -10,11 +10,15 @@ struct sg_api_domain {
     sg_time updated_at;
 };
 
-/* Attested by the provider. SG_E_CONFLICT: somebody has it already. */
+/*
+ * Attested by the provider, or (false) claimed: pending, with a challenge (api_ownership.h).
+ * SG_E_CONFLICT: the tenant has it already; attested: somebody has. A claim shows nothing of
+ * others.
+ */
 SG_MUST_USE bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
                                       const char *tenant_id, const char *name,
-                                      const char *environment, struct sg_api_domain *row_r,
-                                      struct sg_error *err);
+                                      const char *environment, bool attested,
+                                      struct sg_api_domain *row_r, struct sg_error *err);
 SG_MUST_USE bool sg_api_domain_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                                     const char *id, struct sg_api_domain *row_r,
                                     struct sg_error *err);

@@ -8,7 +8,7 @@ struct sg_domain_row {
     const char *id, *tenant_id;
     const char *name;        /* lower case */
     const char *environment; /* "seemail", "securemail" */
-    const char *state; /* "attested", "verified", "suspended"; by id also "pending", "revoked" */
+    const char *state; /* "attested", "verified", "suspended"; by id also others: domain_state.h */
     const char *tenant_name;
     const char *tenant_state; /* "active", "suspended", "closed" */
 };
@@ -25,6 +25,12 @@ static inline bool sg_domain_active(const struct sg_domain_row *row)
 {
     return (strcmp(row->state, "attested") == 0 || strcmp(row->state, "verified") == 0) &&
            strcmp(row->tenant_state, "active") == 0;
+}
+
+/* Not now, but it may come back (REQ-135): its mail waits, and is not refused. */
+static inline bool sg_domain_waits(const struct sg_domain_row *row)
+{
+    return !sg_domain_active(row) && strcmp(row->tenant_state, "closed") != 0;
 }
 
 #endif

@@ -41,7 +41,8 @@ static int64_t keep(struct housekeeping *k)
     struct sg_error err = {0};
     sg_time now = sg_clock_now(), next = 0;
     if (!housekeeping_partitions(k, now, &err) ||
-        !sg_schedules_run(o->db, o->schedules, o->schedule_count, now, &next, &err)) {
+        !sg_schedules_run(o->db, o->schedules, o->schedule_count, now, &next, &err) ||
+        (o->sweep && !o->sweep(o->db, now, &err))) {
         sg_log_error(SG_LOG_WARNING, "housekeeping.failed", &err, NULL);
         return AGAIN_MS < o->poll_ms ? AGAIN_MS : o->poll_ms;
     }

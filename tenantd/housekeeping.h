@@ -13,6 +13,8 @@ struct housekeeping_options {
     struct sg_db *db;
     const struct sg_job_schedule *schedules; /* live as long as the housekeeping */
     size_t schedule_count;
+    /* What else is looked for each time; NULL: nothing. */
+    bool (*sweep)(struct sg_db *db, sg_time now, struct sg_error *err);
     int64_t poll_ms; /* looks at the clock at least as often: a test may set it */
 };
 

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "common/log.h"
 #include "directory/directory.h"
+#include "domain/ownership.h"
 #include "housekeeping.h"
 #include "jobs/metrics.h"
 #include "jobs/worker.h"
@@ -18,6 +19,8 @@
 #include "watch/watch.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define HSM_CONNECTIONS_SPARE 2
 
@@ -56,6 +59,25 @@ static struct sg_hsm *hsm_open(const struct settings *s)
     return sg_hsm_new(&options);
 }
 
+/* Towards customers' next hops; greets by the domain of our own sender. */
+static struct sg_smtp_client *smtp_open(const struct settings *s)
+{
+    static char host[256];
+    const char *at = strrchr(s->mail_sender, '@');
+    if (at)
+        snprintf(host, sizeof host, "%s", at + 1);
+    else if (gethostname(host, sizeof host - 1) != 0)
+        snprintf(host, sizeof host, "localhost");
+    struct sg_smtp_client_options options = {.hostname = host,
+                                             .slots = 1,
+                                             .slot_wait_ms = s->mail_timeout_ms,
+                                             .connect_timeout_ms = s->mail_timeout_ms,
+                                             .command_timeout_ms = s->mail_timeout_ms,
+                                             .data_timeout_ms = s->mail_timeout_ms,
+                                             .idle_ms = 1};
+    return sg_smtp_client_new(&options);
+}
+
 static bool serve(const struct settings *s, struct sg_error *err)
 {
     static const char *const channels[] = {"sealgate_job", "sealgate_code", NULL};
@@ -83,11 +105,22 @@ static bool serve(const struct settings *s, struct sg_error *err)
     struct housekeeping_clean cleaning = {s->keep_ms, s->keep_dead_ms};
     struct sg_mail_server mail = settings_mail(s);
     struct sg_reporting reporting = settings_reporting(s, &mail);
+    struct sg_ownership ownership = {.dns = settings_dns(s),
+                                     .times = s->ownership,
+                                     .mail = &mail,
+                                     .smtp = smtp_open(s),
+                                     .code_ms = s->postmaster_code_ms};
     struct sg_directory_options directory = settings_directory(s);
     const struct sg_job_set sets[] = {
-        {sg_report_kinds, &reporting},      {sg_certlife_kinds, &life},
-        {sg_housekeeping_kinds, &cleaning}, {sg_mail_kinds, &mail},
+        /* One a line. clang-format would pack them. */
+        /* clang-format off */
+        {sg_report_kinds, &reporting},
+        {sg_certlife_kinds, &life},
+        {sg_housekeeping_kinds, &cleaning},
+        {sg_mail_kinds, &mail},
+        {sg_ownership_kinds, &ownership},
         {sg_directory_kinds, &directory},
+        /* clang-format on */
     };
     const struct sg_job_schedule schedules[] = {
         {"archive.key", HOUR_MS, 10}, {"certificate.sweep", 10 * MINUTE_MS, 3},
@@ -100,6 +133,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     struct housekeeping_options keeping = {.db = db,
                                            .schedules = schedules,
                                            .schedule_count = sizeof schedules / sizeof schedules[0],
+                                           .sweep = sg_ownership_sweep,
                                            .poll_ms = s->poll_ms};
     struct sg_workers_options workers = {.db = db,
                                          .sets = sets,
@@ -128,6 +162,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     housekeeping_stop(&wake.keeping);
     operation_stop(&operation);
     sg_db_close(&db);
+    sg_smtp_client_free(&ownership.smtp);
     sg_hsm_free(&life.hsm);
     return ok;
 }

@@ -125,6 +125,26 @@ static const struct sg_option options[] = {
      "Whether retired keys are destroyed. Mail under them that is kept cannot be opened any more."},
     {"keys", "destroy_after", SG_OPT_DURATION, AT(destroy_after_ms), "3650d", 0, 3153600000000,
      NULL, "How long after a key was retired."},
+    {"dns", "trust_anchor", SG_OPT_STRING, AT(dns_trust_anchor), "/usr/share/dns/root.key", 0, 0,
+     NULL, "The root's keys, from which on DNSSEC is validated: DS or DNSKEY, as in a zone file."},
+    {"dns", "forwarders", SG_OPT_LIST, AT(dns_forwarders), "", 0, 0, NULL,
+     "Resolvers to ask, ADDRESS or ADDRESS@PORT; empty: the servers are asked from the root on."},
+    {"dns", "reserved", SG_OPT_LIST, AT(dns_reserved), "", 0, 0, NULL,
+     "Reserved names (RFC 6761), as test, that these resolvers have all the same; for pilots."},
+    {"dns", "timeout", SG_OPT_DURATION, AT(dns_timeout_ms), "15s", 100, 300000, NULL,
+     "How long an answer may take."},
+    {"ownership", "deadline", SG_OPT_DURATION, AT(ownership.deadline_ms), "30d", 1000, 31536000000,
+     NULL, "How long the challenge of a claimed domain is looked for."},
+    {"ownership", "first_pause", SG_OPT_DURATION, AT(ownership.first_ms), "1m", 100, 86400000, NULL,
+     "First pause between looks at a record that is not found; it doubles."},
+    {"ownership", "longest_pause", SG_OPT_DURATION, AT(ownership.longest_ms), "6h", 100, 604800000,
+     NULL, "Longest pause between looks at a record that is not found."},
+    {"ownership", "recheck", SG_OPT_DURATION, AT(ownership.recheck_ms), "1d", 1000, 2592000000,
+     NULL, "How often a verified domain is looked at again."},
+    {"ownership", "grace", SG_OPT_DURATION, AT(ownership.grace_ms), "7d", 1000, 31536000000, NULL,
+     "How long the record of a verified domain may be missing until the domain is suspended."},
+    {"ownership", "postmaster_code", SG_OPT_DURATION, AT(postmaster_code_ms), "3d", 1000,
+     2592000000, NULL, "How long a code sent to a postmaster is good."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
@@ -153,6 +173,14 @@ struct sg_mail_server settings_mail(const struct settings *s)
                                    .timeout_ms = s->mail_timeout_ms};
 }
 
+struct sg_dns_options settings_dns(const struct settings *s)
+{
+    return (struct sg_dns_options){.trust_anchor_file = s->dns_trust_anchor,
+                                   .forwarders = s->dns_forwarders,
+                                   .reserved = s->dns_reserved,
+                                   .timeout_ms = s->dns_timeout_ms};
+}
+
 struct sg_directory_options settings_directory(const struct settings *s)
 {
     return (struct sg_directory_options){.interval_ms = s->directory_interval_ms,
@@ -173,6 +201,9 @@ static bool check(void *arg, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "key_bits in [archive] must be 2048, 3072 or 4096");
     if (*s->mail_host && !strchr(s->mail_sender, '@'))
         return sg_fail(err, SG_E_CONFIG, "sender in [mail] must be an address where server is set");
+    if (s->ownership.first_ms > s->ownership.longest_ms)
+        return sg_fail(err, SG_E_CONFIG,
+                       "first_pause in [ownership] must not be longer than longest_pause");
     if ((*s->mail_certificate_file == 0) != (*s->mail_key_file == 0))
         return sg_fail(err, SG_E_CONFIG, "certificate and key in [mail] go together");
     return sg_monitor_address_check(s->ops_listen, err) && sg_clock_set_file(s->clock_file, err);

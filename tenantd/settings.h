@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/daemon.h"
 #include "directory/directory.h"
+#include "domain/ownership.h"
 #include "mail/mail.h"
 #include "reporting/reporting.h"
 #include "schema/db.h"
@@ -33,6 +34,10 @@ struct settings {
     int64_t authority_poll_ms, authority_poll_most_ms, order_again_ms;
     int64_t jitter_ms, grace_ms, publication_timeout_ms, destroy_after_ms;
     bool destroy_keys;
+    char *dns_trust_anchor, *dns_forwarders, *dns_reserved;
+    int64_t dns_timeout_ms;
+    struct sg_ownership_times ownership;
+    int64_t postmaster_code_ms;
     int log_level;
     char *clock_file;
 };
@@ -43,6 +48,7 @@ struct sg_mail_server settings_mail(const struct settings *settings);
 /* mail is borrowed. */
 struct sg_reporting settings_reporting(const struct settings *settings,
                                        const struct sg_mail_server *mail);
+struct sg_dns_options settings_dns(const struct settings *settings);
 struct sg_directory_options settings_directory(const struct settings *settings);
 /* As sg_tenant, and as sg_owner for migrations. */
 struct sg_db_options settings_database(const struct settings *settings);

@@ -1,6 +1,7 @@
 #include "api/check.h"
 #include "api/handlers.h"
 #include "api/render.h"
+#include "schema/api_ownership.h"
 
 struct domain_new {
     const char *name, *environment;
@@ -12,23 +13,18 @@ static const struct api_field new_fields[] = {
      .offset = offsetof(struct domain_new, name),
      .min = 3,
      .max = 253,
-     .check = api_check_dns_name},
+     .check = api_check_domain},
     {.name = "environment",
      .type = API_STRING,
      .offset = offsetof(struct domain_new, environment),
      .choices = api_environments},
-    {.name = "attested", .type = API_BOOLEAN, .offset = offsetof(struct domain_new, attested)},
+    {.name = "attested",
+     .type = API_BOOLEAN,
+     .offset = offsetof(struct domain_new, attested),
+     .optional = true},
 };
 
-static bool new_check(struct sg_arena *arena, void *out, struct sg_error *err)
-{
-    (void)arena;
-    const struct domain_new *body = out;
-    return body->attested ||
-           api_invalid(err, "attested",
-                       "must be true: the provider makes sure that the domain is the tenant's");
-}
-const struct api_spec api_domain_new = {new_fields, 3, sizeof(struct domain_new), new_check};
+const struct api_spec api_domain_new = {new_fields, 3, sizeof(struct domain_new), NULL};
 
 struct domain_query {
     struct api_page_query page;
@@ -46,7 +42,7 @@ static const struct api_field query_fields[] = {
 };
 const struct api_spec api_domain_query = {query_fields, 3, sizeof(struct domain_query), NULL};
 
-static json_t *domain_json(struct sg_arena *arena, const void *row)
+json_t *api_domain_json(struct sg_arena *arena, const void *row)
 {
     (void)arena;
     const struct sg_api_domain *d = row;
@@ -56,19 +52,29 @@ static json_t *domain_json(struct sg_arena *arena, const void *row)
                      api_json_time(d->updated_at));
 }
 
+bool api_domain_may_attest(const struct api_request *r, struct sg_error *err)
+{
+    return strcmp(r->caller.role, "provider-admin") == 0 ||
+           sg_fail(err, SG_E_FORBIDDEN,
+                   "only the role provider-admin attests a domain; without attested its owner "
+                   "proves it in the DNS");
+}
+
 bool api_domain_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     const struct domain_new *body = r->fields;
     struct sg_api_domain domain;
     struct sg_id id = sg_id_new("dom");
-    if (r->caller.tenant_id)
-        return sg_fail(err, SG_E_FORBIDDEN, "only the provider attests a domain");
+    if (body->attested && !api_domain_may_attest(r, err))
+        return false;
     if (!sg_api_domain_insert(tx, r->arena, id.text, r->tenant.key.id, body->name,
-                              body->environment, &domain, err))
-        return api_conflict(err, "/name", "the domain is on this platform already");
+                              body->environment, body->attested, &domain, err))
+        return api_conflict(err, "/name",
+                            body->attested ? "the domain is on this platform already"
+                                           : "the tenant has this domain already");
     return api_reply_created(
         r, sg_arena_printf(r->arena, "/v1/tenants/%s/domains/%s", r->tenant.key.id, id.text),
-        domain_json(r->arena, &domain));
+        api_domain_json(r->arena, &domain));
 }
 
 bool api_domain_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
@@ -80,12 +86,26 @@ bool api_domain_list(struct api_request *r, struct sg_tx *tx, struct sg_error *e
     return api_page_read(r, &page, err) &&
            sg_api_domain_list(tx, r->arena, r->tenant.key.id, query->name, &page, &rows, &count,
                               err) &&
-           api_reply_list(r, &page, rows, count, sizeof *rows, domain_json);
+           api_reply_list(r, &page, rows, count, sizeof *rows, api_domain_json);
 }
 
 bool api_domain_get(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     (void)tx;
     (void)err;
-    return api_reply_ok(r, domain_json(r->arena, &r->domain));
+    return api_reply_ok(r, api_domain_json(r->arena, &r->domain));
+}
+
+/* A claim that came to nothing; what was ever owned is revoked. */
+bool api_domain_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    return sg_api_domain_delete(tx, r->arena, r->domain.key.id, err) && api_reply_gone(r);
+}
+
+bool api_domain_revoke(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    struct sg_api_domain domain;
+    return sg_api_domain_revoke(tx, r->arena, r->domain.key.id, err) &&
+           sg_api_domain_find(tx, r->arena, r->tenant.key.id, r->domain.key.id, &domain, err) &&
+           api_reply_ok(r, api_domain_json(r->arena, &domain));
 }

@@ -20,7 +20,7 @@ static void fingerprint_normalise(const char *given, char out[65])
     out[n == 64 && !*given ? 64 : 0] = 0;
 }
 
-enum answer { ANSWER_YES, ANSWER_UNKNOWN_CLIENT, ANSWER_FOREIGN_SENDER };
+enum answer { ANSWER_YES, ANSWER_UNKNOWN_CLIENT, ANSWER_FOREIGN_SENDER, ANSWER_SUSPENDED };
 
 static bool ask(struct sg_gateway *gw, struct sg_arena *arena,
                 const struct sg_policy_request *request, struct sg_submission *s,
@@ -53,6 +53,8 @@ static bool ask(struct sg_gateway *gw, struct sg_arena *arena,
         return false;
     if (found && strcmp(domain.tenant_id, s->tenant) == 0 && sg_domain_active(&domain))
         *answer_r = ANSWER_YES;
+    else if (found && strcmp(domain.tenant_id, s->tenant) == 0 && sg_domain_waits(&domain))
+        *answer_r = ANSWER_SUSPENDED;
     return true;
 }
 
@@ -78,6 +80,9 @@ void sg_edge_decide(void *gateway, const struct sg_policy_request *request, char
     } else if (answer == ANSWER_YES) {
         sg_count_edge("yes");
         snprintf(action, size, "PREPEND " SG_SUBMISSION_HEADER ": %s", value);
+    } else if (answer == ANSWER_SUSPENDED) {
+        sg_count_edge("later"); /* the customer's server keeps its mail */
+        snprintf(action, size, "450 4.7.1 the sender's domain is suspended");
     } else {
         sg_count_edge("no");
         sg_log(SG_LOG_INFO, "edge.refused", "queue_id", sg_policy_attribute(request, "queue_id"),

@@ -48,7 +48,10 @@ static bool from_facts(struct sg_outbound *o, struct sg_error *err)
         bool found = false;
         if (!sg_domain_find_by_name(m->gw->db, m->arena, list[i].domain, &row, &found, err))
             return false;
-        if (!found || strcmp(row.tenant_id, m->tenant) != 0 || !sg_domain_active(&row))
+        bool own = found && strcmp(row.tenant_id, m->tenant) == 0;
+        if (own && sg_domain_waits(&row))
+            return sg_fail(err, SG_E_BUSY, "the domain is suspended");
+        if (!own || !sg_domain_active(&row))
             o->facts.from_domain_owned = false;
         if (sender_domain && strcmp(sender_domain, list[i].domain) != 0)
             o->facts.from_matches_sender = false;

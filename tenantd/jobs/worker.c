@@ -215,7 +215,8 @@ static void job_do(struct sg_workers *w, struct sg_job *job)
     else if (row->attempts > row->max_attempts)
         ok = sg_fail(&err, SG_E_LIMIT, "interrupted at each of %d attempts", row->max_attempts);
     else if (!kind)
-        ok = sg_fail(&err, SG_E_INVALID, "unknown kind of job: %.60s", row->kind);
+        /* Perhaps a newer tenantd's, in the midst of an upgrade: that one may take it next. */
+        ok = sg_fail(&err, SG_E_BUSY, "unknown kind of job: %.60s", row->kind);
     else if (!job->payload)
         ok = sg_fail(&err, SG_E_INVALID, "the payload is no JSON: %s", where.text);
     else

@@ -22,6 +22,7 @@ import yaml
 
 from pg import PostgreSQL, ROOT
 from sealgate import template
+from sealgate.dns import Dns
 from sealgate.ports import PortBlock
 from sealgate.process import stop, wait_for
 
@@ -260,10 +261,12 @@ class ReferenceCA:
 
 class Platform:
     """Everything but the mail path. Use as a context. clock: time is what clock_set() says.
+    dns: .dns is a DNS that tenantd asks (sealgate/dns.py).
     settings: of tenantd, above the usual: {"jobs.poll": "100ms"}; may be changed until it starts."""
 
-    def __init__(self, tenantd=True, hsm=True, clock=False, settings=None):
+    def __init__(self, tenantd=True, hsm=True, clock=False, dns=False, settings=None):
         self.with_tenantd, self.with_hsm, self.with_clock = tenantd, hsm, clock
+        self.with_dns, self.dns = dns, None
         self.settings = dict(settings or {})
         self.processes = {}
         self.stack = contextlib.ExitStack()
@@ -310,6 +313,9 @@ class Platform:
         self.ports = self.stack.enter_context(PortBlock())
         self.port, self.crl_port = self.ports.base, self.ports.base + 1
         self.mail_port = self.ports.base + 18
+        if self.with_dns:
+            self.dns = self.stack.enter_context(Dns(self.dir / "dns", self.ports.base + 17))
+            self.settings = {**self.dns.settings(), **self.settings}
         self.refca = ReferenceCA(self)
         self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432))
         self.configure()

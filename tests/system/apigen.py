@@ -27,9 +27,12 @@ HINTS = {"network": "203.0.113.0/24", "host": "mail.agency.test", "fingerprint":
          "period": "2026-02", "address": "desk@agency.test", "sha256": "0" * 64, "valid_until": "2099-01-01T00:00:00.000Z"}
 # … and bodies where several fields hang together.
 BODIES = {
+    ("POST", "/v1/tenants/{tenant_id}/domains"): {"name": "new.test"},
     ("POST", "/v1/tenants/{tenant_id}/submitters"): {"kind": "network",
                                                      "network": "203.0.113.0/24"},
     ("PATCH", "/v1/api-clients/{client_id}"): {"name": "renamed"},
+    ("POST", "/v1/tenants/{tenant_id}/domains/{domain_id}/postmaster/confirm"): {
+        "code": "1234-5678"},
 }
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from apienv import BUILD, OPENAPI, Platform, new_id
 from apigen import PREFIX, ROUTES, fill, good_body, nowhere, self_signed
+from sealgate.mailserver import MailServer
 from sealgate.process import wait_for
 
 FINGERPRINT = "0123456789abcdef" * 4
@@ -25,7 +26,7 @@ NOW = int(time.time()) * 1000000
 
 @pytest.fixture(scope="module")
 def platform():
-    with Platform() as p:
+    with Platform(dns=True) as p:
         p.root_pem = p.ca()
         yield p
 
@@ -214,9 +215,34 @@ def test_domains(provider, world):
     problem = provider.post(f"{world.b.path}/domains", {
         "name": "agency-a.test", "environment": "seemail", "attested": True}, expect=409)
     assert problem["type"] == "urn:sealgate:error:conflict" and problem["pointer"] == "/name"
-    problem = provider.post(path, {"name": "x.test", "environment": "seemail",
-                                   "attested": False}, expect=422)
-    assert problem["pointer"] == "/attested"
+    # Only provider-admin vouches for a domain.
+    body = {"name": "by-hand.agency-a.test", "environment": "seemail", "attested": True}
+    assert world.a.admin.post(path, body, expect=403)["type"] == "urn:sealgate:error:forbidden"
+    token = provider.post("/v1/tokens", {"name": "orders", "role": "provisioning"})["token"]
+    platform_client = type(provider)(provider.port, token)
+    assert platform_client.post(path, body, expect=403)["type"] == "urn:sealgate:error:forbidden"
+
+
+@pytest.mark.parametrize("name, stored", [
+    ("Tūroa.Agency.test", "xn--troa-v7a.agency.test"), ("xn--troa-v7a.x.test", None),
+    (".".join(["a" * 61] * 3 + ["a" * 47]), None)])
+def test_domain_names(provider, world, name, stored):
+    """REQ-135: internationalised names are kept as A-labels."""
+    made = world.b.admin.post(f"{world.b.path}/domains", {"name": name, "environment": "seemail"})
+    assert made["name"] == (stored or name) and made["state"] == "pending"
+
+
+@pytest.mark.parametrize("name, words", [
+    ("govt.nz", "public suffix"), ("co.uk", "public suffix"), ("xn--p1ai", "two labels"),
+    ("公司.hk", "public suffix"), ("*.agency.test", "wildcard"), ("a" * 64 + ".test", "63"),
+    ("a‍b.test", "internationalised"), ("xn--a-\u00fc.test", "internationalised"), ("xn--99999999.test", "internationalised"), ("-ū.test", "internationalised"),
+    ("ab.test.", "labels"), ("١.٢", "name"),
+    (".".join(["a" * 61] * 3 + ["a" * 48]), "too long")])
+def test_names_that_no_domain_has(provider, world, name, words):
+    """REQ-135: public suffixes, wildcards, and what is no name."""
+    problem = world.b.admin.post(f"{world.b.path}/domains",
+                                 {"name": name, "environment": "seemail"}, expect=422)
+    assert problem["pointer"] == "/name" and words in problem["detail"], problem
 
 
 def test_next_hop(platform, world):
@@ -232,6 +258,48 @@ def test_next_hop(platform, world):
                                       "tls": "none"})
     assert (second["host"], second["ca_pem"]) == ("2001:db8::1", "")
     assert world.a.viewer.get(path) == second
+
+
+def test_ownership(platform, provider, world, tmp_path):
+    """Claims, challenges and the postmaster (REQ-135, 182); what each state means: test_ownership.py."""
+    admin, path = world.a.admin, f"{world.a.path}/domains"
+    body = {"name": "claimed.test", "environment": "seemail"}
+    made = admin.call("POST", path, body, expect=201)
+    one, own = made.json, made.headers["Location"]
+    assert one["state"] == "pending"
+    assert admin.post(path, body, expect=409)["detail"] == "the tenant has this domain already"
+    assert world.b.admin.post(f"{world.b.path}/domains", body)["state"] == "pending"
+    first = world.a.viewer.get(f"{own}/verification")
+    assert first["challenge"]["name"] == "_sealgate-challenge.claimed.test"
+    assert (first["state"], first["method"], first["verified_at"]) == ("pending", "dns", None)
+    second = admin.post(f"{own}/verification", expect=200)
+    assert second["challenge"]["value"] != first["challenge"]["value"]
+    accepted = admin.call("POST", f"{own}/verification/check", expect=202)
+    assert admin.job(accepted.headers["Location"])["result"]["result"] == "missing"
+    hop = {"protocol": "smtp", "host": "127.0.0.1", "port": platform.mail_port, "tls": "none"}
+    admin.put(f"{own}/next-hop", hop)
+    assert "pending" in admin.post(f"{own}/postmaster", expect=409)["detail"]
+    admin.delete(own)
+    admin.get(own, expect=404)
+
+    attested = world.a.domain_path
+    assert admin.get(f"{attested}/verification")["method"] == "attested"
+    assert admin.post(f"{attested}/verification/check", expect=409)
+    assert "revoked" in admin.call("DELETE", attested, expect=409).json["detail"]
+    admin.put(f"{attested}/next-hop", hop)
+    with MailServer(platform.mail_port, tmp_path) as server:
+        accepted = admin.call("POST", f"{attested}/postmaster", expect=202)
+        admin.job(accepted.headers["Location"])
+        mail, = server.wait(1)
+        code = re.search(rb"The code is ([0-9-]+)\.", mail.raw)[1].decode()
+        assert admin.get(f"{attested}/postmaster")["state"] == "sent"
+        assert admin.post(f"{attested}/postmaster/confirm", {"code": code}, 200)["state"] == "verified"
+
+    third = provider.post(path, {"name": "left.test", "environment": "seemail", "attested": True})
+    left = f"{path}/{third['id']}"
+    assert admin.post(f"{left}/revoke", expect=200)["state"] == "revoked"
+    assert admin.post(f"{left}/revoke", expect=409)["detail"] == "the domain is revoked"
+    assert admin.post(f"{left}/verification", expect=409)
 
 
 def test_submitters(provider, world):
@@ -842,7 +910,7 @@ def test_nobody_hands_on_more_than_he_has(platform, provider, world):
 
 def test_only_the_provider_attests(world):
     assert world.a.admin.post(f"{world.a.path}/domains", {"name": "new.test", "environment": "seemail", "attested": True},
-                              expect=403)["detail"] == "only the provider attests a domain"
+                              expect=403)["detail"].startswith("only the role provider-admin attests")
 
 
 def test_last_use(platform, provider, world):

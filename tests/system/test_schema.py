@@ -89,6 +89,10 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
     tenant = provider.insert("tenant", id=new_id("ten"), name=name, state="active", **times)
     domain = provider.insert("domain", id=new_id("dom"), tenant_id=tenant, name=f"{name}.test",
                              environment=environment, state="attested", **times)
+    provider.insert("domain_ownership", domain_id=domain, tenant_id=tenant, method="attested",
+                    challenge="")
+    provider.insert("postmaster_check", domain_id=domain, tenant_id=tenant, state="asked",
+                    asked_at=NOW, asked_today=1, day_begin=NOW)
     provider.insert("submitter", id=new_id("sub"), tenant_id=tenant, kind="network",
                     network=network, created_at=NOW)
     provider.insert("submitter", id=new_id("sub"), tenant_id=tenant, kind="client_certificate",

@@ -7,7 +7,7 @@ import stat
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 # One user each, and one group for the sockets between them. Numbers alone: no entry in passwd.
-GATEWAY, HSM, TENANT, API, CA, DIRECTORY, MAIL = range(61001, 61008)
+GATEWAY, HSM, TENANT, API, CA, DIRECTORY, MAIL, DNS = range(61001, 61009)
 GROUP = 61000
 
 # Of a block of twenty; tests have those from +15 on for servers of their own.
@@ -36,12 +36,14 @@ class Layout:
     def __init__(self, folder=DIR, port_base=PORT_BASE):
         self.dir = pathlib.Path(os.path.abspath(folder))
         self.port = {name: port_base + i for i, name in enumerate(PORTS)}
+        self.port["dns"] = port_base + 19  # behind those that tests have for servers of their own
         for name in ("bin", "etc", "run", "log", "pg", "hsm", "ldap", "ca", "spool", "archive",
                      "secrets"):
             setattr(self, name, self.dir / name)
         self.postfix_out = self.dir / "postfix-out"
         self.postfix_in = self.dir / "postfix-in"
         self.pids = self.run / "pids"
+        self.dns = self.dir / "dns"
         self.mail = self.dir / "mail"  # what the agencies' test servers received
 
     def ops(self, daemon):

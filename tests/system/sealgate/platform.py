@@ -12,6 +12,7 @@ import time
 
 from . import directory, hsm, layout as lay, postfix, postgres, provision, template
 from .api import Api
+from .dns import Dns, DnsService
 from .ports import port_free
 from .process import Service
 
@@ -24,12 +25,13 @@ class Platform:
     without: names of parts that are not started.
     agencies: their test mail servers run as processes (quickstart); tests run theirs themselves.
     settings: of daemons, above the templates': {"gatewayd": {"hold.retry_first": "1s"}}.
+    dns: .dns is a DNS that tenantd asks (dns.py).
     clock: daemons whose time clock_set() moves; the settable ones of the build.
     """
 
     def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
                  without=(), agencies=False, log_level="info", settings=None,
-                 clock=False, say=lambda text: None):
+                 clock=False, dns=False, say=lambda text: None):
         known = lay.ports_of(folder)
         if known and port_base and known["postfix_out"] != port_base:
             raise lay.SetupError(f"{folder} has the ports from {known['postfix_out']} on; choose "
@@ -49,6 +51,8 @@ class Platform:
         self.refca = directory.ReferenceCA(self.layout, self.directory)
         self.refca.clock_file = self.clock_file or self.refca.clock_file
         self.hsmd = hsm.hsmd(self.layout)
+        self.dns = Dns(self.layout.dns, self.port["dns"]) if dns else None
+        self.named = DnsService(self.layout, self.dns) if dns else None
         self.tenantd = self._daemon("tenantd", lay.TENANT)
         self.apid = self._daemon("apid", lay.API, ready=self.api.ready)
         # Postfix reaches the policy and bounce sockets by its group; hsmd's by ours.
@@ -79,9 +83,9 @@ class Platform:
     def parts(self):
         """In the order of starting."""
         return [part for part in
-                (self.postgresql, self.hsmd, self.directory, self.refca, self.tenantd, self.apid,
-                 self.gatewayd, *self.servers, self.postfix_out, self.postfix_in)
-                if part.name not in self.without]
+                (self.postgresql, self.hsmd, self.directory, self.refca, self.named, self.tenantd,
+                 self.apid, self.gatewayd, *self.servers, self.postfix_out, self.postfix_in)
+                if part is not None and part.name not in self.without]
 
     def _install(self):
         """Programs go into bin/: the daemons' users may have no way into the source tree."""
@@ -116,7 +120,7 @@ class Platform:
     def _configure(self):
         values = template.values(
             self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
-            self.log_level)
+            self.log_level, dns=self.dns is not None)
         for name in ("hsmd", "tenantd", "apid", "gatewayd"):
             settings = dict(self.settings.get(name, {}))
             if self.clock_file and name != "hsmd":
@@ -210,7 +214,7 @@ class Platform:
         mark = os.fsencode(f"{self.layout.dir}/")
         homes = tuple(f"{folder}/" for folder in (self.layout.pg, self.layout.postfix_out,
                                                   self.layout.postfix_in))
-        ours = range(lay.GATEWAY, lay.MAIL + 1)
+        ours = range(lay.GATEWAY, lay.DNS + 1)
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:
                 command = pathlib.Path(f"/proc/{name}/cmdline").read_bytes()

@@ -38,7 +38,7 @@ def change(text, settings):
     return text
 
 
-def values(layout, routes, peer_port, log_level="info", **more):
+def values(layout, routes, peer_port, log_level="info", dns=False, **more):
     """The values of a private Sealgate; the names are those of deploy/production.values."""
     port = layout.port
     static = "".join(f"{domain} smtp:[127.0.0.1]:{to}\n" for domain, to in routes.items())
@@ -100,6 +100,10 @@ def values(layout, routes, peer_port, log_level="info", **more):
         "maximal_backoff_time": "4s",
         "transport_retry_time": "2s",
         "queue_lifetime": "1d",
+        # Without a DNS of our own nobody is asked: port 1 answers nothing.
+        "dns_trust_anchor": layout.dns / "root.key" if dns else "/usr/share/dns/root.key",
+        "dns_forwarders": f"127.0.0.1@{port['dns'] if dns else 1}",
+        "dns_reserved": "test",
         "mail_server": "127.0.0.1",
         "mail_port": port["postfix_out"],
         "mail_ca_file": layout.secrets / "smtp.cert.pem",

@@ -1,0 +1,1 @@
+SELECT state FROM domain WHERE id = $1::text FOR UPDATE
