@@ -1,5 +1,6 @@
 #include "domain/domain_internal.h"
 
+#include "certlife/certlife.h"
 #include "common/log.h"
 #include "schema/api_ownership.h"
 #include "schema/incident.h"
@@ -76,6 +77,14 @@ static bool write(struct sg_tx *tx, struct check *c, const struct sg_ownership_r
     return sg_ownership_checked(tx, &checked, err);
 }
 
+/* What a domain needs as soon as it is proved. */
+static bool begin(struct sg_tx *tx, const struct sg_ownership_row *row,
+                  const struct sg_ownership_plan *plan, struct sg_error *err)
+{
+    return !plan->change || plan->event != SG_DOMAIN_PROVED ||
+           sg_certlife_ensure(tx, row->tenant_id, row->domain_id, SG_JOB_NORMAL, err);
+}
+
 static bool settle(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct check *c = arg;
@@ -110,7 +119,7 @@ static bool settle(struct sg_tx *tx, void *arg, struct sg_error *err)
     }
     struct sg_ownership_plan plan = sg_ownership_decide(&facts, &c->ownership->times);
     return (!plan.change || sg_domain_change(tx, arena, row.domain_id, plan.event, &from, err)) &&
-           write(tx, c, &row, &plan, facts.now, err) &&
+           write(tx, c, &row, &plan, facts.now, err) && begin(tx, &row, &plan, err) &&
            domain_notice(tx, arena, c->ownership, &row, &plan, c->look.words, err);
 }
 

@@ -170,7 +170,8 @@ def test_as_if_each_order_had_been_made_once(platform, count=1000):
     once("SELECT count(*) FROM idempotency_key WHERE status IS NOT NULL", [(sum(steps),)])
     once("SELECT object, action, count(*) FROM audit WHERE tenant_id IS NOT NULL GROUP BY 1, 2", [
         (o, a, n) for o, a, n in (
-            ("tenant", "insert", count), ("domain", "insert", count), ("next_hop", "insert", count),
+            ("tenant", "insert", count), ("domain", "insert", count),
+                ("domain_ownership", "insert", count), ("next_hop", "insert", count),
             ("next_hop", "update", len(range(0, count, 5))), ("api_token", "insert", count),
             ("submitter", "insert", count + len(range(0, count, 3))),
             ("submitter", "delete", len(range(0, count, 7)))) if n])

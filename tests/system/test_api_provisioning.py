@@ -49,8 +49,8 @@ def test_an_order(platform, provider):
     assert provider.pages(f"{path}/submitters") == by_id(made.json["submitters"])
     # Each part has its row of the audit log, all of them of one request.
     entries = [e for e in provider.pages(f"{path}/audit") if e["request_id"] == made.headers["X-Request-Id"]]
-    assert sorted(e["object"] for e in entries) == ["domain", "domain", "next_hop", "submitter", "submitter",
-                                                    "tenant"]
+    assert sorted(e["object"] for e in entries) == [
+        "domain", "domain", "domain_ownership", "domain_ownership", "next_hop", "submitter", "submitter", "tenant"]
 
 
 def test_more_for_a_tenant(platform, provider):
@@ -138,5 +138,10 @@ def test_scopes(platform, provider):
     billing = provider.post("/v1/tokens", {"name": "x", "role": "billing"})
     platform.client(billing["token"]).call("POST", "/v1/provisioning", body, expect=403)
     provisioning = provider.post("/v1/tokens", {"name": "x", "role": "provisioning"})
-    platform.client(provisioning["token"]).call("POST", "/v1/provisioning", order("by-role", "198.51.100.224/28"),
-                                                expect=201)
+    body, orders = order("by-role", "198.51.100.224/28"), platform.client(provisioning["token"])
+    problem = orders.call("POST", "/v1/provisioning", body, expect=403).json
+    assert problem["pointer"] == "/domains/0" and "provider-admin attests" in problem["detail"]
+    for domain in body["domains"]:
+        del domain["attested"]
+    made = orders.call("POST", "/v1/provisioning", body, expect=201).json
+    assert [d["domain"]["state"] for d in made["domains"]] == ["pending", "pending"]
