@@ -72,7 +72,12 @@ BEGIN
     END LOOP;
 END $$;
 GRANT SELECT, INSERT, UPDATE ON domain_ownership, postmaster_check TO sg_api, sg_provider, sg_tenant;
--- A tenant claims its domains itself; what it may make of them says schema/domain_state.h.
+-- A tenant claims its domains itself, gives them up, and never has one proved by its own word.
+CREATE POLICY claimed ON domain AS RESTRICTIVE FOR INSERT TO sg_api WITH CHECK (state = 'pending');
+CREATE POLICY given_up ON domain AS RESTRICTIVE FOR UPDATE TO sg_api
+    USING (true) WITH CHECK (state IN ('pending', 'revoked'));
+CREATE POLICY unproved ON domain AS RESTRICTIVE FOR DELETE TO sg_api
+    USING (state IN ('pending', 'failed'));
 GRANT INSERT, DELETE ON domain TO sg_api;
 GRANT UPDATE (state, updated_at) ON domain TO sg_api;
 GRANT DELETE ON domain TO sg_provider;

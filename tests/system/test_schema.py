@@ -304,8 +304,15 @@ def test_tenant_changes_its_own_alone(pg, tenants):
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         session.insert("job", id=new_id("job"), tenant_id=b["tenant"], kind="key.csr",
                        payload="{}", state="queued", max_attempts=1, run_at=NOW, created_at=NOW)
+    # Its domains it claims and gives up, and never proves by its own word.
+    for change in ("UPDATE domain SET state = 'verified'", "UPDATE domain SET state = 'attested'",
+                   "UPDATE domain SET name = 'other.test'", "UPDATE domain SET state = 'suspended'"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            session.run(change)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        session.run("UPDATE domain SET state = 'verified'")
+        session.insert("domain", id=new_id("dom"), tenant_id=a["tenant"], name="mine.test",
+                       environment="seemail", state="verified", created_at=NOW, updated_at=NOW)
+    assert session.run("DELETE FROM domain WHERE state NOT IN ('pending', 'failed')") == 0
 
 
 def test_partitions_are_no_way_around(pg, tenants):
