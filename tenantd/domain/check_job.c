@@ -82,7 +82,7 @@ static bool begin(struct sg_tx *tx, const struct sg_ownership_row *row,
                   const struct sg_ownership_plan *plan, struct sg_error *err)
 {
     return !plan->change || plan->event != SG_DOMAIN_PROVED ||
-           sg_certificate_ensure(tx, row->tenant_id, row->domain_id, SG_JOB_NORMAL, err);
+           sg_certificate_ensure(tx, row->tenant_id, row->domain_id, 0, err);
 }
 
 static bool settle(struct sg_tx *tx, void *arg, struct sg_error *err)
