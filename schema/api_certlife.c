@@ -375,6 +375,18 @@ bool sg_api_revocation_begin(struct sg_tx *tx, struct sg_arena *arena, const cha
                               "no such revocation", err);
 }
 
+bool sg_revocation_begin(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
+                         const char *certificate_id, const char *reason, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    const char *domain_id, *id;
+    sg_param_text(&p, certificate_id);
+    return sg_api_row(tx, arena, SG_Q_CERTIFICATE_DOMAIN, &p, text_take, &domain_id,
+                      "no such certificate", err) &&
+           sg_api_revocation_begin(tx, arena, tenant_id, domain_id, certificate_id, reason, &id,
+                                   err);
+}
+
 bool sg_api_revocation_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                             const char *domain_id, const char *id, struct sg_api_revocation *row_r,
                             struct sg_error *err)

@@ -96,6 +96,10 @@ SG_MUST_USE bool sg_api_revocation_begin(struct sg_tx *tx, struct sg_arena *aren
                                          const char *tenant_id, const char *domain_id,
                                          const char *certificate_id, const char *reason,
                                          const char **id_r, struct sg_error *err);
+/* The same for tenantd, which knows the certificate alone. */
+SG_MUST_USE bool sg_revocation_begin(struct sg_tx *tx, struct sg_arena *arena,
+                                     const char *tenant_id, const char *certificate_id,
+                                     const char *reason, struct sg_error *err);
 SG_MUST_USE bool sg_api_revocation_find(struct sg_tx *tx, struct sg_arena *arena,
                                         const char *tenant_id, const char *domain_id,
                                         const char *id, struct sg_api_revocation *row_r,

@@ -77,7 +77,7 @@ static bool take_compromise(struct sg_row *r, int index, int count, void *arg, s
     c->certificate_state = sg_row_text(r);
     c->published = sg_row_text(r);
     c->seen_at = sg_row_time(r);
-    c->order_ended_at = sg_row_time(r);
+    c->certified_at = sg_row_time(r);
     c->told_at = sg_row_time(r);
     c->all_listed = sg_row_time(r);
     c->all_removed = sg_row_time(r);
@@ -89,6 +89,7 @@ static bool take_compromise(struct sg_row *r, int index, int count, void *arg, s
     c->removed_at = sg_row_time(r);
     c->listed_at = sg_row_time(r);
     c->created_at = sg_row_time(r);
+    c->begun = sg_row_bool(r);
     c->queued = sg_row_int(r);
     c->unlisted = sg_row_int(r);
     c->present = sg_row_int(r);
@@ -153,4 +154,15 @@ bool sg_publication_open_list(struct sg_db *db, struct sg_arena *arena, sg_time 
     sg_param_text(&p, after);
     sg_param_int(&p, limit);
     return sg_pairs_read(db, arena, SG_Q_PUBLICATION_OPEN_LIST, &p, pairs_r, count_r, err);
+}
+
+bool sg_certificate_gone_list(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                              const char *after, int limit, struct sg_pair **pairs_r,
+                              size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, now);
+    sg_param_text(&p, after);
+    sg_param_int(&p, limit);
+    return sg_pairs_read(db, arena, SG_Q_CERTIFICATE_OF_GONE, &p, pairs_r, count_r, err);
 }

@@ -31,10 +31,11 @@ struct sg_compromise_row {
     sg_time order_next_at;
     const char *certificate_id; /* the new one; NULL: not yet */
     const char *certificate_state, *published;
-    sg_time seen_at, order_ended_at;          /* of its publication; of the order; 0: not yet */
+    sg_time seen_at, certified_at;            /* of its publication; when it came; 0: not yet */
     sg_time told_at, all_listed, all_removed; /* the last of the revocations; 0: none yet */
     sg_time ordered_at, installed_at, released_at, revoked_at, published_at, removed_at, listed_at;
     sg_time created_at;
+    bool begun;                        /* its job was here before */
     int64_t queued, unlisted, present; /* revocations not told; not on the list; in the directory */
     const char *waits_for;             /* written, not read */
 };
@@ -48,6 +49,10 @@ SG_MUST_USE bool sg_compromise_update(struct sg_tx *tx, const struct sg_compromi
 SG_MUST_USE bool sg_revocation_open_list(struct sg_db *db, struct sg_arena *arena,
                                          const char *after, int limit, struct sg_pair **pairs_r,
                                          size_t *count_r, struct sg_error *err);
+/* Certificates that have not ended, of domains that are revoked and tenants that are closed. */
+SG_MUST_USE bool sg_certificate_gone_list(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                                          const char *after, int limit, struct sg_pair **pairs_r,
+                                          size_t *count_r, struct sg_error *err);
 SG_MUST_USE bool sg_compromise_open_list(struct sg_db *db, struct sg_arena *arena,
                                          const char *after, int limit, struct sg_pair **pairs_r,
                                          size_t *count_r, struct sg_error *err);

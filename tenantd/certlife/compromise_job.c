@@ -39,9 +39,9 @@ static void observe(struct compromise *c, sg_time now)
     bool active = r->certificate_state && strcmp(r->certificate_state, "active") == 0;
     bool waits = r->published &&
                  (strcmp(r->published, "waiting") == 0 || strcmp(r->published, "overdue") == 0);
-    mark(&r->installed_at, r->certificate_id != NULL, r->order_ended_at, now);
+    mark(&r->installed_at, r->certificate_id != NULL, r->certified_at, now);
     /* In the transaction that made it active: at once, for no other signs. */
-    mark(&r->released_at, active, r->order_ended_at, now);
+    mark(&r->released_at, active, r->certified_at, now);
     mark(&r->revoked_at, r->queued == 0, r->told_at, now);
     mark(&r->listed_at, r->unlisted == 0, r->all_listed, now);
     mark(&r->removed_at, r->present == 0, r->all_removed, now);
@@ -98,9 +98,8 @@ static bool advance(struct sg_tx *tx, void *arg, struct sg_error *err)
     if (!order(tx, c, err))
         return false;
     c->row.waits_for = waits_for(c);
-    bool first = !c->row.order_id || c->row.ordered_at == sg_tx_now(tx);
     return sg_compromise_update(tx, &c->row, err) &&
-           (!first || sg_raise_domain(tx, c->job->arena, &raise, err));
+           (c->row.begun || sg_raise_domain(tx, c->job->arena, &raise, err));
 }
 
 static bool finish(struct sg_tx *tx, void *arg, struct sg_error *err)

@@ -4,6 +4,7 @@
 #include "certlife/life.h"
 #include "certlife/publication.h"
 #include "certlife/raise.h"
+#include "schema/api_certlife.h"
 #include "schema/hsm_key.h"
 #include "schema/revocation.h"
 
@@ -102,6 +103,20 @@ static bool key_make(struct sg_tx *tx, const char *tenant_id, const char *id, st
     return job_make(tx, tenant_id, "key.destroy", "key_id", id, err);
 }
 
+/* The domain was given up, or its tenant left. */
+static bool gone(struct sweep *s, const char *after, struct sg_pair **pairs_r, size_t *count_r,
+                 struct sg_error *err)
+{
+    return sg_certificate_gone_list(s->job->db, s->job->arena, sg_clock_now(), after, AT_ONCE,
+                                    pairs_r, count_r, err);
+}
+static bool gone_revoke(struct sg_tx *tx, const char *tenant_id, const char *id,
+                        struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    return sg_revocation_begin(tx, arena, tenant_id, id, "cessationOfOperation", err);
+}
+
 /* It should have been renewed long before: somebody must look why it was not. */
 static bool expiring(struct sweep *s, const char *after, struct sg_pair **pairs_r, size_t *count_r,
                      struct sg_error *err)
@@ -133,6 +148,7 @@ static const struct part {
     list_fn list;
     make_fn make;
 } parts[] = {
+    {"gone", gone, gone_revoke},
     {"compromises", compromises, compromise_make},
     {"revocations", revocations, revocation_make},
     {"orders", orders, order_make},

@@ -15,7 +15,7 @@ import apienv
 from sealgate import Platform, PortBlock, hsm, provision
 from sealgate.api import Problem
 from sealgate.layout import GROUP, TENANT
-from sealgate.process import Service, wait_for
+from sealgate.process import NotReady, Service, wait_for
 
 DAY = 86400
 OPEN = ("key", "csr", "enrol", "pending", "received")
@@ -91,6 +91,11 @@ class Life:
         organisation.configure()
         self.use(organisation, authority or self.authority)
         return organisation
+
+    def manual(self):
+        """An authority without EST."""
+        return provision.ensure(self.api, "/v1/authorities", {"name": "By hand"}, {
+            "method": "manual", "renewal_lead_days": 60, "key_kind": "token"})
 
     def use(self, organisation, authority):
         self.api.put(f"{organisation.domain_path}/authority", {"authority_id": authority["id"]})
@@ -171,6 +176,20 @@ def twin(life):
         service.stop()
 
 
+def killed(service):
+    """kill -9, and up again: as soon as the last thread of the old one has let go of its socket."""
+    def up():
+        try:
+            service.start()
+            return True
+        except NotReady as error:
+            if "is in use" not in str(error):
+                raise
+            return False
+    service.kill()
+    wait_for(up, 20, service.name)
+
+
 @pytest.fixture(scope="module")
 def life():
     with tempfile.TemporaryDirectory(prefix="sgc", dir="/var/tmp") as folder, PortBlock() as block:
@@ -229,6 +248,21 @@ def test_an_order_from_nothing(life):
     life.settled()
     assert len(life.orders(site)) == 1
     assert len(life.refca.issued("first.test")) == 1
+
+
+def test_asked_again_too_soon(life):
+    """A CA may answer the same request with the certificate that there is: that is no fault."""
+    site = life.domain("eager.test")
+    life.order(site, "installed")
+    first = life.active(site)
+    for reason in ("first", "second", "third"):
+        before = len(life.orders(site))
+        life.api.post(f"{site.domain_path}/orders")
+        wait_for(lambda n=before: len(life.orders(site)) > n, 20, f"the {reason} order")
+        life.order(site, "installed", reason="request")
+    assert all(o["state"] == "installed" for o in life.orders(site))
+    assert len(life.certificates(site, state="active")) == 1
+    assert life.key(site, first["key_id"])["state"] == "active"
 
 
 def test_two_ask_at_once(life):
@@ -381,9 +415,7 @@ def test_a_client_certificate(life):
 
 def test_by_hand(life):
     """An authority without EST: the order waits, and what a person brings ends it."""
-    manual = provision.ensure(life.api, "/v1/authorities", {"name": "By hand"}, {
-        "method": "manual", "renewal_lead_days": 60, "key_kind": "token"})
-    site = life.domain("hand.test", manual)
+    site = life.domain("hand.test", life.manual())
     order = life.order(site, "pending")
     assert "person" in order["explanation"] and order["polls"] == 0
     life.incident("certificate.awaited", domain_id=site.domain["id"])
@@ -396,8 +428,7 @@ def test_by_hand(life):
 
 
 def test_cancelled(life):
-    manual = life.api.find("/v1/authorities", name="By hand")
-    site = life.domain("cancelled.test", manual)
+    site = life.domain("cancelled.test", life.manual())
     order = life.order(site, "pending")
     path = f"{site.domain_path}/orders/{order['id']}"
     assert life.api.post(f"{path}/cancel")["state"] == "cancelled"
@@ -511,10 +542,45 @@ def test_compromise_while_the_authority_is_away(life):
     assert life.active(site)
 
 
+def test_compromise_without_an_authority(life):
+    """A domain whose certificates come by hand alone: key and certificate by hand, and it is done."""
+    site = life.platform.organisation("alone", "alone.test")
+    site.configure()
+    site.make_key()
+    site.certify()
+    made = life.api.post(f"{site.domain_path}/compromise", {"reason": "lost"})
+    path = f"{site.domain_path}/compromises/{made['id']}"
+    wait_for(lambda: "authority" in life.api.get(path)["waits_for"], 20, "what it waits for")
+    incident = life.incident("certificate.compromised", domain_id=site.domain["id"])
+    life.refca.run("revoke", f"{int(site.certificate['serial'], 16):x}", "--reason", "keyCompromise")
+    site.make_key()
+    site.certify()
+    wait_for(lambda: life.api.get(path)["state"] == "done", 30, "the compromise")
+    assert incident["occurrences"] == 1
+
+
+def test_a_domain_that_is_given_up(life):
+    """REQ-174: the certificates of a domain that is revoked are, as cessationOfOperation."""
+    site = life.domain("left.test")
+    life.order(site, "installed")
+    certificate = life.active(site)
+    wait_for(lambda: life.published("left.test"), 20, "publication")
+    life.sql("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false);"
+             f" UPDATE domain SET state = 'revoked' WHERE id = '{site.domain['id']}'")
+    life.platform.clock_set(3600)  # the next sweep
+    try:
+        wait_for(lambda: [r for r in life.refca.revocations()
+                          if int(r["serial"], 16) == int(certificate["serial"], 16)], 30,
+                 "its revocation")
+        assert life.told(certificate)["reason"] == "cessationOfOperation"
+        wait_for(lambda: life.published("left.test") == set(), 20, "it to leave the directory")
+    finally:
+        life.platform.clock_set(0)
+
+
 def test_compromise_by_hand(life):
     """Without EST and without an address for revocations a person is told what to do, step by step."""
-    manual = life.api.find("/v1/authorities", name="By hand")
-    site = life.domain("by-hand.test", manual)
+    site = life.domain("by-hand.test", life.manual())
 
     def certify():
         order = life.order(site, "pending")
@@ -547,8 +613,7 @@ def test_killed_during_compromises(life):
         for _ in range(5):
             time.sleep(rng.uniform(0.05, 0.3))
             for service in (life.platform.tenantd, other):
-                service.kill()
-                service.start()
+                killed(service)
         for site, row in zip(sites, made):
             path = f"{site.domain_path}/compromises/{row['id']}"
             wait_for(lambda path=path: life.api.get(path)["state"] == "done", 60, site.domain_name)
@@ -613,8 +678,7 @@ def test_killed_during_orders(life):
             time.sleep(rng.uniform(0.05, 0.4))  # the moment is at random
             for service in (life.platform.tenantd, other):
                 if rng.random() < 0.8:
-                    service.kill()
-                    service.start()
+                    killed(service)
         for site in sites:
             life.order(site, "installed", timeout=90)
     life.settled()

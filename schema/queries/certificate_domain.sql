@@ -1,0 +1,1 @@
+SELECT domain_id FROM certificate WHERE id = $1::text
