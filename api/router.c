@@ -22,6 +22,7 @@ static const struct {
     {"job_id", "job"},
     {"key_id", "key"},
     {"list_id", "lst"},
+    {"maintenance_id", "mnt"},
     {"member_id", "mem"},
     {"msg_id", "msg"},
     {"report_id", "rep"},

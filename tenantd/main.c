@@ -4,6 +4,7 @@
  *     tenantd migrate -c FILE   brings the schema to this program's state
  *     tenantd token -c FILE …   makes a token for the API
  */
+#include "availability/sampler.h"
 #include "certlife/certlife.h"
 #include "commands.h"
 #include "common/log.h"
@@ -128,6 +129,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {"report.due", HOUR_MS, 3},   {"directory.sync", directory.interval_ms, 8},
     };
     struct operation *operation = NULL;
+    struct sg_sampler *sampler = NULL;
     sg_jobs_metrics_init(sets, sizeof sets / sizeof sets[0]);
     bool ok = sg_db_open(&database, &db, err) && operation_start(s, db, life.hsm, &operation, err);
     struct housekeeping_options keeping = {.db = db,
@@ -148,6 +150,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     workers.prepare_arg = wake.keeping;
     ok = ok && sg_workers_start(&workers, &wake.workers, err) &&
          sg_watch_start(db, &wake.watch, err) &&
+         sg_sampler_start(db, s->probes, s->probe_timeout_ms, &sampler, err) &&
          sg_db_listen(&database, channels, notified, &wake, &listener, err);
     if (ok) {
         sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
@@ -157,6 +160,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         operation_leave(operation);
     }
     sg_db_listen_stop(&listener);
+    sg_sampler_stop(&sampler);
     sg_watch_stop(&wake.watch);
     sg_workers_stop(&wake.workers);
     housekeeping_stop(&wake.keeping);

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "availability/probe.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "monitor/monitor.h"
@@ -49,6 +50,13 @@ static const struct sg_option options[] = {
      "Where a quarter's archive key is kept: on the token, or wrapped in the database."},
     {"archive", "key_bits", SG_OPT_INT, AT(archive_bits), "3072", 2048, 4096, NULL,
      "Size of a quarter's archive key: 2048, 3072 or 4096."},
+    {"availability", "probes", SG_OPT_STRING, AT(probes), "", 0, 0, NULL,
+     "What is looked at each minute: NAME=smtp:HOST:PORT, and of our daemons NAME=inet:HOST:PORT "
+     "or "
+     "NAME=unix:PATH (their [ops] listen), separated by blanks. Of one name one that is well "
+     "suffices."},
+    {"availability", "timeout", SG_OPT_DURATION, AT(probe_timeout_ms), "5s", 100, 30000, NULL,
+     "What has not answered by then is down."},
     {"reports", "time_zone", SG_OPT_STRING, AT(report_zone), "Pacific/Auckland", 0, 0, NULL,
      "Whose months and days reports are about: a name of the tz database."},
     {"reports", "provider", SG_OPT_STRING, AT(report_provider), "Sealgate", 0, 0, NULL,
@@ -197,6 +205,11 @@ struct sg_directory_options settings_directory(const struct settings *s)
 static bool check(void *arg, struct sg_error *err)
 {
     const struct settings *s = arg;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_probe *probes;
+    size_t count;
+    if (!sg_probes_parse(arena, s->probes, &probes, &count, err))
+        return false;
     if (s->archive_bits % 1024 != 0)
         return sg_fail(err, SG_E_CONFIG, "key_bits in [archive] must be 2048, 3072 or 4096");
     if (*s->mail_host && !strchr(s->mail_sender, '@'))

@@ -18,6 +18,8 @@ struct settings {
     int64_t workers, lease_ms, longest_ms, retry_ms, poll_ms, keep_ms, keep_dead_ms;
     int archive_kind;
     int64_t archive_bits;
+    char *probes;
+    int64_t probe_timeout_ms;
     char *report_zone, *report_provider, *report_administrator;
     int64_t report_delay_ms, report_sign_ms;
     int64_t directory_interval_ms, directory_timeout_ms, directory_retry_ms, directory_members;

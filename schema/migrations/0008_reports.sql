@@ -85,7 +85,7 @@ CREATE TABLE report_delivery (
 );
 
 -- Was the way of a mail open? A row for a minute, a part of the way and a node; who looked writes it.
-CREATE TABLE IF NOT EXISTS availability_sample (
+CREATE TABLE availability_sample (
     minute timestamptz NOT NULL CHECK (minute = date_trunc('minute', minute)),
     component text COLLATE "C" NOT NULL,
     node text COLLATE "C" NOT NULL,
@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS availability_sample (
     PRIMARY KEY (minute, component, node)
 );
 -- Maintenance counts as such where it was announced (created) before it began.
-CREATE TABLE IF NOT EXISTS maintenance_window (
+CREATE TABLE maintenance_window (
     id entity_id PRIMARY KEY,
     begins_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL CHECK (ends_at > begins_at),
@@ -102,8 +102,9 @@ CREATE TABLE IF NOT EXISTS maintenance_window (
     created_at timestamptz NOT NULL,
     created_by text NOT NULL
 );
-GRANT SELECT, INSERT ON availability_sample TO sg_tenant;
+GRANT SELECT, INSERT, UPDATE ON availability_sample TO sg_tenant;
 GRANT SELECT ON maintenance_window TO sg_tenant;
+GRANT SELECT, INSERT, DELETE ON maintenance_window TO sg_provider;
 -- Every code that a recipient of a message had, with what it means and whom it concerns: what breach
 -- (0007) counts by month of UTC, here for months of any time zone.
 CREATE VIEW breach_event WITH (security_invoker = true) AS
@@ -133,7 +134,7 @@ BEGIN
                         WITH CHECK (tenant_id = current_setting(''app.tenant'', true))', t);
         EXECUTE format('GRANT SELECT ON %I TO sg_api, sg_provider', t);
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['report_signature', 'report_recipient', 'attestation'] LOOP
+    FOREACH t IN ARRAY ARRAY['report_signature', 'report_recipient', 'attestation', 'maintenance_window'] LOOP
         EXECUTE format('CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON %I
                         FOR EACH ROW EXECUTE FUNCTION audit_write()', t);
     END LOOP;

@@ -66,6 +66,7 @@ def world(platform, provider):
     w.platform_ids = {
         "report_id": report(provider, "/v1"),
         "report_recipient_id": provider.post("/v1/report-recipients", RECIPIENT)["id"],
+        "maintenance_id": provider.post("/v1/maintenance", MAINTENANCE)["id"],
         "attestation_id": provider.post("/v1/attestations", ATTESTATION)["id"],
         "list_id": provider.get("/v1/lists")["data"][0]["id"],
         "change_id": list_change(platform),
@@ -117,6 +118,7 @@ ATTESTATION = {"requirement": 131, "words": "The firewall is certified to EAL4."
                "title": "Security officer", "valid_until": "2099-01-01T00:00:00.000Z"}
 
 
+MAINTENANCE = {"begins_at": "2098-12-31T00:00:00Z", "ends_at": "2098-12-31T01:00:00Z", "words": "New disks."}
 RECIPIENT = {"kind": "service", "address": "security@agency.test"}
 
 

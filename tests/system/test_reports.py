@@ -13,6 +13,7 @@ import pytest
 
 from apienv import Platform, new_id
 from browser import CHROMIUM, Visit
+from sealgate.mailserver import MailServer
 from sealgate.process import wait_for
 
 ZONE = zoneinfo.ZoneInfo("Pacific/Auckland")
@@ -539,6 +540,7 @@ def test_availability_report(platform, provider, world):
     minutes."""
     a, _ = world
     with platform.pg.connect("sg_tenant").cursor() as cursor, platform.pg.connect("sg_owner").cursor() as owner:
+        owner.execute("SELECT set_config('app.actor', 'x', false), set_config('app.now', now()::text, false)")
         cursor.execute("""
             INSERT INTO availability_sample (minute, component, node, ok)
             SELECT minute, component, node, true
@@ -547,7 +549,6 @@ def test_availability_report(platform, provider, world):
                        (local("2024-08-31 23:50:00"), local("2024-10-01 00:10:00")))
 
         def change(begin, minutes, ok, component="%", node="%"):
-            cursor.execute("SELECT 1")
             owner.execute("""UPDATE availability_sample SET ok = %s WHERE minute >= %s AND minute < %s
                              AND component LIKE %s AND node LIKE %s""",
                           (ok, local(begin), local(begin) + datetime.timedelta(minutes=minutes), component, node))
@@ -744,3 +745,62 @@ def test_recipients(platform, provider, world):
     for n in range(100):
         b.admin.post(f"{b.path}/report-recipients", {"kind": "usage", "address": f"a{n}@agency-b.test"})
     b.admin.call("POST", f"{b.path}/report-recipients", {"kind": "usage", "address": "one-more@agency-b.test"}, expect=413)
+
+
+def test_maintenance_is_announced_before(provider, world):
+    a, _ = world
+    window = {"begins_at": "2098-12-31T00:00:00.000Z", "ends_at": "2098-12-31T01:00:00.000Z", "words": "New disks."}
+    row = provider.post("/v1/maintenance", window)
+    assert {k: row[k] for k in window} == window
+    assert row in provider.pages("/v1/maintenance")
+    for change, pointer in (({"begins_at": "2020-01-01T00:00:00Z", "ends_at": "2020-01-01T01:00:00Z"}, "/begins_at"),
+                            ({"ends_at": window["begins_at"]}, "/ends_at"), ({"ends_at": "2099-01-08T00:00:01Z"}, "/ends_at")):
+        bad = provider.call("POST", "/v1/maintenance", {**window, **change}, expect=422)
+        assert bad.json["pointer"] == pointer
+    a.admin.call("GET", "/v1/maintenance", expect=404)
+    provider.delete(f"/v1/maintenance/{row['id']}")
+    past = next(w for w in provider.pages("/v1/maintenance") if w["begins_at"] < "2025")
+    provider.call("DELETE", f"/v1/maintenance/{past['id']}", expect=404)
+
+
+class Watched(Platform):
+    """tenantd looks at apid, at itself and at a mail server."""
+
+    def configure(self, **http):
+        super().configure(**http)
+        path = self.dir / "tenantd.conf"
+        self.smtp = self.ports.base + 9
+        path.write_text(path.read_text() + f"[availability]\nprobes = in=smtp:127.0.0.1:{self.smtp} "
+                        f"api=unix:{self.dir}/apid.sock api=inet:127.0.0.1:1\ntimeout = 2s\n")
+
+
+def test_each_minute_is_looked_at(tmp_path):
+    """Two tenantd write a row for a minute and part: what one of them found well is. A server that is away is down."""
+    with Watched(hsm=False, clock=True) as p, MailServer(p.smtp, tmp_path / "mail") as server:
+        p.tenantd_start("tenantd-2")
+
+        def samples(minutes_ahead):
+            p.clock_set(minutes_ahead * 60)
+            begin = time.time() + minutes_ahead * 60 - 60
+            with p.pg.connect("sg_tenant").cursor() as cursor:
+                def rows():
+                    cursor.execute("""SELECT component, node, ok, detail FROM availability_sample
+                                      WHERE minute > to_timestamp(%s) ORDER BY 1, 2""", (begin,))
+                    found = cursor.fetchall()
+                    return found if len(found) >= 3 else None
+                return {(c, n): (ok, detail) for c, n, ok, detail in wait_for(rows, 30, "samples")}
+
+        found = samples(10)
+        smtp, api, nobody = ("in", f"127.0.0.1:{p.smtp}"), ("api", f"{p.dir}/apid.sock"), ("api", "127.0.0.1:1")
+        assert set(found) == {smtp, api, nobody}
+        assert found[smtp] == found[api] == (True, "") and found[nobody][0] is False and found[nobody][1]
+        server.stop()
+        found = samples(20)
+        assert found[smtp][0] is False and found[api][0] is True
+        month = datetime.datetime.now(ZONE) + datetime.timedelta(minutes=21)
+        p.clock_set(21 * 60)
+        path, _ = made(p.client(), "/v1", "availability", month.strftime("%Y-%m"))
+        figures = Forms(p.client(), path).figures
+        # The server was away; the other part was well on one node of two.
+        assert figures["availability", "up"] >= 1 and figures["availability", "down"] >= 1
+        assert p.stop("tenantd-2") == 0

@@ -5,6 +5,7 @@ import email
 import email.policy
 import hashlib
 import tempfile
+import zoneinfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, FROM_A, OUTSIDE, Setting, header
 
+ZONE = zoneinfo.ZoneInfo("Pacific/Auckland")
 ADMINISTRATOR = f"securemail.administrator@{B}"
 MONTH = (datetime.datetime.now(datetime.timezone.utc).replace(day=1) - datetime.timedelta(days=2)).strftime("%Y-%m")
 
@@ -145,3 +147,17 @@ def test_postfix_away_and_back(setting):
     assert delivery["state"] == "queued" and delivery["attempts"] == 0 and delivery["last_error"]
     setting.platform.postfix_out.start()
     assert done(api, job) == {"recipients": 1, "sealed": 1}
+
+
+def test_the_way_of_a_mail_is_looked_at(setting):
+    """REQ-142: as deploy/ configures it, each part of the way is found well, once a minute."""
+    api = setting.platform.api
+    month = datetime.datetime.now(datetime.timezone.utc).astimezone(ZONE).strftime("%Y-%m")
+
+    def up():
+        job = api.post("/v1/reports", {"kind": "availability", "period": month})["job"]
+        report = api.get(f"/v1/reports/{done(api, job)['report_id']}")
+        figures = {f["name"]: f["value"] for f in report["data"]["sections"][0]["figures"]}
+        return figures["up"]
+
+    wait_for(lambda: up() >= 1, 90, "a minute that was up", interval=2)

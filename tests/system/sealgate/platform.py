@@ -53,13 +53,14 @@ class Platform:
         self.hsmd = hsm.hsmd(self.layout)
         self.dns = Dns(self.layout.dns, self.port["dns"]) if dns else None
         self.named = DnsService(self.layout, self.dns) if dns else None
-        self.tenantd = self._daemon("tenantd", lay.TENANT)
         self.apid = self._daemon("apid", lay.API, ready=self.api.ready)
         # Postfix reaches the policy and bounce sockets by its group; hsmd's by ours.
         try:
             postfix_group = lay.user_id("postfix")[1]
         except lay.SetupError:
             postfix_group = lay.GROUP  # not installed: check() and prepare() say so
+        # tenantd asks gatewayd whether it is ready, by the socket that gatewayd's group may reach.
+        self.tenantd = self._daemon("tenantd", lay.TENANT, groups=(postfix_group,))
         self.gatewayd = self._daemon("gatewayd", lay.GATEWAY, gid=postfix_group,
                                      groups=(lay.GROUP,), timeout=30, grace=30)
         self.postfix_out = postfix.Postfix(self.layout, "out", {})
