@@ -2,6 +2,8 @@
 
 #include "schema/api_internal.h"
 #include "schema/api_ownership.h"
+#include "schema/authority.h"
+#include "schema/certificate_order.h"
 
 static void domain_take(struct sg_row *row, void *item)
 {
@@ -23,6 +25,16 @@ static bool attest(struct sg_tx *tx, const char *id, const char *tenant_id, stru
     return sg_tx_query_one(tx, SG_Q_API_DOMAIN_ATTEST, &p, NULL, "no domain made", err);
 }
 
+/* REQ-51: its certificate is ordered at once, where it has an authority. */
+static bool certificate_ask(struct sg_tx *tx, struct sg_arena *arena, const char *id,
+                            const char *tenant_id, struct sg_error *err)
+{
+    struct sg_authority_row authority;
+    bool found;
+    return sg_authority_of_domain(tx, arena, id, &authority, &found, err) &&
+           (!found || sg_certificate_ensure(tx, tenant_id, id, 0, err));
+}
+
 bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
                           const char *tenant_id, const char *name, const char *environment,
                           bool attested, struct sg_api_domain *row_r, struct sg_error *err)
@@ -37,8 +49,9 @@ bool sg_api_domain_insert(struct sg_tx *tx, struct sg_arena *arena, const char *
     sg_param_text(&p, attested ? "attested" : "pending");
     return sg_api_row(tx, arena, SG_Q_API_DOMAIN_INSERT, &p, domain_take, row_r, "no domain made",
                       err) &&
-           (attested ? attest(tx, id, tenant_id, err)
-                     : sg_api_verification_ask(tx, arena, id, &asked, err));
+           (attested
+                ? attest(tx, id, tenant_id, err) && certificate_ask(tx, arena, id, tenant_id, err)
+                : sg_api_verification_ask(tx, arena, id, &asked, err));
 }
 
 bool sg_api_domain_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

@@ -49,6 +49,10 @@ BEGIN
         RAISE EXCEPTION 'a key that is % does not become %', OLD.state, NEW.state
             USING ERRCODE = 'check_violation';
     END IF;
+    IF OLD.state <> NEW.state AND current_user IN ('sg_api', 'sg_provider')
+        AND NEW.state NOT IN ('compromised', 'failed') THEN
+        RAISE EXCEPTION 'the API makes no key %', NEW.state USING ERRCODE = 'insufficient_privilege';
+    END IF;
     -- REQ-45: nobody else has this key, neither a tenant (UNIQUE) nor a partner's domain. A
     -- certificate holds the public key as it is encoded here.
     IF NEW.state = 'active' AND OLD.state = 'pending' AND EXISTS (
@@ -81,6 +85,11 @@ BEGIN
         'installed superseded', 'active superseded') AND NEW.state <> 'revoked' THEN
         RAISE EXCEPTION 'a certificate that is % does not become %', OLD.state, NEW.state
             USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state <> NEW.state AND current_user IN ('sg_api', 'sg_provider')
+        AND NEW.state <> 'revoked' THEN
+        RAISE EXCEPTION 'the API makes no certificate %', NEW.state
+            USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN NEW;
 END $$;

@@ -471,6 +471,25 @@ def test_a_tenants_authority(life):
     assert api.get(f"{site.path}/authority") == {"authority_id": None}
 
 
+def test_the_default_authority(life):
+    """From the order of a domain to its certificate without another call. There is one default."""
+    api = life.api
+    body = {k: v for k, v in life.authority.items() if k not in ("id", "created_at", "updated_at")}
+    path = f"/v1/authorities/{life.authority['id']}"
+    api.put(path, {**body, "is_default": True})
+    try:
+        site = life.platform.organisation("default", "default.test")
+        began = time.monotonic()
+        site.configure()
+        life.order(site, "installed")
+        print(f"from the tenant's making to the certificate: {time.monotonic() - began:.2f} s")
+        with pytest.raises(Problem) as problem:
+            api.post("/v1/authorities", {"name": "second", "method": "manual", "is_default": True})
+        assert problem.value.status == 409
+    finally:
+        api.put(path, body)
+
+
 def test_revoked_for_another_reason(life):
     """A domain that is given up: cessationOfOperation, once; on the list and out of the directory."""
     site = life.domain("given-up.test")

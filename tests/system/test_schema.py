@@ -636,6 +636,20 @@ def test_no_two_share_a_key(pg, tenants):
     activate(second, secrets.token_bytes(64))
 
 
+def test_the_api_only_takes_keys_out_of_use(pg, tenants):
+    """REQ-174: its roles revoke and compromise, and bring nothing into use."""
+    a, _ = tenants
+    worker = Session(pg, "sg_tenant")
+    certificate = add_certificate(worker, a, a["key"], "installed", 1)
+    for role in ("sg_api", "sg_provider"):
+        session = Session(pg, role)
+        for statement in (f"UPDATE certificate SET state = 'active' WHERE id = '{certificate}'",
+                          f"UPDATE hsm_key SET state = 'retired' WHERE id = '{a['key']}'"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                session.run(statement, tenant=a["tenant"])
+    worker.run("UPDATE certificate SET state = 'superseded' WHERE id = %s", certificate)
+
+
 def test_a_revoked_certificate_stays_revoked(pg, tenants):
     """REQ-174"""
     a, _ = tenants
