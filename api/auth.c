@@ -31,7 +31,10 @@ bool api_auth_hash(const char *authorization, uint8_t hash[32], struct sg_error 
 
 static bool tenant_active(const char *tenant_id, const char *tenant_state, struct sg_error *err)
 {
-    return !tenant_id || (tenant_state && strcmp(tenant_state, "active") == 0) ||
+    /* A pending tenant's people must be able to acknowledge what is wanting (REQ-157). */
+    return !tenant_id ||
+           (tenant_state &&
+            (strcmp(tenant_state, "active") == 0 || strcmp(tenant_state, "pending") == 0)) ||
            sg_fail(err, SG_E_FORBIDDEN, "the tenant is not active");
 }
 

@@ -7,6 +7,8 @@
 
 #include "api/router.h"
 
+#include "schema/api_platform.h"
+
 bool api_health(struct api_request *r, struct sg_error *err);
 bool api_ready(struct api_request *r, struct sg_error *err);
 bool api_version(struct api_request *r, struct sg_error *err);
@@ -222,6 +224,59 @@ API_HANDLER(api_attestation_list);
 API_HANDLER(api_attestation_revoke);
 
 /* === tenants' life, contacts, lists, policies, documents === */
+
+extern const struct api_spec api_tenant_change, api_tenant_query, api_reason, api_cancellation;
+API_HANDLER(api_tenant_patch);
+API_HANDLER(api_tenant_suspend);
+API_HANDLER(api_tenant_resume);
+API_HANDLER(api_tenant_cancel);
+API_HANDLER(api_tenant_cancel_withdraw);
+
+extern const struct api_spec api_contact_body, api_contact_query;
+API_HANDLER(api_contact_create);
+API_HANDLER(api_contact_list);
+API_HANDLER(api_provider_contact_list);
+API_HANDLER(api_contact_get);
+API_HANDLER(api_contact_set);
+API_HANDLER(api_contact_review);
+API_HANDLER(api_contact_delete);
+
+extern const struct api_spec api_exception_new;
+API_HANDLER(api_exception_create);
+API_HANDLER(api_exception_list);
+API_HANDLER(api_exception_get);
+API_HANDLER(api_exception_delete);
+
+/* A root as JSON, and the row that the body asks for; for those of a domain. */
+json_t *api_anchor_json(struct sg_arena *arena, const void *row);
+struct sg_api_anchor api_anchor_wanted(const struct api_request *r, const char *id);
+API_HANDLER(api_domain_anchor_create);
+API_HANDLER(api_domain_anchor_list);
+API_HANDLER(api_domain_anchor_delete);
+
+extern const struct api_spec api_partner_new, api_partner_query;
+API_HANDLER(api_partner_create);
+API_HANDLER(api_partner_list);
+API_HANDLER(api_partner_get);
+API_HANDLER(api_partner_approve);
+API_HANDLER(api_partner_refuse);
+API_HANDLER(api_partner_delete);
+
+extern const struct api_spec api_policy_body;
+API_HANDLER(api_policy_get);
+API_HANDLER(api_policy_set);
+
+extern const struct api_spec api_document_new, api_document_query, api_acknowledge;
+API_HANDLER(api_document_create);
+API_HANDLER(api_document_list);
+API_HANDLER(api_document_get);
+API_HANDLER(api_document_withdraw);
+API_HANDLER(api_tenant_document_list);
+API_HANDLER(api_acknowledgement_create);
+API_HANDLER(api_acknowledgement_list);
+
+extern const struct api_spec api_held_bulk_body;
+API_HANDLER(api_held_bulk);
 
 /* Choices that several specs name. */
 extern const char *const api_environments[], *const api_directions[];

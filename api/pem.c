@@ -64,6 +64,7 @@ static bool certificate_fill(struct sg_arena *arena, struct sg_bytes der,
     long n = BIO_get_mem_data(text, &subject);
     *out = (struct api_certificate){.der = sg_arena_copy(arena, der),
                                     .subject = sg_arena_str(arena, sg_bytes_of(subject, (size_t)n)),
+                                    .not_before = asn1_time(X509_get0_notBefore(x)),
                                     .not_after = asn1_time(X509_get0_notAfter(x))};
     return EVP_Digest(der.data, der.len, out->sha256, NULL, EVP_sha256(), NULL) == 1;
 }

@@ -14,7 +14,7 @@ struct api_certificate {
     struct sg_bytes der;
     uint8_t sha256[32];
     const char *subject; /* RFC 4514, UTF-8 */
-    sg_time not_after;
+    sg_time not_before, not_after;
 };
 
 struct api_certificates {

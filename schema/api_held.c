@@ -53,12 +53,16 @@ bool sg_api_held_find(struct sg_tx *tx, struct sg_arena *arena, const char *tena
 }
 
 bool sg_api_held_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
-                      const char *state, const struct sg_api_page *page,
+                      const struct sg_api_held_filter *filter, const struct sg_api_page *page,
                       struct sg_api_held **rows_r, size_t *count_r, struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
-    sg_param_text(&p, state);
+    sg_param_text(&p, filter->state);
+    sg_param_text(&p, filter->domain_id);
+    sg_param_text(&p, filter->recipient_domain);
+    sg_param_text(&p, filter->sender);
+    sg_param_text(&p, filter->reason);
     sg_param_page(&p, page);
     *rows_r = sg_api_rows(tx, arena, SG_Q_API_HELD_LIST, &p, take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;

@@ -19,9 +19,13 @@ struct sg_api_held {
 
 SG_MUST_USE bool sg_api_held_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                                   const char *id, struct sg_api_held *row_r, struct sg_error *err);
-/* state may be NULL: of any state. */
+/* Filters are equality; NULL: any. */
+struct sg_api_held_filter {
+    const char *state, *domain_id, *recipient_domain, *sender, *reason;
+};
 SG_MUST_USE bool sg_api_held_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
-                                  const char *state, const struct sg_api_page *page,
+                                  const struct sg_api_held_filter *filter,
+                                  const struct sg_api_page *page,
                                   struct sg_api_held **rows_r, size_t *count_r,
                                   struct sg_error *err);
 /* Makes it due now. SG_E_CONFLICT: it is not held any more. */

@@ -37,13 +37,13 @@ SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
                                 sg_held_chunk_give give, void *ctx, bool *inserted_r,
                                 struct sg_error *err);
 /*
- * Takes messages that are due at now, and moves their next_try_at ahead by lease_ms, so that no
- * other worker takes them meanwhile.
+ * Takes messages that are due at now, with a lease of lease_ms: no other worker takes them until it
+ * has run out, even where an administrator releases them meanwhile.
  */
 SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
                                    int64_t lease_ms, int limit, struct sg_held_row **rows_r,
                                    size_t *count_r, struct sg_error *err);
-/* When the next one is due; 0: none is held. */
+/* When the next one can be taken; 0: none is held. */
 SG_MUST_USE bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err);
 
 /* Hands over each chunk in order, one in memory at a time. */
@@ -52,7 +52,7 @@ SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_c
                                 void *ctx, struct sg_error *err);
 
 /*
- * It could not be sent again: attempts + 1. next_try_at is at most expires_at, until that has
+ * It could not be sent again: attempts + 1, and the lease ends. next_try_at is at most expires_at, until that has
  * passed. No error where it is not held any more.
  */
 SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,

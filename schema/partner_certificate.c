@@ -2,6 +2,8 @@
 
 #include "schema/der_list.h"
 
+#include "common/id.h"
+
 bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena, const char *domain,
                                  struct sg_bytes **ders_r, size_t *count_r, struct sg_error *err)
 {
@@ -21,5 +23,7 @@ bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_cert
     sg_param_time(&p, row->not_before);
     sg_param_time(&p, row->not_after);
     sg_param_time(&p, row->fetched_at);
+    struct sg_id id = sg_id_new("pcr");
+    sg_param_text(&p, id.text);
     return sg_db_change(db, SG_Q_PARTNER_CERTIFICATE_STORE, &p, NULL, err);
 }

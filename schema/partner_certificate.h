@@ -4,7 +4,7 @@
 
 #include "schema/db.h"
 
-/* DER, newest first. */
+/* DER, newest first; not what an administrator refused or has yet to approve. */
 SG_MUST_USE bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
                                              const char *domain, struct sg_bytes **ders_r,
                                              size_t *count_r, struct sg_error *err);

@@ -33,6 +33,7 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     f->row->id = sg_row_text(r);
     f->row->tenant_id = sg_row_text(r);
     f->row->kind = sg_row_text(r);
+    f->row->tenant_state = sg_row_text(r);
     f->found = true;
     return true;
 }

@@ -6,13 +6,14 @@
 
 struct sg_submitter_row {
     const char *id, *tenant_id;
-    const char *kind; /* "network", "client_certificate" */
+    const char *kind;         /* "network", "client_certificate" */
+    const char *tenant_state; /* "active", "suspended" */
 };
 
 /*
  * The submitter that a client is: by certificate (fingerprint: SHA-256 of the DER in lower-case
- * hexadecimal, or ""), else by network. Of active tenants alone. A client_address that is no
- * address ("unknown") matches nothing.
+ * hexadecimal, or ""), else by network. Of active and suspended tenants alone. A client_address
+ * that is no address ("unknown") matches nothing.
  */
 SG_MUST_USE bool sg_submitter_match(struct sg_db *db, struct sg_arena *arena,
                                     const char *client_address, const char *fingerprint,

@@ -13,6 +13,7 @@
 #include "housekeeping.h"
 #include "jobs/metrics.h"
 #include "jobs/worker.h"
+#include "lifecycle/lifecycle.h"
 #include "mail/mail.h"
 #include "operation.h"
 #include "reporting/reporting.h"
@@ -121,12 +122,14 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {sg_mail_kinds, &mail},
         {sg_ownership_kinds, &ownership},
         {sg_directory_kinds, &directory},
+        {sg_lifecycle_kinds, NULL},
         /* clang-format on */
     };
     const struct sg_job_schedule schedules[] = {
-        {"archive.key", HOUR_MS, 10}, {"certificate.sweep", 10 * MINUTE_MS, 3},
-        {"jobs.clean", HOUR_MS, 3},   {"idempotency.clean", HOUR_MS, 3},
-        {"report.due", HOUR_MS, 3},   {"directory.sync", directory.interval_ms, 8},
+        {"archive.key", HOUR_MS, 10},        {"certificate.sweep", 10 * MINUTE_MS, 3},
+        {"jobs.clean", HOUR_MS, 3},          {"idempotency.clean", HOUR_MS, 3},
+        {"report.due", HOUR_MS, 3},          {"directory.sync", directory.interval_ms, 8},
+        {"tenant.sweep", 10 * MINUTE_MS, 3},
     };
     struct operation *operation = NULL;
     struct sg_sampler *sampler = NULL;

@@ -26,7 +26,7 @@ static bool new_check(struct sg_arena *arena, void *out, struct sg_error *err)
 }
 const struct api_spec api_anchor_new = {new_fields, 1, sizeof(struct anchor_new), new_check};
 
-static json_t *anchor_json(struct sg_arena *arena, const void *row)
+json_t *api_anchor_json(struct sg_arena *arena, const void *row)
 {
     const struct sg_api_anchor *a = row;
     return json_pack("{s:s, s:o, s:s, s:o, s:s, s:o}", "id", a->key.id, "sha256",
@@ -36,21 +36,26 @@ static json_t *anchor_json(struct sg_arena *arena, const void *row)
                      api_json_time(a->key.at));
 }
 
-bool api_anchor_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+struct sg_api_anchor api_anchor_wanted(const struct api_request *r, const char *id)
 {
     const struct anchor_new *body = r->fields;
     const struct api_certificate *root = &body->root.items[0];
+    return (struct sg_api_anchor){.key = {.id = id},
+                                  .der = root->der,
+                                  .sha256 = sg_bytes_of(root->sha256, 32),
+                                  .subject = root->subject,
+                                  .not_after = root->not_after};
+}
+
+bool api_anchor_create(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
     struct sg_id id = sg_id_new("anc");
-    const struct sg_api_anchor wanted = {.key = {.id = id.text},
-                                         .der = root->der,
-                                         .sha256 = sg_bytes_of(root->sha256, 32),
-                                         .subject = root->subject,
-                                         .not_after = root->not_after};
+    const struct sg_api_anchor wanted = api_anchor_wanted(r, id.text);
     struct sg_api_anchor made;
     if (!sg_api_anchor_insert(tx, r->arena, &wanted, &made, err))
         return api_conflict(err, "/pem", "this root is accredited already");
     return api_reply_created(r, sg_arena_printf(r->arena, "/v1/trust-anchors/%s", id.text),
-                             anchor_json(r->arena, &made));
+                             api_anchor_json(r->arena, &made));
 }
 
 bool api_anchor_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
@@ -60,7 +65,7 @@ bool api_anchor_list(struct api_request *r, struct sg_tx *tx, struct sg_error *e
     size_t count;
     return api_page_read(r, &page, err) &&
            sg_api_anchor_list(tx, r->arena, &page, &rows, &count, err) &&
-           api_reply_list(r, &page, rows, count, sizeof *rows, anchor_json);
+           api_reply_list(r, &page, rows, count, sizeof *rows, api_anchor_json);
 }
 
 bool api_anchor_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)

@@ -1,13 +1,48 @@
 /* Held mail (REQ-56): gatewayd is woken by the change of a row. */
+#include "api/check.h"
 #include "api/handlers.h"
 #include "api/render.h"
 #include "schema/api_held.h"
+#include "schema/api_job.h"
 
 static const char *const states[] = {"held", "sent", "deleted", "expired", NULL};
 
+static bool check_domain_id(struct sg_arena *arena, const char **value, struct sg_error *err)
+{
+    (void)arena;
+    return sg_id_valid(sg_bytes_str(*value), "dom") ||
+           sg_fail(err, SG_E_INVALID, "must be the id of a domain (dom_…)");
+}
+
+/* What a list shows and what a bulk job is about, by the same filters. */
+#define FILTER_FIELDS(type_)                                                                       \
+    {.name = "domain_id",                                                                          \
+     .type = API_STRING,                                                                           \
+     .offset = offsetof(type_, domain_id),                                                         \
+     .optional = true,                                                                             \
+     .check = check_domain_id},                                                                    \
+        {.name = "recipient_domain",                                                               \
+         .type = API_STRING,                                                                       \
+         .offset = offsetof(type_, recipient_domain),                                              \
+         .optional = true,                                                                         \
+         .min = 3,                                                                                 \
+         .max = 253,                                                                               \
+         .check = api_check_dns_name},                                                             \
+        {.name = "sender",                                                                         \
+         .type = API_STRING,                                                                       \
+         .offset = offsetof(type_, sender),                                                        \
+         .optional = true,                                                                         \
+         .min = 1,                                                                                 \
+         .max = 512,                                                                               \
+         .check = api_check_address},                                                              \
+    {                                                                                              \
+        .name = "reason", .type = API_STRING, .offset = offsetof(type_, reason), .optional = true, \
+        .min = 3, .max = 3                                                                         \
+    }
+
 struct held_query {
     struct api_page_query page;
-    const char *state;
+    const char *state, *domain_id, *recipient_domain, *sender, *reason;
 };
 static const struct api_field query_fields[] = {
     API_PAGE_FIELDS,
@@ -16,8 +51,37 @@ static const struct api_field query_fields[] = {
      .offset = offsetof(struct held_query, state),
      .optional = true,
      .choices = states},
+    FILTER_FIELDS(struct held_query),
 };
-const struct api_spec api_held_query = {query_fields, 3, sizeof(struct held_query), NULL};
+const struct api_spec api_held_query = {query_fields, 7, sizeof(struct held_query), NULL};
+
+static const char *const actions[] = {"release", "retry", "delete", NULL};
+struct held_bulk {
+    const char *action, *domain_id, *recipient_domain, *sender, *reason;
+    bool all;
+};
+static const struct api_field bulk_fields[] = {
+    {.name = "action",
+     .type = API_STRING,
+     .offset = offsetof(struct held_bulk, action),
+     .choices = actions},
+    {.name = "all",
+     .type = API_BOOLEAN,
+     .offset = offsetof(struct held_bulk, all),
+     .optional = true},
+    FILTER_FIELDS(struct held_bulk),
+};
+static bool bulk_check(struct sg_arena *arena, void *out, struct sg_error *err)
+{
+    (void)arena;
+    const struct held_bulk *b = out;
+    bool filtered = b->domain_id || b->recipient_domain || b->sender || b->reason;
+    return filtered != b->all ||
+           api_invalid(err, "all",
+                       filtered ? "and a filter exclude each other"
+                                : "must be true where no filter says what it is about");
+}
+const struct api_spec api_held_bulk_body = {bulk_fields, 6, sizeof(struct held_bulk), bulk_check};
 
 static json_t *held_json(struct sg_arena *arena, const void *row)
 {
@@ -43,9 +107,10 @@ bool api_held_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     struct sg_api_page page;
     struct sg_api_held *rows;
     size_t count;
+    const struct sg_api_held_filter filter = {
+        query->state, query->domain_id, query->recipient_domain, query->sender, query->reason};
     return api_page_read(r, &page, err) &&
-           sg_api_held_list(tx, r->arena, r->tenant.key.id, query->state, &page, &rows, &count,
-                            err) &&
+           sg_api_held_list(tx, r->arena, r->tenant.key.id, &filter, &page, &rows, &count, err) &&
            api_reply_list(r, &page, rows, count, sizeof *rows, held_json);
 }
 
@@ -68,4 +133,18 @@ bool api_held_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *e
 {
     return sg_api_held_delete(tx, r->arena, r->tenant.key.id, api_param(r, "held_id"), err) &&
            api_reply_gone(r);
+}
+
+/* Many at once: a job, about what is held at this moment. */
+bool api_held_bulk(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
+{
+    const struct held_bulk *b = r->fields;
+    struct sg_api_job job;
+    const char *location;
+    json_t *payload = json_pack(
+        "{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "tenant_id", r->tenant.key.id, "action",
+        b->action, "until", (json_int_t)sg_tx_now(tx), "domain_id", b->domain_id,
+        "recipient_domain", b->recipient_domain, "sender", b->sender, "reason", b->reason);
+    return api_job_make(r, tx, "held.bulk", payload, &job, &location, err) &&
+           api_reply_accepted(r, location, json_pack("{s:o}", "job", api_job_json(r->arena, &job)));
 }

@@ -37,6 +37,9 @@ static bool ask(struct sg_gateway *gw, struct sg_arena *arena,
     *answer_r = ANSWER_UNKNOWN_CLIENT;
     if (!found)
         return true;
+    *answer_r = ANSWER_SUSPENDED; /* REQ-142: it may be lifted, so the mail is to wait */
+    if (strcmp(submitter.tenant_state, "active") != 0)
+        return true;
     s->tenant = submitter.tenant_id;
     s->submitter = submitter.id;
     s->sender = sg_submission_sender(arena, sg_policy_attribute(request, "sender"), false);

@@ -4,6 +4,7 @@
 #include "hold/hold.h"
 #include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
+#include "schema/policy.h"
 
 sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now)
 {
@@ -83,11 +84,22 @@ static bool delayed_notices(struct sg_outbound *o, struct sg_outbound_group *g,
             sg_keep_notice(m, o->own.id, postmaster, &content, err));
 }
 
+/* The domain's policy, else the daemon's own (REQ-57). */
+static bool lifetime_find(struct sg_outbound *o, sg_time *lifetime_r, struct sg_error *err)
+{
+    int64_t hours;
+    if (!sg_policy_hold_hours(o->m->gw->db, o->own.id, &hours, err))
+        return false;
+    *lifetime_r = hours ? hours * 3600 * SG_SECOND : o->m->gw->hold_lifetime;
+    return true;
+}
+
 static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_HOLD);
     struct sg_message *m = o->m;
     struct sg_id id = sg_id_new("hld");
+    sg_time lifetime;
     SG_AUTO_BUF head = {0};
     const char **recipients = SG_ARENA_ARRAY(m->arena, const char *, g->count + 1);
     for (size_t i = 0; i < g->count; i++)
@@ -109,7 +121,6 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         .received_at = m->received_at,
         .held_at = m->now,
         .next_try_at = sg_keep_next_try(m->gw, 0, m->now),
-        .expires_at = m->now + m->gw->hold_lifetime,
     };
     struct sg_hold_content content = {
         .head = sg_buf_bytes(&head),
@@ -118,6 +129,9 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         .len = sg_spool_size(m->body) - m->headers.raw.len,
     };
     bool inserted;
+    if (!lifetime_find(o, &lifetime, err))
+        return false;
+    row.expires_at = m->now + lifetime;
     /* The notices first: once the message is held it may be sent, and must not come again. */
     if (!delayed_notices(o, g, err) ||
         !sg_hold_store(m->gw->db, m->gw->hsm, &row, &content, &inserted, err))

@@ -3,5 +3,9 @@ SELECT id, held_at, msg_id, tenant_id, domain_id, direction, state, reason, expl
        attempts, last_error, finished_at
 FROM held_message
 WHERE tenant_id = $1::text AND ($2::text IS NULL OR state = $2::text)
-  AND ($3::timestamptz IS NULL OR (held_at, id) > ($3::timestamptz, $4::text))
-ORDER BY held_at, id LIMIT $5::int8
+  AND ($3::text IS NULL OR domain_id = $3::text)
+  AND ($4::text IS NULL OR recipient_domain = $4::text)
+  AND ($5::text IS NULL OR sender = $5::text)
+  AND ($6::text IS NULL OR reason = $6::text)
+  AND ($7::timestamptz IS NULL OR (held_at, id) > ($7::timestamptz, $8::text))
+ORDER BY held_at, id LIMIT $9::int8

@@ -1,1 +1,1 @@
-SELECT min(next_try_at) FROM held_message WHERE state = 'held'
+SELECT min(greatest(next_try_at, leased_until)) FROM held_message WHERE state = 'held'

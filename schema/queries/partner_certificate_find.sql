@@ -1,1 +1,2 @@
-SELECT der FROM partner_certificate WHERE domain = $1::text ORDER BY not_before DESC, sha256
+SELECT der FROM partner_certificate WHERE domain = $1::text AND state = 'active'
+ORDER BY not_before DESC, sha256

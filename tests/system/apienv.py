@@ -459,9 +459,9 @@ rules = {UID}:dca:generate,csr,public,destroy {UID}:archive:generate,public,dest
 
     def feed(self, *items):
         """Messages and held mail, written by gatewayd's own functions."""
-        self.run(BUILD / "tests/api_feed", self.pg.conninfo("sg_gateway"),
-                 self.pg.password_file("sg_gateway"), stdin=None,
-                 input="".join(json.dumps(i) + "\n" for i in items))
+        return self.run(BUILD / "tests/api_feed", self.pg.conninfo("sg_gateway"),
+                        self.pg.password_file("sg_gateway"), stdin=None,
+                        input="".join(json.dumps(i) + "\n" for i in items))
 
     def ca(self):
         """The reference CA, made and serving; the root in PEM."""

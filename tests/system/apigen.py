@@ -24,7 +24,8 @@ PREFIX = {name: OPENAPI.schema(p["schema"])["pattern"][1:4]
 # Values of strings that the schema alone does not tell, by the name of the field …
 HINTS = {"network": "203.0.113.0/24", "host": "mail.agency.test", "fingerprint": "0123456789abcdef" * 4,
          "url": "ldap://other.test", "base_dn": "c=NZ", "scope": "domains:read",
-         "period": "2026-02", "address": "desk@agency.test", "begins_at": "2098-12-31T00:00:00Z",
+         "period": "2026-02", "address": "desk@agency.test", "mailbox": "postmaster@agency.test",
+         "begins_at": "2098-12-31T00:00:00Z",
          "ends_at": "2098-12-31T01:00:00Z", "sha256": "0" * 64, "valid_until": "2099-01-01T00:00:00.000Z"}
 # … and bodies where several fields hang together.
 BODIES = {
@@ -34,6 +35,8 @@ BODIES = {
     ("PATCH", "/v1/api-clients/{client_id}"): {"name": "renamed"},
     ("POST", "/v1/tenants/{tenant_id}/domains/{domain_id}/postmaster/confirm"): {
         "code": "1234-5678"},
+    ("POST", "/v1/documents"): {"text": "read me"},
+    ("POST", "/v1/tenants/{tenant_id}/held-actions"): {"action": "release", "all": True},
 }
 
 

@@ -63,6 +63,10 @@ def world(platform, provider):
         tenant.ids["breach_id"] = provider.get(f"{tenant.path}/breaches", source="incident")["data"][0]["id"]
         tenant.ids["report_id"] = report(provider, tenant.path)
         tenant.ids["report_recipient_id"] = provider.post(f"{tenant.path}/report-recipients", RECIPIENT)["id"]
+        tenant.ids["contact_id"] = provider.post(f"{tenant.path}/contacts", {
+            "role": "security", "organisation": "Agency", "mailbox": f"security@agency-{n}.test"})["id"]
+        tenant.ids["exception_id"] = provider.post(
+            f"{tenant.domain_path}/exceptions", {"partner": f"partner-{n}.test"})["id"]
     w.platform_ids = {
         "report_id": report(provider, "/v1"),
         "report_recipient_id": provider.post("/v1/report-recipients", RECIPIENT)["id"],
@@ -761,7 +765,7 @@ def test_limits(platform, provider):
 
 def test_methods_and_paths(platform, provider, world):
     for method, path, allow in (("DELETE", "/v1/tenants", "GET, POST"), ("HEAD", "/healthz", "GET"),
-                                ("OPTIONS", world.a.path, "GET"), ("FROB", "/v1/tokens",
+                                ("OPTIONS", world.a.path, "GET, PATCH"), ("FROB", "/v1/tokens",
                                                                    "GET, POST")):
         reply = provider.call(method, path, expect=405)
         assert reply.headers["Allow"] == allow

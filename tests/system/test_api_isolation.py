@@ -20,7 +20,7 @@ KEY = "Idempotency-Key"
 HOP = "/v1/tenants/{tenant_id}/domains/{domain_id}/next-hop"
 TRIED = [key for key, route in ROUTES.items() if route["access"] != "public"]
 # Of platform-wide things a tenant has no ids; what else has none here is found by its list.
-OUTSIDE = re.compile(r"anchor|directory|member|token|client|attestation|maintenance|authority|list_|change")
+OUTSIDE = re.compile(r"anchor|directory|member|token|client|attestation|maintenance|authority|list_|change|document|partner")
 
 
 @pytest.fixture(scope="module")

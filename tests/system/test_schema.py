@@ -165,7 +165,25 @@ def tenants(pg):
     for t in (a, b):
         t["certificate"] = add_certificate(worker, t, t["key"], "superseded", 30)
         add_certificate_life(pg, worker, t)
+        add_resources(pg, t)
     return a, b
+
+
+def add_resources(pg, t):
+    """One of each thing that a tenant's life brings."""
+    provider, document = Session(pg, "sg_provider"), new_id("doc")
+    of = {"tenant_id": t["tenant"], "created_at": NOW}
+    provider.insert("document", id=document, kind="terms", title="Terms", version=t["tenant"], text="x",
+                    sha256="0" * 64, required=False, valid_from=NOW, created_at=NOW)
+    provider.insert("acknowledgement", id=new_id("ack"), document_id=document, sha256="0" * 64, role="CIO", **of)
+    provider.insert("contact", id=new_id("con"), role="abuse", organisation="A", mailbox="abuse@a.test",
+                    role_mailbox=False, review_days=1, reviewed_at=NOW, updated_at=NOW, **of)
+    provider.insert("smime_exception", id=new_id("exc"), domain_id=t["domain"], partner="p.test", **of)
+    provider.insert("domain_anchor", id=new_id("anc"), domain_id=t["domain"], der=b"x", sha256=b"x", subject="",
+                    not_after=NOW, **of)
+    provider.insert("policy", id=new_id("pol"), tenant_id=t["tenant"], domain_id=t["domain"], settings="{}",
+                    updated_at=NOW)
+    provider.insert("tenant_export", id=new_id("exp"), state="pending", job_id=new_id("job"), expires_at=NOW, **of)
 
 
 def add_certificate(worker, t, key, state, age_days):

@@ -172,6 +172,20 @@ static bool chunk_give(void *ctx, int seq, struct sg_bytes *data_r, bool *end_r,
     return true;
 }
 
+/* {"claim_held": limit}: what gatewayd's retries would take now, id by id on standard output. */
+static bool claim_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_held_row *rows;
+    size_t count;
+    if (!sg_held_claim_due(db, arena, sg_clock_now(), 900000, (int)number(o, "claim_held"), &rows,
+                           &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        puts(rows[i].id);
+    return true;
+}
+
 /* {"held_id", "msg_id", "tenant_id", "domain_id", "sender", "recipients": […], "at" (µs)} */
 static bool held_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
 {
@@ -226,6 +240,8 @@ static bool feed(struct sg_db *db, json_t *o, struct sg_error *err)
         return bulk_feed(db, o, err);
     if (json_object_get(o, "incident") || json_object_get(o, "resolve"))
         return sg_db_transact(db, NULL, incident, o, err);
+    if (json_object_get(o, "claim_held"))
+        return claim_feed(db, o, err);
     return json_object_get(o, "held_id") ? held_feed(db, o, err) : message_feed(db, o, err);
 }
 

@@ -88,7 +88,7 @@ static void test_submitter(void **state)
         {"198.51.100.1", "", NULL},
         {"unknown", "", NULL},
         {"", "", NULL},
-        {"203.0.113.9", "", NULL}, /* of a tenant that is suspended */
+        {"203.0.113.9", "", "network"}, /* of a tenant that is suspended */
         {"192.0.2.7'; DROP TABLE tenant; --", "", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -98,7 +98,9 @@ static void test_submitter(void **state)
         assert_int_equal(found, rows[i].kind != NULL);
         if (found) {
             assert_string_equal(row.kind, rows[i].kind);
-            assert_string_equal(row.tenant_id, tenant);
+            bool active = strcmp(rows[i].address, "203.0.113.9") != 0;
+            assert_string_equal(row.tenant_state, active ? "active" : "suspended");
+            assert_true((strcmp(row.tenant_id, tenant) == 0) == active);
         }
     }
 }
@@ -297,7 +299,9 @@ static void test_held(void **state)
     assert_string_equal(rows[0].recipients[1], recipients[1]);
     assert_string_equal(rows[0].recipients[2], "y@p.test");
     assert_string_equal(rows[0].recipients[3], "z@p.test");
-    assert_true(rows[0].next_try_at == now + 62 * SG_SECOND);
+    assert_true(rows[0].next_try_at == now + SG_SECOND);
+    OK(sg_held_next_due(db, &due, &err));
+    assert_true(due == now + 62 * SG_SECOND); /* when the lease ends */
     assert_true(sg_bytes_equal(rows[0].wrapped_key, text("wrapped")));
     OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, 60000, 10, &rows, &count, &err));
     assert_int_equal(count, 0); /* leased */

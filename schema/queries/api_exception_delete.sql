@@ -1,0 +1,1 @@
+DELETE FROM smime_exception WHERE tenant_id = $1::text AND domain_id = $2::text AND id = $3::text

@@ -1,0 +1,1 @@
+DELETE FROM partner_certificate WHERE id = $1::text

@@ -1,0 +1,2 @@
+UPDATE partner_certificate SET state = $2::text WHERE id = $1::text
+RETURNING id, fetched_at, domain, der, sha256, source, origin, state, not_before, not_after

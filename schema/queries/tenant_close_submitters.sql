@@ -1,0 +1,1 @@
+DELETE FROM submitter WHERE tenant_id = $1::text
