@@ -25,9 +25,8 @@ struct sg_api_held_filter {
 };
 SG_MUST_USE bool sg_api_held_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                                   const struct sg_api_held_filter *filter,
-                                  const struct sg_api_page *page,
-                                  struct sg_api_held **rows_r, size_t *count_r,
-                                  struct sg_error *err);
+                                  const struct sg_api_page *page, struct sg_api_held **rows_r,
+                                  size_t *count_r, struct sg_error *err);
 /* Makes it due now. SG_E_CONFLICT: it is not held any more. */
 SG_MUST_USE bool sg_api_held_release(struct sg_tx *tx, struct sg_arena *arena,
                                      const char *tenant_id, const char *id,

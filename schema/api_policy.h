@@ -10,7 +10,8 @@ struct sg_api_policy {
     sg_time updated_at;
 };
 
-/* The levels that apply, from the platform down: at most three. tenant_id, domain_id may be NULL. */
+/* The levels that apply, from the platform down: at most three. tenant_id, domain_id may be NULL.
+ */
 SG_MUST_USE bool sg_api_policy_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                                     const char *domain_id, struct sg_api_policy **rows_r,
                                     size_t *count_r, struct sg_error *err);

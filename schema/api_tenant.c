@@ -17,7 +17,8 @@ static void take(struct sg_row *row, void *item)
 }
 
 bool sg_api_tenant_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
-                          const char *name, const char *external_ref, struct sg_api_tenant *row_r, struct sg_error *err)
+                          const char *name, const char *external_ref, struct sg_api_tenant *row_r,
+                          struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, id);

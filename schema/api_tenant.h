@@ -5,11 +5,11 @@
 #include "schema/api_page.h"
 
 struct sg_api_tenant {
-    struct sg_api_key key;                           /* created_at */
-    const char *name, *state;                        /* "pending", "active", "suspended", "closed" */
-    const char *external_ref;                        /* NULL: none */
-    const char *state_reason;                        /* why it is suspended, cancelled, closed */
-    sg_time cancelled_at, ends_at, closed_at;        /* 0: not */
+    struct sg_api_key key;                    /* created_at */
+    const char *name, *state;                 /* "pending", "active", "suspended", "closed" */
+    const char *external_ref;                 /* NULL: none */
+    const char *state_reason;                 /* why it is suspended, cancelled, closed */
+    sg_time cancelled_at, ends_at, closed_at; /* 0: not */
     sg_time updated_at;
 };
 

@@ -52,8 +52,8 @@ SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_c
                                 void *ctx, struct sg_error *err);
 
 /*
- * It could not be sent again: attempts + 1, and the lease ends. next_try_at is at most expires_at, until that has
- * passed. No error where it is not held any more.
+ * It could not be sent again: attempts + 1, and the lease ends. next_try_at is at most expires_at,
+ * until that has passed. No error where it is not held any more.
  */
 SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
                                     const char *reason, const char *explanation,
