@@ -21,8 +21,10 @@ bool api_path_find(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     if (!sg_api_current_user(tx, r->arena, &user, err))
         return false;
     sg_log(SG_LOG_INFO, "unchecked", "request_id", r->id.text, "user", user, NULL);
-    r->tenant = (struct sg_api_tenant){
-        .key.id = api_param(r, "tenant_id"), .name = "unchecked", .state = "active"};
+    r->tenant = (struct sg_api_tenant){.key.id = api_param(r, "tenant_id"),
+                                       .name = "unchecked",
+                                       .state = "active",
+                                       .state_reason = ""};
     r->domain = (struct sg_api_domain){.key.id = api_param(r, "domain_id"),
                                        .tenant_id = r->tenant.key.id,
                                        .name = "unchecked.test",
