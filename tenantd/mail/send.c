@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SUBJECT_MAX 400 /* bytes */
@@ -15,8 +16,23 @@ struct transfer {
     struct curl_slist *headers, *recipients;
     struct sg_arena *arena;
     char text[CURL_ERROR_SIZE];
-    bool full; /* out of memory on the way */
+    char reply[200]; /* the last refusal of the server's */
+    bool full;       /* out of memory on the way */
 };
+
+/* curl hands on each line of the server's; a refusal is not followed by another but that to QUIT.
+ */
+static size_t line_keep(char *data, size_t size, size_t count, void *ctx)
+{
+    struct transfer *t = ctx;
+    size_t n = size * count;
+    while (n > 0 && (data[n - 1] == '\n' || data[n - 1] == '\r'))
+        n--;
+    if (n > 0 && (data[0] == '4' || data[0] == '5'))
+        snprintf(t->reply, sizeof t->reply, "%.*s",
+                 (int)(n < sizeof t->reply ? n : sizeof t->reply), data);
+    return size * count;
+}
 
 static void init_once(void)
 {
@@ -123,7 +139,12 @@ static void options_set(struct transfer *t, const struct sg_mail_server *s)
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* never by the environment */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)s->timeout_ms);
+    /* Of the answer to QUIT too, which the time above does not bound. */
+    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT,
+                     s->timeout_ms < 1000 ? 1L : (long)(s->timeout_ms / 1000));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->text);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, line_keep);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(curl, CURLOPT_MAIL_FROM, sg_arena_printf(t->arena, "<%s>", s->sender));
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, t->recipients);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
@@ -161,7 +182,7 @@ static bool failed(const struct transfer *t, const struct sg_mail_server *s, CUR
     }
     if (code == SG_E_SMTP_REJECTED || code == SG_E_SMTP_DEFERRED)
         return sg_fail_lib(err, code, SG_LIB_SMTP, reply, "%.80s:%d refused the mail: %.120s",
-                           s->host, s->port, words);
+                           s->host, s->port, t->reply[0] ? t->reply : words);
     return sg_fail_lib(err, code, SG_LIB_CURL, rc, "mail to %.80s:%d: %.120s", s->host, s->port,
                        words);
 }
