@@ -69,6 +69,19 @@ WITH own_domain AS (
     WHERE kind = 'availability' AND state = 'current' AND complete AND tenant_id IS NOT DISTINCT FROM $1::text
       AND period = to_char(($2::timestamptz AT TIME ZONE $4::text) - interval '1 day', 'YYYY-MM')
     UNION ALL
+    SELECT 174, 'compromises of the period that are dealt with to the end', count(*) FILTER (WHERE state = 'done'), count(*)
+    FROM certificate_compromise
+    WHERE created_at >= $2::timestamptz AND created_at < $3::timestamptz AND ($1::text IS NULL OR tenant_id = $1::text)
+    UNION ALL
+    SELECT 200, 'compromises of the period with a new certificate within a day',
+           count(*) FILTER (WHERE installed_at <= created_at + interval '1 day'), count(*)
+    FROM certificate_compromise
+    WHERE created_at >= $2::timestamptz AND created_at < $3::timestamptz AND ($1::text IS NULL OR tenant_id = $1::text)
+    UNION ALL
+    SELECT 182, 'domains in service whose postmaster answered', count(p.domain_id), count(*)
+    FROM own_domain d LEFT JOIN postmaster_check p ON p.domain_id = d.id AND p.state = 'verified'
+    WHERE d.state IN ('attested', 'verified')
+    UNION ALL
     SELECT 138, 'changes of the period that the audit log ascribes to somebody', count(*) FILTER (WHERE actor <> ''), count(*)
     FROM audit WHERE at >= $2::timestamptz AND at < $3::timestamptz AND ($1::text IS NULL OR tenant_id = $1::text)
 )
