@@ -199,6 +199,21 @@ API_HANDLER(api_incident_get);
 API_HANDLER(api_incident_acknowledge);
 API_HANDLER(api_incident_note);
 API_HANDLER(api_incident_resolve);
+extern const struct api_spec api_usage_query, api_usage_month_query;
+API_HANDLER(api_usage_list);
+API_HANDLER(api_usage_csv);
+API_HANDLER(api_usage_get);
+extern const struct api_spec api_retention_class_body, api_retention_policy_body;
+extern const struct api_spec api_disposal_query;
+API_HANDLER(api_retention_list);
+API_HANDLER(api_retention_set);
+API_HANDLER(api_retention_get);
+API_HANDLER(api_retention_policy_set);
+API_HANDLER(api_legal_hold_list);
+API_HANDLER(api_legal_hold_create);
+API_HANDLER(api_legal_hold_lift);
+API_HANDLER(api_disposal_preview);
+API_HANDLER(api_disposal_list);
 
 /* === reports === */
 extern const struct api_spec api_report_new, api_report_query, api_report_csv_query;

@@ -22,6 +22,7 @@ static const struct {
     {"exception_id", "exc"},
     {"export_id", "exp"},
     {"held_id", "hld"},
+    {"hold_id", "lgh"},
     {"incident_id", "inc"},
     {"job_id", "job"},
     {"key_id", "key"},

@@ -17,6 +17,7 @@
 #include "mail/mail.h"
 #include "operation.h"
 #include "reporting/reporting.h"
+#include "retention/retention.h"
 #include "settings.h"
 #include "watch/watch.h"
 
@@ -113,6 +114,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
                                      .smtp = smtp_open(s),
                                      .code_ms = s->postmaster_code_ms};
     struct sg_directory_options directory = settings_directory(s);
+    struct sg_retention retention = settings_retention(s);
     const struct sg_job_set sets[] = {
         /* One a line. clang-format would pack them. */
         /* clang-format off */
@@ -123,13 +125,22 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {sg_ownership_kinds, &ownership},
         {sg_directory_kinds, &directory},
         {sg_lifecycle_kinds, NULL},
+        {sg_retention_kinds, &retention},
         /* clang-format on */
     };
     const struct sg_job_schedule schedules[] = {
-        {"archive.key", HOUR_MS, 10},        {"certificate.sweep", 10 * MINUTE_MS, 3},
-        {"jobs.clean", HOUR_MS, 3},          {"idempotency.clean", HOUR_MS, 3},
-        {"report.due", HOUR_MS, 3},          {"directory.sync", directory.interval_ms, 8},
+        /* One a line. clang-format would pack them. */
+        /* clang-format off */
+        {"archive.key", HOUR_MS, 10},
+        {"certificate.sweep", 10 * MINUTE_MS, 3},
+        {"jobs.clean", HOUR_MS, 3},
+        {"idempotency.clean", HOUR_MS, 3},
+        {"report.due", HOUR_MS, 3},
+        {"directory.sync", directory.interval_ms, 8},
         {"tenant.sweep", 10 * MINUTE_MS, 3},
+        {"usage.close", HOUR_MS, 3},
+        {"retention.dispose", 6 * HOUR_MS, 3},
+        /* clang-format on */
     };
     struct operation *operation = NULL;
     struct sg_sampler *sampler = NULL;

@@ -153,6 +153,14 @@ static const struct sg_option options[] = {
      "How long the record of a verified domain may be missing until the domain is suspended."},
     {"ownership", "postmaster_code", SG_OPT_DURATION, AT(postmaster_code_ms), "3d", 1000,
      2592000000, NULL, "How long a code sent to a postmaster is good."},
+    {"usage", "close_lag", SG_OPT_DURATION, AT(usage_lag_ms), "3d", 0, 2678400000, NULL,
+     "How long after its end a month is closed for billing; what comes to light later is an "
+     "adjustment."},
+    {"usage", "adjust_months", SG_OPT_INT, AT(usage_adjust_months), "3", 1, 11, NULL,
+     "So many closed months are counted again for adjustments; less than messages are kept at "
+     "least."},
+    {"retention", "batch", SG_OPT_INT, AT(dispose_batch), "5000", 1, 100000, NULL,
+     "Rows that are deleted in one transaction where a whole month cannot be dropped."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
@@ -187,6 +195,14 @@ struct sg_dns_options settings_dns(const struct settings *s)
                                    .forwarders = s->dns_forwarders,
                                    .reserved = s->dns_reserved,
                                    .timeout_ms = s->dns_timeout_ms};
+}
+
+struct sg_retention settings_retention(const struct settings *s)
+{
+    return (struct sg_retention){.time_zone = s->report_zone,
+                                 .close_lag_ms = s->usage_lag_ms,
+                                 .adjust_months = s->usage_adjust_months,
+                                 .dispose_batch = s->dispose_batch};
 }
 
 struct sg_directory_options settings_directory(const struct settings *s)

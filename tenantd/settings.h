@@ -8,6 +8,7 @@
 #include "domain/ownership.h"
 #include "mail/mail.h"
 #include "reporting/reporting.h"
+#include "retention/retention.h"
 #include "schema/db.h"
 
 struct settings {
@@ -30,6 +31,7 @@ struct settings {
         *mail_sender;
     int64_t mail_port, mail_timeout_ms;
     int mail_tls;
+    int64_t usage_lag_ms, usage_adjust_months, dispose_batch;
     char *ops_listen;
     char *credentials_dir;
     int64_t authority_timeout_ms, authority_retry_ms, authority_retry_most_ms;
@@ -51,6 +53,7 @@ struct sg_mail_server settings_mail(const struct settings *settings);
 struct sg_reporting settings_reporting(const struct settings *settings,
                                        const struct sg_mail_server *mail);
 struct sg_dns_options settings_dns(const struct settings *settings);
+struct sg_retention settings_retention(const struct settings *settings);
 struct sg_directory_options settings_directory(const struct settings *settings);
 /* As sg_tenant, and as sg_owner for migrations. */
 struct sg_db_options settings_database(const struct settings *settings);

@@ -141,8 +141,22 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                             **{"class": "unsigned"})
     gateway.insert("breach_note", id=new_id("brn"), breach_id=breach, tenant_id=tenant,
                    at=NOW, actor="x", action="noted", words="w")
+    add_retention(Session(pg, "sg_tenant"), provider, Session(pg, "sg_owner"), tenant)
     add_report(Session(pg, "sg_tenant"), provider, tenant)
     return {"tenant": tenant, "domain": domain, "key": key, "held": held, "msg": msg}
+
+
+def add_retention(worker, provider, owner, tenant):
+    counts = dict.fromkeys(("messages_out", "recipients_out", "bytes_out", "messages_in", "recipients_in",
+                            "bytes_in", "sealed", "opened", "held", "refused", "domains", "domain_days",
+                            "storage_bytes"), 0)
+    worker.insert("usage_month", tenant_id=tenant, month="2026-10-01", revision=0, time_zone="UTC",
+                  watermark="", made_at=NOW, **counts)
+    provider.insert("retention_policy", tenant_id=tenant, months=24, updated_at=NOW,
+                    **{"class": "messages"})
+    provider.insert("legal_hold", id=new_id("lgh"), tenant_id=tenant, words="w", created_at=NOW, created_by="x")
+    owner.insert("disposal", id=new_id("dsp"), at=NOW, tenant_id=tenant, method="rows", relation="message",
+                 rows=1, oldest=NOW, newest=NOW, cutoff=NOW, policy="p", actor="x", **{"class": "messages"})
 
 
 def add_report(worker, provider, tenant):
@@ -275,7 +289,8 @@ def test_roles(pg):
     definers = pg.psql("-c", "SELECT proname, has_function_privilege('public', oid, 'execute')"
                        " FROM pg_proc WHERE prosecdef AND pronamespace = 'sealgate'::regnamespace"
                        " ORDER BY 1", database="sealgate").split()
-    assert definers == ["audit_read|f", "audit_write|f", "partitions_ensure|f", "token_used|f"]
+    assert definers == ["audit_read|f", "audit_write|f", "disposal_partition|f", "disposal_preview|f",
+                        "disposal_rows|f", "domain_state_write|f", "partitions_ensure|f", "retention_audit|f", "token_used|f"]
 
 
 def tables_with_tenant(pg):

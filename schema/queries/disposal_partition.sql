@@ -1,0 +1,1 @@
+SELECT disposal_partition($1::timestamptz)

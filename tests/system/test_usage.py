@@ -1,0 +1,314 @@
+"""Usage for billing: numbers by hand, closed once, adjusted in the open, equal to counting again; and
+deletion by retention policy: what goes, what stays, its record, legal holds, kill -9. REQ-117 REQ-133
+"""
+import calendar
+import csv
+import io
+import time
+
+import psycopg2
+import pytest
+
+from apienv import Platform, new_id
+from sealgate.process import wait_for
+
+SECOND, DAY = 1000000, 86400
+NUMBERS = ["messages_out", "recipients_out", "bytes_out", "messages_in", "recipients_in", "bytes_in",
+           "sealed", "opened", "held", "refused"]
+
+
+@pytest.fixture(scope="module")
+def platform():
+    with Platform(hsm=False, clock=True, settings={"jobs.poll": "10m"}) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def provider(platform):
+    return platform.client()
+
+
+def sql(platform, text, *args):
+    with platform.pg.connect("sg_owner") as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path = sealgate; SELECT set_config('app.actor', 'test', false),"
+                       " set_config('app.now', now()::text, false)")
+        cursor.execute(text, args)
+        return cursor.fetchall() if cursor.description else []
+
+
+def run_job(platform, kind):
+    """Makes the job that the schedule makes, and waits for its end."""
+    job = new_id("job")
+    sql(platform, "INSERT INTO job (id, kind, payload, state, max_attempts, run_at, created_at)"
+        " VALUES (%s, %s, '{}', 'queued', 3, now(), now())", job, kind)
+    state = wait_for(lambda: (r := sql(platform, "SELECT state, last_error, result FROM job WHERE id = %s",
+                                       job)[0])[0] in ("done", "dead", "failed") and r, 60, kind)
+    assert state[0] == "done", state
+    return state[2]
+
+
+def mail(tenant, at, direction="outbound", size=1000, rcpt=(("delivered", "sealed", ""),), **more):
+    own = tenant.domain["name"]
+    sender = f"joe@{own}" if direction == "outbound" else "eve@partner.test"
+    to = "partner.test" if direction == "outbound" else own
+    return {"id": new_id("msg"), "tenant_id": tenant.id, "received_at": at, "direction": direction,
+            "queue_id": "q", "sender": sender, "message_id": "m", "size_bytes": size, "recipients": [
+                {"recipient": f"r{n}@{to}", "outcome": o, "verdict": v, "codes": c, "reply": "",
+                 "outcome_at": at + SECOND} for n, (o, v, c) in enumerate(rcpt)], **more}
+
+
+# Months of Auckland: 2026-10 there begins on 2026-09-30 at 11:00 UTC (daylight saving time).
+def auckland(year, month, day, hour=12):
+    return (calendar.timegm((year, month, day, hour, 0, 0)) - 13 * 3600) * SECOND
+
+
+def test_a_month_by_hand(platform, provider):
+    tenant, other = platform.tenant("bill"), platform.tenant("bill-other")
+    run_job(platform, "usage.close")  # says the time zone
+    now = time.gmtime(time.time() + 13 * 3600)
+    year, month = now.tm_year, now.tm_mon
+    first = auckland(year, month, 1, 0)
+    platform.feed(
+        mail(tenant, first - 1), mail(tenant, first),                       # before it, and its first
+        mail(tenant, first + SECOND, size=500, rcpt=[("delivered", "sealed", ""), ("delivered", "plain", ""),
+                                                     ("refused", "", "")]),
+        mail(tenant, first + 2 * SECOND, size=70, rcpt=[("held", "", "201"), ("held", "", "201")]),
+        mail(tenant, first + 3 * SECOND, "inbound", 3000, [("delivered", "verified", "")]),
+        mail(tenant, first + 4 * SECOND, "inbound", 40, [("delivered", "plain", ""), ("delivered", "unverified", "002")]),
+        mail(other, first + SECOND, size=9))
+    this = f"{year}-{month:02}"
+    got = tenant.viewer.get(f"{tenant.path}/usage", month=this)
+    assert [got[n] for n in NUMBERS] == [3, 6, 1570, 2, 3, 3040, 2, 1, 1, 1]
+    assert (got["domains"], got["domain_days"]) == (1, 1)  # it was made today
+    assert got["storage_bytes"] == 1000 + 1570 + 3040
+    assert (got["closed_at"], got["adjustments"], got["revisions"]) == (None, 0, [])
+    assert got["time_zone"] == "Pacific/Auckland"
+    assert tenant.viewer.get(f"{tenant.path}/usage") == got  # the current month
+    rows = {r["tenant_id"]: r for r in provider.pages("/v1/usage", limit=1, month=this)}
+    assert {k: v for k, v in got.items() if k != "revisions"} == rows[tenant.id]
+    assert rows[other.id]["bytes_out"] == 9
+    table = list(csv.DictReader(io.StringIO(
+        provider.call("GET", "/v1/usage/csv", query={"month": this}, expect=200).text.decode())))
+    line = next(r for r in table if r["tenant_id"] == tenant.id)
+    assert [int(line[n]) for n in NUMBERS] == [got[n] for n in NUMBERS] and line["state"] == "open"
+    other.viewer.get(f"{tenant.path}/usage", expect=404)
+    tenant.viewer.get("/v1/usage", expect=404)
+    tenant.viewer.get(f"{tenant.path}/usage", month="2001-01", expect=404)
+    billing = platform.client(provider.post("/v1/tokens", {"name": "b", "role": "billing"})["token"])
+    assert billing.get("/v1/usage", month=this)["data"]
+
+
+def test_domain_days(platform, provider):
+    """Verified on the 3rd, suspended on the 5th, back on the 20th: days of Auckland."""
+    tenant = platform.tenant("days")
+    domain = tenant.domain["id"]
+    sql(platform, "DELETE FROM domain_state WHERE domain_id = %s", domain)
+    at = lambda day, hour: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(auckland(2025, 3, day, hour) / SECOND))
+    for state, when in (("pending", at(1, 9)), ("verified", at(3, 23)), ("suspended", at(5, 1)),
+                        ("verified", at(20, 0)), ("suspended", at(20, 1)), ("verified", at(20, 2)),
+                        ("revoked", at(22, 0))):
+        sql(platform, "INSERT INTO domain_state (domain_id, tenant_id, state, at) VALUES (%s, %s, %s, %s)",
+            domain, tenant.id, state, when)
+    sql(platform, "UPDATE tenant SET created_at = '2025-01-01' WHERE id = %s", tenant.id)
+    got = tenant.viewer.get(f"{tenant.path}/usage", month="2025-03")
+    assert (got["domains"], got["domain_days"]) == (1, 3 + 2)  # the 3rd, 4th, 5th; the 20th and 21st
+    assert tenant.viewer.get(f"{tenant.path}/usage", month="2025-04")["domain_days"] == 0
+
+
+def test_closed_once_adjusted_in_the_open_and_equal_to_counting_again(platform, provider):
+    tenant = platform.tenant("closed")
+    at = time.time_ns() // 1000
+    platform.feed(mail(tenant, at), mail(tenant, at + 1, "inbound", 10, [("delivered", "opened", "")]),
+                  late := mail(tenant, at + 2, rcpt=[("held", "", "211")]))
+    month = time.strftime("%Y-%m", time.gmtime(time.time() + 13 * 3600))
+    before = tenant.viewer.get(f"{tenant.path}/usage", month=month)
+    for days in range(1, 60):  # the month is over, and the lag not
+        there = time.gmtime(time.time() + 13 * 3600 + days * DAY)
+        if time.strftime("%Y-%m", there) != month and there.tm_mday == 2:
+            break
+    platform.clock_set(days * DAY)
+    run_job(platform, "usage.close")
+    assert tenant.viewer.get(f"{tenant.path}/usage", month=month)["closed_at"] is None
+    platform.clock_set((days + 3) * DAY)
+    assert run_job(platform, "usage.close")["closed"] >= 1
+    closed = tenant.viewer.get(f"{tenant.path}/usage", month=month)
+    assert closed["closed_at"] and len(closed["revisions"]) == 1 and closed["revisions"][0]["watermark"]
+    # The domain went on to be active to the month's end; the rest is what it was.
+    changed = {"closed_at", "revisions", "domain_days"}
+    assert {k: v for k, v in closed.items() if k not in changed} == {
+        k: v for k, v in before.items() if k not in changed}
+    assert closed["domain_days"] >= before["domain_days"]
+    assert run_job(platform, "usage.close") == {"closed": 0, "adjusted": 0}
+    # Frozen: nobody changes it, not even the owner.
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="closed month"):
+        sql(platform, "UPDATE usage_month SET messages_out = 0")
+    # A journal that was away comes back, and what was held is sent: a difference, and not a silent one.
+    sent = {**late, "recipients": [{**late["recipients"][0], "outcome": "delivered", "verdict": "sealed",
+                                    "codes": "", "outcome_at": at + 60 * SECOND}]}
+    platform.feed(sent, mail(tenant, at + 3, size=5))
+    assert tenant.viewer.get(f"{tenant.path}/usage", month=month) == closed  # until it is looked at again
+    assert run_job(platform, "usage.close") == {"closed": 0, "adjusted": 1}
+    adjusted = tenant.viewer.get(f"{tenant.path}/usage", month=month)
+    assert adjusted["adjustments"] == 1 and adjusted["closed_at"] == closed["closed_at"]
+    difference = adjusted["revisions"][1]
+    assert [difference[n] for n in NUMBERS] == [1, 1, 5, 0, 0, 0, 2, 0, 0, 0]
+    assert [adjusted[n] for n in NUMBERS] == [closed[n] + difference[n] for n in NUMBERS]
+    assert run_job(platform, "usage.close") == {"closed": 0, "adjusted": 0}
+    # What is billed is what the log says, counted again.
+    again = sql(platform, f"""SELECT {", ".join(NUMBERS)} FROM usage_compute(
+        %s::timestamp AT TIME ZONE 'Pacific/Auckland',
+        (%s::timestamp + interval '1 month') AT TIME ZONE 'Pacific/Auckland', 'Pacific/Auckland', %s)""",
+                f"{month}-01", f"{month}-01", tenant.id)[0]
+    assert list(again) == [adjusted[n] for n in NUMBERS]
+    platform.clock_set(0)
+
+
+# Deletion by policy -------------------------------------------------------------------------------
+
+def old_month(platform, months):
+    """Partitions of so many months ago; a time in it (µs)."""
+    now = time.gmtime()
+    index = now.tm_year * 12 + now.tm_mon - 1 - months
+    year, month = index // 12, index % 12 + 1
+    sql(platform, "SELECT partitions_ensure(%s, 1)", f"{year}-{month:02}-01")
+    return calendar.timegm((year, month, 15, 12, 0, 0)) * SECOND
+
+
+def left(platform, tenant, relation="message"):
+    return sql(platform, f"SELECT count(*) FROM {relation} WHERE tenant_id = %s", tenant.id)[0][0]
+
+
+def policy(client, path, **change):
+    return {p["class"]: (p["months"], p["own"]) for p in client.put(path, change)["data"]}
+
+
+def test_policies_and_their_limits(platform, provider):
+    tenant = platform.tenant("policy")
+    path = f"{tenant.path}/retention"
+    shown = {p["class"]: p for p in tenant.viewer.get(path)["data"]}
+    assert set(shown) == {"messages", "trace", "held", "notices", "archive", "audit"}
+    assert not any(p["own"] for p in shown.values())
+    assert policy(provider, path, **{"class": "messages"}, months=12)["messages"] == (12, True)
+    for months in (11, 121):
+        problem = provider.call("PUT", path, {"class": "messages", "months": months}, expect=422)
+        assert problem.json["pointer"] == "/months"
+    # The law changes: what is beyond it counts as the limit.
+    policy(provider, "/v1/retention", **{"class": "messages"}, months=84, floor_months=24, ceiling_months=120)
+    assert {p["class"]: p["months"] for p in tenant.viewer.get(path)["data"]}["messages"] == 24
+    provider.call("PUT", "/v1/retention", {"class": "messages", "months": 10, "floor_months": 12,
+                                           "ceiling_months": 120}, expect=422)
+    provider.call("PUT", "/v1/retention", {"class": "messages", "months": 12, "floor_months": 13,
+                                           "ceiling_months": 12}, expect=422)
+    policy(provider, "/v1/retention", **{"class": "messages"}, months=84, floor_months=12, ceiling_months=120)
+    assert policy(provider, path, **{"class": "messages"}, months=0)["messages"] == (84, False)
+    tenant.admin.call("PUT", path, {"class": "messages", "months": 12}, expect=403)
+    audit = [a["object"] for a in provider.pages(f"{tenant.path}/audit", object="retention_policy")]
+    assert len(audit) == 2
+
+
+def test_what_no_policy_keeps_goes_and_is_recorded(platform, provider):
+    """One tenant keeps 13 months, one the platform's 84, one is under a legal hold."""
+    short, long, held = (platform.tenant(f"keep-{n}") for n in ("short", "long", "hold"))
+    at = old_month(platform, 20)
+    for tenant in (short, long, held):
+        platform.feed(*(mail(tenant, at + n * SECOND, rcpt=[("delivered", "sealed", "103")],
+                             trace=[{"step": "s", "requirement": "", "detail": {}}]) for n in range(30)),
+                      mail(tenant, time.time_ns() // 1000))
+    wait_for(lambda: sql(platform, "SELECT count(*) FROM message_code WHERE NOT folded") == [(0,)], 20, "codes")
+    for tenant in (short, held):
+        policy(provider, f"{tenant.path}/retention", **{"class": "messages"}, months=13)
+    hold = provider.post(f"{held.path}/legal-holds", {"words": "Case 17"})
+    preview = [p for p in provider.get("/v1/retention/preview")["data"] if p["class"] == "messages"]
+    assert {(p["relation"], p["tenant_id"], p["rows"]) for p in preview} == {
+        (r, short.id, 30) for r in ("message", "message_recipient", "message_code")}
+    assert left(platform, short) == 31  # the dry run was dry
+    run_job(platform, "retention.dispose")
+    assert [left(platform, t) for t in (short, long, held)] == [1, 31, 31]
+    assert left(platform, short, "message_recipient") == 1 and left(platform, short, "message_code") == 0
+    # The trace is kept for 12 months by everybody; nobody's but the held tenant's is left.
+    assert [left(platform, t, "trace_event") for t in (short, long, held)] == [0, 0, 30]
+    rows = {d["relation"]: d for d in short.viewer.get(f"{short.path}/disposals", **{"class": "messages"})["data"]}
+    assert set(rows) == {"message", "message_recipient", "message_code"}
+    for d in rows.values():
+        assert d["rows"] == 30 and d["oldest"] <= d["newest"] < d["cutoff"] and d["actor"] == "tenantd"
+        assert "messages older than" in d["policy"]
+    assert provider.get(f"{held.path}/disposals")["data"] == []
+    run_job(platform, "retention.dispose")
+    assert len(short.viewer.get(f"{short.path}/disposals", **{"class": "messages"})["data"]) == 3
+    # The hold is lifted: now it goes.
+    provider.delete(f"{held.path}/legal-holds/{hold['id']}")
+    provider.delete(f"{held.path}/legal-holds/{hold['id']}", expect=404)
+    (lifted,) = held.viewer.get(f"{held.path}/legal-holds")["data"]
+    assert lifted["lifted_at"] and lifted["words"] == "Case 17"
+    run_job(platform, "retention.dispose")
+    assert left(platform, held) == 1 and left(platform, held, "trace_event") == 0
+    assert left(platform, long) == 31
+
+
+def test_a_month_that_nobody_keeps_is_dropped(platform, provider):
+    tenant, keeper = platform.tenant("drop"), platform.tenant("keeper")
+    at = old_month(platform, 90)
+    name = "message_" + time.strftime("%Y_%m", time.gmtime(at / SECOND))
+    there = lambda n=name: sql(platform, "SELECT to_regclass(%s) IS NOT NULL", f"sealgate.{n}")[0][0]
+    platform.feed(mail(tenant, at), mail(tenant, at + 1), mail(keeper, at + 2))
+    hold = provider.post(f"{keeper.path}/legal-holds", {"words": "wait"})
+    run_job(platform, "retention.dispose")
+    assert there() and left(platform, tenant) == 0 and left(platform, keeper) == 1
+    provider.delete(f"{keeper.path}/legal-holds/{hold['id']}")
+    platform.feed(mail(tenant, at + 3))
+    run_job(platform, "retention.dispose")
+    assert not there() and not there(name.replace("message", "message_recipient"))
+    (record,) = [d for d in provider.pages("/v1/disposals", **{"class": "messages"}) if d["relation"] == name]
+    assert (record["method"], record["rows"], record["tenant_id"]) == ("partition", 2, None)
+    assert there("message_" + time.strftime("%Y_%m"))  # what is kept is kept
+
+
+def test_kill_9_while_deleting(platform, provider):
+    """Row by row, tenantd killed again and again: everything goes once, and every row is in the record."""
+    tenant = platform.tenant("killed")
+    at = old_month(platform, 15)
+    platform.feed({"bulk": 1500, "tenant_id": tenant.id, "from": at, "step": 1000, "domain": "killed.test"})
+    platform.feed(mail(platform.tenant("bystander"), at, rcpt=[("delivered", "sealed", "103")]))  # so that the month cannot be dropped whole
+    wait_for(lambda: sql(platform, "SELECT count(*) FROM message_code WHERE NOT folded") == [(0,)], 20, "codes")
+    policy(provider, f"{tenant.path}/retention", **{"class": "messages"}, months=13)
+    platform.stop("tenantd")
+    conf = platform.dir / "tenantd.conf"
+    text = conf.read_text()
+    conf.write_text(text + "[retention]\nbatch = 1\n[jobs]\nlease = 1s\nretry = 100ms\n")
+    job, strikes = new_id("job"), 0
+    sql(platform, "INSERT INTO job (id, kind, payload, state, max_attempts, run_at, created_at)"
+        " VALUES (%s, 'retention.dispose', '{}', 'queued', 50, now(), now())", job)
+    try:
+        deadline = time.monotonic() + 60
+        while left(platform, tenant) + left(platform, tenant, "message_recipient") and time.monotonic() < deadline:
+            rows = left(platform, tenant)
+            platform.tenantd_start()
+            if strikes < 3:
+                wait_for(lambda: left(platform, tenant) < rows or not rows, 30, "some rows gone")
+                platform.processes["tenantd"].kill()
+                platform.processes.pop("tenantd").wait()
+                strikes += 1 if left(platform, tenant) else 0
+            else:
+                wait_for(lambda: left(platform, tenant) + left(platform, tenant, "message_recipient") == 0,
+                         60, "the end")
+        assert strikes == 3
+    finally:
+        conf.write_text(text)
+        if "tenantd" in platform.processes:
+            platform.stop("tenantd")
+        platform.tenantd_start()
+    run_job(platform, "retention.dispose")
+    got = {d["relation"]: d["rows"] for d in provider.get(f"{tenant.path}/disposals", **{"class": "messages"})["data"]}
+    assert got == {"message": 1500, "message_recipient": 1500, "message_code": 3}
+
+
+def test_the_database_keeps_to_the_policy_whoever_asks(platform):
+    """sg_tenant has no right to delete; what it can call looks the policy up itself."""
+    tenant = platform.tenant("strict")
+    platform.feed(mail(tenant, time.time_ns() // 1000))
+    with platform.pg.connect("sg_tenant") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.actor', 'x', false), set_config('app.now', now()::text, false)")
+        cursor.execute("SELECT sealgate.disposal_rows('message', %s, now(), 1000)", (tenant.id,))
+        assert cursor.fetchone() == (0,)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("DELETE FROM sealgate.message")
