@@ -62,6 +62,7 @@ def world(platform, provider):
         tenant.ids["incident_id"] = provider.get(f"{tenant.path}/incidents")["data"][0]["id"]
         tenant.ids["breach_id"] = provider.get(f"{tenant.path}/breaches", source="incident")["data"][0]["id"]
         tenant.ids["report_id"] = report(provider, tenant.path)
+        tenant.ids["hold_id"] = provider.post(f"{tenant.path}/legal-holds", {"words": "Case 1"})["id"]
         tenant.ids["report_recipient_id"] = provider.post(f"{tenant.path}/report-recipients", RECIPIENT)["id"]
         tenant.ids["contact_id"] = provider.post(f"{tenant.path}/contacts", {
             "role": "security", "organisation": "Agency", "mailbox": f"security@agency-{n}.test"})["id"]
