@@ -4,7 +4,8 @@
 
 #include "schema/db.h"
 
-/* Whom a report of this kind goes to: administrator (of SecureMail; "": nobody) for those of the
+/* Whom a report of this kind goes to: those named for it, else the security contact (of usage, that
+ * of billing), and administrator (of SecureMail; "": nobody) for those of the
  * platform that concern him. Each once. */
 SG_MUST_USE bool sg_report_recipients(struct sg_tx *tx, struct sg_arena *arena,
                                       const char *tenant_id, const char *kind,

@@ -69,6 +69,16 @@ WITH own_domain AS (
     WHERE kind = 'availability' AND state = 'current' AND complete AND tenant_id IS NOT DISTINCT FROM $1::text
       AND period = to_char(($2::timestamptz AT TIME ZONE $4::text) - interval '1 day', 'YYYY-MM')
     UNION ALL
+    SELECT 143, 'contacts that were reviewed in time, and are of a desk', count(*) FILTER (
+               WHERE role_mailbox AND reviewed_at + review_days * interval '1 day' > $3::timestamptz), count(*)
+    FROM contact WHERE tenant_id IS NOT DISTINCT FROM $1::text
+    UNION ALL
+    SELECT 157, 'acknowledgements of documents that every tenant is to acknowledge', count(a.id), count(*)
+    FROM document d CROSS JOIN tenant t
+    LEFT JOIN acknowledgement a ON a.document_id = d.id AND a.tenant_id = t.id
+    WHERE d.required AND d.valid_from <= $3::timestamptz AND d.withdrawn_at IS NULL AND t.state IN ('active', 'suspended')
+      AND t.created_at < $3::timestamptz AND ($1::text IS NULL OR t.id = $1::text)
+    UNION ALL
     SELECT 174, 'compromises of the period that are dealt with to the end', count(*) FILTER (WHERE state = 'done'), count(*)
     FROM certificate_compromise
     WHERE created_at >= $2::timestamptz AND created_at < $3::timestamptz AND ($1::text IS NULL OR tenant_id = $1::text)

@@ -739,6 +739,22 @@ def test_recipients(platform, provider, world):
     provider.job(reply.headers["Location"])
     (delivery,) = provider.get(path)["deliveries"]
     assert (delivery["recipient"], delivery["state"]) == ("billing@agency-a.test", "failed")
+    # Named ones are in the place of the contacts: of security, and for usage of billing.
+    for role in ("security", "billing", "technical"):
+        a.admin.post(f"{a.path}/contacts", {"role": role, "organisation": "Agency A", "mailbox": f"{role}@agency-a.test",
+                                            "role_mailbox": True})
+    got = {}
+    for kind in ("usage", "service"):
+        path, _ = made(provider, a.path, kind, "2024-06")
+        reply = provider.call("POST", f"{path}/deliveries", expect=202)
+        provider.job(reply.headers["Location"])
+        got[kind] = [d["recipient"] for d in provider.get(path)["deliveries"]]
+    assert got == {"usage": ["billing@agency-a.test"], "service": ["security@agency-a.test"]}
+    a.admin.post(f"{a.path}/report-recipients", {"kind": "service", "address": "desk@agency-a.test"})
+    path, _ = made(provider, a.path, "service", "2024-05")
+    reply = provider.call("POST", f"{path}/deliveries", expect=202)
+    provider.job(reply.headers["Location"])
+    assert [d["recipient"] for d in provider.get(path)["deliveries"]] == ["desk@agency-a.test"]
     a.admin.delete(f"{a.path}/report-recipients/{made_one['id']}")
     provider.delete(f"/v1/report-recipients/{platform_one['id']}")
     # The limit at its edge.
