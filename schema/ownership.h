@@ -48,7 +48,8 @@ SG_MUST_USE bool sg_ownership_close(struct sg_tx *tx, const char *domain_id, str
 SG_MUST_USE bool sg_ownership_due(struct sg_db *db, sg_time now, int limit, int *count_r,
                                   struct sg_error *err);
 
-/* postmaster@ the tenant's domains that mail goes for, this one's first; at most limit. */
+/* Who is told of a domain, at most limit: its postmaster, the tenant's technical contacts, and
+ * postmasters of its other domains that mail goes for. Not every one need be an address. */
 SG_MUST_USE bool sg_ownership_contacts(struct sg_tx *tx, struct sg_arena *arena,
                                        const char *tenant_id, const char *domain_id, int limit,
                                        const char ***addresses_r, size_t *count_r,

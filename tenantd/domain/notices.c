@@ -42,7 +42,11 @@ static bool mail(struct sg_tx *tx, struct sg_arena *arena, const struct sg_owner
     if (!sg_ownership_contacts(tx, arena, row->tenant_id, row->domain_id, CONTACTS, &to, &count,
                                err))
         return false;
-    if (count == 0)
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++)
+        if (sg_mail_is_address(to[i]))
+            to[good++] = to[i];
+    if (good == 0)
         return true; /* nobody who could read it: the incident is there */
     sg_time since = plan->missing_since ? plan->missing_since : row->missing_since;
     sg_time_rfc3339(plan->suspend_at, until);
@@ -53,7 +57,7 @@ static bool mail(struct sg_tx *tx, struct sg_arena *arena, const struct sg_owner
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     struct sg_mail m = {
         .to = to,
-        .to_count = count,
+        .to_count = good,
         .subject = sg_arena_printf(arena, texts[plan->notice].subject, row->name),
         .text = sg_arena_printf(arena, texts[plan->notice].text, row->name, record, until)};
 #pragma GCC diagnostic pop

@@ -49,6 +49,9 @@ struct sg_mail {
     const char *message_id; /* left part; NULL: a new one */
 };
 
+/* local@domain in printable ASCII, without what would need quotes: what a mail may be sent to. */
+bool sg_mail_is_address(const char *text);
+
 /*
  * Sends it now. SG_E_CONFIG without a server; SG_E_INVALID where it cannot be a mail;
  * SG_E_SMTP_REJECTED (permanent), SG_E_SMTP_DEFERRED, SG_E_SMTP_CONNECT, SG_E_SMTP_TLS.

@@ -9,7 +9,5 @@ const char *mail_words(struct sg_arena *arena, const char *text);
 const char *mail_crlf(struct sg_arena *arena, const char *text);
 /* One line, without control characters. */
 bool mail_is_line(const char *text);
-/* local@domain in printable ASCII, without what would need quotes. */
-bool mail_is_address(const char *text);
 
 #endif

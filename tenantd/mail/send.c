@@ -45,7 +45,7 @@ static bool is_mail(const struct sg_mail *mail, struct sg_error *err)
     if (mail->to_count < 1 || mail->to_count > SG_MAIL_TO_MAX)
         return sg_fail(err, SG_E_INVALID, "a mail to %zu recipients", mail->to_count);
     for (size_t i = 0; i < mail->to_count; i++)
-        if (!mail_is_address(mail->to[i]))
+        if (!sg_mail_is_address(mail->to[i]))
             return sg_fail(err, SG_E_INVALID, "recipient %zu of a mail is no address", i + 1);
     if (!mail_is_line(mail->subject) || strlen(mail->subject) > SUBJECT_MAX)
         return sg_fail(err, SG_E_INVALID, "the subject of a mail is not one short line");
@@ -192,7 +192,7 @@ bool sg_mail_send(const struct sg_mail_server *server, const struct sg_mail *mai
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_once);
-    if (!*server->host || !mail_is_address(server->sender))
+    if (!*server->host || !sg_mail_is_address(server->sender))
         return sg_fail(err, SG_E_CONFIG, "no mail can be sent: set server and sender in [mail]");
     if (!is_mail(mail, err))
         return false;

@@ -13,7 +13,7 @@ bool mail_is_line(const char *text)
     return true;
 }
 
-bool mail_is_address(const char *text)
+bool sg_mail_is_address(const char *text)
 {
     const char *at = strrchr(text, '@');
     if (!at || at == text || !at[1] || strlen(text) > 254)

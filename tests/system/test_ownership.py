@@ -222,6 +222,9 @@ def verified(world, name):
 def test_lost_and_found(world, mails):
     """REQ-135: looked at again by schedule; grace and notices before suspension; back with its record."""
     domain = verified(world, "lost.test")
+    for mailbox in ("Desk@Helpers.test", "no one@lost.test"):
+        domain.tenant.admin.call("POST", f"{domain.tenant.path}/contacts", {
+            "role": "technical", "organisation": "Helpers", "mailbox": mailbox, "role_mailbox": True})
     assert domain.due(1.2 * DAY)["result"] == "found"
     world.dns.remove(domain.record)
     missing = domain.due(1.2 * DAY)
@@ -229,7 +232,9 @@ def test_lost_and_found(world, mails):
     assert missing["missing_since"] == missing["checked_at"] and missing["suspend_at"]
     first, = of(mails, domain, 1)
     assert first["Subject"] == "The proof of ownership of lost.test is missing"
-    assert "postmaster@lost.test" in first["To"] and first["Auto-Submitted"] == "auto-generated"
+    others = f"postmaster@{domain.tenant.domain['name']}"
+    assert first["To"].split(", ") == ["postmaster@lost.test", "desk@helpers.test", others]
+    assert first["Auto-Submitted"] == "auto-generated"
     text = next(first.iter_parts()).get_content()
     assert domain.value in text and missing["suspend_at"] in text
     assert domain.incidents("domain.unproved")[0]["state"] == "open"
