@@ -126,6 +126,8 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def platform():
     with Platform(hsm=False) as p:
+        # Old partitions with nothing in them are disposed of when tenantd starts.
+        wait_for(lambda: p.client().pages("/v1/jobs", kind="retention.dispose", state="done"), 30, "disposal")
         with p.pg.connect("sg_tenant").cursor() as cursor:
             cursor.execute("SELECT partitions_ensure('2024-03-01', 8)")
         yield p
@@ -682,38 +684,54 @@ def test_an_incident_that_is_a_breach(platform, provider):
 
 # Usage --------------------------------------------------------------------------------------------
 
+def since(platform, tenant, day="2024-01-01"):
+    """The tenant has been there since then, and its domain."""
+    with platform.pg.connect("sg_owner").cursor() as owner:
+        owner.execute("SELECT set_config('app.actor', 'x', false), set_config('app.now', now()::text, false)")
+        owner.execute("UPDATE tenant SET created_at = %s WHERE id = %s", (local(f"{day} 00:00:00"), tenant.id))
+        owner.execute("UPDATE domain_state SET at = %s WHERE tenant_id = %s", (local(f"{day} 00:00:00"), tenant.id))
+
+
 def test_usage_report(platform, provider, world):
-    """By domain; what is for two of our domains counts for each of them."""
-    tenant = platform.tenant("agency-usage")
+    """REQ-142: the numbers of billing, counted by hand; by domain, what is for two of ours stands at each of them."""
+    tenant, idle = platform.tenant("agency-usage"), platform.tenant("agency-idle")
+    since(platform, tenant, "2024-09-28")  # 28, 29 (of 23 hours) and 30 September
+    since(platform, idle)
     ours = [(f"joe@agency-usage.test", "delivered", "verified", "")]
     platform.feed(
         mail(tenant, "2024-08-31 23:59:59", "outbound", "joe@agency-usage.test", [("a@one.test", "delivered", "sealed", "")]),
         mail(tenant, "2024-09-01 00:00:00", "outbound", "joe@agency-usage.test",
              [("a@one.test", "delivered", "sealed", ""), ("b@one.test", "held", "", "201")], size=300),
         mail(tenant, "2024-09-30 23:59:59", "inbound", "a@one.test",
-             [*ours, ("jim@agency-usage.test", "refused", "", ""), ("x@second.test", "delivered", "verified", "")], size=1000),
+             [*ours, ("jim@agency-usage.test", "refused", "", ""), ("x@second.test", "delivered", "verified", "")], size=2000),
         mail(tenant, "2024-09-02 00:00:00", "outbound", "", [("a@one.test", "delivered", "sealed", "")], size=5))
     path, _ = made(provider, tenant.path, "usage")
     forms = Forms(tenant.viewer, path)
     forms.agree()
-    assert {name: value for (_, name), value in forms.figures.items()} == {
-        "tenants": 1, "domains": 2, "messages_out": 2, "recipients_out": 3, "bytes_out": 305, "messages_in": 2,
-        "recipients_in": 3, "bytes_in": 2000}
-    assert forms.rows("usage") == [
+    # Kept are August's thousand bytes too.
+    want = {"tenants": 1, "domains": 1, "domain_days": 3, "messages_out": 2, "recipients_out": 3, "bytes_out": 305,
+            "sealed": 2, "messages_in": 1, "recipients_in": 3, "bytes_in": 2000, "opened": 1, "held": 1, "refused": 1,
+            "storage_bytes": 3305}
+    assert {name: value for (_, name), value in forms.figures.items()} == want
+    (row,) = forms.rows("tenants")
+    names = [c["name"] for t in forms.tables if t["id"] == "tenants" for c in t["columns"]]
+    row = dict(zip(names, row))
+    assert {k: v for k, v in row.items() if k in want} == {k: v for k, v in want.items() if k != "tenants"}
+    assert (row["tenant_id"], row["tenant"]) == (tenant.id, "agency-usage")
+    assert forms.rows("domains") == [
         [tenant.id, "agency-usage", "", 1, 1, 5, 0, 0, 0],
-        [tenant.id, "agency-usage", "agency-usage.test", 1, 2, 300, 1, 2, 1000],
-        [tenant.id, "agency-usage", "second.test", 0, 0, 0, 1, 1, 1000]]
-    # Platform-wide the same rows, beside everybody's.
+        [tenant.id, "agency-usage", "agency-usage.test", 1, 2, 300, 1, 2, 2000],
+        [tenant.id, "agency-usage", "second.test", 0, 0, 0, 1, 1, 2000]]
+    # What billing is told is the same.
+    billed = provider.get(f"{tenant.path}/usage", month=MONTH)
+    assert {k: billed[k] for k in want if k != "tenants"} == {k: v for k, v in want.items() if k != "tenants"}
+    # Platform-wide the same rows, beside everybody's; one without mail has one too.
     path, _ = made(provider, "/v1", "usage")
-    all_forms = Forms(provider, path)
-    all_forms.agree()
-    assert [r for r in all_forms.rows("usage") if r[0] == tenant.id] == forms.rows("usage")
-    assert sum(r[3] for r in all_forms.rows("usage")) == all_forms.figures["usage", "messages_out"]
-    # A domain that is in service has a row without mail.
-    month = datetime.datetime.now(ZONE).strftime("%Y-%m")
-    idle = platform.tenant("agency-idle")
-    path, _ = made(provider, idle.path, "usage", month)
-    assert Forms(idle.viewer, path).rows("usage") == [[idle.id, "agency-idle", "agency-idle.test", 0, 0, 0, 0, 0, 0]]
+    everybody = Forms(provider, path)
+    everybody.agree()
+    rows = {r[0]: dict(zip(names, r)) for r in everybody.rows("tenants")}
+    assert rows[tenant.id] == row and rows[idle.id]["messages_out"] == 0 and rows[idle.id]["domain_days"] == 30
+    assert sum(r["messages_out"] for r in rows.values()) == everybody.figures["usage", "messages_out"]
 
 
 def test_recipients(platform, provider, world):
