@@ -14,7 +14,8 @@ static const struct {
      "a key of ours was, or may have been, in other hands"},
     {"key.compromised", "compromise", "a key of ours was, or may have been, in other hands"},
     {"domain.suspended", "domain-suspended", "a domain of ours was suspended"},
-    {"domain.bogus", "domain-ownership", "the DNS answers about a domain of ours were forged"},
+    {"certificate.unrevoked", "compromise",
+     "a certificate of ours that must not be trusted any more is not on its CA's list yet"},
     {"audit.broken", "evidence", "the evidence of what was done does not hold together"},
 };
 

@@ -245,6 +245,43 @@ def test_what_no_policy_keeps_goes_and_is_recorded(platform, provider):
     assert left(platform, long) == 31
 
 
+def test_the_other_classes(platform, provider):
+    """Held mail and notices once they have ended, keys of the archive, the audit log; each by its own age."""
+    tenant = platform.tenant("classes")
+    old, new = (f"to_timestamp({old_month(platform, months) / SECOND})" for months in (30, 1))
+    for name in ("held", "notices", "archive", "audit"):
+        policy(provider, f"{tenant.path}/retention", **{"class": name}, months=24 if name in ("archive", "audit") else 6)
+    key = new_id("akq")
+    sql(platform, "INSERT INTO archive_key VALUES (%s, '2020q1', 'wrapped', 'k', 'b', now())", key)
+    held = {}
+    for state, finished in (("sent", old), ("sent", new), ("held", "NULL")):
+        held[state, finished] = new_id("hld")
+        sql(platform, f"""INSERT INTO held_message VALUES (%s, %s, %s, %s, 'outbound', '{state}', '201', '', '', '{{r}}',
+            'p.test', 'q', 1, 'w', {old}, {old}, now() + interval '1 year', now() + interval '1 year', 0, '', {finished})""",
+            held[state, finished], new_id("msg"), tenant.id, tenant.domain["id"])
+        sql(platform, "INSERT INTO held_chunk VALUES (%s, %s, 0, 'd')", held[state, finished], tenant.id)
+    for state, finished in (("sent", old), ("failed", new), ("pending", "NULL")):
+        sql(platform, f"""INSERT INTO notice VALUES (%s, %s, %s, %s, 'failure', 'r', 'a', 'o', 'w', '{state}', 0, '', {old},
+            now() + interval '1 year', {finished})""", new_id("ntc"), new_id("msg"), tenant.id, tenant.domain["id"])
+    for made in (old, new):
+        sql(platform, f"INSERT INTO archive_data_key VALUES (%s, %s, 'n', %s, {made}::date, 'w', {made})",
+            new_id("adk"), key, tenant.id)
+        for whose in (tenant.id, None):  # the platform's own stays: the month is not dropped whole
+            sql(platform, f"""INSERT INTO audit (at, tenant_id, actor, address, request_id, action, object, object_id)
+                VALUES ({made}, %s, 'x', '', '', 'insert', 'thing', 't')""", whose)
+    before = left(platform, tenant, "audit")
+    run_job(platform, "retention.dispose")
+    assert {r[0] for r in sql(platform, "SELECT id FROM held_message WHERE tenant_id = %s", tenant.id)} == {
+        held["sent", new], held["held", "NULL"]}
+    assert left(platform, tenant, "held_chunk") == 2
+    assert left(platform, tenant, "notice") == 2 and left(platform, tenant, "archive_data_key") == 1
+    assert left(platform, tenant, "audit") >= before - 1
+    assert sql(platform, f"SELECT count(*) FROM audit WHERE tenant_id = %s AND at <= {old}", tenant.id) == [(0,)]
+    rows = {(d["class"], d["relation"]): d["rows"] for d in tenant.viewer.get(f"{tenant.path}/disposals")["data"]}
+    assert rows == {("held", "held_message"): 1, ("notices", "notice"): 1, ("archive", "archive_data_key"): 1,
+                    ("audit", "audit"): 1}
+
+
 def test_a_month_that_nobody_keeps_is_dropped(platform, provider):
     tenant, keeper = platform.tenant("drop"), platform.tenant("keeper")
     at = old_month(platform, 90)
