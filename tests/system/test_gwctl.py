@@ -2,12 +2,15 @@
 import json
 import os
 import re
+import socket
+import socketserver
 import subprocess
+import threading
 import time
 
 import pytest
 
-from apienv import BUILD, Platform, new_id
+from apienv import BUILD, OPENAPI, Platform, new_id
 
 NOW = int(time.time()) * 1000000
 pytestmark = pytest.mark.smoke  # it goes through most of apid and tenantd
@@ -196,3 +199,112 @@ def test_how_it_is_called(platform, gwctl, tmp_path):
     assert "Twin" in gwctl("tenant", "list", "--url", f"http://127.0.0.1:{platform.port}/",
                            SEALGATE_URL="http://api.test")
     assert gwctl("tenant", "list", "--limit", 1).count("\n") == 2
+
+
+# What is made out of the description ----------------------------------------------------------------
+
+def commands():
+    return json.loads(subprocess.run([BUILD / "bin/gwctl", "--commands"], capture_output=True, check=True).stdout)
+
+
+def test_every_operation_has_a_command():
+    """And each of its fields and filters an option, but where a command of its own does it otherwise."""
+    rows = {(c["method"], c["path"]): c for c in commands()}
+    assert set(OPENAPI.operations) == set(rows)
+    assert len({c["words"] for c in commands()}) >= len(rows) - 1
+    listed = subprocess.run([BUILD / "bin/gwctl", "--help"], capture_output=True, text=True, check=True).stdout
+    manual = subprocess.run([BUILD / "bin/gwctl", "--manual"], capture_output=True, text=True, check=True).stdout
+    for words in {c["words"] for c in commands()}:
+        assert f"  gwctl {words}" in listed and f".It Nm Cm {words}" in manual
+
+
+def test_manual_reads_well(tmp_path):
+    page = tmp_path / "gwctl.1"
+    page.write_text(subprocess.run([BUILD / "bin/gwctl", "--manual"], capture_output=True, text=True, check=True).stdout)
+    shown = subprocess.run(["groff", "-mdoc", "-Tutf8", "-ww", "-Wbreak", page], capture_output=True, text=True, check=True)
+    assert shown.stderr == "" and "SEALGATE_TOKEN_FILE" in shown.stdout
+
+
+@pytest.mark.parametrize("line,words", [("ten", {"tenant"}), ("tenant sus", {"suspend"}), ("contact create --pho", {"--phone"}),
+                                        ("held li", {"list"}), ("domain policy ", {"set", "show"})])
+def test_completion(tmp_path, line, words):
+    script = tmp_path / "completion"
+    script.write_text(subprocess.run([BUILD / "bin/gwctl", "completion", "bash"], capture_output=True, text=True,
+                                     check=True).stdout)
+    ask = f"""source {script}; COMP_WORDS=(gwctl {line}{" ''" if line.endswith(" ") else ""})
+COMP_CWORD=$((${{#COMP_WORDS[@]}}-1)); _gwctl; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    got = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+    assert set(got.stdout.split()) == words and got.stderr == ""
+
+
+def test_operations_by_the_table(platform, gwctl, tmp_path):
+    tenant = platform.tenant("table-agency")
+    made = fields(gwctl("contact", "create", "--role", "security", "--organisation", "The Provider", "--mailbox",
+                        "security@provider.test", "--review-days", 30))
+    assert made["review_days"] == "30" and made["stale"] == "no"
+    assert "security@provider.test" in gwctl("provider", "contact", "list", "table-agency")
+    assert "/mailbox" in gwctl("contact", "create", "--role", "security", "--organisation", "x", "--mailbox",
+                               "jane.doe@provider.test", status=1)
+    assert fields(gwctl("contact", "create", "--role", "abuse", "--organisation", "x", "--mailbox", "j.doe@provider.test",
+                        "--role-mailbox", "true"))["role_mailbox"] == "yes"
+    gwctl("contact", "delete", made["id"])
+    text = tmp_path / "terms"
+    text.write_text("Be good.\n")
+    document = fields(gwctl("document", "create", "--kind", "terms", "--title", "Terms", "--version", "1",
+                            "--text-file", text, "--required", "true"))
+    assert document["id"] in gwctl("tenant", "document", "list", "table-agency", "--outstanding", "true")
+    gwctl("acknowledgement", "create", "table-agency", "--document-id", document["id"], "--sha256", document["sha256"],
+          "--role", "CIO")
+    assert document["id"] not in gwctl("tenant", "document", "list", "table-agency", "--outstanding", "true")
+    gwctl("document", "withdraw", document["id"])
+    shown = json.loads(gwctl("domain", "policy", "set", "table-agency", "table-agency.test", "--hold-lifetime-hours", 48,
+                             "--json"))
+    assert shown["settings"] == {"hold_lifetime_hours": 48}
+    assert fields(gwctl("tenant", "suspend", "table-agency", "--reason", "unpaid"))["state"] == "suspended"
+    assert tenant.id in gwctl("tenant", "list", "--state", "suspended")
+    gwctl("tenant", "resume", "table-agency")
+    assert fields(gwctl("held", "bulk", tenant.id, "--action", "retry", "--all", "true", "--wait"))["state"] == "done"
+    order = tmp_path / "order.json"
+    order.write_text(json.dumps({"tenant": {"name": "Ordered Agency", "external_ref": "4712"}, "domains": [
+        {"name": "ordered.test", "environment": "seemail"}]}))
+    assert "ordered.test" in gwctl("provision", "--body-file", order)
+    assert "Ordered Agency" in gwctl("tenant", "list", "--external-ref", "4712")
+    assert gwctl("tenant", "list", "--all").count("\n") == len(platform.client().pages("/v1/tenants")) + 1
+    for arguments in (("contact", "create", "--role", "abuse"), ("contact", "show", "x/../y"),
+                      ("held", "bulk", tenant.id, "--action", "retry", "--all", "maybe"),
+                      ("provision", "--body-file", text)):
+        gwctl(*arguments, status=2)
+
+
+class LosesAnswers(socketserver.StreamRequestHandler):
+    """Hands each request on, and loses the first answers."""
+
+    def handle(self):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self.rfile.readline()
+        length = re.search(rb"Content-Length: (\d+)", head)
+        body = self.rfile.read(int(length[1])) if length else b""
+        with socket.create_connection(("127.0.0.1", self.server.target)) as onward:
+            onward.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + body)
+            answer = b""
+            while part := onward.recv(65536):
+                answer += part
+        self.server.heads.append(head)
+        if len(self.server.heads) > self.server.lost:
+            self.wfile.write(answer)
+
+
+def test_a_lost_answer_makes_nothing_twice(platform, gwctl):
+    """The change is sent again with its key, and is made once."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), LosesAnswers) as server:
+        server.target, server.heads, server.lost = platform.port, [], 2
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        gwctl("tenant", "create", "--name", "Once", SEALGATE_URL=f"http://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+    keys = {re.search(rb"Idempotency-Key: (\S+)", head)[1] for head in server.heads}
+    assert len(server.heads) == 3 and len(keys) == 1
+    assert gwctl("tenant", "list", "--name", "Once").count("Once") == 1
+    # A key of one's own: the same from elsewhere gets the same answer.
+    first = gwctl("tenant", "create", "--name", "Keyed", "--idempotency-key", "order-1")
+    assert gwctl("tenant", "create", "--name", "Keyed", "--idempotency-key", "order-1") == first

@@ -4,8 +4,11 @@
 #include <string.h>
 
 /* Options of every command. */
-static const struct gw_option common[] = {
-    {"--json", NULL, false}, {"--url", "URL", false}, {"--token-file", "FILE", false}, {0}};
+static const struct gw_option common[] = {{"--json", NULL, false},
+                                          {"--url", "URL", false},
+                                          {"--token-file", "FILE", false},
+                                          {"--idempotency-key", "KEY", false},
+                                          {0}};
 
 static const struct gw_option *option_find(const struct gw_option *options, const char *name)
 {
@@ -63,7 +66,7 @@ static bool required_check(const struct gw *gw, struct sg_error *err)
         return sg_fail(err, SG_E_USAGE, "%s needs: %s", gw->command->words,
                        *gw->command->arguments ? gw->command->arguments : "no argument");
     for (const struct gw_option *o = gw->command->options; o && o->name; o++)
-        if (o->required && !gw_option(gw, o->name))
+        if (o->required && !gw_option(gw, o->name) && !gw_option(gw, "--body-file"))
             return sg_fail(err, SG_E_USAGE, "%s needs %s %s", gw->command->words, o->name,
                            o->value);
     return true;
@@ -73,9 +76,10 @@ bool gw_args_read(struct gw *gw, const struct gw_command *commands, size_t count
                   char **argv, struct sg_error *err)
 {
     int at = 0;
-    for (size_t i = 0; i < count && !gw->command; i++) {
-        at = words_match(commands[i].words, argc, argv);
-        gw->command = at ? &commands[i] : NULL;
+    for (size_t i = 0; i < count; i++) { /* "tenant cancel withdraw" is not "tenant cancel" */
+        int n = words_match(commands[i].words, argc, argv);
+        gw->command = n > at ? &commands[i] : gw->command;
+        at = n > at ? n : at;
     }
     if (!gw->command)
         return sg_fail(err, SG_E_USAGE, "there is no command %.40s %.40s (gwctl --help lists them)",

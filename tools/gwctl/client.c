@@ -2,12 +2,14 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/id.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ANSWER_BYTES_MAX   (64 << 20)
 #define CONNECT_TIMEOUT_MS 10000L
@@ -15,6 +17,8 @@
 #define WAIT_SECONDS       120
 #define POLL_FIRST_MS      50
 #define POLL_MAX_MS        1000
+#define TRIES              3
+#define TRY_AGAIN_MS       500
 
 static bool loopback(const char *host)
 {
@@ -64,6 +68,8 @@ bool gw_client_open(struct gw *gw, struct sg_error *err)
     }
     if (!sg_secret_read(&gw->token, file, err))
         return false;
+    const char *key = gw_option(gw, "--idempotency-key");
+    gw->idempotency_key = key ? key : sg_arena_strdup(gw->arena, sg_id_new("key").text);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     gw->curl = curl_easy_init();
     return gw->curl || sg_fail(err, SG_E_NO_MEMORY, "no memory for libcurl");
@@ -84,7 +90,18 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
     return sg_buf_add(ctx, data, size * count) ? size * count : 0;
 }
 
-static struct curl_slist *headers_make(const struct gw *gw)
+/* A change carries a key, so that it can be sent again when its answer was lost, and is made once.
+ */
+static bool key_add(const struct gw *gw, struct curl_slist *headers, const char *method)
+{
+    char line[300];
+    if (strcmp(method, "GET") == 0)
+        return true;
+    int n = snprintf(line, sizeof line, "Idempotency-Key: %s-%u", gw->idempotency_key, gw->changes);
+    return n > 0 && (size_t)n < sizeof line && curl_slist_append(headers, line);
+}
+
+static struct curl_slist *headers_make(const struct gw *gw, const char *method)
 {
     char line[SG_SECRET_MAX + 32];
     int n = snprintf(line, sizeof line, "Authorization: Bearer %.*s", (int)gw->token.len,
@@ -93,8 +110,11 @@ static struct curl_slist *headers_make(const struct gw *gw)
     if (n > 0 && (size_t)n < sizeof line && !strpbrk(line, "\r\n"))
         headers = curl_slist_append(NULL, line);
     explicit_bzero(line, sizeof line);
-    if (headers)
-        curl_slist_append(headers, "Content-Type: application/json");
+    if (headers && (!curl_slist_append(headers, "Content-Type: application/json") ||
+                    !key_add(gw, headers, method))) {
+        curl_slist_free_all(headers);
+        headers = NULL;
+    }
     return headers;
 }
 
@@ -104,7 +124,7 @@ static long request(struct gw *gw, const char *method, const char *path, const c
 {
     CURL *curl = gw->curl;
     long status = 0;
-    struct curl_slist *headers = headers_make(gw);
+    struct curl_slist *headers = headers_make(gw, method);
     if (!headers) {
         sg_fail(err, SG_E_USAGE, "the token file does not hold a token");
         return 0;
@@ -155,14 +175,51 @@ static void problem_say(const json_t *problem, long status, struct sg_error *err
                 member(problem, "request_id"));
 }
 
+/* No answer, or one that says to come again: nothing is lost by asking again, for what changes has
+ * its key. A server that is not there is not worth it. */
+static bool worth_again(long status, const struct sg_error *err)
+{
+    if (status == 0)
+        return err->lib == SG_LIB_CURL && err->lib_code != CURLE_COULDNT_CONNECT;
+    return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+static long request_repeat(struct gw *gw, const char *method, const char *path, const char *body,
+                           struct sg_buf *answer, struct sg_error *err)
+{
+    gw->changes += strcmp(method, "GET") != 0;
+    for (int attempt = 1;; attempt++) {
+        sg_buf_init(answer, ANSWER_BYTES_MAX);
+        long status = request(gw, method, path, body, answer, err);
+        if (attempt == TRIES || !worth_again(status, err))
+            return status;
+        sg_buf_free(answer);
+        sg_error_reset(err);
+        struct timespec pause = {0, TRY_AGAIN_MS * attempt * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+}
+
+const char *gw_call_text(struct gw *gw, const char *path, struct sg_error *err)
+{
+    SG_AUTO_BUF answer;
+    long status = request_repeat(gw, "GET", path, NULL, &answer, err);
+    if (status == 0)
+        return NULL;
+    if (status == 200)
+        return sg_arena_str(gw->arena, sg_buf_bytes(&answer));
+    GW_AUTO_JSON problem = json_loadb((const char *)answer.data, answer.len, 0, NULL);
+    problem_say(problem, status, err);
+    return NULL;
+}
+
 json_t *gw_call(struct gw *gw, const char *method, const char *path, json_t *body,
                 struct sg_error *err)
 {
     SG_AUTO_BUF answer;
-    sg_buf_init(&answer, ANSWER_BYTES_MAX);
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
-    long status = request(gw, method, path, text, &answer, err);
+    long status = request_repeat(gw, method, path, text, &answer, err);
     free(text);
     if (status == 0)
         return NULL;
@@ -187,18 +244,32 @@ const char *gw_query(struct gw *gw, const char *path, const char *name, const ch
     return out;
 }
 
+/* A line for people whenever the state is another. */
+static void progress_say(const json_t *job, const char *job_id, const char **said)
+{
+    static const char *const states[] = {"queued", "running", "done", "dead", "cancelled", NULL};
+    for (int i = 0; states[i] && isatty(STDERR_FILENO); i++)
+        if (strcmp(states[i], member(job, "state")) == 0 && strcmp(states[i], *said) != 0) {
+            fprintf(stderr, "gwctl: %s %s: %s\n", job_id, member(job, "kind"), states[i]);
+            *said = states[i];
+        }
+}
+
 json_t *gw_job_wait(struct gw *gw, const char *tenant, const char *job_id, struct sg_error *err)
 {
-    const char *path = sg_arena_printf(gw->arena, "/v1/tenants/%s/jobs/%s", tenant, job_id);
+    const char *path = tenant ? sg_arena_printf(gw->arena, "/v1/tenants/%s/jobs/%s", tenant, job_id)
+                              : sg_arena_printf(gw->arena, "/v1/jobs/%s", job_id);
     const char *option = gw_option(gw, "--timeout");
     long seconds = WAIT_SECONDS, pause_ms = POLL_FIRST_MS;
     if (option && !gw_number(option, "--timeout", 1, 86400, &seconds, err))
         return NULL;
+    const char *said = "";
     for (int64_t end = sg_clock_monotonic_ms() + seconds * 1000;;) {
         GW_AUTO_JSON job = gw_call(gw, "GET", path, NULL, err);
         if (!job)
             return NULL;
         const char *state = member(job, "state");
+        progress_say(job, job_id, &said);
         if (strcmp(state, "done") == 0)
             return json_incref(job);
         if (strcmp(state, "dead") == 0 || strcmp(state, "cancelled") == 0) {

@@ -6,54 +6,33 @@
 
 #define GW_COMMAND(name) bool name(struct gw *gw, struct sg_error *err)
 
-GW_COMMAND(gw_tenant_create);
-GW_COMMAND(gw_tenant_list);
-GW_COMMAND(gw_tenant_show);
-
 GW_COMMAND(gw_domain_add);
-GW_COMMAND(gw_domain_list);
-GW_COMMAND(gw_domain_show);
 GW_COMMAND(gw_next_hop_set);
-GW_COMMAND(gw_next_hop_show);
 
 GW_COMMAND(gw_submitter_add);
-GW_COMMAND(gw_submitter_list);
 GW_COMMAND(gw_submitter_remove);
 
 GW_COMMAND(gw_key_create);
-GW_COMMAND(gw_key_list);
-GW_COMMAND(gw_key_show);
 GW_COMMAND(gw_csr);
 
 GW_COMMAND(gw_certificate_install);
-GW_COMMAND(gw_certificate_list);
-GW_COMMAND(gw_certificate_show);
 
 GW_COMMAND(gw_anchor_add);
-GW_COMMAND(gw_anchor_list);
 GW_COMMAND(gw_anchor_remove);
 GW_COMMAND(gw_directory_add);
-GW_COMMAND(gw_directory_list);
 GW_COMMAND(gw_directory_remove);
 GW_COMMAND(gw_member_add);
-GW_COMMAND(gw_member_list);
 GW_COMMAND(gw_member_remove);
 
 GW_COMMAND(gw_held_list);
-GW_COMMAND(gw_held_show);
-GW_COMMAND(gw_held_release);
 GW_COMMAND(gw_held_delete);
 
 GW_COMMAND(gw_message_list);
-GW_COMMAND(gw_message_show);
 GW_COMMAND(gw_trace);
 
-GW_COMMAND(gw_job_list);
 GW_COMMAND(gw_job_show);
 GW_COMMAND(gw_token_create);
-GW_COMMAND(gw_token_list);
 GW_COMMAND(gw_token_revoke);
-GW_COMMAND(gw_audit_list);
 
 /* DELETE of path, and a line that says so. */
 SG_MUST_USE bool gw_remove(struct gw *gw, const char *path, const char *what, struct sg_error *err);

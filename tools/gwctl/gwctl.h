@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #define GW_ARGUMENTS_MAX 4
-#define GW_OPTIONS_MAX   16
+#define GW_OPTIONS_MAX   24
 
 struct gw_option {
     const char *name;  /* "--host" */
@@ -23,14 +23,54 @@ struct gw_option {
     bool required;
 };
 
+/* A parameter of the query, or a member of the body, and how its option's value becomes it. */
+enum gw_kind {
+    GW_STRING,
+    GW_INTEGER,
+    GW_BOOLEAN, /* "true", "false" */
+    GW_LIST,    /* "A,B": an array of strings */
+    GW_FILE,    /* the text of a file */
+    GW_JSON     /* the JSON in a file */
+};
+struct gw_field {
+    const char *name, *option; /* NULL ends an array */
+    enum gw_kind kind;
+};
+struct gw_column {
+    const char *title, *key; /* of a member */
+};
+
 struct gw;
 struct gw_command {
-    const char *words;               /* "next-hop set" */
-    const char *arguments;           /* "TENANT DOMAIN" */
-    const struct gw_option *options; /* ended by a row without name; may be NULL */
-    bool (*run)(struct gw *gw, struct sg_error *err);
+    const char *words;                                /* "next-hop set" */
+    const char *arguments;                            /* "TENANT DOMAIN" */
+    const struct gw_option *options;                  /* ended by a row without name; may be NULL */
+    bool (*run)(struct gw *gw, struct sg_error *err); /* NULL: by the members below */
     const char *help;
+    /* An operation of the API, out of its description (operations). */
+    const char *method, *path; /* "/v1/tenants/{tenant_id}" */
+    const struct gw_field *fields;
+    const struct gw_column *columns; /* of a list; NULL: none */
+    bool body, raw;                  /* it takes a body; its answer is no JSON */
 };
+
+/* Made by tools/gwctl/operations: each operation of the API is a command, but those that a command
+ * of ours serves in a way of its own. */
+extern const struct gw_command gw_operations[];
+extern const size_t gw_operation_count;
+struct gw_own {
+    const char *words, *method, *path;
+};
+extern const struct gw_own gw_own[];
+extern const size_t gw_own_count;
+
+/* operation.c: does a command of the table above. */
+SG_MUST_USE bool gw_operation(struct gw *gw, struct sg_error *err);
+/* document.c: the table as a page of the manual, as a completion for a shell, as JSON. */
+void gw_manual(const struct gw_command *commands, size_t count);
+SG_MUST_USE bool gw_completion(const struct gw_command *commands, size_t count, const char *shell,
+                               struct sg_error *err);
+void gw_commands_dump(const struct gw_command *commands, size_t count);
 
 struct gw {
     struct sg_arena *arena;
@@ -41,7 +81,9 @@ struct gw {
         const char *name, *value;
     } options[GW_OPTIONS_MAX];
     size_t option_count;
-    bool json;          /* --json: for machines */
+    bool json;                   /* --json: for machines */
+    const char *idempotency_key; /* of this call of gwctl; each change adds its number */
+    unsigned changes;
     const char *url;    /* SEALGATE_URL or --url */
     const char *socket; /* of unix:PATH; NULL: TCP */
     struct sg_secret token;
@@ -66,7 +108,10 @@ SG_MUST_USE json_t *gw_call(struct gw *gw, const char *method, const char *path,
                             struct sg_error *err);
 /* path with "?name=value" or "&name=value" behind it; value NULL leaves it as it is. */
 const char *gw_query(struct gw *gw, const char *path, const char *name, const char *value);
-/* Waits until a job of the tenant's is done; its last state. SG_E_TIMEOUT after --timeout. */
+/* The same for an answer that is no JSON: its text. */
+SG_MUST_USE const char *gw_call_text(struct gw *gw, const char *path, struct sg_error *err);
+/* Waits until a job (of the tenant's; NULL: any) is done; its last state. How it goes is said on a
+ * terminal. SG_E_TIMEOUT after --timeout. */
 SG_MUST_USE json_t *gw_job_wait(struct gw *gw, const char *tenant, const char *job_id,
                                 struct sg_error *err);
 
@@ -90,9 +135,6 @@ SG_MUST_USE const char *gw_fingerprint(struct gw *gw, const char *path, struct s
 
 /* output.c: tables and fields for people, JSON for machines. What came from elsewhere reaches the
  * terminal without control characters. */
-struct gw_column {
-    const char *title, *key; /* of a member */
-};
 /* The members of an object, a line each; steals value. NULL passes an error on. */
 SG_MUST_USE bool gw_show(const struct gw *gw, json_t *value);
 /* Every item of a list, --limit of them at most (100). */

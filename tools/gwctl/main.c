@@ -15,8 +15,9 @@
         }                                                                                          \
     }
 #define LIMIT                                                                                      \
+    {"--limit", "N", false},                                                                       \
     {                                                                                              \
-        "--limit", "N", false                                                                      \
+        "--all", NULL, false                                                                       \
     }
 #define WAIT                                                                                       \
     {"--wait", NULL, false},                                                                       \
@@ -27,94 +28,103 @@
     {                                                                                              \
         "--ca-file", "FILE", false                                                                 \
     }
-#define LIST OPTIONS(LIMIT)
 
+#define OWN NULL, NULL, NULL, NULL, false, false
+
+/* Those that are more than an operation of the API; all others are in gw_operations. */
 static const struct gw_command commands[] = {
-    {"tenant create", "", OPTIONS({"--name", "NAME", true}), gw_tenant_create, "Makes a tenant."},
-    {"tenant list", "", LIST, gw_tenant_list, "Lists tenants."},
-    {"tenant show", "TENANT", NULL, gw_tenant_show, "Shows a tenant."},
-
-    {"domain add", "TENANT NAME", OPTIONS({"--environment", "seemail|securemail", true}),
-     gw_domain_add, "Adds a mail domain; you vouch that it is the tenant's."},
-    {"domain list", "TENANT", LIST, gw_domain_list, "Lists domains."},
-    {"domain show", "TENANT DOMAIN", NULL, gw_domain_show, "Shows a domain."},
+    {"domain add", "TENANT NAME",
+     OPTIONS({"--environment", "seemail|securemail", true}, {"--prove", NULL, false}),
+     gw_domain_add,
+     "Adds a mail domain. You vouch that it is the tenant's; with --prove its owner proves it in "
+     "DNS.",
+     OWN},
     {"next-hop set", "TENANT DOMAIN",
      OPTIONS({"--host", "HOST", true}, {"--port", "PORT", true}, {"--protocol", "smtp|lmtp", true},
              {"--tls", "none|opportunistic|required|verified", true}, CA_FILE),
-     gw_next_hop_set, "Sets where the domain's inbound mail is delivered."},
-    {"next-hop show", "TENANT DOMAIN", NULL, gw_next_hop_show, "Shows it."},
-
+     gw_next_hop_set, "Sets where the domain's inbound mail is delivered.", OWN},
     {"submitter add", "TENANT",
      OPTIONS({"--network", "CIDR", false}, {"--certificate-file", "FILE", false},
              {"--fingerprint", "SHA256", false}, {"--description", "TEXT", false}),
-     gw_submitter_add, "Lets a network or the holder of a client certificate submit mail."},
-    {"submitter list", "TENANT", LIST, gw_submitter_list, "Lists submitters."},
-    {"submitter remove", "TENANT SUBMITTER", NULL, gw_submitter_remove, "Takes that back."},
-
+     gw_submitter_add, "Lets a network or the holder of a client certificate submit mail.", OWN},
+    {"submitter remove", "TENANT SUBMITTER", NULL, gw_submitter_remove, "Takes that back.", OWN},
     {"key create", "TENANT DOMAIN",
      OPTIONS({"--algorithm", "rsa-2048|rsa-3072|rsa-4096", true}, {"--kind", "token|wrapped", true},
              WAIT),
-     gw_key_create, "Has a key pair made in the HSM."},
-    {"key list", "TENANT DOMAIN", LIST, gw_key_list, "Lists keys."},
-    {"key show", "TENANT DOMAIN KEY", NULL, gw_key_show, "Shows a key."},
+     gw_key_create, "Has a key pair made in the HSM.", OWN},
     {"csr", "TENANT DOMAIN KEY", OPTIONS({"--out", "FILE", true}, {"--timeout", "SECONDS", false}),
-     gw_csr, "Has a certificate request made, and writes it to a file (- is standard output)."},
+     gw_csr, "Has a certificate request made, and writes it to a file (- is standard output).",
+     OWN},
     {"certificate install", "TENANT DOMAIN FILE", OPTIONS(WAIT), gw_certificate_install,
-     "Installs a certificate: PEM, the leaf first, then its intermediates."},
-    {"certificate list", "TENANT DOMAIN", LIST, gw_certificate_list, "Lists certificates."},
-    {"certificate show", "TENANT DOMAIN CERTIFICATE", NULL, gw_certificate_show,
-     "Shows a certificate."},
-
-    {"anchor add", "FILE", NULL, gw_anchor_add, "Accredits a root certificate."},
-    {"anchor list", "", LIST, gw_anchor_list, "Lists the accredited roots."},
-    {"anchor remove", "ANCHOR", NULL, gw_anchor_remove, "Trusts a root no more."},
+     "Installs a certificate: PEM, the leaf first, then its intermediates.", OWN},
+    {"anchor add", "FILE", NULL, gw_anchor_add, "Accredits a root certificate.", OWN},
+    {"anchor remove", "ANCHOR", NULL, gw_anchor_remove, "Trusts a root no more.", OWN},
     {"directory add", "URL",
      OPTIONS({"--base-dn", "DN", false}, CA_FILE, {"--position", "N", false}), gw_directory_add,
-     "Adds a directory in which certificates are found."},
-    {"directory list", "", LIST, gw_directory_list, "Lists directories."},
-    {"directory remove", "DIRECTORY", NULL, gw_directory_remove, "Asks a directory no more."},
+     "Adds a directory in which certificates are found.", OWN},
+    {"directory remove", "DIRECTORY", NULL, gw_directory_remove, "Asks a directory no more.", OWN},
     {"member add", "NAME", OPTIONS({"--environment", "seemail|securemail", true}), gw_member_add,
-     "Adds a domain to which mail must be sealed."},
-    {"member list", "", LIST, gw_member_list, "Lists member domains."},
-    {"member remove", "MEMBER", NULL, gw_member_remove, "Takes a domain from the members."},
-
-    {"held list", "TENANT", OPTIONS({"--state", "held|sent|deleted|expired", false}, LIMIT),
-     gw_held_list, "Lists held mail."},
-    {"held show", "TENANT HELD", NULL, gw_held_show, "Shows a held mail."},
-    {"held release", "TENANT HELD", NULL, gw_held_release, "Tries a held mail now."},
+     "Adds a domain to which mail must be sealed.", OWN},
+    {"member remove", "MEMBER", NULL, gw_member_remove, "Takes a domain from the members.", OWN},
+    {"held list", "TENANT",
+     OPTIONS({"--state", "held|sent|deleted|expired", false}, {"--domain-id", "ID", false},
+             {"--recipient-domain", "NAME", false}, {"--sender", "ADDRESS", false},
+             {"--reason", "CODE", false}, LIMIT),
+     gw_held_list, "Lists held mail.", OWN},
     {"held delete", "TENANT HELD", NULL, gw_held_delete,
-     "Gives a held mail up and destroys its content."},
-
+     "Gives a held mail up and destroys its content.", OWN},
     {"messages", "TENANT",
      OPTIONS({"--from", "TIME", false}, {"--to", "TIME", false}, {"--sender", "ADDRESS", false},
              {"--recipient", "ADDRESS", false}, {"--message-id", "ID", false},
-             {"--queue-id", "ID", false}, {"--direction", "outbound|inbound", false}, LIMIT),
-     gw_message_list, "Searches the retention log."},
-    {"message show", "TENANT MESSAGE", NULL, gw_message_show, "Shows a message's record."},
-    {"trace", "TENANT MESSAGE", NULL, gw_trace, "Tells what was done with a message."},
-
-    {"job list", "TENANT", LIST, gw_job_list, "Lists jobs."},
-    {"job show", "TENANT JOB", OPTIONS(WAIT), gw_job_show, "Shows a job."},
+             {"--queue-id", "ID", false}, {"--direction", "outbound|inbound", false},
+             {"--domain", "NAME", false}, {"--sender-domain", "NAME", false},
+             {"--recipient-domain", "NAME", false}, {"--client", "ADDRESS", false},
+             {"--outcome", "OUTCOME", false}, {"--verdict", "VERDICT", false},
+             {"--code", "CODE", false}, LIMIT),
+     gw_message_list, "Searches the retention log.", OWN},
+    {"trace", "TENANT MESSAGE", NULL, gw_trace, "Tells what was done with a message.", OWN},
+    {"job show", "TENANT JOB", OPTIONS(WAIT), gw_job_show, "Shows a job.", OWN},
     {"token create", "",
      OPTIONS({"--name", "NAME", true}, {"--role", "ROLE", true}, {"--tenant", "TENANT", false},
              {"--days", "N", false}, {"--out", "FILE", false}),
-     gw_token_create, "Makes a token; --out writes it to a new file that you alone can read."},
-    {"token list", "", LIST, gw_token_list, "Lists tokens."},
-    {"token revoke", "TOKEN", NULL, gw_token_revoke, "Revokes a token."},
-    {"audit", "TENANT", LIST, gw_audit_list, "Lists the changes to what belongs to a tenant."},
+     gw_token_create, "Makes a token; --out writes it to a new file that you alone can read.", OWN},
+    {"token revoke", "TOKEN", NULL, gw_token_revoke, "Revokes a token.", OWN},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-static int help(void)
+static int by_words(const void *a, const void *b)
+{
+    const struct gw_command *x = a, *y = b;
+    return strcmp(x->words, y->words);
+}
+
+/* Both tables in one, sorted. */
+static const struct gw_command *all_commands(struct sg_arena *arena, size_t *count_r)
+{
+    *count_r = COMMANDS + gw_operation_count;
+    struct gw_command *all = SG_ARENA_ARRAY(arena, struct gw_command, *count_r);
+    memcpy(all, commands, sizeof commands);
+    memcpy(all + COMMANDS, gw_operations, gw_operation_count * sizeof *all);
+    qsort(all, *count_r, sizeof *all, by_words);
+    return all;
+}
+
+/* All commands, or those that begin with the word. */
+static int help(const struct gw_command *all, size_t count, const char *word)
 {
     puts(
         "gwctl: the operator's command line of Sealgate\n\n"
         "SEALGATE_URL (or --url) is where the API is: https://…, http:// on this host, unix:PATH.\n"
         "SEALGATE_TOKEN_FILE (or --token-file) is a file with a token that nobody else can read.\n"
         "--json prints what the API said. A tenant and a domain may be given by name.\n"
+        "A change carries an --idempotency-key (made up where none is given) and is tried again "
+        "when no\n"
+        "answer came. gwctl completion bash|zsh, gwctl --manual, gwctl --commands: for shell, man, "
+        "program.\n"
         "Exit status: 0 done, 1 it failed, 2 it was called wrongly.\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        gw_usage_line(stdout, &commands[i]);
+    for (size_t i = 0; i < count; i++)
+        if (!word || strncmp(all[i].words, word, strlen(word)) == 0)
+            gw_usage_line(stdout, &all[i]);
     return 0;
 }
 
@@ -134,17 +144,27 @@ int main(int argc, char **argv)
 {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
-        return help();
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return printf("gwctl %s\n", SG_VERSION) < 0;
     struct gw gw = {.arena = sg_arena_new()};
     struct sg_error err = {0};
+    size_t count;
+    const struct gw_command *all = all_commands(gw.arena, &count);
     if (argc < 2) {
         sg_fail(&err, SG_E_USAGE, "which command? gwctl --help lists them");
         return finish(&gw, false, &err);
     }
-    bool ok = gw_args_read(&gw, commands, COMMANDS, argc - 1, argv + 1, &err) &&
-              gw_client_open(&gw, &err) && gw.command->run(&gw, &err);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return help(all, count, argc > 2 ? argv[2] : NULL);
+    bool ok = true;
+    if (strcmp(argv[1], "--manual") == 0)
+        gw_manual(all, count);
+    else if (strcmp(argv[1], "--commands") == 0)
+        gw_commands_dump(all, count);
+    else if (strcmp(argv[1], "completion") == 0)
+        ok = gw_completion(all, count, argc > 2 ? argv[2] : "", &err);
+    else
+        ok = gw_args_read(&gw, all, count, argc - 1, argv + 1, &err) && gw_client_open(&gw, &err) &&
+             (gw.command->run ? gw.command->run : gw_operation)(&gw, &err);
     return finish(&gw, ok, &err);
 }

@@ -1,5 +1,6 @@
 #include "gwctl.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +176,7 @@ bool gw_list_each(struct gw *gw, const char *path, const struct gw_column *colum
     size_t i;
     json_t *item;
     const char *option = gw_option(gw, "--limit");
-    long limit = LIMIT_DEFAULT;
+    long limit = gw_option(gw, "--all") ? LONG_MAX : LIMIT_DEFAULT;
     bool more;
     if (option && !gw_number(option, "--limit", 1, 1000000, &limit, err))
         return false;
@@ -190,6 +191,6 @@ bool gw_list_each(struct gw *gw, const char *path, const struct gw_column *colum
     else
         table_print(gw, items, columns);
     if (more)
-        fprintf(stderr, "gwctl: there are more than these %ld: see --limit\n", limit);
+        fprintf(stderr, "gwctl: there are more than these %ld: see --limit, --all\n", limit);
     return true;
 }

@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-static const struct gw_column job_columns[] = {{"ID", "id"},
-                                               {"KIND", "kind"},
-                                               {"STATE", "state"},
-                                               {"TRIES", "attempts"},
-                                               {"CREATED", "created_at"},
-                                               {"LAST ERROR", "last_error"},
-                                               {0}};
-static const struct gw_column token_columns[] = {{"ID", "id"},
-                                                 {"NAME", "name"},
-                                                 {"ROLE", "role"},
-                                                 {"TENANT", "tenant_id"},
-                                                 {"EXPIRES", "expires_at"},
-                                                 {"REVOKED", "revoked_at"},
-                                                 {0}};
-static const struct gw_column audit_columns[] = {
-    {"AT", "at"},         {"ACTOR", "actor"},  {"ADDRESS", "address"},    {"ACTION", "action"},
-    {"OBJECT", "object"}, {"ID", "object_id"}, {"REQUEST", "request_id"}, {0}};
-
 bool gw_get(struct gw *gw, const char *path, struct sg_error *err)
 {
     return path && gw_show(gw, gw_call(gw, "GET", path, NULL, err));
@@ -57,12 +39,6 @@ bool gw_set_file(struct gw *gw, json_t *body, const char *member, const char *op
     return !path || content;
 }
 
-bool gw_job_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_tenant_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/jobs", path), job_columns, err);
-}
-
 bool gw_job_show(struct gw *gw, struct sg_error *err)
 {
     const char *tenant = gw_tenant(gw, gw->arguments[0], err);
@@ -86,6 +62,7 @@ bool gw_token_create(struct gw *gw, struct sg_error *err)
         return false;
     if (days)
         json_object_set_new(body, "expires_in_days", json_integer(number));
+    gw_set(gw, body, "scope", "--scope");
     if (tenant && !(tenant = gw_tenant(gw, tenant, err)))
         return false;
     if (tenant)
@@ -103,18 +80,7 @@ bool gw_token_create(struct gw *gw, struct sg_error *err)
     return gw_show(gw, json_incref(made));
 }
 
-bool gw_token_list(struct gw *gw, struct sg_error *err)
-{
-    return gw_list(gw, "/v1/tokens", token_columns, err);
-}
-
 bool gw_token_revoke(struct gw *gw, struct sg_error *err)
 {
     return gw_remove(gw, gw_below(gw, "/v1/tokens", 0, "tok", err), "revoked", err);
-}
-
-bool gw_audit_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_tenant_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/audit", path), audit_columns, err);
 }

@@ -1,30 +1,15 @@
 #include "../commands.h"
 
-static const struct gw_column columns[] = {
-    {"ID", "id"},       {"NAME", "name"},        {"ENVIRONMENT", "environment"},
-    {"STATE", "state"}, {"SINCE", "created_at"}, {0}};
-
 bool gw_domain_add(struct gw *gw, struct sg_error *err)
 {
     const char *path = gw_tenant_path(gw, err);
     if (!path)
         return false;
-    /* Who adds a domain vouches for it (there are no ownership checks yet). */
-    json_t *body = json_pack("{s:s, s:s, s:b}", "name", gw->arguments[1], "environment",
-                             gw_option(gw, "--environment"), "attested", 1);
+    json_t *body =
+        json_pack("{s:s, s:s, s:b}", "name", gw->arguments[1], "environment",
+                  gw_option(gw, "--environment"), "attested", gw_option(gw, "--prove") == NULL);
     return gw_show(gw,
                    gw_call(gw, "POST", sg_arena_printf(gw->arena, "%s/domains", path), body, err));
-}
-
-bool gw_domain_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_tenant_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/domains", path), columns, err);
-}
-
-bool gw_domain_show(struct gw *gw, struct sg_error *err)
-{
-    return gw_get(gw, gw_domain_path(gw, err), err);
 }
 
 bool gw_next_hop_set(struct gw *gw, struct sg_error *err)
@@ -41,10 +26,4 @@ bool gw_next_hop_set(struct gw *gw, struct sg_error *err)
         return false;
     return gw_show(gw, gw_call(gw, "PUT", sg_arena_printf(gw->arena, "%s/next-hop", path),
                                json_incref(body), err));
-}
-
-bool gw_next_hop_show(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_domain_path(gw, err);
-    return path && gw_get(gw, sg_arena_printf(gw->arena, "%s/next-hop", path), err);
 }

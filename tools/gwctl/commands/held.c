@@ -28,19 +28,11 @@ bool gw_held_list(struct gw *gw, struct sg_error *err)
     const char *path = held_path(gw, err), *state = gw_option(gw, "--state");
     if (!path)
         return false;
+    path = gw_query(gw, path, "domain_id", gw_option(gw, "--domain-id"));
+    path = gw_query(gw, path, "recipient_domain", gw_option(gw, "--recipient-domain"));
+    path = gw_query(gw, path, "sender", gw_option(gw, "--sender"));
+    path = gw_query(gw, path, "reason", gw_option(gw, "--reason"));
     return gw_list(gw, gw_query(gw, path, "state", state ? state : "held"), columns, err);
-}
-
-bool gw_held_show(struct gw *gw, struct sg_error *err)
-{
-    return gw_get(gw, one_path(gw, err), err);
-}
-
-bool gw_held_release(struct gw *gw, struct sg_error *err)
-{
-    const char *path = one_path(gw, err);
-    return path && gw_show(gw, gw_call(gw, "POST", sg_arena_printf(gw->arena, "%s/release", path),
-                                       NULL, err));
 }
 
 bool gw_held_delete(struct gw *gw, struct sg_error *err)

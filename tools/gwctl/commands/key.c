@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-static const struct gw_column columns[] = {
-    {"ID", "id"},       {"ALGORITHM", "algorithm"},    {"KIND", "kind"},
-    {"STATE", "state"}, {"PUBLIC KEY", "spki_sha256"}, {0}};
-
 /* The id of the job in an answer, good as long as the answer. */
 static const char *job_id(const json_t *accepted)
 {
@@ -38,21 +34,10 @@ bool gw_key_create(struct gw *gw, struct sg_error *err)
     return job && gw_get(gw, sg_arena_printf(gw->arena, "%s/%s", keys, id ? id : ""), err);
 }
 
-bool gw_key_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_domain_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/keys", path), columns, err);
-}
-
 static const char *key_path(struct gw *gw, struct sg_error *err)
 {
     const char *path = gw_domain_path(gw, err);
     return path ? gw_below(gw, sg_arena_printf(gw->arena, "%s/keys", path), 2, "key", err) : NULL;
-}
-
-bool gw_key_show(struct gw *gw, struct sg_error *err)
-{
-    return gw_get(gw, key_path(gw, err), err);
 }
 
 bool gw_csr(struct gw *gw, struct sg_error *err)
@@ -77,14 +62,6 @@ bool gw_csr(struct gw *gw, struct sg_error *err)
 
 /* Certificates --------------------------------------------------------------------------------- */
 
-static const struct gw_column certificate_columns[] = {{"ID", "id"},
-                                                       {"STATE", "state"},
-                                                       {"NOT BEFORE", "not_before"},
-                                                       {"NOT AFTER", "not_after"},
-                                                       {"SERIAL", "serial"},
-                                                       {"ISSUER", "issuer"},
-                                                       {0}};
-
 bool gw_certificate_install(struct gw *gw, struct sg_error *err)
 {
     const char *path = gw_domain_path(gw, err);
@@ -104,20 +81,4 @@ bool gw_certificate_install(struct gw *gw, struct sg_error *err)
         return false;
     return id ? gw_get(gw, sg_arena_printf(gw->arena, "%s/%s", certificates, id), err)
               : gw_show(gw, json_incref(job));
-}
-
-bool gw_certificate_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_domain_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/certificates", path),
-                           certificate_columns, err);
-}
-
-bool gw_certificate_show(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_domain_path(gw, err);
-    return path &&
-           gw_get(gw,
-                  gw_below(gw, sg_arena_printf(gw->arena, "%s/certificates", path), 2, "crt", err),
-                  err);
 }

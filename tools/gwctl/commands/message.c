@@ -45,7 +45,14 @@ bool gw_message_list(struct gw *gw, struct sg_error *err)
                                              {"recipient", "--recipient"},
                                              {"message_id", "--message-id"},
                                              {"queue_id", "--queue-id"},
-                                             {"direction", "--direction"}};
+                                             {"direction", "--direction"},
+                                             {"domain", "--domain"},
+                                             {"sender_domain", "--sender-domain"},
+                                             {"recipient_domain", "--recipient-domain"},
+                                             {"client", "--client"},
+                                             {"outcome", "--outcome"},
+                                             {"verdict", "--verdict"},
+                                             {"code", "--code"}};
     const char *path = messages_path(gw, err);
     if (!path)
         return false;
@@ -58,11 +65,6 @@ static const char *message_path(struct gw *gw, struct sg_error *err)
 {
     const char *path = messages_path(gw, err);
     return path ? gw_below(gw, path, 1, "msg", err) : NULL;
-}
-
-bool gw_message_show(struct gw *gw, struct sg_error *err)
-{
-    return gw_get(gw, message_path(gw, err), err);
 }
 
 static void line(const char *name, const char *value)

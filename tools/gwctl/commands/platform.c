@@ -1,23 +1,11 @@
 /* Roots, directories and member domains of the whole platform. */
 #include "../commands.h"
 
-static const struct gw_column anchor_columns[] = {
-    {"ID", "id"}, {"SUBJECT", "subject"}, {"NOT AFTER", "not_after"}, {"SHA-256", "sha256"}, {0}};
-static const struct gw_column directory_columns[] = {
-    {"ID", "id"}, {"POSITION", "position"}, {"URL", "url"}, {"BASE", "base_dn"}, {0}};
-static const struct gw_column member_columns[] = {
-    {"ID", "id"}, {"NAME", "name"}, {"ENVIRONMENT", "environment"}, {0}};
-
 bool gw_anchor_add(struct gw *gw, struct sg_error *err)
 {
     const char *pem = gw_file_read(gw, gw->arguments[0], err);
     return pem && gw_show(gw, gw_call(gw, "POST", "/v1/trust-anchors",
                                       json_pack("{s:s}", "pem", pem), err));
-}
-
-bool gw_anchor_list(struct gw *gw, struct sg_error *err)
-{
-    return gw_list(gw, "/v1/trust-anchors", anchor_columns, err);
 }
 
 bool gw_anchor_remove(struct gw *gw, struct sg_error *err)
@@ -39,11 +27,6 @@ bool gw_directory_add(struct gw *gw, struct sg_error *err)
            gw_show(gw, gw_call(gw, "POST", "/v1/directory-sources", json_incref(body), err));
 }
 
-bool gw_directory_list(struct gw *gw, struct sg_error *err)
-{
-    return gw_list(gw, "/v1/directory-sources", directory_columns, err);
-}
-
 bool gw_directory_remove(struct gw *gw, struct sg_error *err)
 {
     return gw_remove(gw, gw_below(gw, "/v1/directory-sources", 0, "dir", err), "removed", err);
@@ -54,11 +37,6 @@ bool gw_member_add(struct gw *gw, struct sg_error *err)
     json_t *body = json_pack("{s:s, s:s}", "name", gw->arguments[0], "environment",
                              gw_option(gw, "--environment"));
     return gw_show(gw, gw_call(gw, "POST", "/v1/member-domains", body, err));
-}
-
-bool gw_member_list(struct gw *gw, struct sg_error *err)
-{
-    return gw_list(gw, "/v1/member-domains", member_columns, err);
 }
 
 bool gw_member_remove(struct gw *gw, struct sg_error *err)

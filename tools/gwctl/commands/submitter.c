@@ -1,12 +1,5 @@
 #include "../commands.h"
 
-static const struct gw_column columns[] = {{"ID", "id"},
-                                           {"KIND", "kind"},
-                                           {"NETWORK", "network"},
-                                           {"FINGERPRINT", "fingerprint"},
-                                           {"DESCRIPTION", "description"},
-                                           {0}};
-
 bool gw_submitter_add(struct gw *gw, struct sg_error *err)
 {
     const char *network = gw_option(gw, "--network"), *file = gw_option(gw, "--certificate-file"),
@@ -24,12 +17,6 @@ bool gw_submitter_add(struct gw *gw, struct sg_error *err)
     gw_set(gw, body, "description", "--description");
     return gw_show(
         gw, gw_call(gw, "POST", sg_arena_printf(gw->arena, "%s/submitters", path), body, err));
-}
-
-bool gw_submitter_list(struct gw *gw, struct sg_error *err)
-{
-    const char *path = gw_tenant_path(gw, err);
-    return path && gw_list(gw, sg_arena_printf(gw->arena, "%s/submitters", path), columns, err);
 }
 
 bool gw_submitter_remove(struct gw *gw, struct sg_error *err)
