@@ -9,7 +9,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#define INCIDENT_AFTER 3 /* failures in a row; a refusal or garbage is one at once */
+#define SUSPENDED_PAUSE (5 * 60 * SG_SECOND)
+#define INCIDENT_AFTER  3 /* failures in a row; a refusal or garbage is one at once */
 
 struct enrolment {
     struct sg_order_work *work;
@@ -259,11 +260,33 @@ static bool enrolment_load(struct enrolment *e, struct sg_error *err)
     return found || sg_fail(err, SG_E_INTERNAL, "the order's key has no row");
 }
 
+/* Nothing is asked for who does not own the domain now, or may not use it. */
+static bool suspended(struct sg_order_work *w, bool *waits_r, struct sg_error *err)
+{
+    const char *state = w->row.domain_state;
+    *waits_r = (strcmp(state, "attested") != 0 && strcmp(state, "verified") != 0) ||
+               strcmp(w->row.tenant_state, "active") != 0;
+    if (!*waits_r)
+        return true;
+    struct sg_order_step s = {.work = w,
+                              .move = {.cause = "suspended",
+                                       .explanation = "the domain or its tenant is suspended",
+                                       .attempts = w->row.attempts,
+                                       .polls = w->row.polls,
+                                       .next_at = sg_clock_now() + SUSPENDED_PAUSE}};
+    return sg_order_wait(&s, err);
+}
+
 bool sg_order_enrol(struct sg_order_work *w, struct sg_error *err)
 {
     struct enrolment e = {.work = w};
+    bool waits;
     SG_AUTO_ACCESS access = {0};
     struct sg_error why = {0};
+    if (!suspended(w, &waits, err))
+        return false;
+    if (waits)
+        return true;
     if (!enrolment_load(&e, err))
         return false;
     if (strcmp(e.key.state, "active") != 0)

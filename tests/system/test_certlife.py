@@ -471,6 +471,28 @@ def test_a_tenants_authority(life):
     assert api.get(f"{site.path}/authority") == {"authority_id": None}
 
 
+def test_suspended_meanwhile(life):
+    """Who lost a domain gets no certificate for it, though the order was made before."""
+    life.refca.fault("retry_after:1", paths=["simpleenroll"])
+    site = life.domain("lost.test")
+    life.order(site, "pending")
+    change = ("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false);"
+              " UPDATE domain SET state = '{}' WHERE id = '" + site.domain["id"] + "'")
+    life.sql(change.format("suspended"))
+    life.refca.fault()
+    order = life.order(site, "pending", cause="suspended")
+    assert "suspended" in order["explanation"]
+    life.platform.clock_set(360)
+    try:
+        life.order(site, "pending", cause="suspended")
+        assert life.refca.issued("lost.test") == []
+        life.sql(change.format("verified"))
+        life.platform.clock_set(720)
+        assert life.order(site, "installed")["id"] == order["id"]
+    finally:
+        life.platform.clock_set(0)
+
+
 def test_the_default_authority(life):
     """From the order of a domain to its certificate without another call. There is one default."""
     api = life.api
@@ -659,9 +681,19 @@ def test_publication_is_awaited(life):
         new, = life.certificates(site, state="installed")
         assert new["id"] == order["certificate_id"] and new["published"] == "waiting"
         assert life.active(site)["id"] == old["id"]
+        life.platform.clock_set(2 * DAY)
+        incident = life.incident("certificate.unpublished", domain_id=site.domain["id"])
+        assert incident["detail"]["about"] == new["id"]
+        assert life.certificates(site, state="installed")[0]["published"] == "overdue"
+        assert life.active(site)["id"] == old["id"]
+        life.platform.directory.start()
+        wait_for(lambda: len(life.published("shown.test")) == 2, 60, "the CA to publish it")
+        life.platform.clock_set(2 * DAY + 1200)
+        wait_for(lambda: life.active(site)["id"] == new["id"], 60, "the cut-over")
     finally:
         life.platform.directory.start()
-    wait_for(lambda: life.active(site)["id"] == new["id"], 60, "the cut-over")
+        life.platform.clock_set(0)
+    life.incident("certificate.unpublished", "resolved", site.domain["id"])
     assert life.api.get(f"{site.domain_path}/certificates/{old['id']}")["state"] == "superseded"
 
 
