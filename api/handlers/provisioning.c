@@ -1,5 +1,6 @@
 /*
- * A whole order in one transaction: a tenant, its domains with their next hops, its submitters.
+ * A whole order in one transaction: a tenant, its domains with their next hops, its submitters, its
+ * contacts.
  * Each part is made by the handler that makes it alone, so that the same rules hold; what is at
  * fault is named by its place in the order ("/domains/1/name"), and then nothing of it is made.
  */
@@ -11,6 +12,7 @@
 
 #define DOMAINS_MAX    50
 #define SUBMITTERS_MAX 50
+#define CONTACTS_MAX   20
 
 struct order_domain {
     void *domain, *next_hop; /* of api_domain_new, api_next_hop_body; next_hop may be NULL */
@@ -28,7 +30,7 @@ static const struct api_field domain_fields[] = {
 static const struct api_spec domain_spec = {domain_fields, 2, sizeof(struct order_domain), NULL};
 
 struct order {
-    struct api_objects domains, submitters;
+    struct api_objects domains, submitters, contacts;
     void *tenant; /* of api_tenant_new; NULL: for a tenant that is there */
 };
 static const struct api_field order_fields[] = {
@@ -44,13 +46,19 @@ static const struct api_field order_fields[] = {
      .optional = true,
      .items_max = SUBMITTERS_MAX,
      .object = &api_submitter_new},
+    {.name = "contacts",
+     .type = API_OBJECTS,
+     .offset = offsetof(struct order, contacts),
+     .optional = true,
+     .items_max = CONTACTS_MAX,
+     .object = &api_contact_body},
     {.name = "tenant",
      .type = API_OBJECT,
      .offset = offsetof(struct order, tenant),
      .object = &api_tenant_new},
 };
-const struct api_spec api_order = {order_fields, 3, sizeof(struct order), NULL};
-const struct api_spec api_order_more = {order_fields, 2, sizeof(struct order), NULL};
+const struct api_spec api_order = {order_fields, 4, sizeof(struct order), NULL};
+const struct api_spec api_order_more = {order_fields, 3, sizeof(struct order), NULL};
 
 typedef bool (*part_handler)(struct api_request *, struct sg_tx *, struct sg_error *);
 
@@ -131,14 +139,15 @@ static bool domains_make(struct parts *p, const struct order *order, json_t *mad
     return true;
 }
 
-static bool submitters_make(struct parts *p, const struct order *order, json_t *made,
-                            struct sg_error *err)
+/* A list of parts that one handler makes, each by itself. */
+static bool list_make(struct parts *p, const char *name, enum sg_scope scope, part_handler handler,
+                      const struct api_objects *list, size_t size, json_t *made,
+                      struct sg_error *err)
 {
-    for (size_t i = 0; i < order->submitters.count; i++) {
-        void *fields = (char *)order->submitters.items + i * api_submitter_new.size;
-        const char *place = sg_arena_printf(p->request.arena, "/submitters/%zu", i);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *place = sg_arena_printf(p->request.arena, "/%s/%zu", name, i);
         json_t *one;
-        if (!make(p, SG_SCOPE_submitters, api_submitter_create, fields, place, &one, err))
+        if (!make(p, scope, handler, (char *)list->items + i * size, place, &one, err))
             return false;
         json_array_append_new(made, one);
     }
@@ -149,10 +158,14 @@ static bool submitters_make(struct parts *p, const struct order *order, json_t *
 static bool parts_make(struct api_request *r, struct parts *p, json_t *tenant, struct sg_error *err)
 {
     const struct order *order = r->fields;
-    json_t *domains = json_array(), *submitters = json_array();
-    json_t *all = json_pack("{s:o, s:o, s:o}", "tenant", tenant, "domains", domains, "submitters",
-                            submitters);
-    if (domains_make(p, order, domains, err) && submitters_make(p, order, submitters, err))
+    json_t *domains = json_array(), *submitters = json_array(), *contacts = json_array();
+    json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "tenant", tenant, "domains", domains,
+                            "submitters", submitters, "contacts", contacts);
+    if (domains_make(p, order, domains, err) &&
+        list_make(p, "submitters", SG_SCOPE_submitters, api_submitter_create, &order->submitters,
+                  api_submitter_new.size, submitters, err) &&
+        list_make(p, "contacts", SG_SCOPE_contacts, api_contact_create, &order->contacts,
+                  api_contact_body.size, contacts, err))
         return api_reply_created(
             r, sg_arena_printf(r->arena, "/v1/tenants/%s", p->request.tenant.key.id), all);
     json_decref(all);

@@ -25,7 +25,8 @@ def order(name, network):
             "domains": [{"name": f"{name}.test", "environment": "seemail", "attested": True, "next_hop": HOP},
                         {"name": f"mail.{name}.test", "environment": "securemail", "attested": True}],
             "submitters": [{"kind": "network", "network": network},
-                           {"kind": "client_certificate", "fingerprint": secrets.token_hex(32)}]}
+                           {"kind": "client_certificate", "fingerprint": secrets.token_hex(32)}],
+            "contacts": [{"role": "postmaster", "organisation": name, "mailbox": f"postmaster@{name}.test"}]}
 
 
 def by_id(rows):
@@ -49,8 +50,9 @@ def test_an_order(platform, provider):
     assert provider.pages(f"{path}/submitters") == by_id(made.json["submitters"])
     # Each part has its row of the audit log, all of them of one request.
     entries = [e for e in provider.pages(f"{path}/audit") if e["request_id"] == made.headers["X-Request-Id"]]
+    assert provider.pages(f"{path}/contacts") == made.json["contacts"]
     assert sorted(e["object"] for e in entries) == [
-        "domain", "domain", "domain_ownership", "domain_ownership", "next_hop", "submitter", "submitter", "tenant"]
+        "contact", "domain", "domain", "domain_ownership", "domain_ownership", "next_hop", "submitter", "submitter", "tenant"]
 
 
 def test_more_for_a_tenant(platform, provider):
@@ -90,6 +92,8 @@ def change(body, pointer, value):
     ("/submitters/0/network", "198.51.100.130", 409, "/submitters/0/network"),
     ("/submitters/0/network", ..., 422, "/submitters/0/network"),
     ("/submitters/1/kind", "x", 422, "/submitters/1/kind"),
+    ("/contacts/0/mailbox", "joe.bloggs@bad.test", 422, "/contacts/0/mailbox"),
+    ("/contacts/0/role", ..., 422, "/contacts/0/role"),
     ("/domains", [{"name": f"d{n}.bad.test", "environment": "seemail", "attested": True} for n in range(51)], 422,
      "/domains")])
 def test_nothing_of_a_bad_order(provider, pointer, value, status, told):
@@ -130,10 +134,11 @@ def test_scopes(platform, provider):
     client("tenants:read domains:write").call("POST", "/v1/provisioning", body, expect=403)
     for scope, part in (("tenants:write submitters:write", "/domains/0"),
                         ("tenants:write domains:write submitters:write", "/domains/0/next_hop"),
-                        ("tenants:write domains:write next_hops:write", "/submitters/0")):
+                        ("tenants:write domains:write next_hops:write", "/submitters/0"),
+                        ("tenants:write domains:write next_hops:write submitters:write", "/contacts/0")):
         problem = client(scope).call("POST", "/v1/provisioning", body, expect=403).json
         assert problem["pointer"] == part and problem["detail"].startswith("this needs the scope ")
-    client("tenants:write domains:write next_hops:write submitters:write").call(
+    client("tenants:write domains:write next_hops:write submitters:write contacts:write").call(
         "POST", "/v1/provisioning", body, expect=201)
     billing = provider.post("/v1/tokens", {"name": "x", "role": "billing"})
     platform.client(billing["token"]).call("POST", "/v1/provisioning", body, expect=403)
