@@ -68,9 +68,10 @@ bool sg_report_usage(struct sg_build *b, struct sg_error *err)
                          (const int[]){0});
     sg_build_rows(d, "domains", "Domains with mail", domain_columns, COUNT(domain_columns),
                   json_incref(json_object_get(v, "by_domain")));
-    sg_build_sentence(b, "%lld tenants sent %lld messages and received %lld.",
-                      (long long)member(v, "tenants"), (long long)member(v, "messages_out"),
-                      (long long)member(v, "messages_in"));
+    sg_build_sentence(b, "%lld %s sent %lld messages and received %lld.",
+                      (long long)member(v, "tenants"),
+                      member(v, "tenants") == 1 ? "tenant" : "tenants",
+                      (long long)member(v, "messages_out"), (long long)member(v, "messages_in"));
     if (member(v, "not_closed") > 0)
         sg_build_missing(b, "The month of %lld tenants is not closed for billing.",
                          (long long)member(v, "not_closed"));

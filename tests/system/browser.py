@@ -19,9 +19,9 @@ MAKER = (".google.com", ".googleapis.com", ".gvt1.com")
 
 class Visit:
     """dom: the page as it was rendered; console: what it complained of; requests: the URLs it asked for;
-    pages: how many a print of it has; picture: a PNG."""
+    pages: how many a print of it has, and picture: a PNG, where it prints."""
 
-    def __init__(self, page, headers):
+    def __init__(self, page, headers, prints=False):
         self.asked = []
         with tempfile.TemporaryDirectory(prefix="sg-chromium-") as folder:
             self.folder = pathlib.Path(folder)
@@ -35,13 +35,17 @@ class Visit:
                 self.dom = done.stdout
                 self.console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
                 self.requests = _urls(json.loads(net.read_text()))
-                self._run("--no-pdf-header-footer", f"--print-to-pdf={self.folder / 'print.pdf'}")
-                self.pages = (self.folder / "print.pdf").read_bytes().count(b"/Type /Page\n")
-                self._run("--window-size=1000,2000", f"--screenshot={self.folder / 'shot.png'}")
-                self.picture = (self.folder / "shot.png").read_bytes()
+                if prints:
+                    self._print()
             finally:
                 server.shutdown()
                 server.server_close()
+
+    def _print(self):
+        self._run("--no-pdf-header-footer", f"--print-to-pdf={self.folder / 'print.pdf'}")
+        self.pages = (self.folder / "print.pdf").read_bytes().count(b"/Type /Page\n")
+        self._run("--window-size=1000,2000", f"--screenshot={self.folder / 'shot.png'}")
+        self.picture = (self.folder / "shot.png").read_bytes()
 
     def _run(self, *more):
         return subprocess.run([CHROMIUM, *FLAGS, f"--user-data-dir={self.folder / 'profile'}", *more, self.url],

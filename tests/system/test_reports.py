@@ -389,18 +389,26 @@ def test_page_in_a_browser(platform, provider, world):
     if not CHROMIUM:
         pytest.skip("chromium is not installed")
     a, _ = world
-    for where, kind in ((a.path, "service"), ("/v1", "compliance")):
+    # What a stranger wrote for his domain, in From and in the envelope.
+    evil = "<img src=http://127.0.0.1:9/x onerror=console.error(1)>\"><style>*{display:none}</style>.test"
+    hostile = platform.tenant("agency-hostile")
+    platform.feed(mail(hostile, "2024-09-03 10:00:00", "inbound", f"eve@{evil}",
+                       [("joe@agency-hostile.test", "delivered", "unverified", "003,103")]))
+    for where, kind in ((a.path, "service"), ("/v1", "compliance"), ("/v1", "availability"), ("/v1", "usage"),
+                        (hostile.path, "breach"), (hostile.path, "service")):
         path, _ = made(provider, where, kind)
         forms = Forms(provider, path)
         reply = provider.call("GET", f"{path}/html", expect=200)
         headers = {name: reply.headers[name] for name in ("Content-Type", "Content-Security-Policy")}
-        visit = Visit(forms.html, headers)
+        prints = kind == "compliance"
+        visit = Visit(forms.html, headers, prints)
         page = Page(visit.dom)
         assert set(visit.asked) == {"/report.html"} and set(visit.requests) == {visit.url}
         assert visit.console == [] and page.scripts == 0
+        if where == hostile.path:
+            assert evil in [cell for table in page.tables.values() for row in table for cell in row]
         assert page.figures == Page(forms.html).figures and page.tables == Page(forms.html).tables
-        assert visit.picture.startswith(b"\x89PNG") and len(visit.picture) > 20000
-        assert visit.pages >= 2
+        assert not prints or (visit.picture.startswith(b"\x89PNG") and len(visit.picture) > 20000 and visit.pages > 5)
     # The check itself: a page that asks for something, and complains, is found out.
     visit = Visit("<script>console.error('x')</script><img src='http://127.0.0.1:9/x.png'>", {"Content-Type": "text/html"})
     assert "http://127.0.0.1:9/x.png" in visit.requests and visit.console
