@@ -300,6 +300,21 @@ def test_a_month_that_nobody_keeps_is_dropped(platform, provider):
     assert there("message_" + time.strftime("%Y_%m"))  # what is kept is kept
 
 
+def test_a_month_is_not_dropped_while_mail_of_it_may_be_on_its_way(platform, provider):
+    """A short policy deletes the rows, and leaves the partition that a late outcome needs."""
+    law = next(p for p in provider.get("/v1/retention")["data"] if p["class"] == "trace")
+    policy(provider, "/v1/retention", **{"class": "trace"}, months=1, floor_months=1, ceiling_months=120)
+    tenant = platform.tenant("short-trace")
+    at = old_month(platform, 4)
+    message = mail(tenant, at, trace=[{"step": "s", "requirement": "", "detail": {}}])
+    platform.feed(message)
+    for _ in range(2):
+        run_job(platform, "retention.dispose")
+        assert left(platform, tenant, "trace_event") == 0 and left(platform, tenant) == 1
+        platform.feed(message)  # the feed goes on
+    policy(provider, "/v1/retention", **{"class": "trace"}, months=law["months"], floor_months=1, ceiling_months=120)
+
+
 def test_kill_9_while_deleting(platform, provider):
     """Row by row, tenantd killed again and again: everything goes once, and every row is in the record."""
     tenant = platform.tenant("killed")
