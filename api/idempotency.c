@@ -194,6 +194,8 @@ bool api_idempotency_end(struct api_request *r, struct sg_tx *tx, struct sg_erro
     const char *text = key_read(r, err);
     if (!text)
         return false;
+    if (r->reply.media_type)
+        return sg_fail(err, SG_E_INTERNAL, "an answer that is no JSON cannot be kept");
     json_t *body = r->reply.body ? json_copy(r->reply.body) : NULL;
     bool ok = !r->reply.secret || secret_part(r, text, body, &kept.secret, err);
     char *json = ok && body ? json_dumps(body, JSON_COMPACT) : NULL;
