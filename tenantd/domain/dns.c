@@ -2,12 +2,12 @@
 
 #include "common/clock.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unbound.h>
+#include <unistd.h>
 
 #define TYPE_TXT       16
 #define CLASS_IN       1
@@ -50,11 +50,12 @@ static int forwarder_add(struct ub_ctx *ctx, const char *address)
 static bool context_make(const struct sg_dns_options *o, struct ub_ctx **ctx_r,
                          struct sg_error *err)
 {
+    if (access(o->trust_anchor_file, R_OK) != 0) /* libunbound would not say which */
+        return sg_fail_errno(err, SG_E_CONFIG, "DNS: trust anchor %.150s", o->trust_anchor_file);
     struct ub_ctx *ctx = ub_ctx_create();
     if (!ctx)
         return sg_fail(err, SG_E_NO_MEMORY, "ub_ctx_create");
     *ctx_r = ctx;
-    errno = 0;
     int rc = ub_ctx_add_ta_file(ctx, o->trust_anchor_file);
     if (rc != 0)
         return fail(err, o->trust_anchor_file, rc);

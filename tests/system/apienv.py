@@ -302,7 +302,8 @@ class Platform:
                 self.audited()
             status = {name: self.stop(name) for name in list(self.processes)}
             # Under a sanitizer, a leak is an exit status.
-            assert status.get("apid", 0) == 0, self.log("apid").read_text()[-3000:]
+            for name in ("apid", "tenantd"):
+                assert status.get(name, 0) == 0, self.log(name).read_text()[-3000:]
         finally:
             self.stack.close()
 

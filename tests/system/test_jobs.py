@@ -217,6 +217,23 @@ def test_cancelled_while_it_waits(world):
     assert tenant.admin.get(key)["state"] == "failed"
 
 
+def test_a_fault_of_the_resolver_is_said_and_makes_no_flood(world):
+    """No trust anchor: the domain's verification says so, and is tried again after its pause."""
+    world.configure(dns__trust_anchor="/nowhere/root.key", jobs__poll="100ms")
+    tenant = world.platform.tenant("anchorless")
+    made = tenant.admin.post(f"{tenant.path}/domains", {"name": "anchor.test",
+                                                        "environment": "seemail"})
+    path = f"{tenant.path}/domains/{made['id']}"
+    world.start("tenantd")
+    v = wait_for(lambda: (v := tenant.admin.get(f"{path}/verification"))["checked_at"] and v, 20,
+                 "a look")
+    assert (v["state"], v["result"], v["dnssec"]) == ("pending", "unavailable", None)
+    assert "/nowhere/root.key" in v["last_error"] and v["next_check_at"] > v["checked_at"]
+    jobs = tenant.admin.pages(f"{tenant.path}/jobs", kind="domain.check")
+    assert [j["state"] for j in jobs] == ["done"]
+    tenant.admin.delete(path)
+
+
 # Leases ------------------------------------------------------------------------------------------------
 
 
