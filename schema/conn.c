@@ -164,11 +164,12 @@ static PGconn *connect_start(const struct sg_db_options *options, struct sg_erro
         return NULL;
     }
     secret.data[secret.len] = 0;
-    char settings[160];
+    /* A process that is frozen in the midst of a transaction must not keep its locks. */
+    char settings[240];
     snprintf(settings, sizeof settings,
-             "-c statement_timeout=%lld -c search_path=sealgate -c timezone=UTC "
-             "-c bytea_output=hex -c datestyle=ISO",
-             (long long)options->statement_timeout_ms);
+             "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%lld "
+             "-c search_path=sealgate -c timezone=UTC -c bytea_output=hex -c datestyle=ISO",
+             (long long)options->statement_timeout_ms, (long long)options->statement_timeout_ms);
     const char *keys[] = {"dbname",          "application_name", "options",
                           "client_encoding", "password",         NULL};
     const char *values[] = {options->conninfo,
