@@ -74,6 +74,27 @@ bool sg_report_delivery_set(struct sg_tx *tx, const char *id, const char *state,
     return sg_tx_query_one(tx, SG_Q_REPORT_DELIVERY_SET, &p, NULL, "no such delivery", err);
 }
 
+bool sg_report_delivery_again(struct sg_tx *tx, struct sg_arena *arena,
+                              struct sg_report_again **rows_r, size_t *count_r,
+                              struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_time(&p, sg_tx_now(tx));
+    if (!sg_tx_query(tx, SG_Q_REPORT_DELIVERY_AGAIN, &p, &rows, err))
+        return false;
+    *count_r = (size_t)rows.count;
+    *rows_r = SG_ARENA_ARRAY(arena, struct sg_report_again, *count_r + 1);
+    for (int i = 0; i < rows.count; i++) {
+        struct sg_row r = sg_row_at(&rows, i, arena);
+        (*rows_r)[i].report_id = sg_row_text(&r);
+        (*rows_r)[i].tenant_id = sg_row_text(&r);
+        if (!sg_row_end(&r, err))
+            return false;
+    }
+    return true;
+}
+
 bool sg_report_delivery_seen(struct sg_tx *tx, struct sg_arena *arena, const char *message_id,
                              const char *recipient, sg_time since, struct sg_report_seen *seen_r,
                              struct sg_error *err)

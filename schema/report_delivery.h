@@ -35,6 +35,14 @@ SG_MUST_USE bool sg_report_delivery_set(struct sg_tx *tx, const char *id, const 
                                         const char *words, const char *msg_id, bool sent,
                                         struct sg_error *err);
 
+/* Deliveries that failed, and are to be tried again by themselves; the reports they are of. */
+struct sg_report_again {
+    const char *report_id, *tenant_id;
+};
+SG_MUST_USE bool sg_report_delivery_again(struct sg_tx *tx, struct sg_arena *arena,
+                                          struct sg_report_again **rows_r, size_t *count_r,
+                                          struct sg_error *err);
+
 /* What the retention log has of a mail of ours; msg_id NULL: nothing (yet). */
 struct sg_report_seen {
     const char *msg_id, *outcome, *verdict, *reply;

@@ -10,6 +10,9 @@ SG_MUST_USE bool sg_report_mail(struct sg_job *job, struct sg_error *err);
 /* Asks for it. */
 SG_MUST_USE bool sg_report_mail_ask(struct sg_tx *tx, struct sg_arena *arena, const char *report_id,
                                     const char *tenant_id, struct sg_error *err);
+/* Asks for those whose delivery failed a while ago. */
+SG_MUST_USE bool sg_report_mail_again(struct sg_tx *tx, struct sg_arena *arena,
+                                      struct sg_error *err);
 /* An incident for each report that waits for a signature for longer than that. */
 SG_MUST_USE bool sg_report_unsigned_watch(struct sg_tx *tx, struct sg_arena *arena,
                                           int64_t within_ms, struct sg_error *err);

@@ -211,7 +211,8 @@ static bool ask_all(struct sg_tx *tx, void *arg, struct sg_error *err)
             return false;
         asked += made;
     }
-    if (!sg_report_unsigned_watch(tx, d->job->arena, d->settings->sign_within_ms, err))
+    if (!sg_report_mail_again(tx, d->job->arena, err) ||
+        !sg_report_unsigned_watch(tx, d->job->arena, d->settings->sign_within_ms, err))
         return false;
     json_decref(d->result);
     d->result = json_pack("{s:I}", "asked", (json_int_t)asked);

@@ -2,6 +2,7 @@
  * A report by mail, through our own gateway. It goes out sealed or not at all: to domains of Secure
  * Email alone, for which the gateway seals or holds; its subject bears the trigger word
  * IN-CONFIDENCE (REQ-112); and what the retention log says of it is looked up afterwards.
+ * What failed is an incident, and is tried again for a week.
  */
 #include "reporting/build.h"
 #include "reporting/delivery.h"
@@ -349,6 +350,18 @@ bool sg_report_mail_ask(struct sg_tx *tx, struct sg_arena *arena, const char *re
         .priority = SG_JOB_LATER,
         .unique_key = sg_arena_printf(arena, "report.mail:%s", report_id)};
     return sg_job_insert(tx, &job, NULL, err);
+}
+
+bool sg_report_mail_again(struct sg_tx *tx, struct sg_arena *arena, struct sg_error *err)
+{
+    struct sg_report_again *rows;
+    size_t count;
+    if (!sg_report_delivery_again(tx, arena, &rows, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!sg_report_mail_ask(tx, arena, rows[i].report_id, rows[i].tenant_id, err))
+            return false;
+    return true;
 }
 
 bool sg_report_unsigned_watch(struct sg_tx *tx, struct sg_arena *arena, int64_t within_ms,

@@ -525,6 +525,35 @@ def test_kill_in_the_midst(clocked):
     assert report["id"] == job["result"]["report_id"] and report["revision"] == 1
 
 
+def test_what_was_not_delivered_is_tried_again(clocked):
+    """Six hours later, and for a week; meanwhile it is an incident. Here tenantd has no mail server."""
+    provider = clocked.client()
+    tenant = clocked.tenant("agency-again")
+    provider.post(f"{tenant.path}/report-recipients", {"kind": "service", "address": "desk@agency-again.test"})
+    begin = time.time() + int((clocked.dir / "clock").read_text())
+
+    def at_hour(hours):
+        """The time is so many hours on; waits until what is due then was asked for and done."""
+        then = datetime.datetime.fromtimestamp(begin + hours * 3600 - 60, datetime.timezone.utc).isoformat()
+        clocked.clock_set(begin + hours * 3600 - time.time())
+        # Old jobs are cleaned away meanwhile, so one of then is looked for.
+        wait_for(lambda: any(j["created_at"] > then for j in provider.pages(
+            "/v1/jobs", kind="report.due", state="done")), 60, "report.due")
+        wait_for(lambda: not provider.pages("/v1/jobs", kind="report.mail", state="queued")
+                 and not provider.pages("/v1/jobs", kind="report.mail", state="running"), 30, "quiet")
+        (delivery,) = provider.get(path)["deliveries"]
+        assert delivery["state"] == "failed"
+        return delivery["attempts"]
+
+    path, _ = made(provider, tenant.path, "service", "2024-01")
+    reply = provider.call("POST", f"{path}/deliveries", expect=202)
+    provider.job(reply.headers["Location"])
+    assert at_hour(5) == 1 and at_hour(7) == 2 and at_hour(9) == 2 and at_hour(14) == 3
+    (incident,) = provider.pages(f"{tenant.path}/incidents", kind="report.not-delivered")
+    assert (incident["state"], incident["occurrences"]) == ("open", 3)
+    assert at_hour(7 * 24 + 1) == 3
+
+
 def test_sending_by_hand(provider, world):
     """What was superseded is not sent; how it goes is in test_reports_mail.py."""
     a, b = world
