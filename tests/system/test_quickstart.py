@@ -23,7 +23,7 @@ def place():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgq", dir="/var/tmp") as folder:
         yield folder, block.base
         if Platform(folder).running():
-            Platform(folder, agencies=True).down()
+            Platform(folder, agencies=True, dns=True).down()
 
 
 def test_twice_and_down(place):
@@ -31,7 +31,8 @@ def test_twice_and_down(place):
     for attempt in (1, 2):
         result = quickstart("--dir", folder, "--port-base", base)
         assert result.returncode == 0, result.stdout + result.stderr
-        for words in ("application/pkcs7-mime", "on the wire between", "delivered to agency B",
+        for words in ("verified, the answer was DNSSEC secure", "issued by the CA over EST",
+                      "application/pkcs7-mime", "on the wire between", "delivered to agency B",
                       "trace of msg_", f"http://127.0.0.1:{base + 5}"):
             assert words in result.stdout, (attempt, words)
         assert "  NO " not in result.stdout

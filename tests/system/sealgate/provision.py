@@ -3,6 +3,7 @@ import secrets
 
 from .layout import TENANT, GROUP
 from .directory import run
+from .process import wait_for
 
 ENVIRONMENT_LISTS = {"seemail": "SEEMAIL2", "securemail": "SECUREMAIL1"}
 
@@ -41,6 +42,60 @@ class Organisation:
         self.certify(say)
         self.publish(say)
         return self
+
+    def order(self, say=lambda text: None, wait=True):
+        """The way a billing system goes: one call, and a TXT record where the domain's DNS is. The rest
+        (proof, key, certificate) is done by the platform; wait=False comes back before it is."""
+        found = self.api.find("/v1/tenants", name=self.name)
+        if found is None:
+            hop = {"protocol": "smtp", "host": "127.0.0.1", "port": self.next_hop_port,
+                   "tls": self.tls}
+            made = self.api.post("/v1/provisioning", {
+                "tenant": {"name": self.name},
+                "domains": [{"name": self.domain_name, "environment": self.environment,
+                             **({"next_hop": hop} if self.next_hop_port else {})}],
+                "submitters": [{"kind": "network", "network": self.network}]
+                if self.network else []})
+            self.tenant, self.domain = made["tenant"], made["domains"][0]["domain"]
+            say(f"{self.domain_name}: ordered, tenant {self.tenant['id']}, domain "
+                f"{self.domain['state']}")
+            challenge = self.api.get(f"{self.domain_path}/verification")["challenge"]
+            self.platform.dns.set_txt(challenge["name"], challenge["value"])
+            say(f"{self.domain_name}: {challenge['name']} TXT {challenge['value'][:20]}…")
+            # It is looked for by itself too, in longer and longer steps.
+            self.api.post(f"{self.domain_path}/verification/check")
+        else:
+            self.tenant = found
+            self.domain = self.api.find(f"{self.path}/domains", name=self.domain_name)
+        if wait:
+            self.ordered(say)
+        return self
+
+    def ordered(self, say=lambda text: None, timeout=60):
+        """Waits until what was ordered is there: proved, certified, in the directory, on the list."""
+        def proved():
+            state = self.api.get(f"{self.domain_path}/verification")
+            return state if state["state"] == "verified" else None
+
+        state = wait_for(proved, timeout, f"{self.domain_name} to be verified")
+        say(f"{self.domain_name}: verified, the answer was DNSSEC {state['dnssec']}")
+        path = f"{self.domain_path}/certificates"
+        self.certificate = wait_for(lambda: self.api.find(path, state="active"), timeout,
+                                    f"{self.domain_name}'s certificate")
+        self.key = self.api.get(f"{self.domain_path}/keys/{self.certificate['key_id']}")
+        say(f"{self.domain_name}: key {self.key['id']} made in the HSM, certificate "
+            f"{self.certificate['serial']} issued by the CA over EST")
+        self.join(say)
+
+    def join(self, say=lambda text: None):
+        """The scheme's administrator puts it on the accredited list, which tenantd reads."""
+        name = ENVIRONMENT_LISTS[self.environment]
+        if self.api.find("/v1/member-domains", name=self.domain_name) is None:
+            self.platform.refca.list_add(name, self.domain_name)
+            self.api.post("/v1/lists/sync")
+            wait_for(lambda: self.api.find("/v1/member-domains", name=self.domain_name), 30,
+                     f"{self.domain_name} on the list {name}")
+        say(f"{self.domain_name}: on the list {name}")
 
     def configure(self, say=lambda text: None):
         """Tenant, domain, who submits, where its mail goes."""

@@ -1,6 +1,7 @@
 """tools/quickstart: a private Sealgate with two organisations, and a mail between them.
 
-The mail is a real one: agency A's server hands it in at Postfix "out", agency B's server gets it
+The organisations are ordered as a billing system does it: one call each; their domains are proved by the
+DNS, their certificates come from the CA over EST. The mail is a real one: agency A's server hands it in at Postfix "out", agency B's server gets it
 from gatewayd. In between it is sealed; a tap in the wire between the Postfix instances shows how."""
 import argparse
 import os
@@ -11,6 +12,7 @@ from . import layout as lay
 from .mailserver import Mail, MailServer
 from .platform import Platform
 from .process import NotReady, wait_for
+from .provision import authority
 from .submit import queue_id, submit
 from .wire import leaks, sealed_payload
 from .wiretap import WireTap
@@ -123,17 +125,17 @@ def demonstrate(platform, a, b, tap):
 
 
 def up(args):
-    platform = Platform(args.dir, args.port_base, tap=True, agencies=True, say=say)
+    platform = Platform(args.dir, args.port_base, tap=True, agencies=True, dns=True, say=say)
     platform.layout.check()
     # Stopped first where it runs, so that none of its processes knows the way past the tap.
     platform.postfix_out.stop()
     with WireTap(platform.port["wiretap"], platform.port["postfix_in"]) as tap:
         platform.up()
+        authority(platform, is_default=True)
         a, b = (platform.organisation(
-            f"Agency {letter}", domain, network=f"{SOURCES[domain]}/32", key_kind=kind,
-            next_hop_port=platform.port[f"agency_{letter.lower()}"]).provision(say)
-            for letter, domain, kind in (("A", "agency-a.test", "token"),
-                                         ("B", "agency-b.test", "wrapped")))
+            f"Agency {letter}", domain, network=f"{SOURCES[domain]}/32",
+            next_hop_port=platform.port[f"agency_{letter.lower()}"]).order(say)
+            for letter, domain in (("A", "agency-a.test"), ("B", "agency-b.test")))
         good = demonstrate(platform, a, b, tap)
     platform.postfix_out.restart(peer_port=platform.port["postfix_in"])
     say("all is up, the tap is gone" if good else "all is up, but see above")
@@ -157,7 +159,7 @@ Next:
 def down(args):
     if lay.ports_of(args.dir) is None:
         raise lay.SetupError(f"{args.dir}: no Sealgate there")
-    platform = Platform(args.dir, agencies=True)
+    platform = Platform(args.dir, agencies=True, dns=True)
     running = platform.running()
     killed = platform.down()
     left = platform.strays()
