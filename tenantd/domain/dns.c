@@ -3,6 +3,7 @@
 #include "common/clock.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,14 +148,19 @@ static void judge(const struct answer *a, const char *name, const char *value, i
 bool sg_dns_txt(const struct sg_dns_options *options, const char *name, const char *value,
                 struct sg_dns_look *look_r, struct sg_error *err)
 {
+    /* Making and ending a resolver touches globals of libunbound's (1.17) that other threads' would
+     * still be using: one look at a time. Each is bounded by its time-out. */
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
     struct ub_ctx *ctx = NULL;
     struct answer a = {0};
     memset(look_r, 0, sizeof *look_r);
+    pthread_mutex_lock(&one);
     bool ok = context_make(options, &ctx, err) && resolve(ctx, name, options->timeout_ms, &a, err);
     if (ok)
         judge(&a, name, value, options->timeout_ms, look_r);
     ub_resolve_free(a.result);
     if (ctx)
         ub_ctx_delete(ctx);
+    pthread_mutex_unlock(&one);
     return ok;
 }

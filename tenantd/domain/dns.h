@@ -31,7 +31,8 @@ struct sg_dns_look {
 
 const char *sg_dns_verdict_name(enum sg_dns_verdict verdict);
 
-/* Is there a TXT record of this value at the name? false: the resolver could not even be made. */
+/* Is there a TXT record of this value at the name? false: the resolver could not even be made. One
+ * look at a time in a process. */
 SG_MUST_USE bool sg_dns_txt(const struct sg_dns_options *options, const char *name,
                             const char *value, struct sg_dns_look *look_r, struct sg_error *err);
 
