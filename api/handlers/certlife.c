@@ -23,10 +23,8 @@ bool api_order_create(struct api_request *r, struct sg_tx *tx, struct sg_error *
     struct sg_api_job job;
     const char *location;
     json_t *payload = json_pack("{s:s, s:b}", "domain_id", r->domain.key.id, "request", 1);
-    return api_job_make_once(
-               r, tx, "certificate.ensure", payload,
-               sg_arena_printf(r->arena, "certificate.ensure request %s", r->domain.key.id), &job,
-               &location, err) &&
+    /* Not once: the order is, and whoever asks gets a job that says which it is. */
+    return api_job_make(r, tx, "certificate.ensure", payload, &job, &location, err) &&
            api_reply_accepted(r, location, json_pack("{s:o}", "job", api_job_json(r->arena, &job)));
 }
 
