@@ -103,7 +103,7 @@ class Life:
     def orders(self, organisation):
         return self.api.list(f"{organisation.domain_path}/orders")
 
-    def order(self, organisation, *states, timeout=30, **fields):
+    def order(self, organisation, *states, timeout=60, **fields):
         """The newest order, once it is in one of the states and has these fields."""
         def look():
             rows = self.orders(organisation)
@@ -128,7 +128,7 @@ class Life:
 
     def incident(self, kind, state="open", domain_id=None):
         return wait_for(lambda: next((i for i in self.api.list("/v1/incidents", kind=kind, state=state)
-                                      if domain_id in (None, i["domain_id"])), None), 20,
+                                      if domain_id in (None, i["domain_id"])), None), 60,
                         f"an incident {kind} {state}")
 
     def told(self, certificate):

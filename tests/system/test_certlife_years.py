@@ -64,7 +64,7 @@ def test_years(life):
                 renewed[site.domain_name].append(active["id"])
     print(f"{YEARS} years of {len(names)} domains: {time.monotonic() - began:.1f} s; "
           f"certificates {[len(r) for r in renewed.values()]}")
-    dates = set()
+    leads = set()
     for site in sites:
         keys = {k["id"]: k for k in life.api.list(f"{site.domain_path}/keys")}
         rows = life.certificates(site)
@@ -87,7 +87,7 @@ def test_years(life):
         for before, after in zip(ordered, ordered[1:]):
             overlap = text_time(before["not_after"]) - text_time(after["not_before"])
             assert datetime.timedelta(days=9) <= overlap <= datetime.timedelta(days=38), overlap
-        dates.update(c["renew_at"][:10] for c in rows)
+        leads.add(text_time(rows[0]["not_after"]) - text_time(rows[0]["renew_at"]))
         # The first key's time is over: retired, and destroyed because it is configured here.
         first = min(keys.values(), key=lambda k: k["created_at"])
         assert first["state"] == "destroyed", first
@@ -96,7 +96,7 @@ def test_years(life):
         assert cka_id(first["id"]) not in life.token_keys()
         assert all(cka_id(k) in life.token_keys() for k, row in keys.items()
                    if row["state"] == "active")
-    assert len(dates) > len(renewed["one.test"])  # jitter: not all on the same days
+    assert len(leads) == len(names)  # jitter: each at its own time
 
 
 def test_an_authority_that_is_away_for_weeks(life):
@@ -110,12 +110,12 @@ def test_an_authority_that_is_away_for_weeks(life):
     end = text_time(active["not_after"])
     start = datetime.datetime.now(datetime.timezone.utc)
     life.clock((end - start).total_seconds() - 10 * DAY)
-    life.order(site, "enrol", cause="unreachable")
+    life.order(site, "enrol", cause="unreachable", timeout=90)
     assert not life.api.list("/v1/incidents", kind="certificate.expiring", state="open")
     life.clock((end - start).total_seconds() - 3 * DAY)
     incident = life.incident("certificate.expiring", domain_id=site.domain["id"])
     assert incident["severity"] == "critical"
     life.refca.fault()
-    life.order(site, "installed")
+    life.order(site, "installed", timeout=90)
     life.incident("certificate.expiring", "resolved", site.domain["id"])
-    assert text_time(life.active(site)["not_after"]) > end
+    wait_for(lambda: text_time(life.active(site)["not_after"]) > end, 60, "the cut-over")
