@@ -113,6 +113,9 @@ def test_proved(world, name, dnssec):
     assert found["verified_at"] and found["last_error"] == "" and found["attempts"] == 0
     assert domain.state == "verified"
     assert world.provider.get(domain.path)["state"] == "verified"
+    # In the same transaction its certificate is asked for.
+    (ensure,) = domain.tenant.admin.pages(f"{domain.tenant.path}/jobs", kind="certificate.ensure")
+    assert ensure["created_at"] == found["verified_at"]
 
 
 @pytest.mark.parametrize("name, result, dnssec, words", [
