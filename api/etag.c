@@ -31,7 +31,7 @@ void api_etag_set(struct api_request *r)
     /* What was made is what GET would show, where it has an id; an order has parts that have. */
     bool made = reply->status == 201 && json_object_get(reply->body, "id");
     bool shows = made || (reply->status == 200 && strcmp(r->method, "POST") != 0);
-    if (!shows || reply->secret || !r->route->transact)
+    if (!shows || reply->file || reply->secret || !r->route->transact)
         return;
     if (reply->media_type)
         r->reply.etag = etag_of(r->arena, reply->text);

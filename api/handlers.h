@@ -290,6 +290,11 @@ API_HANDLER(api_tenant_document_list);
 API_HANDLER(api_acknowledgement_create);
 API_HANDLER(api_acknowledgement_list);
 
+API_HANDLER(api_export_create);
+API_HANDLER(api_export_list);
+API_HANDLER(api_export_get);
+API_HANDLER(api_export_content);
+
 extern const struct api_spec api_held_bulk_body;
 API_HANDLER(api_held_bulk);
 

@@ -1,6 +1,7 @@
 #include "api/request.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 const char *api_param(const struct api_request *request, const char *name)
 {
@@ -13,6 +14,8 @@ const char *api_param(const struct api_request *request, const char *name)
 void api_reply_clear(struct api_request *request)
 {
     json_decref(request->reply.body);
+    if (request->reply.file)
+        close(request->reply.file);
     request->reply = (struct api_reply){0};
 }
 
@@ -42,6 +45,17 @@ bool api_reply_accepted(struct api_request *request, const char *location, json_
 bool api_reply_gone(struct api_request *request)
 {
     return set(request, 204, NULL, NULL);
+}
+
+bool api_reply_file(struct api_request *request, const char *media_type, const char *disposition,
+                    int fd, uint64_t size)
+{
+    set(request, 200, NULL, NULL);
+    request->reply.file = fd;
+    request->reply.file_size = size;
+    request->reply.media_type = media_type;
+    request->reply.disposition = disposition;
+    return true;
 }
 
 bool api_reply_text(struct api_request *request, const char *media_type, const char *disposition,

@@ -47,6 +47,8 @@ struct api_reply {
     int status;
     json_t *body;         /* owned; NULL: none */
     struct sg_bytes text; /* in place of body: of media_type, in the arena */
+    int file;             /* in place of text: a file of file_size bytes, owned; 0: none */
+    uint64_t file_size;
     const char *media_type, *disposition;
     const char *location; /* NULL: none */
     const char *allow;    /* of a 405 */
@@ -98,6 +100,9 @@ bool api_reply_created(struct api_request *request, const char *location, json_t
 bool api_reply_accepted(struct api_request *request, const char *location, json_t *body);
 bool api_reply_gone(struct api_request *request);
 /* A form that is no JSON, in UTF-8; text is copied. disposition is of RFC 6266. */
+/* fd is taken over. */
+bool api_reply_file(struct api_request *request, const char *media_type, const char *disposition,
+                    int fd, uint64_t size);
 bool api_reply_text(struct api_request *request, const char *media_type, const char *disposition,
                     struct sg_bytes text);
 /* After one of these: the body's member of that name (static) is a secret that is shown once, and

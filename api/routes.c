@@ -381,6 +381,11 @@ const struct api_route api_routes[] = {
     {"POST", TENANT "/acknowledgements", API_WRITE(documents), BODY(api_acknowledge),
      .transact = api_acknowledgement_create},
 
+    {"GET", TENANT "/exports", API_READ(tenants), QUERY(PAGE), .transact = api_export_list},
+    {"POST", TENANT "/exports", API_WRITE(tenants), NOTHING, .transact = api_export_create},
+    {"GET", TENANT "/exports/{export_id}", API_READ(tenants), NOTHING, .transact = api_export_get},
+    {"GET", TENANT "/exports/{export_id}/content", API_WRITE(tenants), NOTHING,
+     .transact = api_export_content},
     {"POST", TENANT "/held-actions", API_WRITE(held), BODY(api_held_bulk_body),
      .transact = api_held_bulk},
 

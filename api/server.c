@@ -113,6 +113,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
     exchange_log(x);
     api_metrics_request(x->request.route, x->request.reply.status, x->began_us);
+    if (x->request.reply.file)
+        close(x->request.reply.file);
     json_decref(x->request.reply.body);
     sg_buf_free(&x->body);
     bool in_flight = x->in_flight;
@@ -175,7 +177,8 @@ static void headers_add(struct MHD_Response *response, const struct api_request 
         MHD_add_response_header(response, "Content-Type",
                                 problem ? "application/problem+json" : "application/json");
     if (r->reply.media_type) {
-        const char *type = sg_arena_printf(r->arena, "%s; charset=utf-8", r->reply.media_type);
+        const char *type = sg_arena_printf(r->arena, r->reply.file ? "%s" : "%s; charset=utf-8",
+                                           r->reply.media_type);
         MHD_add_response_header(response, "Content-Type", type);
         MHD_add_response_header(response, "Content-Disposition", r->reply.disposition);
         /* A page of ours has no script, and nothing of elsewhere. */
@@ -201,8 +204,24 @@ static void headers_add(struct MHD_Response *response, const struct api_request 
     rate_add(response, &r->rate);
 }
 
-static enum MHD_Result reply_send(struct MHD_Connection *connection, const struct api_request *r)
+/* The file goes out as the client takes it; the response closes it. */
+static enum MHD_Result file_send(struct MHD_Connection *connection, struct api_request *r)
 {
+    struct MHD_Response *response =
+        MHD_create_response_from_fd64(r->reply.file_size, r->reply.file);
+    if (!response)
+        return MHD_NO;
+    headers_add(response, r);
+    r->reply.file = 0;
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)r->reply.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result reply_send(struct MHD_Connection *connection, struct api_request *r)
+{
+    if (r->reply.file)
+        return file_send(connection, r);
     char *text = r->reply.body ? json_dumps(r->reply.body, JSON_COMPACT) : NULL;
     if (r->reply.body && !text)
         return MHD_NO;

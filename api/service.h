@@ -12,6 +12,7 @@ struct api_service {
     struct sg_db *provider; /* sg_provider */
     struct api_rate *rate;  /* NULL: no limits */
     struct api_idempotency_options idempotency;
+    const char *export_dir; /* "": none */
 };
 
 /* Sets request->reply; what went wrong is in err_r (SG_OK: nothing), for the log. */

@@ -66,6 +66,8 @@ const struct sg_option api_options[] = {
     SG_MONITOR_OPTION(AT(ops_listen)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
+    {"export", "dir", SG_OPT_STRING, AT(export_dir), "", 0, 0, NULL,
+     "Directory of tenants' exports, which tenantd writes; empty: none can be asked for."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "For tests: a file with an offset in seconds (see the build option SG_SETTABLE_CLOCK)."},
 };

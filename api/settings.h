@@ -19,7 +19,7 @@ struct api_settings {
     int64_t connections, wait, statement_timeout;
     int log_level;
     char *ops_listen;
-    char *clock_file;
+    char *export_dir, *clock_file;
 };
 
 extern const struct sg_option api_options[];

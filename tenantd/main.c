@@ -115,6 +115,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
                                      .code_ms = s->postmaster_code_ms};
     struct sg_directory_options directory = settings_directory(s);
     struct sg_retention retention = settings_retention(s);
+    struct sg_lifecycle lifecycle = {s->export_dir, s->export_keep_ms * 1000};
     const struct sg_job_set sets[] = {
         /* One a line. clang-format would pack them. */
         /* clang-format off */
@@ -124,7 +125,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {sg_mail_kinds, &mail},
         {sg_ownership_kinds, &ownership},
         {sg_directory_kinds, &directory},
-        {sg_lifecycle_kinds, NULL},
+        {sg_lifecycle_kinds, &lifecycle},
         {sg_retention_kinds, &retention},
         /* clang-format on */
     };
@@ -138,6 +139,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {"report.due", HOUR_MS, 3},
         {"directory.sync", directory.interval_ms, 8},
         {"tenant.sweep", 10 * MINUTE_MS, 3},
+        {"export.clean", HOUR_MS, 3},
         {"usage.close", HOUR_MS, 3},
         {"retention.dispose", 6 * HOUR_MS, 3},
         /* clang-format on */

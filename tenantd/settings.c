@@ -129,6 +129,10 @@ static const struct sg_option options[] = {
      "When a certificate is not in the directory by then, or a revoked one still is, an incident "
      "is "
      "opened."},
+    {"export", "dir", SG_OPT_STRING, AT(export_dir), "", 0, 0, NULL,
+     "Directory of tenants' exports, which apid reads; empty: none are made."},
+    {"export", "keep", SG_OPT_DURATION, AT(export_keep_ms), "7d", 1000, 7776000000, NULL,
+     "How long an export may be fetched."},
     {"keys", "destroy", SG_OPT_BOOL, AT(destroy_keys), "no", 0, 0, NULL,
      "Whether retired keys are destroyed. Mail under them that is kept cannot be opened any more."},
     {"keys", "destroy_after", SG_OPT_DURATION, AT(destroy_after_ms), "3650d", 0, 3153600000000,

@@ -37,6 +37,8 @@ struct settings {
     int64_t authority_timeout_ms, authority_retry_ms, authority_retry_most_ms;
     int64_t authority_poll_ms, authority_poll_most_ms, order_again_ms;
     int64_t jitter_ms, grace_ms, publication_timeout_ms, destroy_after_ms;
+    char *export_dir;
+    int64_t export_keep_ms;
     bool destroy_keys;
     char *dns_trust_anchor, *dns_forwarders, *dns_reserved;
     int64_t dns_timeout_ms;

@@ -99,6 +99,8 @@ class OpenApi:
         if "json" in kind:
             assert reply.headers["Content-Type"] == kind
             self.valid(content["schema"], reply.json)
+        elif content["schema"].get("format") == "binary":
+            assert reply.headers["Content-Type"] == kind
         else:
             assert reply.headers["Content-Type"] == f"{kind}; charset=utf-8"
             self.valid(content["schema"], reply.text.decode("utf-8"))
@@ -311,6 +313,7 @@ class Platform:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sg-api-", dir="/var/tmp"))
         self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
         self.dir.chmod(0o755)
+        (self.dir / "exports").mkdir()
         self.ports = self.stack.enter_context(PortBlock())
         self.port, self.crl_port = self.ports.base, self.ports.base + 1
         self.mail_port = self.ports.base + 18
@@ -364,6 +367,8 @@ owner_conninfo = {pg.conninfo("sg_owner")}
 owner_password_file = {pg.password_file("sg_owner")}
 [hsm]
 socket = unix:{self.dir}/hsmd.sock
+[export]
+dir = {self.dir}/exports
 {clock}""", self.settings))
         self.write("apid.conf", f"""[http]
 listen = inet:127.0.0.1:{self.port} unix:{self.dir}/apid.sock
@@ -374,6 +379,8 @@ conninfo = host={pg.socket} port={pg.port} dbname=sealgate
 api_password_file = {pg.password_file("sg_api")}
 provider_password_file = {pg.password_file("sg_provider")}
 auth_password_file = {pg.password_file("sg_auth")}
+[export]
+dir = {self.dir}/exports
 {clock}""")
 
     def environment(self):

@@ -64,6 +64,7 @@ def world(platform, provider):
         tenant.ids["report_id"] = report(provider, tenant.path)
         tenant.ids["hold_id"] = provider.post(f"{tenant.path}/legal-holds", {"words": "Case 1"})["id"]
         tenant.ids["report_recipient_id"] = provider.post(f"{tenant.path}/report-recipients", RECIPIENT)["id"]
+        tenant.ids["export_id"] = provider.post(f"{tenant.path}/exports", expect=202)["export"]["id"]
         tenant.ids["contact_id"] = provider.post(f"{tenant.path}/contacts", {
             "role": "security", "organisation": "Agency", "mailbox": f"security@agency-{n}.test"})["id"]
         tenant.ids["exception_id"] = provider.post(

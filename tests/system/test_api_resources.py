@@ -1,9 +1,12 @@
 """Contacts, exceptions, policies, partners' certificates, documents and acknowledgements, held mail in
 bulk, and a tenant's life, over the REST API and its jobs. Every answer is held against openapi.yaml."""
-import base64
+import csv
 import datetime
 import hashlib
+import io
 import json
+import subprocess
+import tarfile
 import time
 
 import pytest
@@ -391,6 +394,71 @@ def test_a_release_does_not_break_a_lease(platform, provider, agency):
     # A worker that was killed loses it when the lease has run out.
     sql(platform, f"UPDATE held_message SET leased_until = now() WHERE id = '{one}'")
     assert platform.feed({"claim_held": 100}).split() == [one]
+
+
+# Off-boarding (REQ-156) -----------------------------------------------------------------------------
+
+def fetched(platform, provider, path):
+    """An export's files, each held against the manifest."""
+    made = provider.call("POST", f"{path}/exports", expect=202)
+    provider.job(made.headers["Location"])
+    at = f"{path}/exports/{made.json['export']['id']}"
+    shown = provider.get(at)
+    assert shown["state"] == "ready" and shown in provider.get(f"{path}/exports")["data"]
+    content = provider.call("GET", f"{at}/content", expect=200)
+    assert len(content.text) == shown["size_bytes"]
+    assert hashlib.sha256(content.text).hexdigest() == shown["sha256"]
+    plain = subprocess.run(["zstd", "-dc"], input=content.text, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}
+    manifest = json.loads(files.pop("manifest.json"))
+    assert [f["file"] for f in manifest["files"]] == list(files)
+    for f in manifest["files"]:
+        assert (len(files[f["file"]]), hashlib.sha256(files[f["file"]]).hexdigest()) == (f["size_bytes"], f["sha256"])
+    return at, files, {f["file"]: f["rows"] for f in manifest["files"]}
+
+
+def test_export_is_complete_and_ones_own(platform, provider, agency, other):
+    """REQ-156: everything of a tenant, nothing of another; as many messages as there are, over pages."""
+    count = 450
+    platform.feed(*[message(new_id("msg"), agency.id, sender='"a,b"@resources.test') for _ in range(count)])
+    for tenant in (agency, other):
+        feed_held(platform, tenant, "export@resources.test", 1)
+        provider.post(f"{tenant.path}/contacts", {"role": "abuse", "organisation": tenant.row["name"],
+                                                  "mailbox": f"abuse@{tenant.row['name']}.test"})
+    at, files, rows = fetched(platform, provider, agency.path)
+    messages = [json.loads(line) for line in files["messages.jsonl"].splitlines()]
+    here = {m["id"] for m in agency.viewer.pages(f"{agency.path}/messages", limit=500)}
+    assert {m["id"] for m in messages} == here and len(messages) == len(here) == rows["messages.jsonl"] > count
+    lines = list(csv.DictReader(io.StringIO(files["messages.csv"].decode())))
+    assert len(lines) == sum(len(m["recipients"]) for m in messages)
+    assert {line["id"] for line in lines} == here and '"a,b"@resources.test' in {line["sender"] for line in lines}
+    for name in ("tenant", "domains", "contacts", "policies", "tokens", "held", "held_content", "audit"):
+        assert rows[f"{name}.jsonl"] >= 1, name
+        for line in files[f"{name}.jsonl"].splitlines():
+            json.loads(line)
+    whole = b"".join(files.values())
+    for secret in (other.id, other.domain["id"], other.row["name"] + ".test", b"hash"):
+        assert (secret if isinstance(secret, bytes) else secret.encode()) not in whole, secret
+    agency.admin.call("GET", f"{at}/content", expect=403)
+    other.admin.call("GET", at, expect=404)
+    provider.call("GET", f"{at.replace(agency.id, other.id)}/content", expect=404)
+
+
+def test_export_expires(platform, provider, other):
+    at, _, _ = fetched(platform, provider, other.path)
+    name = f"{at.rpartition('/')[2]}.tar.zst"
+    assert (platform.dir / "exports" / name).exists()
+    sql(platform, f"UPDATE tenant_export SET expires_at = now() - interval '1 minute' WHERE tenant_id = '{other.id}'")
+    provider.call("GET", f"{at}/content", expect=409)
+    sql(platform, "INSERT INTO job (id, kind, payload, state, max_attempts, run_at, created_at)"
+        f" VALUES ('{new_id('job')}', 'export.clean', '{{}}', 'queued', 3, now(), now())")
+    end = time.monotonic() + 30
+    while (platform.dir / "exports" / name).exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert provider.get(at)["state"] == "expired"
+    assert list((platform.dir / "exports").glob("*.part")) == []
 
 
 def test_all_is_audited(provider, agency):

@@ -1,4 +1,5 @@
 """gwctl over the real API: the way of an operator from a tenant to its certificate, held mail, trace."""
+import hashlib
 import json
 import os
 import re
@@ -264,6 +265,11 @@ def test_operations_by_the_table(platform, gwctl, tmp_path):
     assert tenant.id in gwctl("tenant", "list", "--state", "suspended")
     gwctl("tenant", "resume", "table-agency")
     assert fields(gwctl("held", "bulk", tenant.id, "--action", "retry", "--all", "true", "--wait"))["state"] == "done"
+    gwctl("tenant", "resume", "table-agency", status=1)
+    assert fields(gwctl("export", "create", "table-agency", "--wait"))["state"] == "done"
+    export, = json.loads(gwctl("export", "list", "table-agency", "--json"))
+    gwctl("export", "content", "table-agency", export["id"], "--out", tmp_path / "export")
+    assert hashlib.sha256((tmp_path / "export").read_bytes()).hexdigest() == export["sha256"]
     order = tmp_path / "order.json"
     order.write_text(json.dumps({"tenant": {"name": "Ordered Agency", "external_ref": "4712"}, "domains": [
         {"name": "ordered.test", "environment": "seemail"}]}))

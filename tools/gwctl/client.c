@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ANSWER_BYTES_MAX   (64 << 20)
+#define RAW_BYTES_MAX      ((size_t)1 << 30)
 #define CONNECT_TIMEOUT_MS 10000L
 #define CALL_TIMEOUT_MS    60000L
 #define WAIT_SECONDS       120
@@ -185,11 +186,11 @@ static bool worth_again(long status, const struct sg_error *err)
 }
 
 static long request_repeat(struct gw *gw, const char *method, const char *path, const char *body,
-                           struct sg_buf *answer, struct sg_error *err)
+                           size_t max, struct sg_buf *answer, struct sg_error *err)
 {
     gw->changes += strcmp(method, "GET") != 0;
     for (int attempt = 1;; attempt++) {
-        sg_buf_init(answer, ANSWER_BYTES_MAX);
+        sg_buf_init(answer, max);
         long status = request(gw, method, path, body, answer, err);
         if (attempt == TRIES || !worth_again(status, err))
             return status;
@@ -200,17 +201,19 @@ static long request_repeat(struct gw *gw, const char *method, const char *path, 
     }
 }
 
-const char *gw_call_text(struct gw *gw, const char *path, struct sg_error *err)
+bool gw_call_raw(struct gw *gw, const char *path, struct sg_bytes *answer_r, struct sg_error *err)
 {
     SG_AUTO_BUF answer;
-    long status = request_repeat(gw, "GET", path, NULL, &answer, err);
+    long status = request_repeat(gw, "GET", path, NULL, RAW_BYTES_MAX, &answer, err);
     if (status == 0)
-        return NULL;
-    if (status == 200)
-        return sg_arena_str(gw->arena, sg_buf_bytes(&answer));
+        return false;
+    if (status == 200) {
+        *answer_r = sg_arena_copy(gw->arena, sg_buf_bytes(&answer));
+        return true;
+    }
     GW_AUTO_JSON problem = json_loadb((const char *)answer.data, answer.len, 0, NULL);
     problem_say(problem, status, err);
-    return NULL;
+    return false;
 }
 
 json_t *gw_call(struct gw *gw, const char *method, const char *path, json_t *body,
@@ -219,7 +222,7 @@ json_t *gw_call(struct gw *gw, const char *method, const char *path, json_t *bod
     SG_AUTO_BUF answer;
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
-    long status = request_repeat(gw, method, path, text, &answer, err);
+    long status = request_repeat(gw, method, path, text, ANSWER_BYTES_MAX, &answer, err);
     free(text);
     if (status == 0)
         return NULL;

@@ -36,17 +36,25 @@ const char *gw_file_read(struct gw *gw, const char *path, struct sg_error *err)
 bool gw_file_write(const char *path, const char *text, unsigned mode, bool replace,
                    struct sg_error *err)
 {
+    return gw_file_write_bytes(path, sg_bytes_str(text), mode, replace, err);
+}
+
+bool gw_file_write_bytes(const char *path, struct sg_bytes data, unsigned mode, bool replace,
+                         struct sg_error *err)
+{
     if (strcmp(path, "-") == 0)
-        return fputs(text, stdout) >= 0 || sg_fail(err, SG_E_IO, "cannot write");
+        return fwrite(data.data, 1, data.len, stdout) == data.len ||
+               sg_fail(err, SG_E_IO, "cannot write");
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), mode);
     if (fd < 0)
         return sg_fail_errno(err, SG_E_IO, "cannot write %.100s", path);
-    size_t len = strlen(text);
-    bool ok = write(fd, text, len) == (ssize_t)len;
-    if (!ok)
+    ssize_t n = 1;
+    for (size_t at = 0; at < data.len && n > 0; at += n > 0 ? (size_t)n : 0)
+        n = write(fd, data.data + at, data.len - at);
+    if (n <= 0)
         sg_fail_errno(err, SG_E_IO, "cannot write %.100s", path);
     close(fd);
-    return ok;
+    return n > 0;
 }
 
 const char *gw_fingerprint(struct gw *gw, const char *path, struct sg_error *err)

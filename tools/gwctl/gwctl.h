@@ -8,6 +8,7 @@
 #define SG_GWCTL_H
 
 #include "common/arena.h"
+#include "common/bytes.h"
 #include "common/error.h"
 #include "common/secret.h"
 
@@ -108,8 +109,9 @@ SG_MUST_USE json_t *gw_call(struct gw *gw, const char *method, const char *path,
                             struct sg_error *err);
 /* path with "?name=value" or "&name=value" behind it; value NULL leaves it as it is. */
 const char *gw_query(struct gw *gw, const char *path, const char *name, const char *value);
-/* The same for an answer that is no JSON: its text. */
-SG_MUST_USE const char *gw_call_text(struct gw *gw, const char *path, struct sg_error *err);
+/* The same for an answer that is no JSON: as it came. */
+SG_MUST_USE bool gw_call_raw(struct gw *gw, const char *path, struct sg_bytes *answer_r,
+                             struct sg_error *err);
 /* Waits until a job (of the tenant's; NULL: any) is done; its last state. How it goes is said on a
  * terminal. SG_E_TIMEOUT after --timeout. */
 SG_MUST_USE json_t *gw_job_wait(struct gw *gw, const char *tenant, const char *job_id,
@@ -128,6 +130,8 @@ SG_MUST_USE const char *gw_domain_path(struct gw *gw, struct sg_error *err);
 /* files.c */
 SG_MUST_USE const char *gw_file_read(struct gw *gw, const char *path, struct sg_error *err);
 /* To a new file with that mode, or over an old one where replace; "-" is standard output. */
+SG_MUST_USE bool gw_file_write_bytes(const char *path, struct sg_bytes data, unsigned mode,
+                                     bool replace, struct sg_error *err);
 SG_MUST_USE bool gw_file_write(const char *path, const char *text, unsigned mode, bool replace,
                                struct sg_error *err);
 /* SHA-256 of the first certificate of a PEM file, in hexadecimal. */

@@ -162,6 +162,7 @@ bool gw_operation(struct gw *gw, struct sg_error *err)
         return gw_list(gw, path, gw->command->columns, err);
     if (!gw->command->raw)
         return gw_show(gw, gw_call(gw, "GET", path, NULL, err));
-    const char *text = gw_call_text(gw, path, err);
-    return text && gw_file_write(out ? out : "-", text, 0644, true, err);
+    struct sg_bytes answer;
+    return gw_call_raw(gw, path, &answer, err) &&
+           gw_file_write_bytes(out ? out : "-", answer, 0600, true, err);
 }
