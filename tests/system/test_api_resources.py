@@ -440,7 +440,9 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
     whole = b"".join(files.values())
     for secret in (other.id, other.domain["id"], other.row["name"] + ".test", b"hash"):
         assert (secret if isinstance(secret, bytes) else secret.encode()) not in whole, secret
-    agency.admin.call("GET", f"{at}/content", expect=403)
+    agency.viewer.call("GET", f"{at}/content", expect=403)
+    assert len(agency.admin.call("GET", f"{at}/content", expect=200).text) == agency.viewer.get(at)["size_bytes"]
+    other.admin.call("GET", f"{at}/content", expect=404)
     other.admin.call("GET", at, expect=404)
     provider.call("GET", f"{at.replace(agency.id, other.id)}/content", expect=404)
 
