@@ -15,8 +15,6 @@ ALTER TABLE tenant
     ADD CHECK ((cancelled_at IS NULL) = (ends_at IS NULL)),
     ADD CHECK ((state = 'closed') = (closed_at IS NOT NULL));
 CREATE INDEX tenant_name ON tenant (name);
-ALTER TABLE domain
-    ADD COLUMN external_ref text COLLATE "C" UNIQUE CHECK (length(external_ref) BETWEEN 1 AND 100);
 GRANT DELETE ON submitter TO sg_tenant;
 
 -- Contacts (REQ-143): roles and desks, no persons. tenant_id NULL: the provider's own.
