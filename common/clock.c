@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 
 #ifdef SG_SETTABLE_CLOCK
 static char offset_path[256];
@@ -61,6 +62,43 @@ bool sg_clock_set_file(const char *path, struct sg_error *err)
 #else
     return sg_fail(err, SG_E_CONFIG, "clock file: this build has no settable clock");
 #endif
+}
+
+#ifdef SG_SETTABLE_CLOCK
+static bool sync_from_file(struct sg_clock_sync *s)
+{
+    char path[sizeof offset_path + 8];
+    long long synchronised, offset, error, maximum, elsewhere;
+    snprintf(path, sizeof path, "%s.sync", offset_path);
+    FILE *f = offset_path[0] ? fopen(path, "re") : NULL;
+    if (!f)
+        return false;
+    bool ok = fscanf(f, "%lld %lld %lld %lld %lld", &synchronised, &offset, &error, &maximum,
+                     &elsewhere) == 5;
+    fclose(f);
+    if (ok)
+        *s = (struct sg_clock_sync){synchronised != 0, offset, error, maximum, elsewhere};
+    return ok;
+}
+#endif
+
+bool sg_clock_sync_read(struct sg_clock_sync *sync_r, struct sg_error *err)
+{
+#ifdef SG_SETTABLE_CLOCK
+    if (sync_from_file(sync_r))
+        return true;
+#endif
+    struct timex t = {0}; /* modes 0: read alone, for which nobody needs a privilege */
+    int state = adjtimex(&t);
+    if (state < 0)
+        return sg_fail_errno(err, SG_E_IO, "adjtimex");
+    *sync_r = (struct sg_clock_sync){
+        .synchronised = state != TIME_ERROR && !(t.status & STA_UNSYNC),
+        .offset_us = t.status & STA_NANO ? t.offset / 1000 : t.offset,
+        .error_us = t.esterror,
+        .maximum_us = t.maxerror,
+    };
+    return true;
 }
 
 void sg_time_rfc3339(sg_time t, char out[SG_TIME_TEXT])

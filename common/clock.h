@@ -24,6 +24,20 @@ sg_time sg_clock_real(void);
 int64_t sg_clock_monotonic_ms(void);
 SG_MUST_USE bool sg_clock_set_file(const char *path, struct sg_error *err);
 
+/*
+ * How well the kernel's clock is kept to UTC (REQ-90, 141), as whoever keeps it told the kernel
+ * (adjtimex(2)). Programs with SG_SETTABLE_CLOCK take it from PATH.sync where that is there: the
+ * same five numbers, times in microseconds.
+ */
+struct sg_clock_sync {
+    bool synchronised;
+    int64_t offset_us;    /* what is still to be corrected */
+    int64_t error_us;     /* estimated */
+    int64_t maximum_us;   /* it is not more than this */
+    int64_t elsewhere_us; /* added to what other clocks say; 0 but in tests */
+};
+SG_MUST_USE bool sg_clock_sync_read(struct sg_clock_sync *sync_r, struct sg_error *err);
+
 #define SG_TIME_TEXT 32
 /* RFC 3339 UTC with milliseconds, "2026-11-23T04:05:06.789Z". */
 void sg_time_rfc3339(sg_time t, char out[SG_TIME_TEXT]);

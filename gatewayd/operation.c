@@ -2,6 +2,7 @@
 
 #include "monitor/monitor.h"
 #include "pipeline/metrics.h"
+#include "schema/clock_watch.h"
 
 #include <stdlib.h>
 
@@ -46,7 +47,8 @@ static struct sg_metric crls = {
 
 static struct sg_metric *const gateway_metrics[] = {&connections, &backlog, &directories, &crls,
                                                     NULL};
-static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics, NULL};
+static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
+                                                       sg_clock_metrics, NULL};
 
 struct operation {
     struct sg_gateway *gw;

@@ -12,6 +12,7 @@
 #include "pipeline/retry.h"
 #include "pipeline/storage.h"
 #include "pipeline/worker.h"
+#include "schema/clock_watch.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct services {
     struct sg_policy_server *policy;
     struct sg_watch feeding;
     struct operation *operation;
+    struct sg_clock_watch *clock;
 };
 
 static struct sg_db_options db_options(const struct settings *s)
@@ -165,7 +167,11 @@ static bool workers_start(struct services *v, struct sg_error *err)
                                         &v->gw};
     struct sg_worker_options replay = {"replay", BACKLOG_WAIT_MS, replay_round, v};
     struct sg_db_options db = db_options(v->settings);
-    return sg_worker_start(&replay, &v->replay, err) && sg_worker_start(&held, &v->held, err) &&
+    struct sg_clock_watch_options clock = {v->gw.db, v->settings->clock_interval_ms,
+                                           v->settings->clock_tolerance_ms,
+                                           v->settings->clock_grace_ms};
+    return sg_clock_watch_start(&clock, &v->clock, err) &&
+           sg_worker_start(&replay, &v->replay, err) && sg_worker_start(&held, &v->held, err) &&
            sg_worker_start(&notices, &v->notices, err) &&
            sg_db_listen(&db, channels, changed, v, &v->listener, err);
 }
@@ -247,6 +253,7 @@ void services_stop(struct services **services)
         sg_smtp_server_stop(&v->bounce, grace);
     if (v->listener)
         sg_db_listen_stop(&v->listener);
+    sg_clock_watch_stop(&v->clock);
     sg_worker_stop(&v->held);
     sg_worker_stop(&v->notices);
     sg_worker_stop(&v->replay);

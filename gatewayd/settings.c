@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "monitor/monitor.h"
+#include "schema/clock_watch.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,7 @@ const struct sg_option settings_options[] = {
     SG_MONITOR_OPTION(AT(ops_listen)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
      "The least level that is logged."},
+    SG_CLOCK_WATCH_OPTIONS(AT(clock_interval_ms), AT(clock_tolerance_ms), AT(clock_grace_ms)),
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "Test builds alone: a file with an offset to real time in seconds."},
 

@@ -26,6 +26,7 @@ struct settings {
     int64_t crl_bytes, crl_ms, crl_grace_ms, ldap_ms, tolerance_ms, max_certificates;
     int64_t registry, stop_ms;
     char *ops_listen;
+    int64_t clock_interval_ms, clock_tolerance_ms, clock_grace_ms;
 };
 
 extern const struct sg_option settings_options[];

@@ -18,6 +18,7 @@
 #include "operation.h"
 #include "reporting/reporting.h"
 #include "retention/retention.h"
+#include "schema/clock_watch.h"
 #include "settings.h"
 #include "watch/watch.h"
 
@@ -146,6 +147,9 @@ static bool serve(const struct settings *s, struct sg_error *err)
     };
     struct operation *operation = NULL;
     struct sg_sampler *sampler = NULL;
+    struct sg_clock_watch *clock = NULL;
+    struct sg_clock_watch_options clock_options = {NULL, s->clock_interval_ms,
+                                                   s->clock_tolerance_ms, s->clock_grace_ms};
     sg_jobs_metrics_init(sets, sizeof sets / sizeof sets[0]);
     bool ok = sg_db_open(&database, &db, err) && operation_start(s, db, life.hsm, &operation, err);
     struct housekeeping_options keeping = {.db = db,
@@ -164,8 +168,9 @@ static bool serve(const struct settings *s, struct sg_error *err)
                                          .prepare = housekeeping_partitions};
     ok = ok && housekeeping_start(&keeping, &wake.keeping, err);
     workers.prepare_arg = wake.keeping;
-    ok = ok && sg_workers_start(&workers, &wake.workers, err) &&
-         sg_watch_start(db, &wake.watch, err) &&
+    clock_options.db = db;
+    ok = ok && sg_clock_watch_start(&clock_options, &clock, err) &&
+         sg_workers_start(&workers, &wake.workers, err) && sg_watch_start(db, &wake.watch, err) &&
          sg_sampler_start(db, s->probes, s->probe_timeout_ms, &sampler, err) &&
          sg_db_listen(&database, channels, notified, &wake, &listener, err);
     if (ok) {
@@ -181,6 +186,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     sg_workers_stop(&wake.workers);
     housekeeping_stop(&wake.keeping);
     operation_stop(&operation);
+    sg_clock_watch_stop(&clock);
     sg_db_close(&db);
     sg_smtp_client_free(&ownership.smtp);
     sg_hsm_free(&life.hsm);

@@ -2,6 +2,7 @@
 
 #include "jobs/metrics.h"
 #include "monitor/monitor.h"
+#include "schema/clock_watch.h"
 #include "schema/figures.h"
 
 #include <stdlib.h>
@@ -83,7 +84,7 @@ struct operation {
     struct sg_hsm *hsm;
     struct sg_monitor *monitor;
     struct sg_metric *figures[FIGURES + 3];
-    struct sg_metric *const *metrics[3];
+    struct sg_metric *const *metrics[4];
 };
 
 static bool database_check(void *arg, struct sg_error *err)
@@ -149,6 +150,7 @@ bool operation_start(const struct settings *settings, struct sg_db *db, struct s
         o->figures[i + 2] = &figures[i].metric;
     o->metrics[0] = sg_jobs_metrics;
     o->metrics[1] = o->figures;
+    o->metrics[2] = sg_clock_metrics;
     const struct sg_monitor_part parts[] = {
         {.name = "database", .check = database_check, .ctx = o},
         {.name = "hsm", .check = hsm_check, .ctx = o},

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "monitor/monitor.h"
+#include "schema/clock_watch.h"
 
 #include <string.h>
 
@@ -166,6 +167,7 @@ static const struct sg_option options[] = {
     {"retention", "batch", SG_OPT_INT, AT(dispose_batch), "5000", 1, 100000, NULL,
      "Rows that are deleted in one transaction where a whole month cannot be dropped."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels, "What is logged at least."},
+    SG_CLOCK_WATCH_OPTIONS(AT(clock_interval_ms), AT(clock_tolerance_ms), AT(clock_grace_ms)),
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "File with an offset of the clock in seconds; for tests, in builds that allow it."},
 };

@@ -44,6 +44,7 @@ struct settings {
     int64_t dns_timeout_ms;
     struct sg_ownership_times ownership;
     int64_t postmaster_code_ms;
+    int64_t clock_interval_ms, clock_tolerance_ms, clock_grace_ms;
     int log_level;
     char *clock_file;
 };

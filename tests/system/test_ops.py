@@ -1,6 +1,7 @@
 """/metrics, /healthz and /readyz of the daemons: they change with what happens. On a complete platform
 with real mail, and on apid and tenantd alone. REQ-90 REQ-141 for the clock."""
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -484,3 +485,84 @@ def test_addresses_are_checked(alone, daemon, address, text, tmp_path):
     result = subprocess.run([BUILD / "bin" / daemon, "-t", "-c", path], capture_output=True,
                             text=True, check=False)
     assert result.returncode == 2 and text in result.stderr, result.stderr
+
+
+# The clock ---------------------------------------------------------------------------------------
+
+class Clocked(Platform):
+    """tenantd with a clock of the test's: what the kernel would say of it stands in a file."""
+
+    def __init__(self):
+        super().__init__(hsm=False, clock=True)
+
+    def configure(self, **http):
+        self.kernel()
+        super().configure(**http)
+        self.ops = Ops(self.dir / "ops.sock")
+        path = self.dir / "tenantd.conf"
+        path.write_text(path.read_text().replace(
+            "[clock]\n", "[clock]\nwatch = 50ms\ntolerance = 500ms\ngrace = 1s\n")
+            + f"[ops]\nlisten = unix:{self.dir}/ops.sock\n")
+
+    def kernel(self, synchronised=1, offset=0, error=1000, most=50000, elsewhere=0):
+        new = self.write("sync.new", f"{synchronised} {offset} {error} {most} {elsewhere}\n", 0o644)
+        new.replace(self.dir / "clock.sync")
+
+    def incidents(self, state):
+        return [row for row in self.client().pages("/v1/incidents", kind="clock.unsynchronised")
+                if row["state"] == state]
+
+
+def test_the_clock_is_watched():
+    """REQ-90 REQ-141: told at once, an incident after the grace, and nothing else changes."""
+    with Clocked() as p:
+        good = "sealgate_clock_synchronised"
+        wait_for(lambda: p.ops.series()[good] == 1, 30, "the first look")
+        assert p.ops.series()["sealgate_clock_error_seconds"] == 0.001
+        assert abs(p.ops.series()["sealgate_clock_database_offset_seconds"]) < 0.5
+        assert p.incidents("open") == []
+        ready = wait_for(lambda: (r := {name: part["ready"] for name, part in
+                                        p.ops.ready()[2].items()})["database"] and r, 10, "parts")
+        assert ready == {"database": True, "hsm": False, "figures": True}  # without an hsmd
+        for n, (wrong, says) in enumerate(((dict(synchronised=0), "not synchronised"),
+                                           (dict(error=600000), "may be wrong by 600 ms"),
+                                           (dict(offset=-700000), "-700 ms"),
+                                           (dict(elsewhere=3600000000), "ahead"),
+                                           (dict(elsewhere=-9000000), "behind"))):
+            p.kernel(**wrong)
+            wait_for(lambda: p.ops.series()[good] == 0, 10, says)
+            said = wait_for(lambda n=n: len(e := p.events("tenantd", "clock.unsynchronised")) > n
+                            and e[-1], 10, says)
+            assert says in said["what"] and said["level"] == "warning"
+            assert p.incidents("open") == []  # within the grace
+            incident, = wait_for(lambda: p.incidents("open"), 10, says)
+            assert says in incident["summary"] and socket.gethostname() in incident["summary"]
+            assert {name: part["ready"] for name, part in p.ops.ready()[2].items()} == ready
+            assert p.ops.health()[0] == 200
+            p.kernel()
+            wait_for(lambda: p.ops.series()[good] == 1, 10, says)
+            wait_for(lambda: p.incidents("open") == [], 10, says)
+        assert len(p.incidents("resolved")) == 5
+        # What passes within the grace is no incident.
+        p.kernel(synchronised=0)
+        wait_for(lambda: p.ops.series()[good] == 0, 10, "the short time")
+        p.kernel()
+        wait_for(lambda: p.ops.series()[good] == 1, 10, "its end")
+        assert len(p.incidents("resolved")) == 5 and p.incidents("open") == []
+
+
+def test_the_kernel_is_really_asked(ops):
+    """Programs as they ship, on this host's clock; the same answer as from libc."""
+    class Timex(ctypes.Structure):
+        _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
+                    ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long),
+                    ("status", ctypes.c_int), ("rest", ctypes.c_char * 256)]
+
+    t = Timex()
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(t))
+    for daemon in ("gatewayd", "tenantd"):
+        series = ops[daemon].series()
+        assert series["sealgate_clock_error_seconds"] == pytest.approx(t.esterror / 1e6, abs=0.1)
+        if state == 5 or t.status & 0x40:  # TIME_ERROR, STA_UNSYNC
+            assert series["sealgate_clock_synchronised"] == 0
+        assert abs(series["sealgate_clock_database_offset_seconds"]) < 1
