@@ -141,8 +141,9 @@ def pytest(step, build_dir, *arguments, timeout=2400):
     report.unlink(missing_ok=True)
     try:
         step.run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                 "-n", CPUS + 1, "--dist", "loadfile",  # they wait more than they work
                  f"--junitxml={report}", *arguments, timeout=timeout, good=(0, 1),
-                 env={**SANITIZERS, "SG_BUILD": build_dir})
+                 env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0"})
     finally:
         if report.exists():
             count_junit(step, report)
