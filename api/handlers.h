@@ -97,7 +97,7 @@ extern const struct api_spec api_audit_query, api_audit_query_all;
 API_HANDLER(api_audit_list);
 API_HANDLER(api_audit_list_all);
 
-/* === access: API clients, provisioning === */
+/* Access: API clients, provisioning. */
 extern const struct api_spec api_client_new, api_client_patch, api_client_token_new,
     api_client_certificate_new;
 API_HANDLER(api_client_create);
@@ -126,12 +126,12 @@ SG_MUST_USE bool api_role_place_check(const char *role, const char *tenant_id,
 SG_MUST_USE bool api_grantable(const struct api_request *r, const char *role, bool tenant,
                                const char *scope, struct sg_error *err);
 
-/* === jobs === */
+/* Jobs. */
 extern const struct api_spec api_job_query;
 API_HANDLER(api_job_retry);
 API_HANDLER(api_job_cancel);
 
-/* === ownership of domains === */
+/* Ownership of domains. */
 json_t *api_domain_json(struct sg_arena *arena, const void *row);
 /* May the caller vouch for a domain by hand? */
 SG_MUST_USE bool api_domain_may_attest(const struct api_request *r, struct sg_error *err);
@@ -145,7 +145,7 @@ API_HANDLER(api_postmaster_get);
 API_HANDLER(api_postmaster_ask);
 API_HANDLER(api_postmaster_confirm);
 
-/* === certificate life === */
+/* Certificate life. */
 extern const struct api_spec api_authority_new, api_authority_choice;
 API_HANDLER(api_authority_create);
 API_HANDLER(api_authority_list);
@@ -167,7 +167,7 @@ API_HANDLER(api_revocation_create);
 API_HANDLER(api_revocation_list);
 API_HANDLER(api_revocation_get);
 
-/* === directory, operation === */
+/* Directory, operation. */
 extern const struct api_spec api_list_change_query;
 API_HANDLER(api_list_list);
 API_HANDLER(api_list_get);
@@ -177,7 +177,7 @@ API_HANDLER(api_list_change_get);
 API_HANDLER(api_list_change_approve);
 API_HANDLER(api_list_change_refuse);
 
-/* === incidents, breaches, usage === */
+/* Incidents, breaches, usage. */
 /* A body of words alone: why, what was found, how it was resolved. */
 struct api_words_body {
     const char *words;
@@ -215,7 +215,7 @@ API_HANDLER(api_legal_hold_lift);
 API_HANDLER(api_disposal_preview);
 API_HANDLER(api_disposal_list);
 
-/* === reports === */
+/* Reports. */
 extern const struct api_spec api_report_new, api_report_query, api_report_csv_query;
 extern const struct api_spec api_signature_new;
 API_HANDLER(api_report_create);
@@ -238,7 +238,7 @@ API_HANDLER(api_attestation_create);
 API_HANDLER(api_attestation_list);
 API_HANDLER(api_attestation_revoke);
 
-/* === tenants' life, contacts, lists, policies, documents === */
+/* Tenants' life, contacts, lists, policies, documents. */
 
 extern const struct api_spec api_tenant_change, api_tenant_query, api_reason, api_cancellation;
 API_HANDLER(api_tenant_patch);

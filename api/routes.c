@@ -98,7 +98,7 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/tokens", API_WRITE(tokens), BODY(api_token_new), .transact = api_token_create},
     {"DELETE", "/v1/tokens/{token_id}", API_WRITE(tokens), NOTHING, .transact = api_token_revoke},
 
-    /* === access: API clients, provisioning === */
+    /* Access: API clients, provisioning. */
     {"POST", "/v1/provisioning", API_WRITE(tenants), BODY(api_order), .transact = api_provision},
     {"POST", TENANT "/provisioning", API_WRITE(domains), BODY(api_order_more),
      .transact = api_provision_more},
@@ -118,7 +118,7 @@ const struct api_route api_routes[] = {
     {"DELETE", CLIENT "/certificates/{client_certificate_id}", API_WRITE(clients), NOTHING,
      .transact = api_client_certificate_delete},
 
-    /* === jobs === */
+    /* Jobs. */
     {"GET", TENANT "/jobs", API_READ(jobs), QUERY(&api_job_query), .transact = api_job_list},
     {"GET", TENANT "/jobs/{job_id}", API_READ(jobs), NOTHING, .transact = api_job_get},
     {"POST", TENANT "/jobs/{job_id}/retry", API_WRITE(jobs), NOTHING, .transact = api_job_retry},
@@ -128,7 +128,7 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/jobs/{job_id}/retry", API_WRITE(jobs), NOTHING, .transact = api_job_retry},
     {"POST", "/v1/jobs/{job_id}/cancel", API_WRITE(jobs), NOTHING, .transact = api_job_cancel},
 
-    /* === ownership of domains === */
+    /* Ownership of domains. */
     {"DELETE", DOMAIN, API_WRITE(domains), NOTHING, .transact = api_domain_delete},
     {"POST", DOMAIN "/revoke", API_WRITE(domains), NOTHING, .transact = api_domain_revoke},
     {"GET", DOMAIN "/verification", API_READ(domains), NOTHING, .transact = api_verification_get},
@@ -140,7 +140,7 @@ const struct api_route api_routes[] = {
     {"POST", DOMAIN "/postmaster/confirm", API_WRITE(domains), BODY(api_postmaster_code),
      .transact = api_postmaster_confirm},
 
-    /* === certificate life === */
+    /* Certificate life. */
     {"GET", "/v1/authorities", API_READ(authorities), QUERY(PAGE), .transact = api_authority_list},
     {"POST", "/v1/authorities", API_WRITE(authorities), BODY(api_authority_new),
      .transact = api_authority_create},
@@ -177,7 +177,7 @@ const struct api_route api_routes[] = {
     {"GET", DOMAIN "/revocations/{revocation_id}", API_READ(certificates), NOTHING,
      .transact = api_revocation_get},
 
-    /* === directory, operation === */
+    /* Directory, operation. */
     {"GET", "/v1/lists", API_READ(lists), NOTHING, .transact = api_list_list},
     {"POST", "/v1/lists/sync", API_WRITE(lists), NOTHING, .transact = api_list_sync},
     {"GET", "/v1/lists/{list_id}", API_READ(lists), NOTHING, .transact = api_list_get},
@@ -188,7 +188,7 @@ const struct api_route api_routes[] = {
      .transact = api_list_change_approve},
     {"POST", LIST_CHANGE "/refuse", API_WRITE(lists), NOTHING, .transact = api_list_change_refuse},
 
-    /* === incidents, breaches, usage === */
+    /* Incidents, breaches, usage. */
     {"GET", "/v1/incidents", API_READ(incidents), QUERY(&api_incident_query),
      .transact = api_incident_list},
     {"GET", INCIDENT, API_READ(incidents), NOTHING, .transact = api_incident_get},
@@ -244,7 +244,7 @@ const struct api_route api_routes[] = {
     {"GET", TENANT "/disposals", API_READ(audit), QUERY(&api_disposal_query),
      .transact = api_disposal_list},
 
-    /* === reports === */
+    /* Reports. */
     {"GET", "/v1/reports", API_READ(reports), QUERY(&api_report_query),
      .transact = api_report_list},
     {"POST", "/v1/reports", API_WRITE(reports), BODY(api_report_new),
@@ -291,7 +291,7 @@ const struct api_route api_routes[] = {
     {"DELETE", "/v1/attestations/{attestation_id}", API_WRITE(reports), NOTHING,
      .transact = api_attestation_revoke},
 
-    /* === tenants' life, contacts, lists, policies, documents === */
+    /* Tenants' life, contacts, lists, policies, documents. */
 
     {"PATCH", TENANT, API_WRITE(tenants), BODY(api_tenant_change), .transact = api_tenant_patch},
     {"POST", TENANT "/suspend", API_WRITE(tenants), BODY(api_reason),
