@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -48,10 +49,15 @@ bool sg_tar_open(const char *path, struct sg_tar **tar_r, struct sg_error *err)
     struct sg_tar *t = calloc(1, sizeof *t);
     if (!t)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    t->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (t->fd < 0) {
+    t->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* The directory's group is that of apid, which gives it out; the umask knows nothing of that.
+     */
+    if (t->fd < 0 || fchmod(t->fd, 0640) != 0) {
+        sg_fail_errno(err, SG_E_IO, "cannot write %s", path);
+        if (t->fd >= 0)
+            close(t->fd);
         free(t);
-        return sg_fail_errno(err, SG_E_IO, "cannot write %s", path);
+        return false;
     }
     t->zstd = ZSTD_createCCtx();
     t->hash = EVP_MD_CTX_new();

@@ -2,6 +2,7 @@
 leaves nothing behind. Also run with the daemons under sanitizers."""
 import pathlib
 import tempfile
+import urllib.request
 
 import pytest
 
@@ -40,6 +41,22 @@ def carry(platform, tap, inbox, subject):
     assert leaks(BODY, wire) == []
 
 
+def fetch_export(platform):
+    """Written by one daemon's user and read by another's (REQ-156)."""
+    api = platform.api
+    tenant = api.find("/v1/tenants", name="Agency A")
+    path = f"/v1/tenants/{tenant['id']}/exports"
+    made = api.post(path)
+    api.job_done(tenant["id"], made["job"])
+    at = f"{path}/{made['export']['id']}"
+    request = urllib.request.Request(f"{api.url}{at}/content",
+                                     headers={"Authorization": f"Bearer {api.token}"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert len(response.read()) == api.get(at)["size_bytes"] > 0
+    for file in platform.layout.exports.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.smoke
 def test_up_mail_again_down(folder, block):
     """REQ-62: what goes from one member to another is sealed on the wire."""
@@ -58,6 +75,7 @@ def test_up_mail_again_down(folder, block):
                                           next_hop_port=port["agency_b"])):
                 organisation.provision()
             carry(platform, tap, inbox, "first")
+            fetch_export(platform)
             before = {part.name: part.pid() for part in platform.parts}
             platform.up()
             assert {part.name: part.pid() for part in platform.parts} == before

@@ -44,6 +44,7 @@ class Layout:
         self.postfix_in = self.dir / "postfix-in"
         self.pids = self.run / "pids"
         self.dns = self.dir / "dns"
+        self.exports = self.dir / "exports"
         self.mail = self.dir / "mail"  # what the agencies' test servers received
 
     def ops(self, daemon):
@@ -96,6 +97,7 @@ class Layout:
         folder(self.spool, 0o700, GATEWAY, GROUP)
         folder(self.archive, 0o755)
         folder(self.archive / "journal", 0o700, GATEWAY, GROUP)
+        folder(self.exports, 0o2750, TENANT, GROUP)
         folder(self.secrets, 0o711)
         folder(self.mail, 0o755, MAIL, GROUP)
         lines = [f"{name}={port}\n" for name, port in self.port.items()]

@@ -54,6 +54,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "secrets_dir": layout.secrets,
         "spool_dir": layout.spool,
         "journal_dir": layout.archive / "journal",
+        "export_dir": layout.exports,
         "log_dir": layout.log,
         "gateway_user": lay.GATEWAY,
         "tenant_user": lay.TENANT,
