@@ -62,7 +62,7 @@ struct sg_list_change {
     const struct sg_member_reading *reading;
     const struct sg_member_diff *diff;
     const char *state;  /* "applied" or "pending" */
-    const char *reason; /* why it waits: "shrunk", "emptied", "approval"; else "" */
+    const char *reason; /* why it waits: "shrunk", "emptied", "older", "approval"; else "" */
 };
 
 /* The newest change of a list; state_r NULL: it had none. */

@@ -62,7 +62,7 @@ CREATE TABLE list_change (
     id entity_id PRIMARY KEY,
     list_id entity_id NOT NULL REFERENCES member_list,
     state text NOT NULL CHECK (state IN ('pending', 'applied', 'refused', 'superseded')),
-    reason text NOT NULL CHECK (reason IN ('', 'shrunk', 'emptied', 'approval')),
+    reason text NOT NULL CHECK (reason IN ('', 'shrunk', 'emptied', 'older', 'approval')),
     version text NOT NULL,
     source_url text NOT NULL,
     members_before integer NOT NULL,

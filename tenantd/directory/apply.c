@@ -19,8 +19,10 @@ static const char *incident_key(const struct situation *s)
     return sg_arena_printf(s->arena, "directory.shrunk %s", s->list->name);
 }
 
-static bool incident_open(const struct situation *s, const char *change_id, struct sg_error *err)
+static bool incident_open(const struct situation *s, const char *reason, const char *change_id,
+                          struct sg_error *err)
 {
+    bool older = strcmp(reason, "older") == 0;
     json_t *detail =
         json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "list", s->list->name, "list_change_id",
                   change_id, "source", s->reading->source_url, "members_before", s->list->members,
@@ -30,14 +32,16 @@ static bool incident_open(const struct situation *s, const char *change_id, stru
     json_decref(detail);
     if (!text)
         return sg_fail(err, SG_E_INTERNAL, "an incident that is no JSON");
+    const char *what =
+        older ? sg_arena_printf(s->arena, "list %s has version %s after version %s", s->list->name,
+                                s->reading->version, s->list->version)
+              : sg_arena_printf(s->arena, "list %s would lose %zu of %d members", s->list->name,
+                                s->diff->removed_count, s->list->members);
     const struct sg_incident_new incident = {
-        .kind = "directory.shrunk",
+        .kind = older ? "directory.older" : "directory.shrunk",
         .severity = "warning",
-        .summary =
-            sg_arena_printf(s->arena,
-                            "list %s would lose %zu of %d members; nothing is changed "
-                            "until somebody approves %s",
-                            s->list->name, s->diff->removed_count, s->list->members, change_id),
+        .summary = sg_arena_printf(s->arena, "%s; nothing is changed until somebody approves %s",
+                                   what, change_id),
         .detail_json = text,
         .dedup_key = incident_key(s),
     };
@@ -58,6 +62,7 @@ static bool unchanged(const struct situation *s, struct sg_error *err)
 {
     return supersede(s, "the directory has the list again as it is in force", err) &&
            (strcmp(s->list->version, s->reading->version) == 0 ||
+            sg_version_is_older(s->reading->version, s->list->version) ||
             sg_member_list_version(s->tx, s->list->id, s->reading->version, err));
 }
 
@@ -92,7 +97,7 @@ static bool wait(const struct situation *s, const char *reason, const char **sta
     *state_r = "waiting";
     return supersede(s, "the directory has another list by now", err) &&
            insert(s, "pending", reason, &id, err) &&
-           (strcmp(reason, "approval") == 0 || incident_open(s, id, err));
+           (strcmp(reason, "approval") == 0 || incident_open(s, reason, id, err));
 }
 
 bool sg_list_apply(struct sg_tx *tx, struct sg_arena *arena,
@@ -110,8 +115,10 @@ bool sg_list_apply(struct sg_tx *tx, struct sg_arena *arena,
         *state_r = "unchanged";
         return unchanged(&s, err);
     }
-    const char *reason = sg_list_verdict(options, (size_t)list.members, reading->count,
-                                         diff_r->added_count, diff_r->removed_count);
+    const char *reason = sg_version_is_older(reading->version, list.version)
+                             ? "older"
+                             : sg_list_verdict(options, (size_t)list.members, reading->count,
+                                               diff_r->added_count, diff_r->removed_count);
     if (*reason)
         return wait(&s, reason, state_r, err);
     *state_r = "changed";

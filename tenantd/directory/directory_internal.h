@@ -18,7 +18,11 @@ void sg_members_read(struct sg_arena *arena, const struct sg_bytes *values, size
 /* A version as it may be shown: "" where it is no short printable text. */
 const char *sg_version_parse(struct sg_arena *arena, struct sg_bytes value);
 
-/* verdict.c: "" may be done at once; else why it waits: "emptied", "shrunk", "approval". */
+/* verdict.c: both are numbers, and the one that was read is the lower: a replica that lags, or an
+ * old list played back. Other versions (names, the entry's time, which is each server's own) have
+ * no order. */
+SG_MUST_USE bool sg_version_is_older(const char *read, const char *known);
+/* "" may be done at once; else why it waits: "emptied", "shrunk", "approval". */
 const char *sg_list_verdict(const struct sg_directory_options *options, size_t before, size_t after,
                             size_t added, size_t removed);
 

@@ -245,6 +245,21 @@ def test_a_list_that_shrinks_waits(world, directory):
     assert audit.startswith("token:")
 
 
+def test_an_older_list_waits(world, directory):
+    """A replica that lags must not take out who has just joined: mail to them would go in the clear."""
+    directory.put("SEEMAIL2", ["a.test", "b.test"], version="10")
+    world.use(directory)
+    directory.put("SEEMAIL2", ["a.test"], version="9")  # one may go, but not to an older version
+    assert result_of(world.sync())["state"] == "waiting"
+    assert world.members() == ["a.test", "b.test"] and world.list()["version"] == "10"
+    incident, = world.api.pages("/v1/incidents", kind="directory.older", state="open")
+    assert "version 9 after version 10" in incident["summary"]
+    directory.put("SEEMAIL2", ["a.test", "b.test", "c.test"], version="11")
+    assert result_of(world.sync())["state"] == "changed"
+    assert world.members() == ["a.test", "b.test", "c.test"]
+    assert world.api.pages("/v1/incidents", kind="directory.older", state="open") == []
+
+
 def test_a_list_that_was_emptied_is_refused(world, directory):
     directory.put("SEEMAIL2", ["a.test", "b.test"])
     world.use(directory)

@@ -120,13 +120,34 @@ static void test_verdict(void **state)
     }
 }
 
+static void test_older(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *read, *known;
+        bool older;
+    } cases[] = {
+        {"6", "7", true},
+        {"7", "7", false},
+        {"8", "7", false},
+        {"9", "10", true},
+        {"09", "10", true},
+        {"010", "10", false},
+        {"", "7", false},
+        {"7", "", false},
+        {"20261125010203Z", "20261125010204Z", false},
+        {"version 6", "7", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(sg_version_is_older(cases[i].read, cases[i].known), cases[i].older);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_member),
-        cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_version),
-        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_member),  cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_version), cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_older),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
