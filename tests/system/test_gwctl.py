@@ -314,3 +314,31 @@ def test_a_lost_answer_makes_nothing_twice(platform, gwctl):
     # A key of one's own: the same from elsewhere gets the same answer.
     first = gwctl("tenant", "create", "--name", "Keyed", "--idempotency-key", "order-1")
     assert gwctl("tenant", "create", "--name", "Keyed", "--idempotency-key", "order-1") == first
+
+
+def test_every_list_is_shown(platform, gwctl):
+    """Each command that lists, with and without pages, for the platform and for a tenant's domain."""
+    tenant = fields(gwctl("tenant", "create", "--name", "Lists"))["id"]
+    gwctl("domain", "add", tenant, "lists.agency.test", "--environment", "seemail")
+    given = {"tenant_id": tenant, "domain_id": "lists.agency.test"}
+    shown = []
+    for command in json.loads(gwctl("--commands")):
+        parts = re.findall(r"{(\w+)}", command["path"])
+        operation = OPENAPI.operations[command["method"], command["path"]]
+        required = [p["name"] for p in operation["parameters"] if p["in"] == "query" and p.get("required")]
+        if command["method"] != "GET" or not set(parts) <= set(given) or required:
+            continue
+        content = operation["responses"].get("200", {}).get("content", {})
+        if "data" not in OPENAPI.schema(content.get("application/json", {}).get("schema", {})).get("properties", {}):
+            continue
+        table = gwctl(*command["words"].split(), *(given[p] for p in parts))
+        assert table.splitlines()[0].isupper(), (command["words"], table)
+        assert isinstance(json.loads(gwctl(*command["words"].split(), *(given[p] for p in parts), "--json")), list)
+        shown.append(command["words"])
+    assert len(shown) > 25 and {"tenant list", "list list", "domain list"} <= set(shown), shown
+
+
+def test_help_of_a_command(gwctl):
+    assert "gwctl report create TENANT --kind" in gwctl("report", "create", "--help")
+    assert gwctl("report", "create", "--help").count("gwctl ") == 1
+    assert gwctl("report", "--help").count("gwctl report") > 3

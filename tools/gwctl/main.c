@@ -110,7 +110,7 @@ static const struct gw_command *all_commands(struct sg_arena *arena, size_t *cou
 }
 
 /* All commands, or those that begin with the word. */
-static int help(const struct gw_command *all, size_t count, const char *word)
+static void help(const struct gw_command *all, size_t count, const char *word)
 {
     puts(
         "gwctl: the operator's command line of Sealgate\n\n"
@@ -125,7 +125,34 @@ static int help(const struct gw_command *all, size_t count, const char *word)
     for (size_t i = 0; i < count; i++)
         if (!word || strncmp(all[i].words, word, strlen(word)) == 0)
             gw_usage_line(stdout, &all[i]);
-    return 0;
+}
+
+static bool help_wanted(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
+/* gwctl WORD [WORD …] --help: of that command, else of those that begin with its first word. */
+static void help_for(const struct gw_command *all, size_t count, char **argv)
+{
+    char words[80] = "";
+    size_t n = 0;
+    for (char **word = argv; *word && **word != '-'; word++) {
+        int more = snprintf(words + n, sizeof words - n, "%s%s", n ? " " : "", *word);
+        if (more < 0 || (size_t)more >= sizeof words - n)
+            break;
+        n += (size_t)more;
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(all[i].words, words) == 0) {
+                gw_usage_line(stdout, &all[i]);
+                return;
+            }
+        }
+    }
+    help(all, count, **argv == '-' ? NULL : *argv);
 }
 
 static int finish(struct gw *gw, bool ok, const struct sg_error *err)
@@ -154,10 +181,12 @@ int main(int argc, char **argv)
         sg_fail(&err, SG_E_USAGE, "which command? gwctl --help lists them");
         return finish(&gw, false, &err);
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return help(all, count, argc > 2 ? argv[2] : NULL);
     bool ok = true;
-    if (strcmp(argv[1], "--manual") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        help(all, count, argc > 2 ? argv[2] : NULL);
+    else if (help_wanted(argc, argv))
+        help_for(all, count, argv + 1);
+    else if (strcmp(argv[1], "--manual") == 0)
         gw_manual(all, count);
     else if (strcmp(argv[1], "--commands") == 0)
         gw_commands_dump(all, count);

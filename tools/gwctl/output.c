@@ -165,6 +165,24 @@ static void table_print(struct gw *gw, const json_t *items, const struct gw_colu
     }
 }
 
+/* A command whose list has no pages takes no --limit. */
+static bool has_pages(const struct gw *gw)
+{
+    for (const struct gw_option *o = gw->command->options; o && o->name; o++)
+        if (strcmp(o->name, "--limit") == 0)
+            return true;
+    return gw->command->run != NULL;
+}
+
+static json_t *items_whole(struct gw *gw, const char *path, struct sg_error *err)
+{
+    GW_AUTO_JSON reply = gw_call(gw, "GET", path, NULL, err);
+    json_t *items = json_object_get(reply, "data");
+    if (reply && !json_is_array(items))
+        sg_fail(err, SG_E_IO, "the answer is not a list");
+    return json_is_array(items) ? json_incref(items) : NULL;
+}
+
 bool gw_list(struct gw *gw, const char *path, const struct gw_column *columns, struct sg_error *err)
 {
     return gw_list_each(gw, path, columns, NULL, err);
@@ -177,10 +195,11 @@ bool gw_list_each(struct gw *gw, const char *path, const struct gw_column *colum
     json_t *item;
     const char *option = gw_option(gw, "--limit");
     long limit = gw_option(gw, "--all") ? LONG_MAX : LIMIT_DEFAULT;
-    bool more;
+    bool more = false;
     if (option && !gw_number(option, "--limit", 1, 1000000, &limit, err))
         return false;
-    GW_AUTO_JSON items = gw_items(gw, path, limit, &more, err);
+    GW_AUTO_JSON items =
+        has_pages(gw) ? gw_items(gw, path, limit, &more, err) : items_whole(gw, path, err);
     if (!items)
         return false;
     if (!gw->json && each) {
