@@ -1,9 +1,13 @@
 -- Minute by minute. A minute is up where each component that was looked at was found well on at least one
 -- node; down where one was not; unmeasured where nothing was looked at. Maintenance counts as such
 -- where it was announced before it began. What is no minute of the whole counts for the next one.
-WITH minute AS (
-    SELECT generate_series(date_trunc('minute', $2::timestamptz), $3::timestamptz - interval '1 minute', interval '1 minute') AS minute
-    WHERE $1::text IS NOT DISTINCT FROM $1::text
+-- Before the service began, with its first look or its first customer, there is nothing to count.
+WITH begun AS (
+    SELECT greatest($2::timestamptz, least((SELECT min(minute) FROM availability_sample),
+        (SELECT min(created_at) FROM tenant WHERE $1::text IS NULL OR id = $1::text))) AS at
+), minute AS (
+    SELECT generate_series(date_trunc('minute', at), $3::timestamptz - interval '1 minute', interval '1 minute') AS minute
+    FROM begun
 ), measured AS (
     SELECT minute, bool_and(ok) AS up
     FROM (SELECT minute, component, bool_or(ok) AS ok FROM availability_sample
@@ -28,7 +32,7 @@ WITH minute AS (
 SELECT jsonb_build_object(
     'minutes', sum(minutes)::int8, 'up', sum(up)::int8, 'down', sum(down)::int8, 'maintenance', sum(maintenance)::int8,
     'unmeasured', sum(unmeasured)::int8,
-    'days', jsonb_agg(jsonb_build_array(to_char(day, 'YYYY-MM-DD'), minutes, up, down, unmeasured, maintenance) ORDER BY day),
+    'days', coalesce(jsonb_agg(jsonb_build_array(to_char(day, 'YYYY-MM-DD'), minutes, up, down, unmeasured, maintenance) ORDER BY day), '[]'),
     'outages', (SELECT coalesce(jsonb_agg(jsonb_build_array(to_char(day, 'YYYY-MM-DD'),
                     to_char(begins_at AT TIME ZONE $4::text, 'HH24:MI'), state, minutes,
                     floor(extract(epoch FROM begins_at - (day::timestamp AT TIME ZONE $4::text)) / 60)::int8)

@@ -39,13 +39,16 @@ static void figures(struct sg_build *b, json_t *s, const json_t *v)
     int64_t minutes = member(v, "minutes"), up = member(v, "up"), down = member(v, "down"),
             maintenance = member(v, "maintenance"), unmeasured = member(v, "unmeasured"),
             counted = minutes - maintenance;
-    json_t *percent = sg_build_percent(up, counted);
-    sg_build_sentence(b, "Available %s %% of the time in %s, against 99.5 %% guaranteed: %s.",
-                      json_string_value(percent), b->period.name,
-                      met(up, counted) ? "met" : "not met");
+    bool begun = minutes > 0, good = begun && met(up, counted);
+    json_t *percent = begun ? sg_build_percent(up, counted) : json_string("0.000");
+    if (begun)
+        sg_build_sentence(b, "Available %s %% of the time in %s, against 99.5 %% guaranteed: %s.",
+                          json_string_value(percent), b->period.name, good ? "met" : "not met");
+    else
+        sg_build_sentence(b, "The service had not begun in %s.", b->period.name);
     sg_build_figure(s, "availability", "Availability", percent, "%");
     sg_build_figure(s, "guaranteed", "Guaranteed", json_string("99.500"), "%");
-    sg_build_figure(s, "met", "Met", json_boolean(met(up, counted)), "");
+    sg_build_figure(s, "met", "Met", json_boolean(good), "");
     sg_build_figure(s, "minutes", "Minutes of the period", json_integer(minutes), "minutes");
     sg_build_figure(s, "up", "up", json_integer(up), "minutes");
     sg_build_figure(s, "down", "down", json_integer(down), "minutes");
@@ -54,7 +57,7 @@ static void figures(struct sg_build *b, json_t *s, const json_t *v)
     sg_build_figure(s, "maintenance", "of maintenance announced in advance, not counted",
                     json_integer(maintenance), "minutes");
     sg_build_figure(s, "with_maintenance", "Availability, were maintenance counted as down",
-                    sg_build_percent(up, minutes), "%");
+                    begun ? sg_build_percent(up, minutes) : json_string("0.000"), "%");
     if (unmeasured > 0)
         sg_build_missing(b, "%lld of %lld minutes were not measured, and count as down.",
                          (long long)unmeasured, (long long)minutes);
@@ -68,7 +71,9 @@ static json_t *begin(struct sg_build *b, json_t **values_r, struct sg_error *err
         "Every minute of the period is up, down, not measured, or of maintenance. Up: each part of "
         "the way of a mail was found well on at least one node. Availability is the share of "
         "minutes up among those that are not of maintenance announced before it began; what was "
-        "not measured counts as down. Shares are rounded down.",
+        "not measured counts as down. Counting begins with the first look at the service or with "
+        "its "
+        "first customer, whichever was first. Shares are rounded down.",
         (const int[]){142, 0});
     *values_r = sg_build_read(b, SG_REPORT_AVAILABILITY, err);
     if (!*values_r)

@@ -629,11 +629,20 @@ def test_availability_report(platform, provider, world):
     # The customer's is of the same service.
     path, _ = made(provider, a.path, "availability")
     assert Forms(a.viewer, path).figures == forms.figures
-    # A month of which nothing is known was not available.
+    # Counting begins with the first look, in the last ten minutes of August; before, there was no service.
+    path, _ = made(provider, "/v1", "availability", "2024-08")
+    figures = Forms(provider, path).figures
+    assert [figures["availability", name] for name in ("minutes", "down", "unmeasured")] == [10, 10, 0]
     path, _ = made(provider, "/v1", "availability", "2024-07")
+    forms = Forms(provider, path)
+    forms.agree()
+    assert forms.figures["availability", "minutes"] == 0 and forms.figures["availability", "met"] is False
+    assert "The service had not begun in July 2024." in str(forms.data)
+    # A month of which nothing is known since then was not available.
+    path, _ = made(provider, "/v1", "availability", "2024-11")
     figures = Forms(provider, path).figures
     assert figures["availability", "availability"] == "0.000" and figures["availability", "met"] is False
-    assert figures["availability", "unmeasured"] == 31 * 1440
+    assert figures["availability", "unmeasured"] == 30 * 1440
 
 # Breaches -----------------------------------------------------------------------------------------
 
