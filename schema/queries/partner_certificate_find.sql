@@ -1,2 +1,5 @@
-SELECT der FROM partner_certificate WHERE domain = $1::text AND state = 'active'
+-- What its own owner here has had revoked is no partner's certificate any more, whatever a revocation
+-- list that is still good for hours says (REQ-174, 200).
+SELECT der FROM partner_certificate p WHERE domain = $1::text AND state = 'active'
+    AND NOT EXISTS (SELECT FROM certificate c WHERE c.sha256 = p.sha256 AND c.state = 'revoked')
 ORDER BY not_before DESC, sha256

@@ -132,6 +132,11 @@ def test_compromise_while_mail_flows(setting):
         assert {number(s) for s in signers(setting, subject)} == {number(new["serial"])}, subject
     for subject in flowed:  # these had arrived before the call
         assert {number(s) for s in signers(setting, subject)} == {number(old["serial"])}
+    # Others here seal to the new one, although the revocation list that they know names no old one.
+    setting.submit(f"ann@{B}", [f"joe@{A}"], simple(f"ann@{B}", [f"joe@{A}"], "to-the-new-one"),
+                   source="127.0.0.3")
+    sealed_to_new = setting.arrived(A, "to-the-new-one")[-1]
+    assert header(sealed_to_new.raw, "X-Sealgate-Verdict").startswith("verified")
     counts = [sum(f"Subject: {subject}\r\n".encode() in m.raw for m in setting.servers[B].mails)
               for subject, _ in stream.sent]
     assert set(counts) == {1}  # nothing lost, nothing twice
