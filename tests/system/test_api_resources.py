@@ -438,7 +438,7 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
         for line in files[f"{name}.jsonl"].splitlines():
             json.loads(line)
     whole = b"".join(files.values())
-    for secret in (other.id, other.domain["id"], other.row["name"] + ".test", b"hash"):
+    for secret in (other.id, other.domain["id"], other.row["name"] + ".test", b'"hash"'):
         assert (secret if isinstance(secret, bytes) else secret.encode()) not in whole, secret
     agency.viewer.call("GET", f"{at}/content", expect=403)
     assert len(agency.admin.call("GET", f"{at}/content", expect=200).text) == agency.viewer.get(at)["size_bytes"]

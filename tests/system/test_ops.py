@@ -1,5 +1,6 @@
 """/metrics, /healthz and /readyz of the daemons: they change with what happens. On a complete platform
 with real mail, and on apid and tenantd alone. REQ-90 REQ-141 for the clock."""
+import concurrent.futures
 import contextlib
 import ctypes
 import os
@@ -460,17 +461,28 @@ def test_a_worker_that_hangs_is_no_health(alone):
     tenant.admin.job(f"{tenant.path}/jobs/{made['job']['id']}")
 
 
+def waits(platform):
+    with platform.pg.connect("sg_owner").cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
+
+
 def test_stopping_is_said(alone):
     """From SIGTERM on, while what is in flight is finished, it is not ready."""
     with Alone(hsm=False, tenantd=False) as p:
         wait_for(lambda: p.ops["apid"].ready()[0] == 200, 30, "apid")
-        with socket.create_connection(("127.0.0.1", p.port), timeout=30) as s:
-            s.sendall(b"POST /v1/tenants HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n1")
-            time.sleep(0.2)
-            p.processes["apid"].terminate()
-            status, word, _ = wait_for(
-                lambda: (r := p.ops["apid"].ready())[0] == 503 and r, 5, "it to be told")
-            assert word == "stopping"
+        with p.pg.connect("sg_owner") as lock, \
+                concurrent.futures.ThreadPoolExecutor() as pool:
+            with lock.cursor() as cursor:
+                cursor.execute("BEGIN; LOCK TABLE sealgate.tenant IN ACCESS EXCLUSIVE MODE")
+                asked = pool.submit(p.client().post, "/v1/tenants", {"name": "in flight"})
+                wait_for(lambda: waits(p), 10, "the request to wait for the lock")
+                p.processes["apid"].terminate()
+                _, word, _ = wait_for(lambda: (r := p.ops["apid"].ready())[0] == 503 and r, 5,
+                                      "it to be told")
+                assert word == "stopping"
+                cursor.execute("COMMIT")
+            assert asked.result()["name"] == "in flight"
 
 
 @pytest.mark.parametrize("daemon,address,text", [
