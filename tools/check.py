@@ -102,14 +102,30 @@ def unit_tests(step, preset):
     count_junit(step, report)
 
 
-def count_junit(step, report):
+def bad_of(case):
+    return [child for child in case if child.tag in ("failure", "error")]
+
+
+def cases_of(report):
     if not report.exists():
         raise Failed(f"no report {report}")
-    cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+    return list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+
+
+def name_of(case):
+    return f"{(case.get('classname') or '').replace('.', '/')}.py::{case.get('name')}"
+
+
+def count_junit(step, report, good_alone=()):
+    cases = cases_of(report)
     if not cases:
         raise Failed("no test ran")
     for case in cases:
-        bad = [child for child in case if child.tag in ("failure", "error")]
+        bad = bad_of(case)
+        if bad and name_of(case) in good_alone:
+            step.notes.append(f"{name_of(case)}: failed beside others, passed alone: "
+                              f"{(bad[0].get('message') or '').splitlines()[:1]}")
+            bad = []
         if case.find("skipped") is None or bad:
             where = case.get("classname") or ""
             step.one(not bad, f"{where}::{case.get('name')}: "
@@ -136,17 +152,31 @@ def step_tsan(step, args):
     unit_tests(step, "tsan")
 
 
+ALONE_MAX = 5
+
+
 def pytest(step, build_dir, *arguments, timeout=2400):
+    """Several modules at a time. A few tests that failed are run once more alone, for some look at times,
+    which a machine with much else to do does not keep; they are named all the same."""
     report = pathlib.Path(step.log).with_suffix(".pytest.xml")
-    report.unlink(missing_ok=True)
-    try:
+    again = pathlib.Path(step.log).with_suffix(".alone.xml")
+
+    def run(into, *more):
+        into.unlink(missing_ok=True)
         step.run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                 "-n", CPUS + 1, "--dist", "loadfile",  # they wait more than they work
-                 f"--junitxml={report}", *arguments, timeout=timeout, good=(0, 1),
+                 f"--junitxml={into}", *more, timeout=timeout, good=(0, 1),
                  env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0"})
+
+    good_alone = ()
+    try:
+        run(report, "-n", CPUS + 1, "--dist", "loadfile", *arguments)
+        failed = [name_of(case) for case in cases_of(report) if bad_of(case)]
+        if 0 < len(failed) <= ALONE_MAX:
+            run(again, *failed, *(a for a in arguments if a == "--long"))
+            good_alone = {name_of(case) for case in cases_of(again) if not bad_of(case)}
     finally:
         if report.exists():
-            count_junit(step, report)
+            count_junit(step, report, good_alone)
 
 
 OPERATIONS = ROOT / "build/operations"
