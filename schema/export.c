@@ -26,6 +26,11 @@ static const struct {
     {"messages.jsonl", SG_Q_EXPORT_MESSAGES, ""},
     {"messages.csv", SG_Q_EXPORT_MESSAGES_CSV,
      "id,received_at,direction,sender,recipient,outcome,verdict,codes,size_bytes,message_id"},
+    {"incidents.jsonl", SG_Q_EXPORT_INCIDENTS, ""},
+    {"breaches.jsonl", SG_Q_EXPORT_BREACHES, ""},
+    {"orders.jsonl", SG_Q_EXPORT_ORDERS, ""},
+    {"usage.jsonl", SG_Q_EXPORT_USAGE, ""},
+    {"reports.jsonl", SG_Q_EXPORT_REPORTS, ""},
     {"audit.jsonl", SG_Q_EXPORT_AUDIT, ""},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])

@@ -426,7 +426,15 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
         feed_held(platform, tenant, "export@resources.test", 1)
         provider.post(f"{tenant.path}/contacts", {"role": "abuse", "organisation": tenant.row["name"],
                                                   "mailbox": f"abuse@{tenant.row['name']}.test"})
+        sql(platform, "INSERT INTO incident VALUES"
+            f" ('{new_id('inc')}', '{tenant.id}', NULL, 'domain.suspended', 'warning', 'open',"
+            f" 'of {tenant.row['name']}.test', '{{}}', 'export {tenant.id}', 1, now(), now())")
+        sql(platform, "INSERT INTO usage_month SELECT" f" '{tenant.id}', '2026-01-01', n, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,"
+            " 1, 1, 'UTC', '', now() FROM generate_series(0, 1) AS n")
+        made = provider.call("POST", f"{tenant.path}/reports", {"kind": "usage", "period": "2026-01"}, expect=202)
+        provider.job(made.headers["Location"])
     at, files, rows = fetched(platform, provider, agency.path)
+    assert rows["usage.jsonl"] == 2 and rows["incidents.jsonl"] >= 1 and rows["reports.jsonl"] == 1
     messages = [json.loads(line) for line in files["messages.jsonl"].splitlines()]
     here = {m["id"] for m in agency.viewer.pages(f"{agency.path}/messages", limit=500)}
     assert {m["id"] for m in messages} == here and len(messages) == len(here) == rows["messages.jsonl"] > count
