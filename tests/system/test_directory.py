@@ -55,9 +55,17 @@ class World(Platform):
         return self.api.job(reply.headers["Location"], state)["result"]
 
     def list(self, name="SEEMAIL2"):
-        row, = [row for row in self.api.get("/v1/lists")["data"] if row["name"] == name]
-        assert self.api.get(f"/v1/lists/{row['id']}") == row
-        return row
+        def look():
+            row, = [row for row in self.api.get("/v1/lists")["data"] if row["name"] == name]
+            return row
+
+        # A reading may come between two looks: they are compared where it stood still.
+        before, after = None, look()
+        while before != after:
+            before, alone = after, self.api.get(f"/v1/lists/{after['id']}")
+            after = look()
+        assert alone == after
+        return after
 
     def members(self, name="SEEMAIL2", **query):
         query = {"source": "directory", **query}
