@@ -288,3 +288,14 @@ bool api_check_tenant_id(struct sg_arena *arena, const char **value, struct sg_e
     (void)arena;
     return sg_id_valid(sg_bytes_str(*value), "ten") || INVALID(err, "is not the id of a tenant");
 }
+
+bool api_check_mailbox(struct sg_arena *arena, const char **value, struct sg_error *err)
+{
+    const char *at = strrchr(*value, '@'), *domain = at ? at + 1 : "";
+    if (!at || at == *value || strcspn(*value, " <>\",;") != strlen(*value) ||
+        strchr(*value, '@') != at)
+        return sg_fail(err, SG_E_INVALID, "must be an address of mail alone");
+    if (!api_check_dns_name(arena, &domain, err))
+        return false;
+    return api_check_address(arena, value, err);
+}

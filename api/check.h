@@ -32,6 +32,8 @@ bool api_check_ldap_url(struct sg_arena *arena, const char **value, struct sg_er
 bool api_check_dn(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* An envelope address as a filter: lower-cased; "<>" becomes "" (the null sender). */
 bool api_check_address(struct sg_arena *arena, const char **value, struct sg_error *err);
+/* An address that mail can be sent to, alone and without a name; lower-cased. */
+bool api_check_mailbox(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* A Message-ID as a filter: without its angle brackets. */
 bool api_check_message_id(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* Scopes, as "domains:read held:write"; becomes the shortest list that says the same. */

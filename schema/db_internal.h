@@ -86,6 +86,8 @@ struct sg_row {
 };
 struct sg_row sg_row_at(const struct sg_rows *rows, int row, struct sg_arena *arena);
 /* NULL reads as NULL (text), an empty view, 0 or false. */
+/* Of the next column, which stays the next one. */
+bool sg_row_is_null(const struct sg_row *row);
 const char *sg_row_text(struct sg_row *row);
 struct sg_bytes sg_row_bytes(struct sg_row *row);
 int64_t sg_row_int(struct sg_row *row);

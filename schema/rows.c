@@ -65,6 +65,12 @@ static struct sg_bytes next(struct sg_row *row, Oid a, Oid b, Oid c, int fixed_l
     return sg_bytes_of(PQgetvalue(result, row->row, column), (size_t)len);
 }
 
+bool sg_row_is_null(const struct sg_row *row)
+{
+    return !row->bad && row->column < PQnfields(row->rows->result) &&
+           PQgetisnull(row->rows->result, row->row, row->column);
+}
+
 static uint64_t number(struct sg_bytes b)
 {
     uint64_t n = 0;

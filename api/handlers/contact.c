@@ -22,17 +22,6 @@ struct contact {
     bool role_mailbox;
 };
 
-static bool check_mailbox(struct sg_arena *arena, const char **value, struct sg_error *err)
-{
-    const char *at = strrchr(*value, '@'), *domain = at ? at + 1 : "";
-    if (!at || at == *value || strcspn(*value, " <>\",;") != strlen(*value) ||
-        strchr(*value, '@') != at)
-        return sg_fail(err, SG_E_INVALID, "must be an address of mail alone");
-    if (!api_check_dns_name(arena, &domain, err))
-        return false;
-    return api_check_address(arena, value, err);
-}
-
 /* "+64 4 123 4567", "0800 22 55 34 ext 2" */
 static bool check_phone(struct sg_arena *arena, const char **value, struct sg_error *err)
 {
@@ -61,7 +50,7 @@ static const struct api_field fields[] = {
      .offset = offsetof(struct contact, mailbox),
      .min = 3,
      .max = 320,
-     .check = check_mailbox},
+     .check = api_check_mailbox},
     {.name = "role_mailbox",
      .type = API_BOOLEAN,
      .offset = offsetof(struct contact, role_mailbox),

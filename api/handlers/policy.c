@@ -6,20 +6,25 @@
  */
 #include "schema/api_policy.h"
 
+#include "api/check.h"
 #include "api/handlers.h"
 #include "api/render.h"
 
 #include <stdlib.h>
 
 #define CRL_BYPASS_MAX (30LL * 86400 * SG_SECOND)
+#define ADDITION_MAX   1000
 
 static const char *const notice_forms[] = {"full", "brief", NULL};
 static const char *const unverified_actions[] = {"deliver", "delete", NULL};
+static const char *const unverified_forms[] = {"attached", "prefixed", NULL};
+static const char *const undecodable_actions[] = {"quarantine", "send", NULL};
 static const char *const unknown_encrypted[] = {"deliver_with_warning", "warning_only", NULL};
 
 struct policy {
-    const char *notice_form, *unverified_action, *unknown_encrypted;
-    int64_t notice_repeat_hours, hold_lifetime_hours;
+    const char *notice_form, *notice_addition, *administrator_address;
+    const char *unverified_action, *unverified_form, *unknown_encrypted, *undecodable_action;
+    int64_t notice_repeat_hours, notice_burst, hold_lifetime_hours, hold_retry_minutes;
     sg_time crl_bypass_until;
     bool flag;
 };
@@ -43,13 +48,31 @@ struct policy {
 
 static const struct api_field fields[] = {
     NUMBER(hold_lifetime_hours, 1, 1440),
+    NUMBER(hold_retry_minutes, 1, 1440),
     FLAG(require_acknowledgements),
     TEXT(notice_form, notice_forms),
     NUMBER(notice_repeat_hours, 0, 168),
+    NUMBER(notice_burst, 1, 1000),
+    {.name = "notice_addition",
+     .type = API_TEXT,
+     .offset = offsetof(struct policy, notice_addition),
+     .optional = true,
+     .max = ADDITION_MAX},
+    {.name = "administrator_address",
+     .type = API_STRING,
+     .offset = offsetof(struct policy, administrator_address),
+     .optional = true,
+     .min = 3,
+     .max = 320,
+     .check = api_check_mailbox},
+    FLAG(administrator_notices),
     TEXT(unverified_action, unverified_actions),
+    TEXT(unverified_form, unverified_forms),
     TEXT(unknown_encrypted, unknown_encrypted),
+    TEXT(undecodable_action, undecodable_actions),
     FLAG(attachment_scanning),
     FLAG(receipts_for_unauthenticated),
+    FLAG(seal_to_correspondents),
     FLAG(discovery_approval),
     FLAG(classification_approval),
     {.name = "crl_bypass_until",
@@ -66,13 +89,21 @@ static const struct {
     bool platform_only;
 } about[FIELDS] = {
     {"null", "REQ-57", false, false}, /* null: [hold] lifetime of gatewayd.conf */
+    {"null", "REQ-57", true, false},  /* null: [hold] retry_first */
     {"false", "REQ-157", false, true},
     {"\"full\"", "REQ-94", true, false},
     {"24", "REQ-94", true, false},
+    {"10", "REQ-94", true, false},
+    {"\"\"", "REQ-78", true, false},
+    {"null", "REQ-94", true, false}, /* null: postmaster@ the domain */
+    {"true", "REQ-113", true, false},
     {"\"deliver\"", "REQ-76", true, false},
+    {"\"attached\"", "REQ-76", true, false},
     {"\"deliver_with_warning\"", "REQ-80", true, false},
+    {"\"quarantine\"", "REQ-33", true, false},
     {"false", "REQ-34", true, false},
     {"false", "REQ-75", true, false},
+    {"true", "REQ-72", true, false},
     {"false", "REQ-54", true, false},
     {"false", "REQ-55", true, false},
     {"null", "REQ-59", true, false},

@@ -87,10 +87,11 @@ static bool delayed_notices(struct sg_outbound *o, struct sg_outbound_group *g,
 /* The domain's policy, else the daemon's own (REQ-57). */
 static bool lifetime_find(struct sg_outbound *o, sg_time *lifetime_r, struct sg_error *err)
 {
-    int64_t hours;
-    if (!sg_policy_hold_hours(o->m->gw->db, o->own.id, &hours, err))
+    struct sg_domain_policy policy;
+    if (!sg_domain_policy_load(o->m->gw->db, o->m->arena, o->own.id, &policy, err))
         return false;
-    *lifetime_r = hours ? hours * 3600 * SG_SECOND : o->m->gw->hold_lifetime;
+    *lifetime_r = policy.hold_lifetime_hours ? policy.hold_lifetime_hours * 3600 * SG_SECOND
+                                             : o->m->gw->hold_lifetime;
     return true;
 }
 
