@@ -19,8 +19,13 @@ struct sg_inbound_judgement {
     bool is_smime;
     struct sg_inbound_facts facts;
     struct sg_plan plan;
+    const char *from_domain;   /* the first that From names, "" */
     const char *signer_domain; /* the From domain that a good signature stands for, "" */
 };
+/* Opens the message and gathers facts; no rule is asked. To be freed in the end. */
+SG_MUST_USE bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
+                                   struct sg_inbound_judgement *j_r, struct sg_error *err);
+/* The same, and the rules' plan. */
 SG_MUST_USE bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
                                   struct sg_inbound_judgement *j_r, struct sg_error *err);
 void sg_inbound_judgement_free(struct sg_inbound_judgement *j);

@@ -190,25 +190,35 @@ static bool open_and_judge(struct sg_message *m, const struct sg_domain_row *dom
            open_layers(m, &keyring, j, err) && layer_facts(m, j, &keyring, from, from_count, err);
 }
 
-bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
-                      struct sg_inbound_judgement *j_r, struct sg_error *err)
+bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
+                       struct sg_inbound_judgement *j_r, struct sg_error *err)
 {
-    SG_MEASURE(SG_STAGE_JUDGE);
     struct sg_mailbox *from = NULL;
     size_t from_count = 0;
-    *j_r = (struct sg_inbound_judgement){.facts = {.signer = SG_POLICY_CERT_NONE},
-                                         .signer_domain = ""};
+    *j_r = (struct sg_inbound_judgement){
+        .facts = {.signer = SG_POLICY_CERT_NONE}, .from_domain = "", .signer_domain = ""};
     j_r->is_smime = sg_smime_is(m->arena, &m->headers);
     claim_facts(m, &j_r->facts);
     if (!from_facts(m, domain->name, &j_r->facts, &from, &from_count, err))
         return false;
+    if (from_count)
+        j_r->from_domain = from[0].domain;
     if (j_r->is_smime && !open_and_judge(m, domain, j_r, from, from_count, err)) {
         sg_inbound_judgement_free(j_r);
         return false;
     }
+    return true;
+}
+
+bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
+                      struct sg_inbound_judgement *j_r, struct sg_error *err)
+{
+    SG_MEASURE(SG_STAGE_JUDGE);
+    if (!sg_inbound_gather(m, domain, j_r, err))
+        return false;
     j_r->plan = sg_policy_inbound(&j_r->facts);
-    if (j_r->plan.action == SG_ACT_DELIVER && j_r->facts.domain_signed && from_count)
-        j_r->signer_domain = from[0].domain;
+    if (j_r->plan.action == SG_ACT_DELIVER && j_r->facts.domain_signed)
+        j_r->signer_domain = j_r->from_domain;
     sg_trace_add(&m->trace, "decided", j_r->plan.requirement, "domain", domain->name, "rule",
                  j_r->plan.rule, "action", sg_action_name(j_r->plan.action), "code",
                  *j_r->plan.code ? j_r->plan.code : NULL, "because", j_r->plan.explanation, NULL);

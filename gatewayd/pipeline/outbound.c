@@ -93,7 +93,7 @@ void sg_outbound_group_free(struct sg_outbound_group *group)
     group->found.certificate = NULL;
 }
 
-static bool own_certificate(struct sg_outbound *o, struct sg_error *err)
+bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_error *err)
 {
     struct sg_message *m = o->m;
     if (o->signer_looked_up)
@@ -144,7 +144,7 @@ bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                                           : SG_ENV_SECUREMAIL;
     }
     if (member) {
-        if (!own_certificate(o, err) ||
+        if (!sg_outbound_own_certificate(o, err) ||
             !sg_cert_discover(m->gw->certs, m->arena, group->domain, m->now, &group->found, err))
             return false;
         trace_candidates(m, group);

@@ -33,6 +33,9 @@ struct sg_outbound_group {
 SG_MUST_USE bool sg_outbound_begin(struct sg_outbound *o, struct sg_message *m, bool submitted,
                                    struct sg_error *err);
 void sg_outbound_end(struct sg_outbound *o);
+/* The certificate of o->own that signs, once: o->signer (NULL where none is valid) and facts.own.
+ */
+SG_MUST_USE bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_error *err);
 
 /* Looks up what the rules need and decides; traces facts and plan. */
 SG_MUST_USE bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
