@@ -95,6 +95,8 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_layers = (int)s->layers;
+    gw->ping_local_part = s->ping_local_part;
+    gw->ping_agencies = s->ping_agencies;
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;

@@ -122,6 +122,11 @@ const struct sg_option settings_options[] = {
     {"journal", "feed_batch", SG_OPT_INT, AT(feed_batch), "500", 1, 100000, NULL,
      "Records fed in one transaction."},
 
+    {"ping", "local_part", SG_OPT_STRING, AT(ping_local_part), "secure-email-ping", 0, 0, NULL,
+     "Local part of the address at which every domain answers a ping (REQ-96)."},
+    {"ping", "agencies", SG_OPT_INT, AT(ping_agencies), "1000", 0, 100000, NULL,
+     "How many SEEMail agencies an answer lists at most (REQ-99)."},
+
     {"hold", "retry_first", SG_OPT_DURATION, AT(hold_first_ms), "15m", 100, DAY, NULL,
      "First wait of a held message; it doubles from try to try."},
     {"hold", "retry_most", SG_OPT_DURATION, AT(hold_most_ms), "4h", 100, 7 * DAY, NULL,

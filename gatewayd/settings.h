@@ -22,6 +22,8 @@ struct settings {
     int64_t submission_age_ms;
     char *journal_dir;
     int64_t segment_bytes, append_ms, feed_ms, feed_batch;
+    char *ping_local_part;
+    int64_t ping_agencies;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
     int64_t crl_bytes, crl_ms, crl_grace_ms, ldap_ms, tolerance_ms, max_certificates;
     int64_t registry, stop_ms;

@@ -48,3 +48,31 @@ bool sg_member_domain_lists(struct sg_db *db, struct sg_arena *arena, const char
     sg_param_text(&p, name);
     return sg_db_read(db, arena, SG_Q_MEMBER_DOMAIN_LISTS, &p, take_list, lists_r, err);
 }
+
+struct names {
+    struct sg_arena *arena;
+    const char **items;
+    size_t count;
+};
+
+static bool take_name(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    struct names *names = arg;
+    (void)err;
+    if (index == 0)
+        names->items = SG_ARENA_ARRAY(names->arena, const char *, count);
+    names->items[names->count++] = sg_row_text(r);
+    return true;
+}
+
+bool sg_member_domain_agencies(struct sg_db *db, struct sg_arena *arena, int64_t limit,
+                               const char ***names_r, size_t *count_r, struct sg_error *err)
+{
+    struct names names = {.arena = arena};
+    struct sg_params p = {0};
+    sg_param_int(&p, limit);
+    bool ok = sg_db_read(db, arena, SG_Q_MEMBER_DOMAIN_AGENCIES, &p, take_name, &names, err);
+    *names_r = names.items;
+    *count_r = names.count;
+    return ok;
+}

@@ -22,4 +22,9 @@ struct sg_member_lists {
 SG_MUST_USE bool sg_member_domain_lists(struct sg_db *db, struct sg_arena *arena, const char *name,
                                         struct sg_member_lists *lists_r, struct sg_error *err);
 
+/* The domains on SEEMail's list in alphabetical order, limit of them at most (REQ-99). */
+SG_MUST_USE bool sg_member_domain_agencies(struct sg_db *db, struct sg_arena *arena, int64_t limit,
+                                           const char ***names_r, size_t *count_r,
+                                           struct sg_error *err);
+
 #endif

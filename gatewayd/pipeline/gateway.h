@@ -32,6 +32,8 @@ struct sg_gateway {
     struct sg_header_limits headers;
     size_t max_cms_bytes;
     int max_layers;
+    const char *ping_local_part; /* REQ-96; lower case */
+    int64_t ping_agencies;       /* that an answer lists at most */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
     atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */
 };

@@ -4,6 +4,7 @@
 #include "pipeline/deliver.h"
 #include "pipeline/keep.h"
 #include "pipeline/metrics.h"
+#include "pipeline/ping.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/warning.h"
@@ -115,6 +116,13 @@ static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
     }
     sg_trace_add(&m->trace, "received", "REQ-100", "listener", "inbound", "client",
                  m->client_address, "queue_id", m->queue_id, NULL);
+    /* REQ-97: before the rules, and without them. */
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        if (m->rcpts[i].settled || !sg_ping_is(m->gw, m->rcpts[i].normalised))
+            continue;
+        taken[i] = true;
+        sg_ping_answer(m, &domains[m->rcpts[i].index], &m->rcpts[i]);
+    }
     for (size_t i = 0; i < m->rcpt_count; i++) {
         if (taken[i] || m->rcpts[i].settled)
             continue;
