@@ -129,7 +129,6 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
                         size_t from_count, struct sg_error *err)
 {
     struct sg_inbound_facts *facts = &j->facts;
-    bool enveloped_ok = false;
     for (size_t i = 0; i < j->opened.layer_count; i++) {
         const struct sg_smime_layer *layer = &j->opened.layers[i];
         bool for_us = layer->kind == SG_SMIME_ENVELOPED && layer->result != SG_SMIME_NOT_FOR_US &&
@@ -139,6 +138,9 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
         if (for_us && layer->result == SG_SMIME_OK) {
             outer_signature_forget(m, facts);
             own_facts(m, layer, keyring, facts);
+            /* Integrity is the innermost envelope's: an AEAD, or a good signature inside of it
+             * (ARCHITECTURE). What is around it covers a ciphertext, which anybody may have. */
+            facts->integrity = layer->authenticated;
         }
         facts->unsupported |= layer->result == SG_SMIME_UNSUPPORTED;
         facts->malformed |=
@@ -150,11 +152,8 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
                          layer->detail, NULL);
         else if (!signed_layer_facts(m, layer, from, from_count, facts, err))
             return false;
-        /* Integrity: an AEAD, or a good signature inside the envelope (ARCHITECTURE). */
-        facts->integrity |= for_us && layer->result == SG_SMIME_OK && layer->authenticated;
         facts->integrity |=
-            enveloped_ok && layer->kind == SG_SMIME_SIGNED && layer->result == SG_SMIME_OK;
-        enveloped_ok |= for_us && layer->result == SG_SMIME_OK;
+            facts->opened && layer->kind == SG_SMIME_SIGNED && layer->result == SG_SMIME_OK;
     }
     return true;
 }

@@ -118,7 +118,25 @@ struct content_cipher {
     const struct sg_cipher_algorithm *algorithm;
     uint8_t iv[EVP_MAX_IV_LENGTH];
     size_t iv_len;
+    int64_t tag_len; /* of an AEAD */
 };
+
+/* GCMParameters (RFC 5084 §3.2): the nonce, and how long a tag the sender made (or a longer one:
+ * some leave the size out and mean 16). */
+static bool gcm_read(const struct sg_tlv *params, struct sg_tlv *nonce, int64_t *tag_len_r)
+{
+    struct sg_ber in = sg_ber_of(params->content);
+    struct sg_tlv size;
+    *tag_len_r = 12; /* the default */
+    if (params->tag != SG_BER_SEQUENCE || !sg_ber_next(&in, nonce))
+        return false;
+    if (!sg_ber_more(&in))
+        return true;
+    if (!sg_ber_expect(&in, SG_BER_INTEGER, &size) || size.content.len != 1)
+        return false;
+    *tag_len_r = size.content.data[0];
+    return *tag_len_r >= 12 && *tag_len_r <= 16;
+}
 
 static bool cipher_read(struct sg_bytes element, bool authenticated, struct content_cipher *c,
                         struct sg_error *err)
@@ -139,11 +157,8 @@ static bool cipher_read(struct sg_bytes element, bool authenticated, struct cont
     if (!sg_ber_next(&in, &params))
         return sg_fail(err, SG_E_CMS, "the cipher has no parameters");
     iv = params;
-    if (authenticated) { /* GCMParameters (RFC 5084 §3.2) */
-        in = sg_ber_of(params.content);
-        if (params.tag != SG_BER_SEQUENCE || !sg_ber_next(&in, &iv))
-            return sg_fail(err, SG_E_CMS, "the cipher's parameters are unreadable");
-    }
+    if (authenticated && !gcm_read(&params, &iv, &c->tag_len))
+        return sg_fail(err, SG_E_CMS, "the cipher's parameters are unreadable");
     size_t expected = (size_t)EVP_CIPHER_get_iv_length(c->algorithm->cipher());
     if (iv.tag != SG_BER_OCTETS || iv.content.len != expected)
         return sg_fail(err, authenticated ? SG_E_CMS_UNSUPPORTED : SG_E_CMS,
@@ -194,14 +209,14 @@ static bool tail_read(struct sg_ber_stream *ber, bool authenticated, struct sg_b
     return sg_ber_stream_leave(ber, err);
 }
 
-static bool finish(struct opening *o, bool authenticated, const struct sg_buf *mac,
-                   struct sg_error *err)
+static bool finish(struct opening *o, bool authenticated, const struct content_cipher *cipher,
+                   const struct sg_buf *mac, struct sg_error *err)
 {
     int last = 0;
-    if (authenticated) {
+    if (authenticated) { /* a tag that was cut off is as good as none */
         struct sg_ber in = sg_ber_of(sg_buf_bytes(mac));
         struct sg_tlv tag;
-        if (!sg_ber_expect(&in, SG_BER_OCTETS, &tag) || tag.content.len < 12 ||
+        if (!sg_ber_expect(&in, SG_BER_OCTETS, &tag) || tag.content.len < (size_t)cipher->tag_len ||
             tag.content.len > 16 ||
             !EVP_CIPHER_CTX_ctrl(o->cipher, EVP_CTRL_AEAD_SET_TAG, (int)tag.content.len,
                                  (void *)tag.content.data))
@@ -228,7 +243,7 @@ static bool content_open(struct sg_ber_stream *ber, bool authenticated,
                                                cek->data, cipher->iv)) ||
               sg_fail_openssl(err, SG_E_CRYPTO, "cipher");
     ok = ok && sg_ber_stream_octets(ber, SG_BER_CONTEXT | 0, &sink, err) &&
-         tail_read(ber, authenticated, &mac, err) && finish(o, authenticated, &mac, err);
+         tail_read(ber, authenticated, &mac, err) && finish(o, authenticated, cipher, &mac, err);
     EVP_CIPHER_CTX_free(o->cipher);
     OPENSSL_cleanse(o->out, sizeof o->out);
     free(o);
