@@ -1,6 +1,7 @@
 /*
- * Certificates: chains to accredited roots, naming (REQ-46, 47), revocation lists (REQ-39, 40, 49),
- * discovery by LDAP (REQ-43, 53). Every failure of REQ-36 is told apart.
+ * Certificates: chains to accredited roots and those of a domain's own (REQ-180), naming (REQ-46,
+ * 47), revocation lists (REQ-39, 40, 49), discovery by LDAP (REQ-43, 53). Every failure of REQ-36
+ * is told apart.
  */
 #ifndef SG_CERT_CERT_H
 #define SG_CERT_CERT_H
@@ -57,6 +58,9 @@ struct sg_cert_storage {
     void *ctx;
     bool (*anchors)(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
                     struct sg_error *err);
+    /* Further roots of a domain (REQ-180), by its id. */
+    bool (*domain_anchors)(void *ctx, struct sg_arena *arena, const char *domain_id,
+                           struct sg_cert_der_list *list_r, struct sg_error *err);
     bool (*directories)(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err);
     /* Certificates known for a partner domain, newest first; among them those of the CAs above
@@ -88,17 +92,24 @@ void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *
 /* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect. */
 void sg_certs_flush(struct sg_certs *certs);
 
+struct sg_cert_question {
+    X509 *certificate;
+    STACK_OF(X509) *untrusted; /* may help to build the chain; may be NULL */
+    enum sg_cert_use use;
+    const char *domain;  /* that it must name; NULL where none is claimed */
+    const char *relying; /* id of the domain of ours whose further roots count; NULL: none do */
+    sg_time now;
+};
 /*
- * Judges a certificate for a use and a domain at a time. untrusted (may be NULL) are certificates
- * that may help to build the chain, CA certificates in the directories others; domain may be NULL
- * where none is claimed. false only where the question could not be asked (database away); a CRL or
- * directory that is away is a status, not an error. Where several things are wrong the status is
- * the first of: untrusted, unsuitable, not yet valid, expired, mismatch, revoked, status unknown.
- * May wait for a CRL, crl_timeout_ms at most per distribution point.
+ * Judges a certificate for a use and a domain at a time. CA certificates in the directories may
+ * help to build the chain too. false only where the question could not be asked (database away); a
+ * CRL or directory that is away is a status, not an error. Where several things are wrong the
+ * status is the first of: untrusted, unsuitable, not yet valid, expired, mismatch, revoked, status
+ * unknown. May wait for a CRL, crl_timeout_ms at most per distribution point.
  */
-SG_MUST_USE bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
-                               STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,
-                               sg_time now, struct sg_cert_facts *facts_r, struct sg_error *err);
+SG_MUST_USE bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena,
+                               const struct sg_cert_question *question,
+                               struct sg_cert_facts *facts_r, struct sg_error *err);
 
 /* One candidate that was looked at in a discovery, for explain. */
 struct sg_cert_candidate {
@@ -117,11 +128,12 @@ struct sg_cert_found {
 /*
  * The partner domain's certificate to encrypt to: from the store, then by LDAP (base of the source,
  * (mail=domain-confidentiality-authority@domain), userCertificate); what LDAP brings and is valid
- * goes to the store. The newest valid one wins.
+ * goes to the store. The newest valid one wins. relying as in a question: what is stored because
+ * one domain trusts it is judged again for every other.
  */
 SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
-                                  const char *domain, sg_time now, struct sg_cert_found *found_r,
-                                  struct sg_error *err);
+                                  const char *domain, const char *relying, sg_time now,
+                                  struct sg_cert_found *found_r, struct sg_error *err);
 
 /* RFC 3183 §4.1 naming: CN=domain-confidentiality-authority (or -signing-authority), or an
  * address with that local part. */

@@ -49,6 +49,9 @@ static inline void sg_x509_crl_cleanup(X509_CRL **crl)
 /* The anchors as a store of its own reference. false: storage failed. */
 SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
                                   struct sg_error *err);
+/* A domain's further roots alone, from storage each time; NULL where it has none. */
+SG_MUST_USE bool sg_certs_domain_anchors(struct sg_certs *certs, const char *domain_id,
+                                         X509_STORE **store_r, struct sg_error *err);
 /* Adds to the stack, with references of their own, the issuers that are known. */
 void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack);
 void sg_certs_issuers_add(struct sg_certs *certs, X509 *issuer);
@@ -83,6 +86,7 @@ bool sg_suitable_crl_digest(const X509_CRL *crl);
 struct sg_chain {
     enum sg_cert_status status; /* VALID, UNTRUSTED, EXPIRED or NOT_YET_VALID */
     bool issuer_missing;        /* UNTRUSTED because a CA certificate was not to be had */
+    bool further;               /* it ends at a root of the relying domain's own */
     STACK_OF(X509) *chain;      /* leaf first, anchor last; NULL when UNTRUSTED */
     char why[SG_CERT_WHY];
 };
@@ -91,9 +95,10 @@ static inline void sg_chain_cleanup(struct sg_chain *chain)
     sk_X509_pop_free(chain->chain, X509_free);
 }
 #define SG_AUTO_PATH __attribute__((cleanup(sg_chain_cleanup))) struct sg_chain
-/* All of untrusted is looked at: who calls bounds it. */
-SG_MUST_USE bool sg_chain_build(struct sg_certs *certs, X509 *leaf, STACK_OF(X509) *untrusted,
-                                sg_time now, struct sg_chain *chain_r, struct sg_error *err);
+/* All of untrusted is looked at: who calls bounds it. The relying domain's roots are asked only
+ * where no chain leads to an accredited one. */
+SG_MUST_USE bool sg_chain_build(struct sg_certs *certs, const struct sg_cert_question *question,
+                                struct sg_chain *chain_r, struct sg_error *err);
 
 /* crl.c: one revocation list */
 struct sg_crl_times {
@@ -192,23 +197,26 @@ SG_MUST_USE bool sg_authorities_add_all(struct sg_certs *certs, struct sg_arena 
 struct sg_verdict_key {
     uint8_t sha256[SG_SHA256];
     enum sg_cert_use use;
-    const char *domain; /* "" for none */
+    const char *domain;  /* "" for none */
+    const char *relying; /* the domain whose own root it needed; "": an accredited one, for all */
 };
 struct sg_verdicts *sg_verdicts_new(int64_t ttl_ms);
 void sg_verdicts_free(struct sg_verdicts **verdicts);
 void sg_verdicts_flush(struct sg_verdicts *verdicts);
+/* Counts flushes: a verdict that was begun before one is not kept after it. */
+uint64_t sg_verdicts_generation(struct sg_verdicts *verdicts);
 /* true: valid, with the sentence that was said then. */
 bool sg_verdicts_find(struct sg_verdicts *verdicts, const struct sg_verdict_key *key, sg_time now,
                       struct sg_arena *arena, const char **detail_r);
 void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *key,
-                     sg_time good_from, sg_time good_until, const char *detail);
+                     uint64_t generation, sg_time good_from, sg_time good_until,
+                     const char *detail);
 
 /* check.c */
 /* As sg_cert_check(); tells also whether a CA certificate was missing, and gives the chain that
  * was good (NULL from the cache of verdicts). */
-SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
-                          STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain,
-                          sg_time now, struct sg_cert_facts *facts_r, bool *issuer_missing_r,
-                          STACK_OF(X509) **chain_r, struct sg_error *err);
+SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena,
+                          const struct sg_cert_question *question, struct sg_cert_facts *facts_r,
+                          bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err);
 
 #endif

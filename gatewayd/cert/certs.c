@@ -88,15 +88,15 @@ bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r)
 }
 
 /* Only a CA can be a root: a leaf among the anchors would be trusted without a chain. */
-static bool anchors_load(struct sg_certs *certs, X509_STORE *store, struct sg_error *err)
+static bool store_of(struct sg_arena *arena, const struct sg_cert_der_list *list,
+                     X509_STORE **store_r, struct sg_error *err)
 {
-    SG_AUTO_ARENA arena = sg_arena_new();
-    struct sg_cert_der_list list = {0};
-    if (!certs->storage.anchors(certs->storage.ctx, arena, &list, err))
-        return false;
-    for (size_t i = 0; i < list.count; i++) {
-        SG_AUTO_X509 x = sg_x509_parse(list.items[i]);
-        if (!x || X509_check_ca(x) == 0 || !X509_STORE_add_cert(store, x))
+    *store_r = X509_STORE_new();
+    if (!*store_r)
+        return sg_fail_openssl(err, SG_E_NO_MEMORY, "X509_STORE");
+    for (size_t i = 0; i < list->count; i++) {
+        SG_AUTO_X509 x = sg_x509_parse(list->items[i]);
+        if (!x || X509_check_ca(x) == 0 || !X509_STORE_add_cert(*store_r, x))
             sg_log(SG_LOG_WARNING, "cert.anchor_refused", "subject",
                    x ? sg_facts_name(arena, X509_get_subject_name(x)) : NULL, "reason",
                    x ? "it is no CA certificate" : "it cannot be read", NULL);
@@ -115,13 +115,12 @@ bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r, struct sg_er
     pthread_mutex_unlock(&certs->lock);
     if (*store_r)
         return true;
-    X509_STORE *fresh = X509_STORE_new();
-    if (!fresh)
-        return sg_fail_openssl(err, SG_E_NO_MEMORY, "X509_STORE");
-    if (!anchors_load(certs, fresh, err)) {
-        X509_STORE_free(fresh);
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_cert_der_list list = {0};
+    X509_STORE *fresh;
+    if (!certs->storage.anchors(certs->storage.ctx, arena, &list, err) ||
+        !store_of(arena, &list, &fresh, err))
         return false;
-    }
     pthread_mutex_lock(&certs->lock);
     if (!certs->anchors && certs->generation == generation) {
         X509_STORE_up_ref(fresh);
@@ -130,6 +129,17 @@ bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r, struct sg_er
     pthread_mutex_unlock(&certs->lock);
     *store_r = fresh;
     return true;
+}
+
+bool sg_certs_domain_anchors(struct sg_certs *certs, const char *domain_id, X509_STORE **store_r,
+                             struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_cert_der_list list = {0};
+    *store_r = NULL;
+    if (!certs->storage.domain_anchors(certs->storage.ctx, arena, domain_id, &list, err))
+        return false;
+    return list.count == 0 || store_of(arena, &list, store_r, err);
 }
 
 void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack)

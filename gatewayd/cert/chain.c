@@ -113,17 +113,13 @@ static bool walk_chain(X509_STORE_CTX *ctx, struct walk *walk, sg_time now)
     return good;
 }
 
-bool sg_chain_build(struct sg_certs *certs, X509 *leaf, STACK_OF(X509) *untrusted, sg_time now,
-                    struct sg_chain *chain_r, struct sg_error *err)
+/* The chain to one of these roots. */
+static bool build(const struct sg_certs *certs, X509_STORE *roots, STACK_OF(X509) *all, X509 *leaf,
+                  sg_time now, struct sg_chain *chain_r, struct sg_error *err)
 {
-    memset(chain_r, 0, sizeof *chain_r);
-    X509_STORE *anchors;
-    if (!sg_certs_anchors(certs, &anchors, err))
-        return false;
-    SG_AUTO_CHAIN all = helpers(certs, untrusted);
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     struct walk walk = {.now = now, .tolerance = certs->limits.clock_tolerance_ms * 1000};
-    bool ok = all && ctx && X509_STORE_CTX_init(ctx, anchors, leaf, all);
+    bool ok = ctx && X509_STORE_CTX_init(ctx, roots, leaf, all);
     if (!ok) {
         sg_fail_openssl(err, SG_E_CRYPTO, "cannot verify a certificate");
     } else if (walk_chain(ctx, &walk, now)) {
@@ -136,7 +132,47 @@ bool sg_chain_build(struct sg_certs *certs, X509 *leaf, STACK_OF(X509) *untruste
         untrusted_why(&walk, chain_r);
     }
     X509_STORE_CTX_free(ctx);
-    X509_STORE_free(anchors);
     ERR_clear_error();
+    return ok;
+}
+
+/* REQ-180: by the roots that the relying domain alone has. */
+static bool build_further(struct sg_certs *certs, const struct sg_cert_question *q,
+                          STACK_OF(X509) *all, struct sg_chain *chain_r, struct sg_error *err)
+{
+    X509_STORE *roots;
+    if (!sg_certs_domain_anchors(certs, q->relying, &roots, err))
+        return false;
+    if (!roots)
+        return true;
+    struct sg_chain further = {.further = true};
+    bool ok = build(certs, roots, all, q->certificate, q->now, &further, err);
+    X509_STORE_free(roots);
+    if (!ok)
+        return false;
+    if (further.status != SG_CERT_UNTRUSTED) {
+        *chain_r = further;
+        return true;
+    }
+    chain_r->issuer_missing |= further.issuer_missing;
+    snprintf(chain_r->why, sizeof chain_r->why, "not by the domain's own roots either: %.200s",
+             further.why);
+    return true;
+}
+
+bool sg_chain_build(struct sg_certs *certs, const struct sg_cert_question *q,
+                    struct sg_chain *chain_r, struct sg_error *err)
+{
+    memset(chain_r, 0, sizeof *chain_r);
+    SG_AUTO_CHAIN all = helpers(certs, q->untrusted);
+    if (!all)
+        return sg_fail(err, SG_E_NO_MEMORY, "certificates");
+    X509_STORE *anchors;
+    if (!sg_certs_anchors(certs, &anchors, err))
+        return false;
+    bool ok = build(certs, anchors, all, q->certificate, q->now, chain_r, err);
+    X509_STORE_free(anchors);
+    if (ok && chain_r->status == SG_CERT_UNTRUSTED && q->relying)
+        ok = build_further(certs, q, all, chain_r, err);
     return ok;
 }

@@ -103,37 +103,55 @@ static struct window chain_window(const struct sg_certs *certs, const struct sg_
     return window;
 }
 
-static void remember(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
-                     const struct sg_verdict_key *key, const struct sg_chain *chain,
-                     const struct window *window, struct sg_cert_facts *facts)
+/* Under the accredited roots for everybody, under a domain's own for that domain alone; nor do CAs
+ * below these help to judge for others. */
+static void remember(struct sg_certs *certs, struct sg_arena *arena,
+                     const struct sg_cert_question *q, struct sg_verdict_key *key,
+                     uint64_t generation, const struct sg_chain *chain, const struct window *window,
+                     struct sg_cert_facts *facts)
 {
     sg_time until = 0;
-    (void)sg_asn1_time(X509_get0_notAfter(certificate), &until);
+    (void)sg_asn1_time(X509_get0_notAfter(q->certificate), &until);
     facts->status = SG_CERT_VALID;
     facts->detail =
-        sg_arena_printf(arena, "valid until %s%s%s", sg_facts_time(arena, until),
+        sg_arena_printf(arena, "valid until %s%s%s%s", sg_facts_time(arena, until),
+                        chain->further ? ", by a root of the domain's own" : "",
                         window->remark ? ", " : "", window->remark ? window->remark : "");
-    for (int i = 1; i < sk_X509_num(chain->chain) - 1; i++)
+    if (chain->further)
+        key->relying = q->relying;
+    for (int i = 1; i < sk_X509_num(chain->chain) - 1 && !chain->further; i++)
         sg_certs_issuers_add(certs, sk_X509_value(chain->chain, i));
-    sg_verdicts_add(certs->verdicts, key, window->from, window->until, facts->detail);
+    sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until, facts->detail);
 }
 
-bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
-              STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain, sg_time now,
+/* A verdict that holds for all, or for the relying domain. */
+static bool remembered(struct sg_certs *certs, struct sg_arena *arena,
+                       const struct sg_cert_question *q, struct sg_verdict_key key,
+                       const char **detail_r)
+{
+    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, detail_r))
+        return true;
+    key.relying = q->relying;
+    return q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, detail_r);
+}
+
+bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,
               struct sg_cert_facts *facts_r, bool *issuer_missing_r, STACK_OF(X509) **chain_r,
               struct sg_error *err)
 {
     *issuer_missing_r = false;
     *chain_r = NULL;
-    sg_facts_fill(arena, certificate, domain, facts_r);
-    struct sg_verdict_key key = {.use = use, .domain = domain ? domain : ""};
-    sg_x509_sha256(certificate, key.sha256);
-    if (sg_verdicts_find(certs->verdicts, &key, now, arena, &facts_r->detail)) {
+    sg_facts_fill(arena, q->certificate, q->domain, facts_r);
+    struct sg_verdict_key key = {
+        .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
+    sg_x509_sha256(q->certificate, key.sha256);
+    uint64_t generation = sg_verdicts_generation(certs->verdicts);
+    if (remembered(certs, arena, q, key, &facts_r->detail)) {
         facts_r->status = SG_CERT_VALID;
         return true;
     }
     SG_AUTO_PATH chain;
-    if (!sg_chain_build(certs, certificate, untrusted, now, &chain, err))
+    if (!sg_chain_build(certs, q, &chain, err))
         return false;
     char why[SG_CERT_WHY];
     if (chain.status == SG_CERT_UNTRUSTED) {
@@ -141,15 +159,15 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
         judged(facts_r, SG_CERT_UNTRUSTED, sg_arena_strdup(arena, chain.why));
         return true;
     }
-    if (!sg_suitable_leaf(certificate, use, why)) {
+    if (!sg_suitable_leaf(q->certificate, q->use, why)) {
         judged(facts_r, SG_CERT_UNSUITABLE, sg_arena_strdup(arena, why));
         return true;
     }
     struct window window = chain_window(certs, &chain);
-    if (judge_time(arena, certificate, &chain, facts_r) &&
-        judge_name(arena, certificate, domain, facts_r) &&
-        judge_revocation(certs, arena, &chain, now, &window, facts_r)) {
-        remember(certs, arena, certificate, &key, &chain, &window, facts_r);
+    if (judge_time(arena, q->certificate, &chain, facts_r) &&
+        judge_name(arena, q->certificate, q->domain, facts_r) &&
+        judge_revocation(certs, arena, &chain, q->now, &window, facts_r)) {
+        remember(certs, arena, q, &key, generation, &chain, &window, facts_r);
         *chain_r = chain.chain;
         chain.chain = NULL;
     }
@@ -169,23 +187,23 @@ static STACK_OF(X509) *bounded(const struct sg_certs *certs, STACK_OF(X509) *unt
     return some;
 }
 
-bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
-                   STACK_OF(X509) *untrusted, enum sg_cert_use use, const char *domain, sg_time now,
-                   struct sg_cert_facts *facts_r, struct sg_error *err)
+bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena,
+                   const struct sg_cert_question *question, struct sg_cert_facts *facts_r,
+                   struct sg_error *err)
 {
     bool missing, came;
     STACK_OF(X509) *chain = NULL;
-    SG_AUTO_CHAIN issuers = bounded(certs, untrusted);
+    SG_AUTO_CHAIN issuers = bounded(certs, question->untrusted);
     if (!issuers)
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
-    bool ok = sg_check(certs, arena, certificate, issuers, use, domain, now, facts_r, &missing,
-                       &chain, err);
+    struct sg_cert_question q = *question;
+    q.untrusted = issuers;
+    bool ok = sg_check(certs, arena, &q, facts_r, &missing, &chain, err);
     /* Many send the signer's certificate alone (REQ-81): what is above it is in the directory, and
      * the answer must not hang on whose certificates were seen before. */
     if (ok && missing)
         ok = sg_authorities_add_all(certs, arena, issuers, &came, err) &&
-             (!came || sg_check(certs, arena, certificate, issuers, use, domain, now, facts_r,
-                                &missing, &chain, err));
+             (!came || sg_check(certs, arena, &q, facts_r, &missing, &chain, err));
     sk_X509_pop_free(chain, X509_free);
     return ok;
 }

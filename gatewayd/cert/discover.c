@@ -19,7 +19,7 @@ struct candidate {
 struct search {
     struct sg_certs *certs;
     struct sg_arena *arena;
-    const char *domain;
+    const char *domain, *relying;
     sg_time now;
     STACK_OF(X509) *issuers; /* CA certificates that came along */
     struct sg_cert_found *found;
@@ -94,8 +94,13 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
                   bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err)
 {
     struct sg_cert_facts facts;
-    if (!sg_check(search->certs, search->arena, certificate, search->issuers, SG_CERT_ENCRYPT,
-                  search->domain, search->now, &facts, issuer_missing_r, chain_r, err))
+    struct sg_cert_question question = {.certificate = certificate,
+                                        .untrusted = search->issuers,
+                                        .use = SG_CERT_ENCRYPT,
+                                        .domain = search->domain,
+                                        .relying = search->relying,
+                                        .now = search->now};
+    if (!sg_check(search->certs, search->arena, &question, &facts, issuer_missing_r, chain_r, err))
         return false;
     /* REQ-46: some person's certificate of that domain is not its gateway's. */
     if (facts.status == SG_CERT_VALID && !sg_naming_is_dca_of(certificate, search->domain)) {
@@ -243,7 +248,8 @@ static bool from_directories(struct search *search, struct sg_error *err)
 }
 
 bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
-                      sg_time now, struct sg_cert_found *found_r, struct sg_error *err)
+                      const char *relying, sg_time now, struct sg_cert_found *found_r,
+                      struct sg_error *err)
 {
     memset(found_r, 0, sizeof *found_r);
     found_r->status = SG_CERT_UNTRUSTED;
@@ -256,7 +262,7 @@ bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena, const char
     SG_AUTO_CHAIN issuers = sk_X509_new_null();
     if (!issuers)
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
-    struct search search = {certs, arena, lower, now, issuers, found_r, 8};
+    struct search search = {certs, arena, lower, relying, now, issuers, found_r, 8};
     found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search.room);
     if (!from_store(&search, err))
         return false;

@@ -60,19 +60,25 @@ static bool signer_names_all(const X509 *certificate, const struct sg_mailbox *f
     return count > 0;
 }
 
-/* One domain signature: what it covers fits or not, and whose certificate it is (REQ-36). */
+/* One domain signature: what it covers fits or not, and whose certificate it is (REQ-36), to the
+ * roots that the recipient's domain relies on (REQ-180). */
 static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                         const struct sg_smime_signer_info *signer, const struct sg_mailbox *from,
-                         size_t from_count, struct sg_inbound_facts *facts, struct sg_error *err)
+                         const struct sg_smime_signer_info *signer, const char *relying,
+                         const struct sg_mailbox *from, size_t from_count,
+                         struct sg_inbound_facts *facts, struct sg_error *err)
 {
     struct sg_cert_facts cert = {0};
-    const char *domain = from_count ? from[0].domain : "";
+    struct sg_cert_question question = {.certificate = signer->certificate,
+                                        .untrusted = layer->certificates,
+                                        .use = SG_CERT_SIGN,
+                                        .domain = from_count ? from[0].domain : "",
+                                        .relying = relying,
+                                        .now = m->now};
     facts->domain_signed = true;
     facts->signature_good = signer->result == SG_SMIME_OK;
     facts->signer_is_domain = sg_cert_is_domain_authority(signer->certificate);
     facts->signer_names_from = signer_names_all(signer->certificate, from, from_count);
-    if (!sg_cert_check(m->gw->certs, m->arena, signer->certificate, layer->certificates,
-                       SG_CERT_SIGN, domain, m->now, &cert, err))
+    if (!sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
         return false;
     facts->signer = sg_policy_certificate_of(cert.status);
     sg_trace_add(&m->trace, "signature", "REQ-22", "result", layer_result_name(signer->result),
@@ -85,14 +91,16 @@ static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *laye
 
 /* The first domain signer decides; an individual's signature proves integrity, no domain. */
 static bool signed_layer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                               const struct sg_mailbox *from, size_t from_count,
-                               struct sg_inbound_facts *facts, struct sg_error *err)
+                               const char *relying, const struct sg_mailbox *from,
+                               size_t from_count, struct sg_inbound_facts *facts,
+                               struct sg_error *err)
 {
     for (size_t i = 0; i < layer->signer_count; i++) {
         const struct sg_smime_signer_info *signer = &layer->signers[i];
         if (!signer->certificate || !sg_cert_is_domain_authority(signer->certificate))
             continue;
-        return facts->domain_signed || signer_facts(m, layer, signer, from, from_count, facts, err);
+        return facts->domain_signed ||
+               signer_facts(m, layer, signer, relying, from, from_count, facts, err);
     }
     sg_trace_add(&m->trace, "signature", "REQ-12", "result", layer_result_name(layer->result),
                  "detail", "not a domain's signature: left on", NULL);
@@ -150,7 +158,7 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
             sg_trace_add(&m->trace, "envelope", "REQ-87", "result",
                          layer_result_name(layer->result), "cipher", layer->cipher, "detail",
                          layer->detail, NULL);
-        else if (!signed_layer_facts(m, layer, from, from_count, facts, err))
+        else if (!signed_layer_facts(m, layer, keyring->domain_id, from, from_count, facts, err))
             return false;
         facts->integrity |=
             facts->opened && layer->kind == SG_SMIME_SIGNED && layer->result == SG_SMIME_OK;

@@ -46,7 +46,7 @@ bool sg_keyring_load(struct sg_gateway *gw, struct sg_arena *arena, const char *
 {
     struct sg_certificate_row *rows;
     size_t count;
-    *keyring_r = (struct sg_keyring){.domain = domain};
+    *keyring_r = (struct sg_keyring){.domain_id = domain_id, .domain = domain};
     if (!sg_certificate_list(gw->db, arena, domain_id, &rows, &count, err))
         return false;
     keyring_r->items = SG_ARENA_ARRAY(arena, struct sg_keyring_item, count + 1);
@@ -69,7 +69,8 @@ void sg_keyring_free(struct sg_keyring *keyring)
     keyring->count = 0;
 }
 
-/* Among those that wait, or those that do not. first: nothing is known of any yet. */
+/* Among those that wait, or those that do not. first: nothing is known of any yet. REQ-178: what is
+ * ours must be good for everybody, so that the domain's further roots do not count. */
 static bool signer_among(struct sg_keyring *keyring, bool waiting, struct sg_arena *arena,
                          sg_time now, bool *first, struct sg_keyring_item **item_r,
                          struct sg_cert_facts *facts_r, struct sg_error *err)
@@ -79,8 +80,12 @@ static bool signer_among(struct sg_keyring *keyring, bool waiting, struct sg_are
         struct sg_keyring_item *item = &keyring->items[i];
         if (item->revoked || item->waiting != waiting)
             continue;
-        if (!sg_cert_check(item->gw->certs, arena, item->certificate, item->chain, SG_CERT_SIGN,
-                           keyring->domain, now, &facts, err))
+        struct sg_cert_question question = {.certificate = item->certificate,
+                                            .untrusted = item->chain,
+                                            .use = SG_CERT_SIGN,
+                                            .domain = keyring->domain,
+                                            .now = now};
+        if (!sg_cert_check(item->gw->certs, arena, &question, &facts, err))
             return false;
         if (*first || facts.status == SG_CERT_VALID)
             *facts_r = facts;

@@ -19,7 +19,7 @@ struct sg_keyring_item {
 };
 
 struct sg_keyring {
-    const char *domain;
+    const char *domain_id, *domain;
     struct sg_keyring_item *items; /* newest first; in the arena, certificates freed by _free */
     size_t count;
 };

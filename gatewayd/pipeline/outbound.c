@@ -145,7 +145,8 @@ bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
     }
     if (member) {
         if (!sg_outbound_own_certificate(o, err) ||
-            !sg_cert_discover(m->gw->certs, m->arena, group->domain, m->now, &group->found, err))
+            !sg_cert_discover(m->gw->certs, m->arena, group->domain, o->own.id, m->now,
+                              &group->found, err))
             return false;
         trace_candidates(m, group);
         facts.own = o->facts.own;

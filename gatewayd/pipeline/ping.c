@@ -62,19 +62,24 @@ static X509 *signer_certificate(const struct sg_inbound_judgement *j)
     return NULL;
 }
 
-/* To whom the answer is encrypted: the certificate of the domain that is found as for any mail;
- * where there is none the one that signed, as long as it is good for this. */
+/* To whom the answer is encrypted: the certificate of the domain that is found as for any mail of
+ * the one that was asked; where there is none the one that signed, as long as it is good for this.
+ */
 static bool certificate_find(struct sg_message *m, const struct sg_inbound_judgement *j,
-                             struct sg_outbound_group *g, struct sg_error *err)
+                             const char *relying, struct sg_outbound_group *g, struct sg_error *err)
 {
     X509 *signer = signer_certificate(j);
     struct sg_cert_facts facts;
-    if (!sg_cert_discover(m->gw->certs, m->arena, g->domain, m->now, &g->found, err))
+    struct sg_cert_question question = {.certificate = signer,
+                                        .use = SG_CERT_ENCRYPT,
+                                        .domain = g->domain,
+                                        .relying = relying,
+                                        .now = m->now};
+    if (!sg_cert_discover(m->gw->certs, m->arena, g->domain, relying, m->now, &g->found, err))
         return false;
     if (g->found.certificate || !signer)
         return true;
-    if (!sg_cert_check(m->gw->certs, m->arena, signer, NULL, SG_CERT_ENCRYPT, g->domain, m->now,
-                       &facts, err))
+    if (!sg_cert_check(m->gw->certs, m->arena, &question, &facts, err))
         return false;
     if (facts.status == SG_CERT_VALID && X509_up_ref(signer))
         g->found.certificate = signer;
@@ -181,7 +186,7 @@ static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement 
                              &answer.headers, err) &&
               sg_outbound_begin(&o, &answer, true, err) &&
               sg_member_domain_find(m->gw->db, m->arena, g.domain, &g.environment, &member, err) &&
-              sg_outbound_own_certificate(&o, err) && certificate_find(m, j, &g, err);
+              sg_outbound_own_certificate(&o, err) && certificate_find(m, j, o.own.id, &g, err);
     *sent_r = ok && o.signer && g.found.certificate;
     if (*sent_r) {
         if (!member)

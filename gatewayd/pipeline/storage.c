@@ -11,6 +11,12 @@ static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *
     return sg_trust_anchor_list(ctx, arena, &list_r->items, &list_r->count, err);
 }
 
+static bool domain_anchors(void *ctx, struct sg_arena *arena, const char *domain_id,
+                           struct sg_cert_der_list *list_r, struct sg_error *err)
+{
+    return sg_domain_anchor_list(ctx, arena, domain_id, &list_r->items, &list_r->count, err);
+}
+
 static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err)
 {
@@ -64,6 +70,7 @@ struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
 {
     return (struct sg_cert_storage){.ctx = db,
                                     .anchors = anchors,
+                                    .domain_anchors = domain_anchors,
                                     .directories = directories,
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,

@@ -31,6 +31,8 @@ struct sg_bytes sg_x509_der(struct sg_arena *arena, const X509 *x)
     return copy;
 }
 
+/* REQ-178: the accredited roots alone. Further ones of a domain (REQ-180) say whom it trusts; its
+ * own certificate is for others, who do not have them. */
 bool sg_anchors_read(struct sg_job *job, STACK_OF(X509) *anchors, struct sg_error *err)
 {
     struct sg_bytes *ders;

@@ -318,6 +318,19 @@ class Probe:
         for i, path in enumerate(paths):
             shutil.copy(path, self.folder / f"anchors/{i}.cer")
 
+    def domain_anchors(self, domain_id, paths):
+        """Further roots of a domain of ours."""
+        folder = self.folder / f"anchors-{domain_id}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for i, path in enumerate(paths):
+            shutil.copy(path, folder / f"{i}.cer")
+
+    def relying(self, domain_id):
+        """Who asks from now on; None: nobody with roots of their own."""
+        self.command("relying", domain_id or "-")
+        return self
+
     def directories(self, directories):
         (self.folder / "directories").write_text(
             "".join(f"{url} c=NZ {ca or '-'}\n" for url, ca in directories))

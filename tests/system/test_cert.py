@@ -190,6 +190,97 @@ def test_untrusted_comes_first(lab):
     assert lab.probe().check(leaf)["status"] == "untrusted"
 
 
+# Further roots of a domain (REQ-180) ------------------------------------------------------------------
+
+
+@pytest.fixture
+def private(lab):
+    """A CA that nobody accredited, with lists that can be had."""
+    lab.other.server.start()
+    lab.other.fresh_lists()
+    yield lab.other
+    lab.other.server.stop()
+
+
+@pytest.mark.parametrize("first", ["dom_a", "dom_b"])
+def test_further_root_is_of_one_domain(lab, private, good, first):
+    """REQ-180: whoever asks first, with one cache: good for A, neither for B nor for nobody."""
+    domain = lab.domain()
+    leaf = private.issue(domain)
+    probe = lab.probe()
+    probe.domain_anchors("dom_a", [private.folder / "root.cer"])
+    order = ["dom_a", "dom_b", None] if first == "dom_a" else ["dom_b", None, "dom_a"]
+    for _ in range(2):
+        for who in order:
+            answer = probe.relying(who).check(leaf, domain, use="sign")
+            assert answer["status"] == ("valid" if who == "dom_a" else "untrusted"), who
+            assert ("by a root of the domain's own" in answer["detail"]) == (who == "dom_a")
+    # A's is remembered, and for A alone; what an accredited root makes good is so for all.
+    assert probe.relying("dom_a").check(good)["status"] == "valid"
+    away = probe.folder / "away"
+    away.touch()
+    assert probe.check(leaf, domain, use="sign")["status"] == "valid"
+    for who in ("dom_a", "dom_b", None):
+        assert probe.relying(who).check(good)["status"] == "valid"
+    assert "error" in probe.relying("dom_b").check(leaf, domain, use="sign")
+    assert probe.relying(None).check(leaf, domain, use="sign")["status"] == "untrusted"
+    away.unlink()
+    # Without the root it is not good any more.
+    probe.domain_anchors("dom_a", [])
+    probe.flush()
+    for who in order:
+        assert probe.relying(who).check(leaf, domain, use="sign")["status"] == "untrusted"
+
+
+def test_further_root_lifts_nothing_else(lab, private):
+    """REQ-180: name, use, time and revocation are looked at as of any certificate."""
+    domain = lab.domain()
+    leaf, revoked = private.issue(domain), private.issue(f"revoked.{domain}")
+    private("revoke", revoked.path, "--reason", "keyCompromise")
+    probe = lab.probe().relying("dom_a")
+    probe.domain_anchors("dom_a", [private.folder / "root.cer"])
+    assert probe.check(leaf, domain)["status"] == "valid"
+    assert probe.check(leaf, "elsewhere.test")["status"] == "mismatch"
+    assert probe.check(revoked, f"revoked.{domain}")["status"] == "revoked"
+    assert probe.check(leaf, domain, now=NOW + 400 * DAY)["status"] == "expired"
+    assert probe.check(private.forge(domain, usage="sign"), domain)["status"] == "unsuitable"
+    unlisted = private.forge(domain, points=[])
+    assert probe.check(unlisted, domain)["status"] == "status-unknown"
+    # A leaf is no root, nor is a CA that is trusted a certificate to seal to.
+    probe.domain_anchors("dom_b", [leaf.path])
+    assert probe.relying("dom_b").check(leaf, domain)["status"] == "untrusted"
+
+
+def test_further_root_does_not_outdo_an_accredited_one(lab):
+    """What the accredited CA revoked stays so, even where a domain has that CA's root itself."""
+    domain = lab.domain()
+    leaf = lab.ca.issue(domain)
+    lab.ca("revoke", leaf.path, "--reason", "keyCompromise")
+    probe = lab.probe().relying("dom_a")
+    probe.domain_anchors("dom_a", [lab.ca.folder / "root.cer", lab.ca.folder / "issuing.cer"])
+    assert probe.check(leaf, domain)["status"] == "revoked"
+
+
+@pytest.mark.parametrize("first", ["dom_a", "dom_b"])
+def test_discovered_by_a_further_root(lab, private, first):
+    """REQ-180: what the directory brought and A trusts is stored; B trusts it no more than before."""
+    domain = lab.domain()
+    leaf = private.issue(domain)
+    lab.slapd.put(domain, [leaf])
+    probe = lab.probe(directories=lab.ldap())
+    # The directory has no CA of it: the issuing one is the root that A trusts.
+    probe.domain_anchors("dom_a", [private.folder / "issuing.cer"])
+    for who in (first, "dom_a", "dom_b", "dom_a", "dom_b"):
+        answer = probe.relying(who).discover(domain)
+        assert answer["found"] == (who == "dom_a"), who
+        if who == "dom_b":
+            assert (answer["any"], answer["status"]) == (1, "untrusted")
+    assert list((probe.folder / "partners" / domain).iterdir())
+    probe.domain_anchors("dom_a", [])
+    probe.flush()
+    assert probe.relying("dom_a").discover(domain)["found"] == 0
+
+
 def test_issuing_ca_as_anchor(lab, good):
     """An accredited CA need not be a root."""
     probe = lab.probe(anchors=[lab.ca.folder / "issuing.cer"])

@@ -4,6 +4,7 @@
  *
  *     cert_probe FOLDER [NAME=NUMBER ...]      limits, by their names in struct sg_cert_limits
  *
+ *     relying DOMAIN_ID                        whose further roots count from now on; "-": nobody's
  *     check sign|encrypt DOMAIN NOW FILE [HELPERS]   NOW in seconds, "-" for the clock; DER file,
  *                                                    PEM file of further certificates
  *     names FILE DOMAIN
@@ -26,6 +27,7 @@
 #define MAX_THREADS 64
 
 static struct sg_certs *certs;
+static char relying[64];
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
 static void put_string(struct sg_buf *out, const char *name, const char *value)
@@ -93,6 +95,11 @@ static sg_time parse_now(const char *text)
     return strcmp(text, "-") == 0 ? sg_clock_now() : (sg_time)strtoll(text, NULL, 10) * SG_SECOND;
 }
 
+static const char *relying_get(void)
+{
+    return *relying ? relying : NULL;
+}
+
 static void do_check(char **words, int count)
 {
     if (count < 5)
@@ -107,12 +114,16 @@ static void do_check(char **words, int count)
     int64_t started = sg_clock_monotonic_ms();
     X509 *x = read_certificate(arena, words[4]);
     STACK_OF(X509) *helpers = read_helpers(count > 5 ? words[5] : NULL);
+    struct sg_cert_question question = {.certificate = x,
+                                        .untrusted = helpers,
+                                        .use = strcmp(words[1], "sign") == 0 ? SG_CERT_SIGN
+                                                                             : SG_CERT_ENCRYPT,
+                                        .domain = strcmp(words[2], "-") == 0 ? NULL : words[2],
+                                        .relying = relying_get(),
+                                        .now = parse_now(words[3])};
     if (!x)
         put_string(&out, "status", "unreadable");
-    else if (sg_cert_check(certs, arena, x, helpers,
-                           strcmp(words[1], "sign") == 0 ? SG_CERT_SIGN : SG_CERT_ENCRYPT,
-                           strcmp(words[2], "-") == 0 ? NULL : words[2], parse_now(words[3]),
-                           &facts, &err))
+    else if (sg_cert_check(certs, arena, &question, &facts, &err))
         put_facts(&out, &facts);
     sk_X509_pop_free(helpers, X509_free);
     X509_free(x);
@@ -154,7 +165,8 @@ static void *discover(void *ctx)
     sg_error_reset(&err);
     struct sg_cert_found found;
     int64_t started = sg_clock_monotonic_ms();
-    if (sg_cert_discover(certs, arena, discovery->domain, discovery->now, &found, &err)) {
+    if (sg_cert_discover(certs, arena, discovery->domain, relying_get(), discovery->now, &found,
+                         &err)) {
         put_string(&out, "status", sg_cert_status_name(found.status));
         put_string(&out, "detail", found.detail);
         put_number(&out, "any", found.any);
@@ -245,6 +257,10 @@ int main(int argc, char **argv)
             do_names(words, count);
         } else if (count > 0 && strcmp(words[0], "discover") == 0) {
             do_discover(words, count);
+        } else if (count > 1 && strcmp(words[0], "relying") == 0) {
+            snprintf(relying, sizeof relying, "%s", strcmp(words[1], "-") == 0 ? "" : words[1]);
+            puts("{}");
+            fflush(stdout);
         } else if (count > 0 && strcmp(words[0], "flush") == 0) {
             sg_certs_flush(certs);
             puts("{}");

@@ -84,6 +84,16 @@ static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *
     return true;
 }
 
+static bool domain_anchors(void *ctx, struct sg_arena *arena, const char *domain_id,
+                           struct sg_cert_der_list *list_r, struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    read_folder(arena, sg_arena_printf(arena, "%s/anchors-%s", (const char *)ctx, domain_id),
+                list_r);
+    return true;
+}
+
 static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err)
 {
@@ -157,6 +167,7 @@ struct sg_cert_storage files_storage(const char *folder)
 {
     return (struct sg_cert_storage){.ctx = (void *)(uintptr_t)folder,
                                     .anchors = anchors,
+                                    .domain_anchors = domain_anchors,
                                     .directories = directories,
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,

@@ -201,11 +201,11 @@ static void verdicts_have_their_time(void **state)
     (void)state;
     struct sg_arena *arena = sg_arena_new();
     struct sg_verdicts *verdicts = sg_verdicts_new(60000);
-    struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test"};
-    struct sg_verdict_key other = {{1}, SG_CERT_ENCRYPT, "agency.test"};
-    struct sg_verdict_key elsewhere = {{1}, SG_CERT_SIGN, "other.test"};
+    struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
+    struct sg_verdict_key other = {{1}, SG_CERT_ENCRYPT, "agency.test", ""};
+    struct sg_verdict_key elsewhere = {{1}, SG_CERT_SIGN, "other.test", ""};
     const char *detail;
-    sg_verdicts_add(verdicts, &key_a, 100, 200, "fine");
+    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, "fine");
     assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
     assert_string_equal(detail, "fine");
     assert_false(sg_verdicts_find(verdicts, &key_a, 99, arena, &detail));
@@ -216,8 +216,44 @@ static void verdicts_have_their_time(void **state)
     assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
     sg_verdicts_free(&verdicts);
     verdicts = sg_verdicts_new(0); /* nothing lives on */
-    sg_verdicts_add(verdicts, &key_a, 100, 200, "fine");
+    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, "fine");
     assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_free(&verdicts);
+    sg_arena_free(&arena);
+}
+
+/* REQ-180: a root of one domain's own makes good for that domain alone. */
+static void verdicts_are_of_who_relies_on_them(void **state)
+{
+    (void)state;
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdict_key all = {{1}, SG_CERT_SIGN, "agency.test", ""};
+    struct sg_verdict_key a = {{1}, SG_CERT_SIGN, "agency.test", "dom_a"};
+    struct sg_verdict_key b = {{1}, SG_CERT_SIGN, "agency.test", "dom_b"};
+    const char *detail;
+    sg_verdicts_add(verdicts, &a, 0, 100, 200, "by a's root");
+    assert_true(sg_verdicts_find(verdicts, &a, 150, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &b, 150, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &all, 150, arena, &detail));
+    sg_verdicts_free(&verdicts);
+    sg_arena_free(&arena);
+}
+
+/* What was begun with the roots from before a change is not kept after it. */
+static void verdicts_begun_before_a_flush_are_dropped(void **state)
+{
+    (void)state;
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
+    const char *detail;
+    uint64_t begun = sg_verdicts_generation(verdicts);
+    sg_verdicts_flush(verdicts);
+    sg_verdicts_add(verdicts, &key_a, begun, 100, 200, "fine");
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_add(verdicts, &key_a, sg_verdicts_generation(verdicts), 100, 200, "fine");
+    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
     sg_verdicts_free(&verdicts);
     sg_arena_free(&arena);
 }
@@ -253,6 +289,8 @@ int main(void)
         cmocka_unit_test(facts_show_the_address),
         cmocka_unit_test(filters_are_escaped),
         cmocka_unit_test(verdicts_have_their_time),
+        cmocka_unit_test(verdicts_are_of_who_relies_on_them),
+        cmocka_unit_test(verdicts_begun_before_a_flush_are_dropped),
         cmocka_unit_test(der_is_whole),
     };
     key = EVP_RSA_gen(2048);
