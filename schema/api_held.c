@@ -1,6 +1,7 @@
 #include "schema/api_held.h"
 
 #include "schema/api_internal.h"
+#include "schema/retention.h"
 
 static void take(struct sg_row *row, void *item)
 {
@@ -88,5 +89,6 @@ bool sg_api_held_delete(struct sg_tx *tx, struct sg_arena *arena, const char *te
     if (!sg_tx_query_one(tx, SG_Q_API_HELD_DELETE, &p, NULL, "not held", err))
         return err->code == SG_E_NOT_FOUND && explain(tx, arena, tenant_id, id, err);
     of_tenant(&chunks, tenant_id, id);
-    return sg_tx_query(tx, SG_Q_API_HELD_CHUNK_DELETE, &chunks, NULL, err);
+    return sg_legal_hold_none(tx, tenant_id, err) &&
+           sg_tx_query(tx, SG_Q_API_HELD_CHUNK_DELETE, &chunks, NULL, err);
 }

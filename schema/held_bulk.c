@@ -1,6 +1,7 @@
 #include "schema/held_bulk.h"
 
 #include "schema/db_internal.h"
+#include "schema/retention.h"
 
 static bool due(struct sg_tx *tx, struct sg_arena *arena, const struct sg_held_bulk *bulk,
                 int limit, const char *after, const char ***ids_r, size_t *count_r,
@@ -49,7 +50,8 @@ static bool give_up(struct sg_tx *tx, struct sg_arena *arena, const struct sg_he
     sg_param_texts(&p, arena, ids, count);
     sg_param_text(&chunks, bulk->tenant_id);
     sg_param_texts(&chunks, arena, ids, count);
-    return sg_tx_query(tx, SG_Q_HELD_BULK_DELETE, &p, rows, err) &&
+    return sg_legal_hold_none(tx, bulk->tenant_id, err) &&
+           sg_tx_query(tx, SG_Q_HELD_BULK_DELETE, &p, rows, err) &&
            sg_tx_query(tx, SG_Q_HELD_BULK_CHUNK_DELETE, &chunks, NULL, err);
 }
 

@@ -167,6 +167,21 @@ bool sg_api_legal_hold_insert(struct sg_tx *tx, struct sg_arena *arena, const ch
                       err);
 }
 
+bool sg_legal_hold_none(struct sg_tx *tx, const char *tenant_id, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, tenant_id);
+    if (!sg_tx_query_one(tx, SG_Q_LEGAL_HOLD_STANDS, &p, &rows, "no answer", err))
+        return false;
+    struct sg_row row = sg_row_at(&rows, 0, NULL);
+    bool stands = sg_row_bool(&row);
+    return sg_row_end(&row, err) &&
+           (!stands || sg_fail(err, SG_E_CONFLICT,
+                               "a legal hold stands: nothing of the tenant is deleted until it is "
+                               "lifted"));
+}
+
 bool sg_api_legal_hold_lift(struct sg_tx *tx, const char *tenant_id, const char *id,
                             struct sg_error *err)
 {

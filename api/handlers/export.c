@@ -3,6 +3,7 @@
 #include "api/render.h"
 #include "api/service.h"
 #include "schema/api_job.h"
+#include "schema/api_message.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,15 +60,36 @@ bool api_export_get(struct api_request *r, struct sg_tx *tx, struct sg_error *er
            api_reply_ok(r, export_json(r->arena, &row));
 }
 
+/* All that is read one by one elsewhere is in there. */
+static bool reads_all(const struct api_request *r, struct sg_error *err)
+{
+    for (int scope = 0; scope < SG_SCOPE_COUNT; scope++)
+        if (!sg_access_may(&r->caller.access, (enum sg_scope)scope, false))
+            return sg_fail(err, SG_E_FORBIDDEN, "this needs the scope %s:read, as every other",
+                           sg_scope_name((enum sg_scope)scope));
+    return true;
+}
+
+/* A tenant can see in its audit log that the provider did. */
+static bool read_audited(struct api_request *r, struct sg_tx *tx, const char *id,
+                         struct sg_error *err)
+{
+    return r->caller.tenant_id || sg_api_audit_read(tx, r->tenant.key.id, "tenant_export", id,
+                                                    "{\"what\":\"content\"}", err);
+}
+
 bool api_export_content(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     struct sg_api_export row;
     struct stat st;
-    if (!sg_api_export_find(tx, r->arena, r->tenant.key.id, api_param(r, "export_id"), &row, err))
+    if (!reads_all(r, err) ||
+        !sg_api_export_find(tx, r->arena, r->tenant.key.id, api_param(r, "export_id"), &row, err))
         return false;
     if (strcmp(row.state, "ready") != 0 || row.expires_at <= sg_tx_now(tx))
         return sg_fail(err, SG_E_CONFLICT, "the export is %s",
                        strcmp(row.state, "ready") == 0 ? "expired" : row.state);
+    if (!read_audited(r, tx, row.key.id, err))
+        return false;
     const char *path = sg_arena_printf(r->arena, "%s/%s", r->service->export_dir, row.file);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)

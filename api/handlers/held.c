@@ -4,6 +4,7 @@
 #include "api/render.h"
 #include "schema/api_held.h"
 #include "schema/api_job.h"
+#include "schema/retention.h"
 
 static const char *const states[] = {"held", "sent", "deleted", "expired", NULL};
 
@@ -141,6 +142,8 @@ bool api_held_bulk(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     const struct held_bulk *b = r->fields;
     struct sg_api_job job;
     const char *location;
+    if (strcmp(b->action, "delete") == 0 && !sg_legal_hold_none(tx, r->tenant.key.id, err))
+        return false;
     json_t *payload = json_pack(
         "{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "tenant_id", r->tenant.key.id, "action",
         b->action, "until", (json_int_t)sg_tx_now(tx), "domain_id", b->domain_id,

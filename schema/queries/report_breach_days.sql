@@ -10,7 +10,7 @@ WITH day AS (
            count(DISTINCT msg_id) FILTER (WHERE level = 'delay') AS delays
     FROM breach_event
     WHERE at >= $2::timestamptz AND at < $3::timestamptz
-      AND received_at >= $2::timestamptz - interval '40 days' AND received_at < $3::timestamptz
+      AND received_at >= $2::timestamptz - interval '70 days' AND received_at < $3::timestamptz
       AND ($1::text IS NULL OR tenant_id = $1::text)
     GROUP BY 1
 )

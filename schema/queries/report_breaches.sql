@@ -1,9 +1,10 @@
 -- Breaches of the period: of mail, a row for tenant, domain, code, partner and direction, with the
--- resolution that breach has of it; and of incidents. An outcome comes within 40 days of its message.
+-- resolution that breach has of it; and of incidents. An outcome comes within 70 days of its message (held
+-- for 60 at most).
 WITH event AS (
     SELECT * FROM breach_event
     WHERE at >= $2::timestamptz AND at < $3::timestamptz AND level = 'breach'
-      AND received_at >= $2::timestamptz - interval '40 days' AND received_at < $3::timestamptz
+      AND received_at >= $2::timestamptz - interval '70 days' AND received_at < $3::timestamptz
       AND ($1::text IS NULL OR tenant_id = $1::text)
 ), of_mail AS (
     SELECT tenant_id, domain, code, partner, direction, min(cause) AS cause,

@@ -7,6 +7,6 @@ FROM (SELECT domain, code, partner, direction, min(cause) AS cause, count(DISTIN
              count(*) AS recipients, min(at) AS first_seen, max(at) AS last_seen
       FROM breach_event
       WHERE at >= $2::timestamptz AND at < $3::timestamptz AND level = 'warning'
-        AND received_at >= $2::timestamptz - interval '40 days' AND received_at < $3::timestamptz
+        AND received_at >= $2::timestamptz - interval '70 days' AND received_at < $3::timestamptz
         AND ($1::text IS NULL OR tenant_id = $1::text)
       GROUP BY tenant_id, domain, code, partner, direction) AS e

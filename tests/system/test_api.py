@@ -464,8 +464,8 @@ def test_platform_lists(platform, provider):
     provider.delete(made.headers["Location"])
 
 
-def test_held(platform, world):
-    """REQ-56: held mail is listed, tried at once, given up."""
+def test_held(platform, provider, world):
+    """REQ-56: held mail is listed, tried at once, given up; not while a legal hold stands."""
     tenant, path = world.a, f"{world.a.path}/held"
     released, deleted = new_id("hld"), new_id("hld")
     platform.feed(held(released, new_id("msg"), tenant), held(deleted, new_id("msg"), tenant))
@@ -478,6 +478,9 @@ def test_held(platform, world):
     now = tenant.admin.call("POST", f"{path}/{released}/release", expect=200)
     assert now.json["next_try_at"] < row["next_try_at"] and now.json["state"] == "held"
     assert abs(timestamp(now.json["next_try_at"]) - time.time()) < 60
+    assert tenant.admin.delete(f"{path}/{deleted}", expect=409)["detail"].startswith("a legal hold stands")
+    assert tenant.viewer.get(f"{path}/{deleted}")["state"] == "held"
+    provider.delete(f"{tenant.path}/legal-holds/{tenant.ids['hold_id']}")
     gone = tenant.admin.call("DELETE", f"{path}/{deleted}", expect=204)
     row = tenant.viewer.get(f"{path}/{deleted}")
     assert row["state"] == "deleted" and row["finished_at"]
@@ -866,6 +869,21 @@ def holders(platform, provider, world):
             body = {"name": role, "role": role, **({"tenant_id": place} if place else {})}
             made[role, place] = platform.client(provider.post("/v1/tokens", body)["token"])
     return made
+
+
+def test_who_orders_domains_decides_nothing_about_evidence(platform, provider, world, holders):
+    """REQ-117, REQ-138: neither a billing system that orders domains nor who sets their rules shortens what is
+    kept, or lifts the hold of a court."""
+    hold = provider.post(f"{world.b.path}/legal-holds", {"words": "Case 2"})["id"]
+    narrow = platform.client(provider.post("/v1/tokens", {"name": "rules", "role": "provider-admin",
+                                                          "scope": "policies:write"})["token"])
+    for client in holders["provisioning", None], narrow:
+        client.delete(f"{world.b.path}/legal-holds/{hold}", expect=403)
+        client.post(f"{world.b.path}/legal-holds", {"words": "x"}, expect=403)
+        client.put("/v1/retention", {"class": "messages", "months": 12, "floor_months": 12, "ceiling_months": 12},
+                   expect=403)
+        client.put(f"{world.b.path}/retention", {"class": "messages", "months": 12}, expect=403)
+    provider.delete(f"{world.b.path}/legal-holds/{hold}")
 
 
 @pytest.mark.parametrize("method,path", CLOSED, ids=lambda v: v)

@@ -382,6 +382,27 @@ def test_held_mail_in_bulk(platform, provider, agency, other):
     assert provider.get(f"{other.path}/held/{theirs[0]}")["state"] == "held"
 
 
+def test_nothing_is_deleted_while_a_legal_hold_stands(platform, provider, agency):
+    """REQ-117: neither one by one nor in bulk, nor by a job that was asked for before."""
+    one, two = feed_held(platform, agency, "wanted@resources.test", 2)
+    hold = provider.post(f"{agency.path}/legal-holds", {"words": "Case 3"})["id"]
+    everything = {"action": "delete", "sender": "wanted@resources.test"}
+    for method, path, body in (("DELETE", f"{agency.path}/held/{one}", None),
+                               ("POST", f"{agency.path}/held-actions", everything)):
+        for client in agency.admin, provider:
+            assert client.call(method, path, body, expect=409).json["detail"].startswith("a legal hold stands")
+    job = new_id("job")
+    sql(platform, "INSERT INTO job (id, tenant_id, kind, payload, state, max_attempts, run_at, created_at) VALUES"
+        f" ('{job}', '{agency.id}', 'held.bulk', jsonb_build_object('tenant_id', '{agency.id}', 'action', 'delete',"
+        " 'until', (extract(epoch FROM now()) * 1000000)::int8), 'queued', 3, now(), now())")
+    assert "a legal hold stands" in agency.admin.job(f"{agency.path}/jobs/{job}", "dead")["last_error"]
+    assert sql(platform, f"SELECT count(*) FROM held_chunk WHERE held_id IN ('{one}', '{two}')").strip()[-1] == "4"
+    agency.admin.post(f"{agency.path}/held/{one}/release", expect=200)
+    provider.delete(f"{agency.path}/legal-holds/{hold}")
+    agency.admin.delete(f"{agency.path}/held/{one}")
+    agency.admin.delete(f"{agency.path}/held/{two}")
+
+
 def test_a_release_does_not_break_a_lease(platform, provider, agency):
     """A running attempt has the message for itself: a release meanwhile makes no second one."""
     one, = feed_held(platform, agency, "lease@resources.test", 1)
@@ -423,6 +444,10 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
     """REQ-156: everything of a tenant, nothing of another; as many messages as there are, over pages."""
     count = 450
     platform.feed(*[message(new_id("msg"), agency.id, sender='"a,b"@resources.test') for _ in range(count)])
+    formula, plus = message(new_id("msg"), agency.id), "+64@resources.test"
+    formula |= {"sender": "=cmd|' /c calc'!a1@evil.test", "message_id": "@SUM(1+1)"}
+    formula["recipients"][0]["recipient"] = plus
+    platform.feed(formula)
     for tenant in (agency, other):
         feed_held(platform, tenant, "export@resources.test", 1)
         provider.post(f"{tenant.path}/contacts", {"role": "abuse", "organisation": tenant.row["name"],
@@ -442,6 +467,11 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
     lines = list(csv.DictReader(io.StringIO(files["messages.csv"].decode())))
     assert len(lines) == sum(len(m["recipients"]) for m in messages)
     assert {line["id"] for line in lines} == here and '"a,b"@resources.test' in {line["sender"] for line in lines}
+    # What others wrote is no formula of a spreadsheet; the lines of JSON have it as it was.
+    line, = [line for line in lines if line["id"] == formula["id"] and plus in line["recipient"]]
+    assert (line["sender"], line["recipient"], line["message_id"]) == (
+        "'=cmd|' /c calc'!a1@evil.test", "'" + plus, "'@SUM(1+1)")
+    assert [m["sender"] for m in messages if m["id"] == formula["id"]] == [formula["sender"]]
     for name in ("tenant", "domains", "contacts", "policies", "tokens", "held", "held_content", "audit"):
         assert rows[f"{name}.jsonl"] >= 1, name
         for line in files[f"{name}.jsonl"].splitlines():
@@ -453,6 +483,13 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
     assert len(agency.admin.call("GET", f"{at}/content", expect=200).text) == agency.viewer.get(at)["size_bytes"]
     other.admin.call("GET", f"{at}/content", expect=404)
     other.admin.call("GET", at, expect=404)
+    # A token that reads a part of what is in there does not get the whole by this way.
+    for role, place in (("provider-admin", {}), ("tenant-admin", {"tenant_id": agency.id})):
+        part = provider.post("/v1/tokens", {"name": "part", "role": role, "scope": "tenants:read tokens:write", **place})
+        platform.client(part["token"]).call("GET", f"{at}/content", expect=403)
+    # REQ-175: the tenant sees that the provider has read it.
+    read = [e for e in agency.viewer.pages(f"{agency.path}/audit", object="tenant_export") if e["action"] == "read"]
+    assert [(e["object_id"], e["actor"].endswith(" the tests")) for e in read] == [(at.rpartition("/")[2], True)]
     provider.call("GET", f"{at.replace(agency.id, other.id)}/content", expect=404)
 
 

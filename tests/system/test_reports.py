@@ -699,6 +699,21 @@ def test_breach_report(platform, provider):
                                      "Breaches and their resolution, table Breaches: 1 rows are other than before"]
 
 
+def test_a_breach_that_is_found_after_a_long_hold(platform, provider):
+    """REQ-144: mail may be held for 60 days; what its outcome says then is of the month in which it said so."""
+    tenant = platform.tenant("agency-held")
+    late = mail(tenant, "2024-07-12 10:00:00", "inbound", "ann@one.test",
+                [("joe@agency-held.test", "delivered", "unverified", "002,103")])
+    late["recipients"][0]["outcome_at"] = at("2024-09-05 22:00:00")
+    platform.feed(late)
+    path, _ = made(provider, tenant.path, "breach")
+    forms = Forms(tenant.viewer, path)
+    assert [(row[1], row[7]) for row in forms.rows("breaches")] == [("002", "2024-09-05 22:00")]
+    assert [row[1] for row in forms.rows("warnings")] == ["103"]
+    assert (forms.figures["totals", "breaches"], forms.figures["totals", "messages"]) == (1, 1)
+    assert [row[0] for row in forms.rows("days") if any(row[1:])] == ["2024-09-05"]
+
+
 def test_a_month_without_a_breach_says_so(provider, world):
     path, _ = made(provider, "/v1", "breach", "2024-05")
     forms = Forms(provider, path)
