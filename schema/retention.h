@@ -73,7 +73,8 @@ SG_MUST_USE bool sg_api_legal_hold_list(struct sg_tx *tx, struct sg_arena *arena
 SG_MUST_USE bool sg_api_legal_hold_insert(struct sg_tx *tx, struct sg_arena *arena,
                                           const char *tenant_id, const char *words,
                                           struct sg_api_legal_hold *row_r, struct sg_error *err);
-/* SG_E_CONFLICT while one of the tenant stands: what people delete by hand waits for its end too. */
+/* SG_E_CONFLICT while one of the tenant stands: what people delete by hand waits for its end too.
+ */
 SG_MUST_USE bool sg_legal_hold_none(struct sg_tx *tx, const char *tenant_id, struct sg_error *err);
 /* SG_E_NOT_FOUND also where it was lifted already. */
 SG_MUST_USE bool sg_api_legal_hold_lift(struct sg_tx *tx, const char *tenant_id, const char *id,
