@@ -1,0 +1,217 @@
+#include "trigger/trigger_internal.h"
+
+#include <stdlib.h>
+
+#define PIECE 8192
+
+enum reading { READ_NOT, READ_TEXT, READ_MESSAGE };
+
+/* One way to read the body: its octets through a transfer encoding, taken for something. */
+struct stream {
+    struct sg_transfer_decoder transfer;
+    enum reading reading;
+    struct sg_text *text;
+    struct sg_walk *walk;
+};
+
+struct sg_leaf {
+    struct sg_scan *scan;
+    const char *where;
+    struct sg_blind *blind;
+    size_t stream_count;
+    struct stream streams[SG_ENTITY_WAYS * SG_ENTITY_WAYS];
+};
+
+static bool begins(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_one_of(const char *type, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(type, *list) == 0)
+            return true;
+    return false;
+}
+
+/* How text of a type is shown: SG_TEXT_…; 0: no text. */
+static unsigned forms_of(const char *type)
+{
+    static const char *const html[] = {"text/html", "application/xhtml+xml", NULL};
+    static const char *const enriched[] = {"text/enriched", "text/richtext", NULL};
+    static const char *const plain[] = {"text/plain",
+                                        "message/delivery-status",
+                                        "message/disposition-notification",
+                                        "message/global-delivery-status",
+                                        "message/global-disposition-notification",
+                                        "message/feedback-report",
+                                        NULL};
+    if (is_one_of(type, html))
+        return SG_TEXT_HTML;
+    if (is_one_of(type, enriched))
+        return SG_TEXT_PLAIN | SG_TEXT_ENRICHED;
+    if (is_one_of(type, plain))
+        return SG_TEXT_PLAIN;
+    if (begins(type, "text/") || begins(type, "message/") || strcmp(type, "application/xml") == 0)
+        return SG_TEXT_PLAIN | SG_TEXT_HTML;
+    return 0;
+}
+
+bool sg_leaf_is_message(const char *type)
+{
+    static const char *const messages[] = {"message/rfc822",         "message/global",
+                                           "message/news",           "text/rfc822-headers",
+                                           "message/global-headers", NULL};
+    return is_one_of(type, messages);
+}
+
+/* What an attachment without a type of its own is, by the name that it has. */
+static const char *type_by_name(const char *type, const char *name)
+{
+    static const struct {
+        const char *ending, *type;
+    } endings[] = {
+        {".txt", "text/plain"},    {".text", "text/plain"}, {".asc", "text/plain"},
+        {".log", "text/plain"},    {".csv", "text/csv"},    {".md", "text/markdown"},
+        {".htm", "text/html"},     {".html", "text/html"},  {".xhtml", "text/html"},
+        {".xml", "text/xml"},      {".rtf", "text/rtf"},    {".eml", "message/rfc822"},
+        {".ics", "text/calendar"}, {".vcf", "text/vcard"},
+    };
+    if (strcmp(type, "application/octet-stream") != 0)
+        return type;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i].ending);
+        if (len >= n && strcasecmp(name + len - n, endings[i].ending) == 0)
+            return endings[i].type;
+    }
+    return type;
+}
+
+static struct stream *stream_add(struct sg_leaf *l, enum sg_transfer transfer, enum reading reading)
+{
+    struct stream *s = &l->streams[l->stream_count++];
+    s->transfer.kind = transfer;
+    s->reading = reading;
+    return s;
+}
+
+static void stream_begin(struct sg_leaf *l, enum sg_transfer transfer,
+                         const struct sg_content_type *type, const char *name)
+{
+    const char *what = type_by_name(type->type, name);
+    if (sg_leaf_is_message(what)) {
+        if (l->scan->depth < l->scan->options->limits.max_depth)
+            stream_add(l, transfer, READ_MESSAGE)->walk = sg_walk_new(l->scan, l->where);
+        else
+            sg_report_undecodable(l->scan, l->where, "nests too deeply");
+        return;
+    }
+    unsigned forms = forms_of(what);
+    if (forms) {
+        struct sg_text *text = malloc(sizeof *text);
+        if (!text)
+            abort();
+        sg_text_begin(text, forms, sg_content_type_parameter(type, "charset"));
+        stream_add(l, transfer, READ_TEXT)->text = text;
+    }
+}
+
+/* Is this entity something that is not read: an attachment where these do not count? */
+static bool passed_over(const struct sg_scan *scan, const struct sg_entity *entity,
+                        const struct sg_leaf_context *context)
+{
+    if (context->doubtful || context->root || scan->options->attachments)
+        return false;
+    return entity->attachment;
+}
+
+struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity,
+                            const struct sg_leaf_context *context)
+{
+    struct sg_leaf *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->scan = scan;
+    l->where = context->where;
+    if (context->doubtful)
+        l->blind = sg_blind_new(scan);
+    if (passed_over(scan, entity, context))
+        return l;
+    for (size_t t = 0; t < entity->transfer_count; t++) {
+        if (entity->transfers[t] == SG_TRANSFER_UNKNOWN)
+            sg_report_undecodable(scan, l->where, "unknown Content-Transfer-Encoding");
+        for (size_t i = 0; i < entity->type_count; i++)
+            stream_begin(l, entity->transfers[t], &entity->types[i],
+                         scan->options->attachments ? entity->name : "");
+    }
+    return l;
+}
+
+static void text_push(struct sg_leaf *l, struct stream *s, const uint8_t *data, size_t len)
+{
+    uint64_t max = l->scan->options->limits.max_text_bytes;
+    uint64_t left = max - l->scan->text_bytes;
+    if (len > left) {
+        sg_report_undecodable(l->scan, l->where, "more text than is read");
+        len = (size_t)left;
+    }
+    l->scan->text_bytes += len;
+    sg_text_push(s->text, data, len);
+}
+
+static void stream_push(struct sg_leaf *l, struct stream *s, const uint8_t *data, size_t len)
+{
+    if (s->reading == READ_TEXT)
+        text_push(l, s, data, len);
+    else if (s->reading == READ_MESSAGE)
+        sg_walk_push(s->walk, data, len);
+}
+
+void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len)
+{
+    uint8_t out[PIECE + SG_TRANSFER_ROOM];
+    if (l->blind)
+        sg_blind_push(l->blind, data, len);
+    for (size_t i = 0; i < l->stream_count; i++) {
+        struct stream *s = &l->streams[i];
+        if (s->transfer.kind == SG_TRANSFER_IDENTITY || s->transfer.kind == SG_TRANSFER_UNKNOWN) {
+            stream_push(l, s, data, len);
+            continue;
+        }
+        for (size_t at = 0; at < len; at += PIECE) {
+            size_t n = len - at < PIECE ? len - at : PIECE;
+            stream_push(l, s, out, sg_transfer_decode(&s->transfer, data + at, n, out));
+        }
+    }
+}
+
+static void stream_end(struct sg_leaf *l, struct stream *s)
+{
+    uint8_t out[SG_TRANSFER_ROOM];
+    stream_push(l, s, out, sg_transfer_end(&s->transfer, out));
+    if (s->transfer.broken)
+        sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
+    if (s->reading == READ_MESSAGE)
+        sg_walk_end(&s->walk);
+    if (s->reading != READ_TEXT)
+        return;
+    sg_report_words(l->scan, sg_text_end(s->text), l->where);
+    if (s->text->trouble)
+        sg_report_undecodable(l->scan, l->where, s->text->trouble);
+    free(s->text);
+}
+
+void sg_leaf_end(struct sg_leaf **leaf)
+{
+    struct sg_leaf *l = *leaf;
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->stream_count; i++)
+        stream_end(l, &l->streams[i]);
+    if (l->blind)
+        sg_blind_end(&l->blind, l->where);
+    free(l);
+    *leaf = NULL;
+}

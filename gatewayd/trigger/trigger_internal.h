@@ -1,0 +1,57 @@
+/* What the files of this folder share: one scan, its report, and the pieces of a message. */
+#ifndef SG_TRIGGER_INTERNAL_H
+#define SG_TRIGGER_INTERNAL_H
+
+#include "trigger/entity.h"
+#include "trigger/text.h"
+#include "trigger/trigger.h"
+
+/* One message's scan. Its walkers (there is one for each message in an encoding of its own) count
+ * together. */
+struct sg_scan {
+    struct sg_arena *arena;
+    const struct sg_trigger_options *options;
+    struct sg_trigger_found *found;
+    size_t parts;
+    size_t depth;
+    uint64_t text_bytes;
+};
+
+void sg_report_words(struct sg_scan *scan, unsigned words, const char *where);
+void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *why);
+
+/* The text of an unstructured field with encoded words (RFC 2047) and 8-bit octets. */
+void sg_field_scan(struct sg_scan *scan, struct sg_bytes value, const char *where);
+
+/* Blind reading: octets of which nobody knows what they are, as they are, as quoted-printable, and
+ * their lines of base64 as such; each as text and as HTML. */
+struct sg_blind;
+struct sg_blind *sg_blind_new(struct sg_scan *scan);
+void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len);
+/* Reports the words, frees and nulls. */
+void sg_blind_end(struct sg_blind **b, const char *where);
+
+/* The body of an entity that is no multipart. */
+struct sg_leaf;
+struct sg_leaf_context {
+    bool root;     /* of a message: it is what one reads, whatever its disposition says */
+    bool doubtful; /* also read blindly, and never passed over as an attachment */
+    const char *where;
+};
+/* Is this a type whose body begins with the header of a message? */
+bool sg_leaf_is_message(const char *type);
+struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity,
+                            const struct sg_leaf_context *context);
+void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len);
+void sg_leaf_end(struct sg_leaf **l);
+
+/* A message or MIME entity, octet by octet in pieces of any size. where is put before the places
+ * that it reports ("" for none). */
+struct sg_walk;
+struct sg_walk *sg_walk_new(struct sg_scan *scan, const char *where);
+/* With a header that was read already; else the header comes first in what is pushed. */
+void sg_walk_header(struct sg_walk *w, const struct sg_header_block *block, bool doubtful);
+void sg_walk_push(struct sg_walk *w, const uint8_t *data, size_t len);
+void sg_walk_end(struct sg_walk **w);
+
+#endif

@@ -1,0 +1,12 @@
+/* Scans a message given as octets. */
+#ifndef SG_TEST_TRIGGER_SCAN_H
+#define SG_TEST_TRIGGER_SCAN_H
+
+#include "trigger/trigger.h"
+
+struct sg_trigger_options test_options(void);
+/* Splits header and body as the daemon does; found_r lives in the arena. */
+void test_scan(struct sg_arena *arena, const void *message, size_t len,
+               const struct sg_trigger_options *options, struct sg_trigger_found *found_r);
+
+#endif
