@@ -136,6 +136,13 @@ const struct sg_option settings_options[] = {
     {"hold", "poll", SG_OPT_DURATION, AT(poll_ms), "1s", 100, MINUTE, NULL,
      "How often held mail and notices are looked through."},
 
+    {"notice", "merge", SG_OPT_DURATION, AT(notice_merge_ms), "3s", 0, 10 * MINUTE, NULL,
+     "How long further recipients of a message come to its notice before it is sent."},
+    {"notice", "summary_lines", SG_OPT_INT, AT(notice_lines), "200", 1, 10000, NULL,
+     "Messages that the summary of a storm of notices lists; it counts all."},
+    {"notice", "attempts", SG_OPT_INT, AT(notice_attempts), "40", 1, 1000, NULL,
+     "Tries to send a notice, at the waits of held mail; 40 are about six days."},
+
     {"certificates", "crl_size", SG_OPT_SIZE, AT(crl_bytes), "32m", 4096, GIB, NULL,
      "Size of a revocation list."},
     {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,

@@ -71,3 +71,18 @@ bool sg_domain_policy_load(struct sg_db *db, struct sg_arena *arena, const char 
     *policy_r = defaults;
     return sg_db_read(db, arena, SG_Q_POLICY_LOAD, &p, take, policy_r, err);
 }
+
+bool sg_domain_policy_read(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,
+                           struct sg_domain_policy *policy_r, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, domain_id);
+    *policy_r = defaults;
+    if (!sg_tx_query(tx, SG_Q_POLICY_LOAD, &p, &rows, err))
+        return false;
+    if (rows.count == 0)
+        return true;
+    struct sg_row r = sg_row_at(&rows, 0, arena);
+    return take(&r, 0, 1, policy_r, err) && sg_row_end(&r, err);
+}

@@ -34,5 +34,9 @@ struct sg_domain_policy {
 SG_MUST_USE bool sg_domain_policy_load(struct sg_db *db, struct sg_arena *arena,
                                        const char *domain_id, struct sg_domain_policy *policy_r,
                                        struct sg_error *err);
+/* The same within a transaction. */
+SG_MUST_USE bool sg_domain_policy_read(struct sg_tx *tx, struct sg_arena *arena,
+                                       const char *domain_id, struct sg_domain_policy *policy_r,
+                                       struct sg_error *err);
 
 #endif

@@ -1,3 +1,4 @@
+/* The original's four fields, sealed for the outbox. */
 #include "notice/notice.h"
 
 #include "spool/aead.h"
@@ -14,48 +15,22 @@ static void text_set(json_t *o, const char *key, const char *value)
                         json_loadb((const char *)quoted.data, quoted.len, JSON_DECODE_ANY, NULL));
 }
 
-static char *content_write(const struct sg_notice_content *c)
-{
-    json_t *o = json_object(), *list = json_array();
-    text_set(o, "kind", c->kind);
-    text_set(o, "codes", c->codes);
-    text_set(o, "to", c->to);
-    text_set(o, "from", c->from);
-    text_set(o, "date", c->date);
-    text_set(o, "subject", c->subject);
-    text_set(o, "arrival", c->arrival);
-    json_object_set_new(o, "hours", json_integer(c->hours));
-    for (size_t i = 0; i < c->recipient_count; i++) {
-        json_t *r = json_object();
-        text_set(r, "address", c->recipients[i].address);
-        text_set(r, "status", c->recipients[i].status);
-        text_set(r, "text", c->recipients[i].text);
-        json_array_append_new(list, r);
-    }
-    json_object_set_new(o, "recipients", list);
-    char *text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return text;
-}
-
-bool sg_notice_post(struct sg_db *db, struct sg_hsm *hsm, struct sg_notice_row *row,
-                    const struct sg_notice_content *content, bool *inserted_r, struct sg_error *err)
+bool sg_notice_seal(struct sg_hsm *hsm, const char *id, const struct sg_notice_original *original,
+                    struct sg_buf *sealed, struct sg_buf *wrapped_key, struct sg_error *err)
 {
     SG_AUTO_SECRET key = {0};
-    SG_AUTO_BUF wrapped = {0};
-    SG_AUTO_BUF sealed = {0};
-    char *text = content_write(content);
+    json_t *o = json_object();
+    text_set(o, "to", original->to);
+    text_set(o, "from", original->from);
+    text_set(o, "date", original->date);
+    text_set(o, "subject", original->subject);
+    char *text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
     if (!text)
         return sg_fail(err, SG_E_INTERNAL, "notice cannot be written as JSON");
-    bool ok = sg_hsm_data_key_make(hsm, SG_HSM_HOLD, row->id, &key, &wrapped, err) &&
-              sg_aead_seal(&key, sg_bytes_str(row->id), sg_bytes_str(text), &sealed, err);
+    bool ok = sg_hsm_data_key_make(hsm, SG_HSM_HOLD, id, &key, wrapped_key, err) &&
+              sg_aead_seal(&key, sg_bytes_str(id), sg_bytes_str(text), sealed, err);
     free(text);
-    if (!ok)
-        return false;
-    row->original = sg_buf_bytes(&sealed);
-    row->wrapped_key = sg_buf_bytes(&wrapped);
-    ok = sg_notice_insert(db, row, inserted_r, err);
-    row->original = row->wrapped_key = sg_bytes_of(NULL, 0);
     return ok;
 }
 
@@ -65,37 +40,24 @@ static const char *text_get(struct sg_arena *arena, const json_t *o, const char 
     return sg_arena_strdup(arena, s ? s : "");
 }
 
-bool sg_notice_open(struct sg_hsm *hsm, struct sg_arena *arena, const struct sg_notice_row *row,
-                    struct sg_notice_content *content_r, struct sg_error *err)
+bool sg_notice_open(struct sg_hsm *hsm, struct sg_arena *arena, const char *sealed_as,
+                    struct sg_bytes sealed, struct sg_bytes wrapped_key,
+                    struct sg_notice_original *original_r, struct sg_error *err)
 {
     SG_AUTO_SECRET key = {0};
     SG_AUTO_BUF text = {0};
-    if (!sg_hsm_data_key_open(hsm, SG_HSM_HOLD, row->id, row->wrapped_key, &key, err) ||
-        !sg_aead_open(&key, sg_bytes_str(row->id), row->original, &text, err))
+    if (!sg_hsm_data_key_open(hsm, SG_HSM_HOLD, sealed_as, wrapped_key, &key, err) ||
+        !sg_aead_open(&key, sg_bytes_str(sealed_as), sealed, &text, err))
         return false;
-    json_t *o = json_loadb((const char *)text.data, text.len, 0, NULL), *r;
+    json_t *o = json_loadb((const char *)text.data, text.len, 0, NULL);
     if (!o)
-        return sg_fail(err, SG_E_INTERNAL, "notice %s is not the JSON that was written", row->id);
-    json_t *list = json_object_get(o, "recipients");
-    *content_r = (struct sg_notice_content){
-        .kind = text_get(arena, o, "kind"),
-        .codes = text_get(arena, o, "codes"),
+        return sg_fail(err, SG_E_INTERNAL, "notice %s is not the JSON that was written", sealed_as);
+    *original_r = (struct sg_notice_original){
         .to = text_get(arena, o, "to"),
         .from = text_get(arena, o, "from"),
         .date = text_get(arena, o, "date"),
         .subject = text_get(arena, o, "subject"),
-        .arrival = text_get(arena, o, "arrival"),
-        .hours = (int)json_integer_value(json_object_get(o, "hours")),
-        .recipients = SG_ARENA_ARRAY(arena, struct sg_notice_recipient, json_array_size(list) + 1),
-        .recipient_count = json_array_size(list),
     };
-    size_t i;
-    json_array_foreach(list, i, r)
-    {
-        content_r->recipients[i] =
-            (struct sg_notice_recipient){text_get(arena, r, "address"),
-                                         text_get(arena, r, "status"), text_get(arena, r, "text")};
-    }
     json_decref(o);
     return true;
 }

@@ -1,18 +1,15 @@
 #include "pipeline/bounce.h"
 
 #include "common/log.h"
-#include "pipeline/keep.h"
 #include "pipeline/message.h"
+#include "pipeline/tell.h"
 #include "schema/domain.h"
 #include "schema/message.h"
 #include "smtp/address.h"
 
-#define REPORT_MAX ((size_t)262144) /* of a bounce that is read; Postfix's are a few KB */
+#include <openssl/evp.h>
 
-/* One recipient block of a delivery status (RFC 3464 §2.3). */
-struct report {
-    const char *queue_id, *recipient, *action, *status, *diagnostic;
-};
+#define REPORT_MAX ((size_t)262144) /* of a bounce that is read; Postfix's are a few KB */
 
 void sg_bounce_mail(void *gateway, const struct sg_smtp_transaction *t, struct sg_smtp_reply *reply)
 {
@@ -22,122 +19,104 @@ void sg_bounce_mail(void *gateway, const struct sg_smtp_transaction *t, struct s
         sg_smtp_reply_set(reply, 451, "4.3.0", "bounces alone, from the null sender");
 }
 
-/* The value of "Name: …" where line is such a field; NULL else. "rfc822;" is taken off. */
-static const char *field_value(struct sg_arena *arena, struct sg_bytes line, const char *name)
-{
-    size_t n = strlen(name);
-    if (line.len <= n || line.data[n] != ':' || !sg_bytes_iequal(sg_bytes_slice(line, 0, n), name))
-        return NULL;
-    const char *value = sg_arena_str(arena, sg_bytes_slice(line, n + 1, line.len));
-    const char *semicolon = strchr(value, ';');
-    if (semicolon && semicolon - value < 12)
-        value = semicolon + 1;
-    return value + strspn(value, " \t");
-}
-
-static struct sg_bytes line_next(struct sg_bytes *rest)
-{
-    const uint8_t *end = memchr(rest->data, '\n', rest->len);
-    size_t len = end ? (size_t)(end - rest->data) + 1 : rest->len;
-    struct sg_bytes line = sg_bytes_slice(*rest, 0, len);
-    *rest = sg_bytes_slice(*rest, len, rest->len);
-    while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
-        line.len--;
-    return line;
-}
-
-static void report_field(struct sg_arena *arena, struct report *r, struct sg_bytes line)
-{
-    const struct {
-        const char *name;
-        const char **at;
-    } fields[] = {{"Final-Recipient", &r->recipient},
-                  {"Action", &r->action},
-                  {"Status", &r->status},
-                  {"Diagnostic-Code", &r->diagnostic}};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        const char *value = field_value(arena, line, fields[i].name);
-        if (value)
-            *fields[i].at = value;
-    }
-}
-
-/* Was it found, when it was last tried, that nobody can be said to have sent it? */
-static bool unverified(const struct sg_recipient_row *rows, size_t count, const char *recipient)
+/*
+ * Was it shown to come from who it says? A message that we never judged (this gateway was away for
+ * as long as Postfix kept it) has the benefit of the doubt: its sender shall know.
+ */
+static bool authenticated(const struct sg_recipient_row *rows, size_t count, const char *recipient)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].recipient, recipient) == 0)
-            return strcmp(rows[i].verdict, "unverified") == 0;
-    return false;
+            return !*rows[i].verdict || strcmp(rows[i].verdict, "verified") == 0;
+    return true;
 }
 
-/* The status of a recipient that failed becomes a notice to the original's sender. */
-static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const char *sender,
-                          const struct report *r, struct sg_error *err)
+/* The id of a message that never came here: the same whenever Postfix reports of it. */
+static struct sg_id id_of_unknown(const char *queue_id, const char *tenant, const char *sender)
 {
-    const char *recipient = sg_address_normalise(arena, r->recipient);
-    const char *domain_name = sg_address_domain(recipient);
+    SG_AUTO_BUF text = {0};
+    uint8_t digest[EVP_MAX_MD_SIZE] = {0};
+    sg_buf_addf(&text, "%s/%s/%s", queue_id, tenant, sender);
+    EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+    return sg_id_from("msg", digest);
+}
+
+/* Its header as Postfix returns it: four fields, as if it had been read here. */
+static void headers_set(struct sg_message *m, const struct sg_notice_original *o)
+{
+    const char *const fields[][2] = {
+        {"To", o->to}, {"From", o->from}, {"Date", o->date}, {"Subject", o->subject}};
+    m->headers.fields = SG_ARENA_ARRAY(m->arena, struct sg_header, 4);
+    for (size_t i = 0; i < 4; i++)
+        if (*fields[i][1])
+            m->headers.fields[m->headers.count++] = (struct sg_header){
+                .name = sg_bytes_str(fields[i][0]), .value = sg_bytes_str(fields[i][1])};
+}
+
+/* Whose message it was, as far as the retention log knows; false: try again later. */
+struct subject {
     struct sg_domain_row domain;
-    bool found = false;
-    if (!domain_name || !sg_domain_find_by_name(gw->db, arena, domain_name, &domain, &found, err))
-        return domain_name == NULL;
-    if (!found)
-        return true;
-    struct sg_message_row row = {0};
-    struct sg_recipient_row *recipients = NULL;
-    size_t count = 0;
-    bool known = false;
-    if (!sg_message_find_by_queue(gw->db, arena, r->queue_id, "inbound", domain.tenant_id, &row,
-                                  &recipients, &count, &known, err))
-        return false;
+    struct sg_message_row row;
+    struct sg_recipient_row *recipients;
+    size_t count;
+    bool ours, known;
+};
+
+static bool subject_find(struct sg_gateway *gw, struct sg_arena *arena, const char *queue_id,
+                         const char *domain_name, struct subject *s, struct sg_error *err)
+{
+    return sg_domain_find_by_name(gw->db, arena, domain_name, &s->domain, &s->ours, err) &&
+           (!s->ours ||
+            sg_message_find_by_queue(gw->db, arena, queue_id, "inbound", s->domain.tenant_id,
+                                     &s->row, &s->recipients, &s->count, &s->known, err));
+}
+
+/* One recipient that failed becomes a notice to the original's sender, and an outcome. */
+static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const char *sender,
+                          const struct sg_notice_report *report,
+                          const struct sg_notice_failure *failure, struct sg_error *err)
+{
+    const char *recipient = sg_address_normalise(arena, failure->recipient);
     const char *normalised = sg_address_normalise(arena, sender);
-    if (known && strcmp(row.sender, normalised) != 0)
-        return true; /* Postfix reports to the sender alone: this is not about that message */
-    struct sg_id fresh = sg_id_new("msg");
-    struct sg_rcpt rcpt = {.address = recipient,
-                           .normalised = recipient,
-                           .domain = domain_name,
-                           .remote = r->diagnostic ? r->diagnostic : "not delivered in time"};
-    sg_rcpt_decide(&rcpt, "expired", "", "");
-    sg_smtp_reply_set(&rcpt.reply, 550, r->status ? r->status : "5.4.7", "expired");
+    const char *domain_name = sg_address_domain(recipient);
+    struct subject s = {0};
+    if (!domain_name)
+        return true;
+    if (!subject_find(gw, arena, report->queue_id, domain_name, &s, err))
+        return false;
+    /* Postfix reports to the sender alone: a report to another is not about that message. */
+    if (!s.ours || (s.known && strcmp(s.row.sender, normalised) != 0))
+        return true;
+    struct sg_id unknown = id_of_unknown(report->queue_id, s.domain.tenant_id, normalised);
+    struct sg_rcpt rcpt = {
+        .address = failure->recipient,
+        .normalised = recipient,
+        .domain = domain_name,
+        .remote = sg_arena_printf(arena, "%d %s expired in the queue", 450, failure->status)};
+    struct sg_rcpt *list = &rcpt;
     struct sg_message m = {.gw = gw,
                            .arena = arena,
                            .direction = "inbound",
-                           .tenant = domain.tenant_id,
-                           .msg_id = known ? row.id : fresh.text,
-                           .received_at = known ? row.received_at : sg_clock_now(),
+                           .tenant = s.domain.tenant_id,
+                           .msg_id = s.known ? s.row.id : unknown.text,
+                           .received_at = s.known ? s.row.received_at : sg_clock_now(),
                            .now = sg_clock_now(),
-                           .queue_id = r->queue_id,
+                           .queue_id = report->queue_id,
                            .sender = normalised,
                            .return_path = sender,
                            .rcpts = &rcpt,
                            .rcpt_count = 1};
-    struct sg_rcpt *list = &rcpt;
-    struct sg_notice_content content;
+    struct sg_tell tell = {.m = &m, .domain = &s.domain, .rcpts = &list, .count = 1, .partner = ""};
+    sg_rcpt_decide(&rcpt, "expired", "", "");
     sg_trace_init(&m.trace);
-    sg_notice_content_of(&m, "non-delivery", "", &list, 1, &content);
-    content.from = known ? row.header_from : "";
-    content.to = recipient;
-    bool ok = strncmp(normalised, "postmaster@", 11) == 0 ||
-              (known && unverified(recipients, count, recipient)) ||
-              sg_keep_notice(&m, domain.id, sender, &content, err);
-    if (ok && known) {
-        sg_trace_add(&m.trace, "expired", "REQ-74", "queue_id", r->queue_id, "detail", rcpt.remote,
-                     NULL);
+    headers_set(&m, &report->original);
+    bool ok = sg_tell_undelivered(&tell, authenticated(s.recipients, s.count, recipient), err);
+    if (ok && s.known) {
+        sg_trace_add(&m.trace, "expired", "REQ-74", "queue_id", report->queue_id, "status",
+                     failure->status, NULL);
         ok = sg_message_record_outcome(&m, err);
     }
     sg_trace_free(&m.trace);
-    return ok;
-}
-
-static bool block_settle(struct sg_gateway *gw, struct sg_arena *arena, const char *sender,
-                         struct report *r, struct sg_error *err)
-{
-    bool ok = true;
-    if (r->recipient && r->action && strcasecmp(r->action, "failed") == 0 && r->queue_id &&
-        sg_address_valid(sg_bytes_str(sender)))
-        ok = failed_settle(gw, arena, sender, r, err);
-    *r = (struct report){.queue_id = r->queue_id};
     return ok;
 }
 
@@ -151,58 +130,15 @@ static bool made_here(struct sg_arena *arena, const struct sg_header_block *head
     return true;
 }
 
-/* The lines of the delivery status alone: what else a report holds is a stranger's. */
-static bool status_settle(struct sg_gateway *gw, struct sg_arena *arena, const char *sender,
-                          struct sg_bytes *rest, const char *end, struct sg_error *err)
-{
-    struct report r = {0};
-    bool ok = true, head = true; /* of the part, up to its first empty line */
-    while (ok && rest->len) {
-        struct sg_bytes line = line_next(rest);
-        if (sg_bytes_starts(line, end))
-            break;
-        const char *id = head ? NULL : field_value(arena, line, "X-Postfix-Queue-ID");
-        if (id)
-            r.queue_id = id;
-        if (!head)
-            report_field(arena, &r, line);
-        if (line.len == 0 && !head)
-            ok = block_settle(gw, arena, sender, &r, err);
-        head = head && line.len > 0;
-    }
-    return ok && block_settle(gw, arena, sender, &r, err);
-}
-
-/* Is the part that begins here the delivery status? Looks at its header alone. */
-static bool is_status(struct sg_arena *arena, struct sg_bytes rest)
-{
-    while (rest.len) {
-        struct sg_bytes line = line_next(&rest);
-        const char *type = field_value(arena, line, "Content-Type");
-        if (line.len == 0)
-            return false;
-        if (type)
-            return strncasecmp(type, "message/delivery-status", 23) == 0 ||
-                   strncasecmp(type, "message/global-delivery-status", 30) == 0;
-    }
-    return false;
-}
-
 static bool report_settle(struct sg_gateway *gw, struct sg_smtp_transaction *t,
-                          const struct sg_header_block *headers, struct sg_bytes rest,
-                          struct sg_error *err)
+                          const struct sg_notice_report *report, struct sg_error *err)
 {
-    struct sg_content_type type;
-    sg_content_type_parse(t->arena, sg_header_find(headers, "Content-Type", 0), &type);
-    const char *boundary = sg_content_type_parameter(&type, "boundary");
-    if (strcmp(type.type, "multipart/report") != 0 || !boundary || !*boundary)
+    const char *sender = t->recipients[0].address;
+    if (!*report->queue_id || !sg_address_valid(sg_bytes_str(sender)))
         return true;
-    const char *mark = sg_arena_printf(t->arena, "--%s", boundary);
-    while (rest.len) {
-        struct sg_bytes line = line_next(&rest);
-        if (sg_bytes_starts(line, mark) && is_status(t->arena, rest))
-            return status_settle(gw, t->arena, t->recipients[0].address, &rest, mark, err);
-    }
+    for (size_t i = 0; i < report->failure_count; i++)
+        if (!failed_settle(gw, t->arena, sender, report, &report->failures[i], err))
+            return false;
     return true;
 }
 
@@ -212,12 +148,14 @@ static bool settle(struct sg_gateway *gw, struct sg_smtp_transaction *t, struct 
     size_t n;
     uint8_t *text = sg_arena_alloc(t->arena, size + 1);
     struct sg_header_block headers;
+    struct sg_notice_report report;
     if (!sg_header_read(t->arena, t->body, 0, size, &gw->headers, &headers, err) ||
         !sg_spool_read(t->body, headers.body_offset, text, size - headers.body_offset, &n, err))
         return false;
     if (!made_here(t->arena, &headers))
         return sg_fail(err, SG_E_BUSY, "no report of Postfix's own: it waits");
-    return report_settle(gw, t, &headers, sg_bytes_of(text, n), err);
+    sg_notice_report_read(t->arena, &headers, sg_bytes_of(text, n), &report);
+    return report_settle(gw, t, &report, err);
 }
 
 void sg_bounce_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)

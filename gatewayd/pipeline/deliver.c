@@ -126,6 +126,8 @@ void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_
                                     .tls = tls_of(hop.tls),
                                     .ca_pem = hop.ca_pem};
     struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true);
+    for (size_t i = 0; !replies && i < count; i++)
+        rcpts[i]->verdict = verdict; /* who may be told, should it expire in Postfix's queue */
     for (size_t i = 0; replies && i < count; i++) {
         next_hop_answer(m, rcpts[i], &replies[i], verdict, code);
         sg_trace_add(&m->trace, "next-hop", "", "to", destination_name(m, &d), "recipient",

@@ -2,11 +2,11 @@
 
 #include "common/log.h"
 #include "pipeline/deliver.h"
-#include "pipeline/keep.h"
 #include "pipeline/metrics.h"
 #include "pipeline/ping.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
+#include "pipeline/tell.h"
 #include "pipeline/warning.h"
 #include "smtp/address.h"
 
@@ -50,29 +50,55 @@ static void deliver_opened(struct sg_message *m, const struct group *g,
 
 /*
  * REQ-74: what the customer's server refused for good. The notice is committed before 250 is
- * answered. Whoever could not be shown to have sent the message is told nothing: the sender may be
- * forged. Postmasters and the null sender are never answered (REQ-93).
+ * answered; else it is refused, and told of, again.
  */
-static void refusals_settle(struct sg_message *m, const struct group *g)
+static void refusals_settle(struct sg_message *m, const struct group *g,
+                            const struct sg_inbound_judgement *j)
 {
     struct sg_rcpt **refused = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, g->count + 1);
     struct sg_error err = {0};
-    size_t count = 0;
+    struct sg_tell tell = {
+        .m = m, .domain = &g->domain, .rcpts = refused, .partner = j->signer_domain};
     for (size_t i = 0; i < g->count; i++)
         if (strcmp(g->rcpts[i]->outcome, "refused") == 0)
-            refused[count++] = g->rcpts[i];
-    if (count == 0 || !*m->sender || strncmp(m->sender, "postmaster@", 11) == 0 ||
-        strcmp(refused[0]->verdict, "unverified") == 0)
-        return;
-    struct sg_notice_content content;
-    sg_notice_content_of(m, "non-delivery", "", refused, count, &content);
-    for (size_t i = 0; i < count; i++)
-        content.recipients[i].status = "5.0.0";
-    if (sg_keep_notice(m, g->domain.id, m->return_path, &content, &err))
+            refused[tell.count++] = g->rcpts[i];
+    if (tell.count == 0 || sg_tell_undelivered(&tell, *j->signer_domain != 0, &err))
         return;
     sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < tell.count; i++)
         sg_rcpt_defer(refused[i], &err);
+}
+
+/* A stranger's domain is not what storms are folded by: there are as many as anybody likes. */
+static const char *member_in_from(struct sg_message *m, const struct sg_inbound_judgement *j)
+{
+    struct sg_mailbox *list;
+    return j->facts.from_member && sg_message_from(m, &list) == 1 ? list[0].domain : "";
+}
+
+/* Table 1, receiving: a signer's certificate that is not good is the recipients' postmaster's to
+ * know (REQ-41). */
+static bool certificate_tell(struct sg_message *m, const struct group *g,
+                             const struct sg_inbound_judgement *j, struct sg_error *err)
+{
+    struct sg_tell tell = {.m = m,
+                           .domain = &g->domain,
+                           .rcpts = g->rcpts,
+                           .count = g->count,
+                           .partner = member_in_from(m, j)};
+    return strncmp(j->plan.code, "10", 2) != 0 || sg_tell_unverified(&tell, j->plan.code, err);
+}
+
+static void warn(struct sg_message *m, const struct group *g, const struct sg_inbound_judgement *j)
+{
+    struct sg_error err = {0};
+    if (certificate_tell(m, g, j, &err)) {
+        sg_warning_deliver(m, g->domain.id, g->rcpts, g->count, j);
+        return;
+    }
+    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
+    for (size_t i = 0; i < g->count; i++)
+        sg_rcpt_defer(g->rcpts[i], &err);
 }
 
 static void group_process(struct sg_message *m, const struct group *g)
@@ -90,9 +116,9 @@ static void group_process(struct sg_message *m, const struct group *g)
             deliver_opened(m, g, &j);
             break;
         default:
-            sg_warning_deliver(m, g->domain.id, g->rcpts, g->count, &j);
+            warn(m, g, &j);
         }
-        refusals_settle(m, g);
+        refusals_settle(m, g, &j);
         sg_inbound_judgement_free(&j);
         return;
     }

@@ -4,6 +4,7 @@
 #include "hold/hold.h"
 #include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
+#include "pipeline/tell.h"
 #include "schema/policy.h"
 
 sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now)
@@ -14,74 +15,10 @@ sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now)
     return now + (wait < gw->hold_retry_most ? wait : gw->hold_retry_most);
 }
 
-static const char *field_text(struct sg_message *m, const char *name)
+/* What is wrong with our own certificate is the same trouble for all partners. */
+static const char *partner_of(const struct sg_outbound_group *g)
 {
-    const struct sg_header *field = sg_header_find(&m->headers, name, 0);
-    return field ? sg_header_unfold(m->arena, field) : "";
-}
-
-void sg_notice_content_of(struct sg_message *m, const char *kind, const char *codes,
-                          struct sg_rcpt **rcpts, size_t count, struct sg_notice_content *content_r)
-{
-    char *arrival = sg_arena_alloc(m->arena, 40);
-    sg_time_rfc5322(m->received_at, arrival);
-    *content_r = (struct sg_notice_content){
-        .kind = kind,
-        .codes = codes,
-        .to = field_text(m, "To"),
-        .from = field_text(m, "From"),
-        .date = field_text(m, "Date"),
-        .subject = field_text(m, "Subject"),
-        .arrival = arrival,
-        .recipients = SG_ARENA_ARRAY(m->arena, struct sg_notice_recipient, count + 1),
-        .recipient_count = count,
-    };
-    for (size_t i = 0; i < count; i++)
-        content_r->recipients[i] = (struct sg_notice_recipient){
-            rcpts[i]->address, rcpts[i]->reply.enhanced, rcpts[i]->remote};
-}
-
-bool sg_keep_notice(struct sg_message *m, const char *domain_id, const char *recipient,
-                    const struct sg_notice_content *content, struct sg_error *err)
-{
-    struct sg_id id = sg_id_new("ntc");
-    sg_time now = sg_clock_now();
-    struct sg_notice_row row = {.id = id.text,
-                                .msg_id = m->msg_id,
-                                .tenant_id = m->tenant,
-                                .domain_id = domain_id,
-                                .kind = content->kind,
-                                .recipient = recipient,
-                                .about =
-                                    content->recipient_count ? content->recipients[0].address : "",
-                                .created_at = now,
-                                .next_try_at = now};
-    bool inserted;
-    if (!sg_notice_post(m->gw->db, m->gw->hsm, &row, content, &inserted, err))
-        return false;
-    sg_trace_add(&m->trace, "notice", "REQ-57", "kind", content->kind, "to", recipient, "notice",
-                 inserted ? row.id : "told before", NULL);
-    return true;
-}
-
-/* Table 1: the sender, and the postmaster of the sender's domain. Never for the null sender. */
-static bool delayed_notices(struct sg_outbound *o, struct sg_outbound_group *g,
-                            struct sg_error *err)
-{
-    struct sg_message *m = o->m;
-    const char *postmaster = sg_arena_printf(m->arena, "postmaster@%s", o->own.name);
-    struct sg_notice_content content;
-    if (!*m->sender)
-        return true;
-    for (size_t i = 0; i < g->count; i++) {
-        sg_smtp_reply_set(&g->rcpts[i]->reply, 250, "4.7.5", "held");
-        g->rcpts[i]->remote = g->plan.explanation;
-    }
-    sg_notice_content_of(m, "delayed", g->plan.code, g->rcpts, g->count, &content);
-    content.hours = (int)((m->gw->hold_retry_first / SG_SECOND + 3599) / 3600);
-    return sg_keep_notice(m, o->own.id, m->return_path, &content, err) &&
-           (strcmp(m->sender, postmaster) == 0 ||
-            sg_keep_notice(m, o->own.id, postmaster, &content, err));
+    return strncmp(g->plan.code, "21", 2) == 0 ? "" : g->domain;
 }
 
 /* The domain's policy, else the daemon's own (REQ-57). */
@@ -134,7 +71,9 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         return false;
     row.expires_at = m->now + lifetime;
     /* The notices first: once the message is held it may be sent, and must not come again. */
-    if (!delayed_notices(o, g, err) ||
+    struct sg_tell tell = {
+        .m = m, .domain = &o->own, .rcpts = g->rcpts, .count = g->count, .partner = partner_of(g)};
+    if (!sg_tell_delayed(&tell, g->plan.code, row.next_try_at, err) ||
         !sg_hold_store(m->gw->db, m->gw->hsm, &row, &content, &inserted, err))
         return false;
     sg_trace_add(&m->trace, "held", g->plan.requirement, "recipient_domain", g->domain, "held",

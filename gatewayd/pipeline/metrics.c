@@ -10,6 +10,10 @@ static const char *const codes[] = {"001", "002", "003", "004", "005", "008", "0
                                     "103", "104", "105", "201", "202", "211", "212", "other", NULL};
 static const char *const stages[] = {"journal", "decide",  "seal",  "judge",
                                      "hold",    "deliver", "total", NULL};
+static const char *const kinds[] = {
+    "failure",        "delayed",    "non-delivery", "receipt",     "unverified", "system-failure",
+    "system-warning", "quarantine", "breach",       "certificate", NULL};
+static const char *const notice_states[] = {"sent", "deferred", "failed", NULL};
 static const char *const answers[] = {"yes", "no", "later", NULL};
 
 #define DIRECTIONS 2
@@ -17,6 +21,8 @@ static const char *const answers[] = {"yes", "no", "later", NULL};
 #define VERDICTS   6
 #define CODES      17
 #define ANSWERS    3
+#define KINDS      10
+#define NOTICES    3
 
 static struct sg_metric messages = {
     .name = "sealgate_gateway_messages_total",
@@ -70,8 +76,23 @@ static struct sg_metric edge = {
     .cell_count = ANSWERS,
 };
 
-struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms, &by_code,
-                                                 &seconds,  &edge,       NULL};
+static struct sg_metric notices = {
+    .name = "sealgate_gateway_notices_total",
+    .help = "Attempts to send a notice, by its kind and what came of it.",
+    .labels = {"kind", "state"},
+    .values = {kinds, notice_states},
+    .cells = SG_CELLS(KINDS * NOTICES),
+    .cell_count = KINDS * NOTICES,
+};
+static struct sg_metric folded = {
+    .name = "sealgate_gateway_notices_folded_total",
+    .help = "Notices that did not go out singly: a summary tells of them.",
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+
+struct sg_metric *const sg_pipeline_metrics[] = {
+    &messages, &recipients, &forms, &by_code, &seconds, &edge, &notices, &folded, NULL};
 
 struct sg_stage_timer sg_stage_begin(enum sg_stage stage)
 {
@@ -103,4 +124,14 @@ void sg_count_recipient(const char *direction, const char *outcome, const char *
 void sg_count_edge(const char *answer)
 {
     sg_metric_add(&edge, sg_metric_value(answers, answer), 0, 1);
+}
+
+void sg_count_notice(const char *kind, const char *state)
+{
+    sg_metric_add(&notices, sg_metric_value(kinds, kind), sg_metric_value(notice_states, state), 1);
+}
+
+void sg_count_folded(size_t count)
+{
+    sg_metric_add(&folded, 0, 0, (int64_t)count);
 }

@@ -34,6 +34,9 @@ void sg_count_recipient(const char *direction, const char *outcome, const char *
                         const char *code);
 /* What Postfix "out" was answered at its edge: "yes", "no", "later". */
 void sg_count_edge(const char *answer);
+/* An attempt to send a notice: "sent", "deferred", "failed". */
+void sg_count_notice(const char *kind, const char *state);
+void sg_count_folded(size_t count);
 
 extern struct sg_metric *const sg_pipeline_metrics[];
 

@@ -5,6 +5,7 @@
 #include "pipeline/keep.h"
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
+#include "pipeline/tell.h"
 #include "schema/held.h"
 #include "schema/message.h"
 #include "smtp/address.h"
@@ -54,19 +55,32 @@ static struct sg_outbound_group group_all(struct sg_message *m)
     return g;
 }
 
+/* Of a domain that is gone nobody can be told: its postmaster would have to write. */
+static bool failure_tell(struct sg_message *m, const struct sg_held_row *row,
+                         const struct sg_outbound_group *g, struct sg_error *err)
+{
+    struct sg_domain_row domain;
+    bool found = false;
+    if (!sg_domain_find(m->gw->db, m->arena, row->domain_id, &domain, &found, err))
+        return false;
+    struct sg_tell tell = {.m = m,
+                           .domain = &domain,
+                           .rcpts = g->rcpts,
+                           .count = g->count,
+                           .partner = strncmp(row->reason, "21", 2) == 0 ? "" : g->domain};
+    return !found || sg_tell_failure(&tell, row->reason, err);
+}
+
 /* The time is up: FAILURE to the sender, then it ends. */
 static bool expire(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
                    struct sg_error *err)
 {
-    struct sg_notice_content content;
     bool finished;
     for (size_t i = 0; i < g->count; i++) {
         sg_rcpt_decide(g->rcpts[i], "expired", "", row->reason);
-        sg_smtp_reply_set(&g->rcpts[i]->reply, 550, "5.4.7", "expired");
         g->rcpts[i]->remote = row->explanation;
     }
-    sg_notice_content_of(m, "failure", row->reason, g->rcpts, g->count, &content);
-    if (*m->sender && !sg_keep_notice(m, row->domain_id, m->return_path, &content, err))
+    if (!failure_tell(m, row, g, err))
         return false;
     sg_trace_add(&m->trace, "hold-expired", "REQ-56", "held", row->id, NULL);
     return sg_message_record_outcome(m, err) &&

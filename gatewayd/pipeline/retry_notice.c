@@ -1,26 +1,79 @@
-/* The outbox: a notice goes by the same rules as any mail of its domain (REQ-62). */
+/*
+ * The outbox: notices are closed once their message has had its time, folded in storms, and sent by
+ * the same rules as any mail of their domain (REQ-62, 94).
+ */
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/keep.h"
+#include "pipeline/metrics.h"
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
+#include "pipeline/tell.h"
+#include "schema/policy.h"
 #include "smtp/address.h"
 
+#define CLOSE_AT_ONCE 50
 #define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
 #define LEASE_MS      900000 /* more than an attempt with all its time-outs */
-#define MOST_ATTEMPTS 40     /* about five days at the longest wait */
+
+static bool about_write(struct sg_gateway *gw, struct sg_arena *arena,
+                        const struct sg_notice_row *row, const struct sg_notice *notice,
+                        struct sg_buf *out, struct sg_error *err)
+{
+    struct sg_notice_about about = {.received_at = row->received_at};
+    struct sg_notice_item *items = NULL;
+    if (!sg_notice_open(gw->hsm, arena, row->sealed_as, row->original, row->wrapped_key,
+                        &about.original, err) ||
+        !sg_notice_items(gw->db, arena, row->id, &items, &about.item_count, err))
+        return false;
+    about.items = items;
+    sg_notice_message(notice, &about, out);
+    return true;
+}
+
+static bool summary_write(struct sg_gateway *gw, struct sg_arena *arena,
+                          const struct sg_notice_row *row, const struct sg_notice *notice,
+                          struct sg_buf *out, struct sg_error *err)
+{
+    struct sg_notice_summary s = {
+        .codes = row->codes, .stands_for = row->stands_for, .began_at = row->began_at};
+    struct sg_notice_folded *list = NULL;
+    if (!sg_notice_folded_list(gw->db, arena, row->id, gw->notice_lines, &list, &s.line_count, err))
+        return false;
+    struct sg_notice_line *lines = SG_ARENA_ARRAY(arena, struct sg_notice_line, s.line_count + 1);
+    for (size_t i = 0; i < s.line_count; i++) {
+        if (!sg_notice_open(gw->hsm, arena, list[i].sealed_as, list[i].original,
+                            list[i].wrapped_key, &lines[i].original, err))
+            return false;
+        lines[i].addresses = list[i].addresses;
+        if (list[i].retry_at > s.retry_at)
+            s.retry_at = list[i].retry_at;
+    }
+    s.lines = lines;
+    sg_notice_summary_message(notice, &s, out);
+    return true;
+}
 
 static bool spool_notice(struct sg_gateway *gw, struct sg_arena *arena,
                          const struct sg_notice_row *row, const char *domain,
                          struct sg_spool *spool, struct sg_error *err)
 {
-    struct sg_notice_content content;
+    struct sg_notice notice = {.id = row->id,
+                               .hostname = gw->hostname,
+                               .domain = domain,
+                               .recipient = row->recipient,
+                               .created_at = row->created_at};
+    struct sg_domain_policy policy;
     SG_AUTO_BUF text = {0};
-    if (!sg_notice_open(gw->hsm, arena, row, &content, err))
+    if (!sg_notice_kind_find(row->kind, &notice.kind))
+        return sg_fail(err, SG_E_INTERNAL, "a notice of kind %s", row->kind);
+    if (!sg_domain_policy_load(gw->db, arena, row->domain_id, &policy, err))
         return false;
-    sg_notice_message(&content, domain, row->recipient, gw->hostname, row->id, row->created_at,
-                      &text);
-    return sg_spool_write(spool, text.data, text.len, err);
+    notice.brief = strcmp(policy.notice_form, "brief") == 0;
+    notice.addition = policy.notice_addition;
+    bool ok = row->stands_for ? summary_write(gw, arena, row, &notice, &text, err)
+                              : about_write(gw, arena, row, &notice, &text, err);
+    return ok && sg_spool_write(spool, text.data, text.len, err);
 }
 
 static void plain(struct sg_message *m, struct sg_rcpt *rcpt)
@@ -71,7 +124,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row, stru
                            .arena = arena,
                            .direction = "outbound",
                            .tenant = row->tenant_id,
-                           .msg_id = row->msg_id,
+                           .msg_id = *row->msg_id ? row->msg_id : row->id,
                            .received_at = row->created_at,
                            .now = sg_clock_now(),
                            .queue_id = "",
@@ -94,19 +147,35 @@ static void notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
     sg_time now = sg_clock_now();
-    bool ok = attempt(gw, row, &err), stored;
-    if (ok)
-        stored = sg_notice_finish(gw->db, row->id, "sent", "", now, &again);
-    else if (row->attempts >= MOST_ATTEMPTS)
-        stored = sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again);
-    else
-        stored = sg_notice_reschedule(gw->db, row->id, sg_keep_next_try(gw, row->attempts, now),
-                                      err.detail, &again);
+    bool ok = attempt(gw, row, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
+    const char *state = ok ? "sent" : last ? "failed" : "deferred";
+    bool stored =
+        ok || last ? sg_notice_finish(gw->db, row->id, state, err.detail, now, &again)
+                   : sg_notice_reschedule(gw->db, row->id, sg_keep_next_try(gw, row->attempts, now),
+                                          err.detail, &again);
+    sg_count_notice(row->kind, state);
     if (!ok)
-        sg_log_error(SG_LOG_WARNING, "notice.deferred", &err, "notice", row->id, "msg_id",
-                     row->msg_id, NULL);
+        sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING,
+                     last ? "notice.failed" : "notice.deferred", &err, "notice", row->id, "msg_id",
+                     row->msg_id, "tenant", row->tenant_id, NULL);
     if (!stored)
         sg_log_error(SG_LOG_WARNING, "notice.not_settled", &again, "notice", row->id, NULL);
+}
+
+/* What has had its time is closed; *more_r: there may be more of it. */
+static bool notices_close(struct sg_gateway *gw, sg_time now, bool *more_r, struct sg_error *err)
+{
+    struct sg_notice_closed closed = {0};
+    size_t summaries = 0, receipts = 0;
+    if (!sg_notice_periods_end(gw->db, now, CLOSE_AT_ONCE, &summaries, err) ||
+        !sg_notice_close_due(gw->db, now, CLOSE_AT_ONCE, gw->notice_lines, &closed, err) ||
+        !sg_notice_receipts_close(gw->db, now, CLOSE_AT_ONCE, &receipts, err))
+        return false;
+    sg_count_folded(closed.folded);
+    if (summaries)
+        sg_log(SG_LOG_INFO, "notice.summaries", "count", sg_log_num((int64_t)summaries), NULL);
+    *more_r = closed.singly + closed.folded == CLOSE_AT_ONCE;
+    return true;
 }
 
 bool sg_retry_notice_round(void *gateway)
@@ -116,12 +185,14 @@ bool sg_retry_notice_round(void *gateway)
     struct sg_notice_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    if (!sg_notice_claim_due(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows, &count,
+    bool more = false;
+    if (!notices_close(gw, sg_clock_now(), &more, &err) ||
+        !sg_notice_claim_due(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows, &count,
                              &err)) {
         sg_log_error(SG_LOG_WARNING, "notice.claim_failed", &err, NULL);
         return false;
     }
     for (size_t i = 0; i < count; i++)
         notice_try(gw, &rows[i]);
-    return count == CLAIM_AT_ONCE;
+    return more || count == CLAIM_AT_ONCE;
 }

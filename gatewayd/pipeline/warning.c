@@ -4,21 +4,24 @@
 #include "notice/notice.h"
 #include "pipeline/deliver.h"
 #include "pipeline/rewrite.h"
+#include "schema/policy.h"
 #include "smime/base64.h"
 
 #include <stdlib.h>
 
 /* The text in front and the head of the attachment. */
-static void parts_head(const struct sg_plan *plan, const char *boundary, bool opaque,
-                       struct sg_buf *out)
+static void parts_head(const struct sg_plan *plan, const struct sg_domain_policy *policy,
+                       const char *boundary, bool opaque, struct sg_buf *out)
 {
     sg_buf_addf(out,
                 "\r\n--%s\r\n"
                 "Content-Type: text/plain; charset=utf-8\r\n"
                 "Content-Transfer-Encoding: 8bit\r\n\r\n",
                 boundary);
-    sg_notice_unverified_text(plan->code, out);
-    sg_buf_addf(out, "\r\nReason: %s.\r\nThe message is attached.\r\n", plan->explanation);
+    struct sg_notice_warning warning = {plan->code, plan->explanation, policy->notice_addition,
+                                        strcmp(policy->notice_form, "brief") == 0};
+    sg_notice_warning_text(&warning, out);
+    sg_buf_adds(out, "\r\nThe message is attached.\r\n");
     sg_buf_addf(out, "\r\n--%s\r\n", boundary);
     if (opaque)
         sg_buf_adds(out, "Content-Type: application/octet-stream; name=\"message.eml\"\r\n"
@@ -64,6 +67,14 @@ static bool encode(const struct sg_smtp_piece *pieces, struct sg_spool *out, str
            sg_base64_encode_end(&encoder, err);
 }
 
+static void defer_all(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                      const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_ERROR, "warning.failed", err, "msg_id", m->msg_id, NULL);
+    for (size_t i = 0; i < count; i++)
+        sg_rcpt_defer(rcpts[i], err);
+}
+
 void sg_warning_deliver(struct sg_message *m, const char *domain_id, struct sg_rcpt **rcpts,
                         size_t count, const struct sg_inbound_judgement *j)
 {
@@ -76,8 +87,13 @@ void sg_warning_deliver(struct sg_message *m, const char *domain_id, struct sg_r
     bool opaque = j->plan.action == SG_ACT_WARN_OPENED && j->facts.opened && !j->facts.integrity;
     const char *end = sg_arena_printf(m->arena, "\r\n--%s--\r\n", boundary.text);
 
+    struct sg_domain_policy policy;
+    if (!sg_domain_policy_load(m->gw->db, m->arena, domain_id, &policy, &err)) {
+        defer_all(m, rcpts, count, &err);
+        return;
+    }
     sg_rewrite_warning(m, j->plan.code, boundary.text, &head);
-    parts_head(&j->plan, boundary.text, opaque, &head);
+    parts_head(&j->plan, &policy, boundary.text, opaque, &head);
     attached_pieces(m, j, &inner, attached);
     struct sg_smtp_piece pieces[4] = {
         {.bytes = sg_buf_bytes(&head)}, attached[0], attached[1], {.bytes = sg_bytes_str(end)}};
@@ -86,9 +102,7 @@ void sg_warning_deliver(struct sg_message *m, const char *domain_id, struct sg_r
         limits.max_bytes *= 2;
         encoded = sg_spool_new(&limits);
         if (!encode(attached, encoded, &err)) {
-            sg_log_error(SG_LOG_ERROR, "warning.failed", &err, "msg_id", m->msg_id, NULL);
-            for (size_t i = 0; i < count; i++)
-                sg_rcpt_defer(rcpts[i], &err);
+            defer_all(m, rcpts, count, &err);
             return;
         }
         pieces[1] = (struct sg_smtp_piece){.spool = encoded, .len = UINT64_MAX};

@@ -5,5 +5,6 @@ WITH due AS (
 UPDATE notice n
 SET next_try_at = $1::timestamptz + $2::int8 * interval '1 millisecond'
 FROM due WHERE n.id = due.id
-RETURNING n.id, n.msg_id, n.tenant_id, n.domain_id, n.kind, n.recipient, n.original, n.wrapped_key,
-    n.created_at, n.next_try_at, n.attempts
+RETURNING n.id, coalesce(n.msg_id, ''), n.tenant_id, n.domain_id, n.kind, n.recipient, n.codes,
+    n.original, n.wrapped_key, n.sealed_as, n.created_at, n.received_at, n.stands_for, n.began_at,
+    n.attempts

@@ -124,9 +124,15 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                           held_at=NOW, next_try_at=NOW + datetime.timedelta(days=1),
                           expires_at=NOW + datetime.timedelta(days=2))
     gateway.insert("held_chunk", held_id=held, tenant_id=tenant, seq=0, data=b"d")
-    gateway.insert("notice", id=new_id("ntc"), msg_id=msg, tenant_id=tenant, domain_id=domain,
-                   kind="failure", recipient="r", about="r", original=b"o", wrapped_key=b"w",
-                   state="sent", created_at=NOW, next_try_at=NOW)
+    notice = gateway.insert("notice", id=new_id("ntc"), msg_id=msg, tenant_id=tenant,
+                            domain_id=domain, kind="failure", recipient="r", original=b"o",
+                            wrapped_key=b"w", state="sent", created_at=NOW, next_try_at=NOW)
+    gateway.insert("notice_item", msg_id=msg, kind="failure", recipient="r", about="r",
+                   tenant_id=tenant, notice_id=notice, address="r", code="201", status="5.7.5",
+                   words="", partner="", created_at=NOW)
+    gateway.insert("notice_fold", domain_id=domain, kind="failure", recipient="r", partner="",
+                   codes="", tenant_id=tenant, summary_id=new_id("ntc"), began_at=NOW, ends_at=NOW,
+                   singly=1, folded=0)
     incident = gateway.insert("incident", id=new_id("inc"), tenant_id=tenant, kind="a.b", detail="{}",
                               severity="info", state="open", summary="s", dedup_key=tenant,
                               occurrences=1, first_seen=NOW, last_seen=NOW)
