@@ -95,6 +95,16 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_layers = (int)s->layers;
+    gw->trigger = (struct sg_trigger_limits){
+        .max_parts = (size_t)s->trigger_parts,
+        .max_depth = (size_t)s->trigger_depth,
+        .max_header_bytes = (size_t)s->trigger_header_bytes,
+        .max_text_bytes = (uint64_t)s->trigger_text_bytes,
+        .max_tnef_bytes = (size_t)s->trigger_tnef_bytes,
+        .max_cms_bytes = (size_t)s->cms_bytes,
+        .max_rtf_depth = (size_t)s->trigger_rtf_depth,
+        .spool = gw->spool,
+    };
     gw->ping_local_part = s->ping_local_part;
     gw->ping_agencies = s->ping_agencies;
     gw->hold_retry_first = s->hold_first_ms * 1000;

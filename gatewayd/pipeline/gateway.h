@@ -13,6 +13,7 @@
 #include "schema/db.h"
 #include "smtp/client.h"
 #include "spool/spool.h"
+#include "trigger/trigger.h"
 
 #include <stdatomic.h>
 
@@ -32,6 +33,7 @@ struct sg_gateway {
     struct sg_header_limits headers;
     size_t max_cms_bytes;
     int max_layers;
+    struct sg_trigger_limits trigger;
     const char *ping_local_part; /* REQ-96; lower case */
     int64_t ping_agencies;       /* that an answer lists at most */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;

@@ -143,6 +143,18 @@ SG_MUST_USE bool sg_smime_open(struct sg_arena *arena, const struct sg_header_bl
                                struct sg_smime_opened *opened_r, struct sg_error *err);
 void sg_smime_opened_free(struct sg_smime_opened *opened);
 
+/* What a CMS object is, by what stands in it and not by its label. Nothing of it is checked. */
+enum sg_smime_object {
+    SG_SMIME_OBJECT_OTHER,
+    SG_SMIME_OBJECT_ENCRYPTED, /* EnvelopedData, AuthEnvelopedData */
+    SG_SMIME_OBJECT_SIGNED     /* SignedData; what it has of content went to the sink */
+};
+/* false: it is malformed, or larger without its content than max_cms_bytes; what came of the
+ * content before that went to the sink too. Only for looking at what a reader could see. */
+SG_MUST_USE bool sg_smime_look(const struct sg_spool *cms, size_t max_cms_bytes,
+                               const struct sg_sink *content, enum sg_smime_object *object_r,
+                               struct sg_error *err);
+
 /* Is this entity an S/MIME message at all (application/pkcs7-mime, x-pkcs7-mime, multipart/signed
  * with a pkcs7 protocol, or smime.p7m as octet-stream)? */
 bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers);

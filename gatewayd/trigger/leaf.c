@@ -4,7 +4,7 @@
 
 #define PIECE 8192
 
-enum reading { READ_NOT, READ_TEXT, READ_MESSAGE };
+enum reading { READ_TEXT, READ_MESSAGE, READ_OBJECT };
 
 /* One way to read the body: its octets through a transfer encoding, taken for something. */
 struct stream {
@@ -12,6 +12,7 @@ struct stream {
     enum reading reading;
     struct sg_text *text;
     struct sg_walk *walk;
+    struct sg_object *object;
 };
 
 struct sg_leaf {
@@ -19,7 +20,7 @@ struct sg_leaf {
     const char *where;
     struct sg_blind *blind;
     size_t stream_count;
-    struct stream streams[SG_ENTITY_WAYS * SG_ENTITY_WAYS];
+    struct stream streams[2 * SG_ENTITY_WAYS * SG_ENTITY_WAYS]; /* an object may be text too */
 };
 
 static bool begins(const char *s, const char *prefix)
@@ -66,6 +67,27 @@ bool sg_leaf_is_message(const char *type)
     return is_one_of(type, messages);
 }
 
+static bool ends(const char *s, const char *ending)
+{
+    size_t len = strlen(s), n = strlen(ending);
+    return len >= n && strcasecmp(s + len - n, ending) == 0;
+}
+
+/* RTF, TNEF or S/MIME? */
+static bool is_object(const char *type, const char *name, enum sg_object_kind *kind_r)
+{
+    static const char *const rtf[] = {"application/rtf", "application/x-rtf", "text/rtf",
+                                      "text/richtext", NULL};
+    static const char *const tnef[] = {"application/ms-tnef", "application/vnd.ms-tnef", NULL};
+    static const char *const cms[] = {"application/pkcs7-mime", "application/x-pkcs7-mime", NULL};
+    bool untyped = strcmp(type, "application/octet-stream") == 0;
+    bool is_tnef = is_one_of(type, tnef) || strcasecmp(name, "winmail.dat") == 0 ||
+                   (untyped && strcasecmp(name, "win.dat") == 0);
+    bool is_cms = is_one_of(type, cms) || (untyped && ends(name, ".p7m"));
+    *kind_r = is_tnef ? SG_OBJECT_TNEF : is_cms ? SG_OBJECT_CMS : SG_OBJECT_RTF;
+    return is_tnef || is_cms || is_one_of(type, rtf);
+}
+
 /* What an attachment without a type of its own is, by the name that it has. */
 static const char *type_by_name(const char *type, const char *name)
 {
@@ -80,12 +102,9 @@ static const char *type_by_name(const char *type, const char *name)
     };
     if (strcmp(type, "application/octet-stream") != 0)
         return type;
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t n = strlen(endings[i].ending);
-        if (len >= n && strcasecmp(name + len - n, endings[i].ending) == 0)
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends(name, endings[i].ending))
             return endings[i].type;
-    }
     return type;
 }
 
@@ -97,24 +116,37 @@ static struct stream *stream_add(struct sg_leaf *l, enum sg_transfer transfer, e
     return s;
 }
 
-static void stream_begin(struct sg_leaf *l, enum sg_transfer transfer,
-                         const struct sg_content_type *type, const char *name)
+static bool nests_too_deeply(struct sg_leaf *l)
 {
-    const char *what = type_by_name(type->type, name);
+    if (l->scan->depth < l->scan->options->limits.max_depth)
+        return false;
+    sg_report_undecodable(l->scan, l->where, "nests too deeply");
+    return true;
+}
+
+static void text_begin(struct sg_leaf *l, enum sg_transfer transfer, unsigned forms,
+                       const char *charset)
+{
+    struct sg_text *text = malloc(sizeof *text);
+    if (!text)
+        abort();
+    sg_text_begin(text, forms, charset);
+    stream_add(l, transfer, READ_TEXT)->text = text;
+}
+
+/* One way to read it. All that is text in some way is read as text too, whatever else it is. */
+static void way_begin(struct sg_leaf *l, enum sg_transfer transfer,
+                      const struct sg_content_type *type, const char *name)
+{
+    enum sg_object_kind kind;
+    const char *what = type_by_name(type->type, l->scan->options->attachments ? name : "");
+    if (is_object(what, name, &kind) && !nests_too_deeply(l))
+        stream_add(l, transfer, READ_OBJECT)->object = sg_object_new(l->scan, kind, l->where);
     if (sg_leaf_is_message(what)) {
-        if (l->scan->depth < l->scan->options->limits.max_depth)
+        if (!nests_too_deeply(l))
             stream_add(l, transfer, READ_MESSAGE)->walk = sg_walk_new(l->scan, l->where);
-        else
-            sg_report_undecodable(l->scan, l->where, "nests too deeply");
-        return;
-    }
-    unsigned forms = forms_of(what);
-    if (forms) {
-        struct sg_text *text = malloc(sizeof *text);
-        if (!text)
-            abort();
-        sg_text_begin(text, forms, sg_content_type_parameter(type, "charset"));
-        stream_add(l, transfer, READ_TEXT)->text = text;
+    } else if (forms_of(what)) {
+        text_begin(l, transfer, forms_of(what), sg_content_type_parameter(type, "charset"));
     }
 }
 
@@ -124,7 +156,12 @@ static bool passed_over(const struct sg_scan *scan, const struct sg_entity *enti
 {
     if (context->doubtful || context->root || scan->options->attachments)
         return false;
-    return entity->attachment;
+    /* A mail client shows the content of these in the place of the message, or next to it. */
+    enum sg_object_kind kind;
+    const char *type = entity->types[0].type;
+    if (is_object(type, entity->name, &kind) && kind != SG_OBJECT_RTF)
+        return false;
+    return entity->attachment && !sg_leaf_is_message(type);
 }
 
 struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity,
@@ -143,8 +180,7 @@ struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity
         if (entity->transfers[t] == SG_TRANSFER_UNKNOWN)
             sg_report_undecodable(scan, l->where, "unknown Content-Transfer-Encoding");
         for (size_t i = 0; i < entity->type_count; i++)
-            stream_begin(l, entity->transfers[t], &entity->types[i],
-                         scan->options->attachments ? entity->name : "");
+            way_begin(l, entity->transfers[t], &entity->types[i], entity->name);
     }
     return l;
 }
@@ -167,6 +203,8 @@ static void stream_push(struct sg_leaf *l, struct stream *s, const uint8_t *data
         text_push(l, s, data, len);
     else if (s->reading == READ_MESSAGE)
         sg_walk_push(s->walk, data, len);
+    else
+        sg_object_push(s->object, data, len);
 }
 
 void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len)
@@ -195,6 +233,8 @@ static void stream_end(struct sg_leaf *l, struct stream *s)
         sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
     if (s->reading == READ_MESSAGE)
         sg_walk_end(&s->walk);
+    else if (s->reading == READ_OBJECT)
+        sg_object_end(&s->object);
     if (s->reading != READ_TEXT)
         return;
     sg_report_words(l->scan, sg_text_end(s->text), l->where);

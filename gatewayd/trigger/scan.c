@@ -10,6 +10,8 @@ struct sg_trigger_limits sg_trigger_limits_default(void)
         .max_header_bytes = 65536,
         .max_text_bytes = (uint64_t)256 << 20,
         .max_tnef_bytes = (size_t)32 << 20,
+        .max_cms_bytes = (size_t)1 << 20,
+        .max_rtf_depth = 256,
         .spool = {.memory_bytes = 262144, .max_bytes = (uint64_t)256 << 20, .dir = "/tmp"},
     };
 }
@@ -33,6 +35,13 @@ void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *
     found->undecodable = true;
     found->undecodable_where = where;
     found->undecodable_why = why;
+}
+
+void sg_report_failure(struct sg_scan *scan, const struct sg_error *error)
+{
+    if (!scan->failed)
+        scan->error = *error;
+    scan->failed = true;
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -80,5 +89,7 @@ bool sg_trigger_scan(struct sg_arena *arena, const struct sg_header_block *heade
     sg_walk_header(walk, headers, len && !follows_empty_line(body, offset));
     bool ok = body_push(walk, body, offset, len, err);
     sg_walk_end(&walk);
-    return ok;
+    if (ok && scan.failed && err)
+        *err = scan.error;
+    return ok && !scan.failed;
 }

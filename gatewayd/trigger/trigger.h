@@ -34,15 +34,19 @@ struct sg_trigger_limits {
     size_t max_header_bytes;      /* of one part */
     uint64_t max_text_bytes;      /* read as text, after decoding */
     size_t max_tnef_bytes;        /* of one winmail.dat, which is held in memory */
+    size_t max_cms_bytes;         /* of a CMS structure without its content */
+    size_t max_rtf_depth;         /* groups within each other */
     struct sg_spool_limits spool; /* for S/MIME content that has to be taken out first */
 };
 /* What the daemon has unless configured otherwise; spool.dir stays to be set. */
 struct sg_trigger_limits sg_trigger_limits_default(void);
 
+struct sg_tnef; /* tnef/tnef.h */
 struct sg_trigger_options {
     bool attachments; /* read text, HTML, RTF, TNEF and messages among the attachments too (REQ-34)
                        */
     struct sg_trigger_limits limits;
+    struct sg_tnef *tnef; /* reads TNEF; NULL: it is undecodable */
 };
 
 struct sg_trigger_hit {
@@ -64,7 +68,7 @@ struct sg_trigger_found {
 
 /*
  * Scans a message: its header and the range of a spool that is its body. found_r lives in the
- * arena. false only for a spool that cannot be read: whatever the message itself does is a fact.
+ * arena. false only where a spool cannot be read or made: whatever the message does is a fact.
  */
 SG_MUST_USE bool sg_trigger_scan(struct sg_arena *arena, const struct sg_header_block *headers,
                                  const struct sg_spool *body, uint64_t offset, uint64_t len,

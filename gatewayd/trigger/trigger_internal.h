@@ -15,10 +15,14 @@ struct sg_scan {
     size_t parts;
     size_t depth;
     uint64_t text_bytes;
+    bool failed; /* our own trouble, in error: nothing is known */
+    struct sg_error error;
 };
 
 void sg_report_words(struct sg_scan *scan, unsigned words, const char *where);
 void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *why);
+
+void sg_report_failure(struct sg_scan *scan, const struct sg_error *error);
 
 /* The text of an unstructured field with encoded words (RFC 2047) and 8-bit octets. */
 void sg_field_scan(struct sg_scan *scan, struct sg_bytes value, const char *where);
@@ -30,6 +34,14 @@ struct sg_blind *sg_blind_new(struct sg_scan *scan);
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len);
 /* Reports the words, frees and nulls. */
 void sg_blind_end(struct sg_blind **b, const char *where);
+
+/* A body that holds text but is none: pushed, and at its end read and reported. The caller has seen
+ * to it that it does not nest too deeply. */
+enum sg_object_kind { SG_OBJECT_RTF, SG_OBJECT_TNEF, SG_OBJECT_CMS };
+struct sg_object;
+struct sg_object *sg_object_new(struct sg_scan *scan, enum sg_object_kind kind, const char *where);
+void sg_object_push(struct sg_object *o, const uint8_t *data, size_t len);
+void sg_object_end(struct sg_object **o);
 
 /* The body of an entity that is no multipart. */
 struct sg_leaf;

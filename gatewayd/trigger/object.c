@@ -1,0 +1,154 @@
+#include "trigger/trigger_internal.h"
+
+#include "rtf/rtf.h"
+#include "smime/smime.h"
+
+#include <stdlib.h>
+
+/* Bodies that are neither text nor a message, but hold some: RTF, TNEF, S/MIME. */
+
+struct sg_object {
+    struct sg_scan *scan;
+    enum sg_object_kind kind;
+    const char *where;
+    /* RTF */
+    struct sg_rtf *rtf;
+    struct sg_words words[SG_RTF_VIEWS];
+    struct sg_html *html;
+    /* TNEF */
+    struct sg_buf tnef;
+    /* S/MIME */
+    struct sg_spool *cms;
+    bool too_large;
+};
+
+/* RTF ------------------------------------------------------------------------------------------ */
+
+static void rtf_out(void *ctx, enum sg_rtf_view view, struct sg_bytes utf8)
+{
+    struct sg_object *o = ctx;
+    sg_words_push(&o->words[view], utf8.data, utf8.len);
+    if (view == SG_RTF_HTML)
+        sg_html_push(o->html, utf8.data, utf8.len);
+}
+
+static void rtf_end(struct sg_object *o)
+{
+    struct sg_rtf_result result;
+    sg_rtf_end(o->rtf, &result);
+    unsigned words = sg_html_end(o->html);
+    for (size_t i = 0; i < SG_RTF_VIEWS; i++)
+        words |= o->words[i].found;
+    sg_report_words(o->scan, words, o->where);
+    if (result.lost)
+        sg_report_undecodable(o->scan, o->where, "text of the RTF may be missing");
+    sg_rtf_free(&o->rtf);
+    free(o->html);
+}
+
+/* TNEF ----------------------------------------------------------------------------------------- */
+
+static void tnef_end(struct sg_object *o)
+{
+    sg_report_undecodable(o->scan, o->where, "TNEF is not read");
+    sg_buf_free(&o->tnef);
+}
+
+/* S/MIME --------------------------------------------------------------------------------------- */
+
+static bool walk_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)err;
+    sg_walk_push(ctx, data, len);
+    return true;
+}
+
+static void cms_failed(struct sg_object *o, const struct sg_error *why)
+{
+    if (sg_error_class(why->code) == SG_CLASS_PERMANENT)
+        sg_report_undecodable(o->scan, o->where, "the S/MIME object is malformed");
+    else
+        sg_report_failure(o->scan, why);
+}
+
+/* What an opaque signature holds is there for everybody to read. Whether it is good is a question
+ * of its own, and asked elsewhere. */
+static void cms_end(struct sg_object *o)
+{
+    struct sg_scan *scan = o->scan;
+    struct sg_walk *walk = sg_walk_new(scan, o->where);
+    const struct sg_sink sink = {walk_write, walk};
+    enum sg_smime_object object;
+    struct sg_error why;
+    if (o->too_large)
+        sg_report_undecodable(scan, o->where, "larger than the limit");
+    else if (!sg_smime_look(o->cms, scan->options->limits.max_cms_bytes, &sink, &object, &why))
+        cms_failed(o, &why);
+    else if (object == SG_SMIME_OBJECT_ENCRYPTED)
+        scan->found->opaque = true;
+    else if (object == SG_SMIME_OBJECT_OTHER)
+        sg_report_undecodable(scan, o->where, "an S/MIME object of a kind that is not read");
+    sg_walk_end(&walk);
+    sg_spool_free(&o->cms);
+}
+
+static void cms_push(struct sg_object *o, const uint8_t *data, size_t len)
+{
+    struct sg_error err;
+    if (o->too_large || o->scan->failed || sg_spool_write(o->cms, data, len, &err))
+        return;
+    o->too_large = err.code == SG_E_LIMIT;
+    if (!o->too_large)
+        sg_report_failure(o->scan, &err);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static void *zeroed(size_t size)
+{
+    void *p = calloc(1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+struct sg_object *sg_object_new(struct sg_scan *scan, enum sg_object_kind kind, const char *where)
+{
+    struct sg_object *o = zeroed(sizeof *o);
+    const struct sg_trigger_limits *limits = &scan->options->limits;
+    o->scan = scan;
+    o->kind = kind;
+    o->where = where;
+    if (kind == SG_OBJECT_RTF) {
+        o->rtf = sg_rtf_new(limits->max_rtf_depth, rtf_out, o);
+        o->html = zeroed(sizeof *o->html);
+    } else if (kind == SG_OBJECT_TNEF) {
+        sg_buf_init(&o->tnef, limits->max_tnef_bytes);
+    } else {
+        o->cms = sg_spool_new(&limits->spool);
+    }
+    return o;
+}
+
+void sg_object_push(struct sg_object *o, const uint8_t *data, size_t len)
+{
+    if (o->kind == SG_OBJECT_RTF)
+        sg_rtf_push(o->rtf, sg_bytes_of(data, len));
+    else if (o->kind == SG_OBJECT_TNEF)
+        sg_buf_add(&o->tnef, data, len);
+    else
+        cms_push(o, data, len);
+}
+
+void sg_object_end(struct sg_object **object)
+{
+    struct sg_object *o = *object;
+    if (o->kind == SG_OBJECT_RTF)
+        rtf_end(o);
+    else if (o->kind == SG_OBJECT_TNEF)
+        tnef_end(o);
+    else
+        cms_end(o);
+    free(o);
+    *object = NULL;
+}
