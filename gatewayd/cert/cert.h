@@ -141,6 +141,9 @@ bool sg_cert_is_domain_authority(const X509 *certificate);
 /* Does an rfc822Name or emailAddress of it name this domain exactly (REQ-47)? NULs and white space
  * never match. */
 bool sg_cert_names_domain(const X509 *certificate, const char *domain);
+/* Is it that domain's authority: does an address with an authority's local part name it (REQ-46)?
+ * One of another domain that has a person's address there as well is not. */
+bool sg_cert_speaks_for(const X509 *certificate, const char *domain);
 
 const char *sg_cert_status_name(enum sg_cert_status status); /* "expired" */
 

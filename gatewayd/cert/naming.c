@@ -52,6 +52,8 @@ static bool string_address(const ASN1_STRING *string, struct sg_bytes *address_r
     return address_split(*address_r, &local, &domain);
 }
 
+/* false: the subject's addresses do not count. What a CA vouches for is the rfc822Name where there
+ * is one, and an emailAddress that says something else is nobody's word (RFC 8550 section 3). */
 static bool alternative_addresses(const X509 *certificate,
                                   bool (*each)(void *ctx, struct sg_bytes address), void *ctx)
 {
@@ -59,15 +61,16 @@ static bool alternative_addresses(const X509 *certificate,
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
     if (!names)
         return critical == -1; /* malformed or doubled: such a certificate names nothing */
-    bool more = true;
+    bool more = true, any = false;
     for (int i = 0; more && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
         struct sg_bytes address;
+        any |= name->type == GEN_EMAIL;
         if (name->type == GEN_EMAIL && string_address(name->d.rfc822Name, &address))
             more = each(ctx, address);
     }
     GENERAL_NAMES_free(names);
-    return more;
+    return !any;
 }
 
 void sg_naming_addresses(const X509 *certificate, bool (*each)(void *ctx, struct sg_bytes address),
@@ -119,6 +122,13 @@ bool sg_cert_names_domain(const X509 *certificate, const char *domain)
 bool sg_naming_is_dca_of(const X509 *certificate, const char *domain)
 {
     struct search search = {.local = authorities[0], .domain = domain};
+    sg_naming_addresses(certificate, search_each, &search);
+    return search.found;
+}
+
+bool sg_cert_speaks_for(const X509 *certificate, const char *domain)
+{
+    struct search search = {.domain = domain};
     sg_naming_addresses(certificate, search_each, &search);
     return search.found;
 }

@@ -63,7 +63,8 @@ const char *sg_content_type_parameter(const struct sg_content_type *type, const 
  * The mailboxes of a From, Sender or To field (RFC 5322 §3.4): groups are opened, comments and
  * display names dropped, domains lower-cased. SG_E_MALFORMED for what does not parse: a From that
  * cannot be read strictly is nobody's. local and domain are NUL-free. local has one form: without
- * quotes where it needs none ("joe"@x.test is joe@x.test), else as one quoted string.
+ * quotes where it needs none ("joe"@x.test is joe@x.test), else as one quoted string; so has
+ * domain: ASCII (idna/idna.h), and what has no such form does not parse.
  */
 struct sg_mailbox {
     const char *local, *domain, *address; /* address = local "@" domain */

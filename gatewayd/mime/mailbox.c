@@ -1,6 +1,7 @@
 #include "mime/header.h"
 
 #include "common/buf.h"
+#include "idna/idna.h"
 #include "mime/lex.h"
 
 #include <ctype.h>
@@ -117,8 +118,11 @@ static bool domain_take(struct sg_lex *lex, struct sg_buf *out)
     return is_dot_atom(domain) && sg_lex_utf8(domain);
 }
 
-static void mailbox_add(struct parse *p, struct sg_bytes local, struct sg_bytes domain)
+static bool mailbox_add(struct parse *p, struct sg_bytes local, struct sg_bytes domain)
 {
+    const char *ascii = sg_idna_ascii(p->arena, sg_arena_str(p->arena, domain));
+    if (!ascii)
+        return false;
     if (p->count == p->room) {
         size_t room = p->room ? p->room * 2 : 4;
         struct sg_mailbox *list = SG_ARENA_ARRAY(p->arena, struct sg_mailbox, room);
@@ -129,8 +133,9 @@ static void mailbox_add(struct parse *p, struct sg_bytes local, struct sg_bytes 
     }
     struct sg_mailbox *m = &p->list[p->count++];
     m->local = local_canonical(p->arena, local);
-    m->domain = sg_arena_str(p->arena, domain);
+    m->domain = ascii;
     m->address = sg_arena_printf(p->arena, "%s@%s", m->local, m->domain);
+    return true;
 }
 
 /* addr-spec; CFWS is taken only before it and behind it. */
@@ -143,8 +148,7 @@ static bool address_take(struct parse *p)
     if (!sg_lex_skip(&p->lex) || !local_take(&p->lex, &local) || !sg_lex_take(&p->lex, '@') ||
         !domain_take(&p->lex, &domain) || !sg_lex_skip(&p->lex))
         return false;
-    mailbox_add(p, sg_buf_bytes(&local), sg_buf_bytes(&domain));
-    return true;
+    return mailbox_add(p, sg_buf_bytes(&local), sg_buf_bytes(&domain));
 }
 
 static bool angle_take(struct parse *p)

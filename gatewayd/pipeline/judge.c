@@ -55,7 +55,7 @@ static void claim_facts(const struct sg_message *m, struct sg_inbound_facts *fac
 static bool signer_names_all(const X509 *certificate, const struct sg_mailbox *from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!sg_cert_names_domain(certificate, from[i].domain))
+        if (!sg_cert_speaks_for(certificate, from[i].domain))
             return false;
     return count > 0;
 }
@@ -75,7 +75,8 @@ static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *laye
                                         .relying = relying,
                                         .now = m->now};
     facts->domain_signed = true;
-    facts->signature_good = signer->result == SG_SMIME_OK;
+    /* Beside a signature that does not fit, a good one says nothing: the layer stays on. */
+    facts->signature_good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK;
     facts->signer_is_domain = sg_cert_is_domain_authority(signer->certificate);
     facts->signer_names_from = signer_names_all(signer->certificate, from, from_count);
     if (!sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))

@@ -44,6 +44,10 @@ static bool encapsulated_read(struct sg_ber_stream *ber, const struct sg_sink *c
     if (!sg_ber_stream_enter(ber, SG_BER_SEQUENCE, err) || !oid_take(ber, &sd->content_type, err) ||
         !sg_ber_stream_peek(ber, &tag, err))
         return false;
+    /* What a key signed as something else than mail (a request to its CA, a time stamp) is no mail.
+     */
+    if (!sg_bytes_equal(sg_buf_bytes(&sd->content_type), sg_oid_data))
+        return sg_fail(err, SG_E_CMS_UNSUPPORTED, "signed content that is no MIME entity");
     sd->has_content = tag == SG_BER_EXPLICIT(0);
     if (sd->has_content) {
         if (!content)

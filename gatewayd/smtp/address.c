@@ -1,5 +1,7 @@
 #include "smtp/address.h"
 
+#include "idna/idna.h"
+
 #include <stdlib.h>
 
 #define DOMAIN_MAX 255
@@ -191,5 +193,9 @@ char *sg_address_normalise(struct sg_arena *arena, const char *address)
     for (char *p = s; *p; p++)
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p + 32);
-    return s;
+    const char *domain = sg_address_domain(s);
+    const char *ascii = domain ? sg_idna_ascii(arena, domain) : NULL;
+    if (!ascii || ascii == domain)
+        return s;
+    return sg_arena_printf(arena, "%.*s%s", (int)(domain - s), s, ascii);
 }

@@ -15,7 +15,8 @@ bool sg_address_valid(struct sg_bytes address);
 const char *sg_address_domain(const char *address);
 /* Does it need SMTPUTF8 (RFC 6531)? false: it does. */
 bool sg_address_ascii(const char *address);
-/* Lower-cased, with the domain as A-labels left as they are: the form that is stored and compared.
+/* Lower-cased, the domain in ASCII where it has such a form (idna/idna.h): what is stored and
+ * compared.
  */
 char *sg_address_normalise(struct sg_arena *arena, const char *address);
 

@@ -114,6 +114,34 @@ static void subject_address_counts(void **state)
     X509_free(x);
 }
 
+static void rfc822_name_silences_the_subject(void **state)
+{
+    (void)state;
+    X509 *x = make(NAME(DCA), NAME(DCA "@agency.test"), NAME(DCA "@evil.test"));
+    assert_false(sg_cert_names_domain(x, "agency.test"));
+    assert_true(sg_cert_names_domain(x, "evil.test"));
+    X509_free(x);
+    x = make(NAME(DCA), NAME(DCA "@agency.test"), NAME(" " DCA "@agency.test"));
+    assert_false(sg_cert_names_domain(x, "agency.test"));
+    X509_free(x);
+}
+
+static void authority_speaks_for_its_domain(void **state)
+{
+    (void)state;
+    X509 *x = make(NAME(DCA), (struct name){0}, NAME(DCA "@agency.test"));
+    assert_true(sg_cert_speaks_for(x, "Agency.test"));
+    assert_false(sg_cert_speaks_for(x, "sub.agency.test"));
+    X509_free(x);
+    x = make(NAME("x"), (struct name){0}, NAME("domain-signing-authority@agency.test"));
+    assert_true(sg_cert_speaks_for(x, "agency.test"));
+    X509_free(x);
+    x = make(NAME(DCA), (struct name){0}, NAME("joe@agency.test"));
+    assert_true(sg_cert_names_domain(x, "agency.test"));
+    assert_false(sg_cert_speaks_for(x, "agency.test"));
+    X509_free(x);
+}
+
 static void broken_extension_names_nothing(void **state)
 {
     (void)state;
@@ -173,7 +201,7 @@ static void facts_show_the_address(void **state)
     struct sg_cert_facts facts;
     X509 *x = make(NAME("a\nb"), NAME("joe@agency.test"), NAME("jim@other.test"));
     sg_facts_fill(arena, x, "agency.test", &facts);
-    assert_string_equal(facts.address, "joe@agency.test");
+    assert_string_equal(facts.address, "jim@other.test"); /* the rfc822Name counts */
     assert_null(strchr(facts.subject, '\n'));
     assert_int_equal(strlen(facts.sha256), 64);
     sg_facts_fill(arena, x, NULL, &facts);
@@ -283,6 +311,8 @@ int main(void)
         cmocka_unit_test(domain_is_exact),
         cmocka_unit_test(tricks_name_nothing),
         cmocka_unit_test(subject_address_counts),
+        cmocka_unit_test(rfc822_name_silences_the_subject),
+        cmocka_unit_test(authority_speaks_for_its_domain),
         cmocka_unit_test(broken_extension_names_nothing),
         cmocka_unit_test(authorities_are_known),
         cmocka_unit_test(dca_of_a_domain),

@@ -43,7 +43,9 @@ static void test_mailboxes(void **state)
         {"<a@x.test>", "a@x.test"},
         {"=?utf-8?Q?J=C3=B6?= <j@x.test>", "j@x.test"},
         {"J\xf6rg <j@x.test>", "j@x.test"}, /* Latin-1 in a name that is dropped */
-        {"j\xc3\xb6rg@b\xc3\xbc.test", "j\xc3\xb6rg@b\xc3\xbc.test"},
+        {"j\xc3\xb6rg@b\xc3\xbc.test", "j\xc3\xb6rg@xn--b-eha.test"},
+        {"a@bu\xcc\x88.TEST", "a@xn--b-eha.test"},
+        {"a@\xef\xbd\x98\xe3\x80\x82test", "a@x.test"}, /* full-width x, ideographic stop */
         {"A Group: a@x.test, B <b@y.test>; , c@z.test", "a@x.test b@y.test c@z.test"},
         {"undisclosed-recipients:;", ""},
         {"a@x.test,", "a@x.test"},
@@ -72,6 +74,7 @@ static void test_mailboxes_refused(void **state)
                                       "(only a comment)",
                                       "joe",
                                       "joe@",
+                                      "joe@x\xe2\x80\xa4test", /* no name in any reading */
                                       "@x.test",
                                       "<>",
                                       "Joe",

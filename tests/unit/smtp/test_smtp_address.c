@@ -136,6 +136,10 @@ static void normal_forms(void **state)
         {"\"a@b\"@example.test", "\"a@b\"@example.test"},
         {"\"\"@example.test", "\"\"@example.test"},
         {"Jos\xc3\x89@XN--BCHER-KVA.test", "jos\xc3\x89@xn--bcher-kva.test"},
+        {"joe@b\xc3\xbc"
+         "cher.TEST",
+         "joe@xn--bcher-kva.test"},
+        {"joe@\xe2\x80\xa4.test", "joe@\xe2\x80\xa4.test"}, /* no name in any reading */
         {"no-domain", "no-domain"},
     };
     SG_AUTO_ARENA arena = sg_arena_new();
