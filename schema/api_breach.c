@@ -28,15 +28,6 @@ static void take(struct sg_row *row, void *item)
     b->reopened_at = sg_row_time(row);
 }
 
-static void note_take(struct sg_row *row, void *item)
-{
-    struct sg_api_note *n = item;
-    sg_row_key(row, &n->key);
-    n->actor = sg_row_text(row);
-    n->action = sg_row_text(row);
-    n->words = sg_row_text(row);
-}
-
 bool sg_api_breach_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                         const struct sg_api_breach_filter *filter, const struct sg_api_page *page,
                         struct sg_api_breach **rows_r, size_t *count_r, struct sg_error *err)
@@ -60,16 +51,13 @@ bool sg_api_breach_list(struct sg_tx *tx, struct sg_arena *arena, const char *te
 bool sg_api_breach_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                         const char *id, struct sg_api_breach *row_r, struct sg_error *err)
 {
-    struct sg_params p = {0}, of = {0};
+    struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, id);
-    sg_param_text(&of, id);
     *row_r = (struct sg_api_breach){0};
-    if (!sg_api_row(tx, arena, SG_Q_API_BREACH_FIND, &p, take, row_r, "no such breach", err))
-        return false;
-    row_r->notes = sg_api_rows(tx, arena, SG_Q_API_BREACH_NOTE_LIST, &of, note_take,
-                               sizeof *row_r->notes, &row_r->note_count, err);
-    return row_r->notes != NULL;
+    return sg_api_row(tx, arena, SG_Q_API_BREACH_FIND, &p, take, row_r, "no such breach", err) &&
+           sg_api_notes(tx, arena, SG_Q_API_BREACH_NOTE_LIST, id, &row_r->notes, &row_r->note_count,
+                        err);
 }
 
 static bool note_insert(struct sg_tx *tx, const char *id, const char *action, const char *words,
@@ -86,30 +74,24 @@ static bool note_insert(struct sg_tx *tx, const char *id, const char *action, co
 bool sg_api_breach_resolve(struct sg_tx *tx, const char *tenant_id, const char *id,
                            const char *words, struct sg_error *err)
 {
-    SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, id);
     sg_param_time(&p, sg_tx_now(tx));
     sg_param_text(&p, words);
-    if (!sg_tx_query(tx, SG_Q_API_BREACH_RESOLVE, &p, &rows, err))
-        return false;
-    return rows.affected == 1 ? note_insert(tx, id, "resolved", words, err)
-                              : sg_fail(err, SG_E_CONFLICT, "the breach is resolved already");
+    return sg_api_change(tx, SG_Q_API_BREACH_RESOLVE, &p, "the breach is resolved already", err) &&
+           note_insert(tx, id, "resolved", words, err);
 }
 
 bool sg_api_breach_reopen(struct sg_tx *tx, const char *tenant_id, const char *id,
                           const char *words, struct sg_error *err)
 {
-    SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, id);
     sg_param_time(&p, sg_tx_now(tx));
-    if (!sg_tx_query(tx, SG_Q_API_BREACH_REOPEN, &p, &rows, err))
-        return false;
-    return rows.affected == 1 ? note_insert(tx, id, "reopened", words, err)
-                              : sg_fail(err, SG_E_CONFLICT, "the breach is open");
+    return sg_api_change(tx, SG_Q_API_BREACH_REOPEN, &p, "the breach is open", err) &&
+           note_insert(tx, id, "reopened", words, err);
 }
 
 bool sg_api_breach_note(struct sg_tx *tx, const char *id, const char *words, struct sg_error *err)

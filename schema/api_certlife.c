@@ -91,8 +91,7 @@ static void revocation_take(struct sg_row *row, void *item)
 static void of_domain(struct sg_params *p, const char *tenant_id, const char *domain_id,
                       const char *id)
 {
-    sg_param_text(p, tenant_id);
-    sg_param_text(p, domain_id);
+    sg_param_domain(p, tenant_id, domain_id);
     if (id)
         sg_param_text(p, id);
 }
@@ -209,11 +208,8 @@ bool sg_api_order_list(struct sg_tx *tx, struct sg_arena *arena, const char *ten
                        const char *domain_id, const struct sg_api_page *page,
                        struct sg_api_order **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id, NULL);
-    sg_param_page(&p, page);
-    *rows_r =
-        sg_api_rows(tx, arena, SG_Q_API_ORDER_LIST, &p, order_take, sizeof **rows_r, count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_ORDER_LIST, tenant_id, domain_id, page,
+                                 order_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 
@@ -349,11 +345,8 @@ bool sg_api_compromise_list(struct sg_tx *tx, struct sg_arena *arena, const char
                             struct sg_api_compromise **rows_r, size_t *count_r,
                             struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id, NULL);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_COMPROMISE_LIST, &p, compromise_take, sizeof **rows_r,
-                          count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_COMPROMISE_LIST, tenant_id, domain_id, page,
+                                 compromise_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 
@@ -402,10 +395,7 @@ bool sg_api_revocation_list(struct sg_tx *tx, struct sg_arena *arena, const char
                             struct sg_api_revocation **rows_r, size_t *count_r,
                             struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id, NULL);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_REVOCATION_LIST, &p, revocation_take, sizeof **rows_r,
-                          count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_REVOCATION_LIST, tenant_id, domain_id, page,
+                                 revocation_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }

@@ -32,6 +32,15 @@ static void note_take(struct sg_row *row, void *item)
     n->words = sg_row_text(row);
 }
 
+bool sg_api_notes(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query, const char *id,
+                  struct sg_api_note **notes_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    *notes_r = sg_api_rows(tx, arena, query, &p, note_take, sizeof **notes_r, count_r, err);
+    return *notes_r != NULL;
+}
+
 bool sg_api_incident_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                           const struct sg_api_incident_filter *filter,
                           const struct sg_api_page *page, struct sg_api_incident **rows_r,
@@ -53,16 +62,14 @@ bool sg_api_incident_list(struct sg_tx *tx, struct sg_arena *arena, const char *
 bool sg_api_incident_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                           const char *id, struct sg_api_incident *row_r, struct sg_error *err)
 {
-    struct sg_params p = {0}, of = {0};
+    struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, id);
-    sg_param_text(&of, id);
     *row_r = (struct sg_api_incident){0};
-    if (!sg_api_row(tx, arena, SG_Q_API_INCIDENT_FIND, &p, take, row_r, "no such incident", err))
-        return false;
-    row_r->notes = sg_api_rows(tx, arena, SG_Q_API_INCIDENT_NOTE_LIST, &of, note_take,
-                               sizeof *row_r->notes, &row_r->note_count, err);
-    return row_r->notes != NULL;
+    return sg_api_row(tx, arena, SG_Q_API_INCIDENT_FIND, &p, take, row_r, "no such incident",
+                      err) &&
+           sg_api_notes(tx, arena, SG_Q_API_INCIDENT_NOTE_LIST, id, &row_r->notes,
+                        &row_r->note_count, err);
 }
 
 static bool note_insert(struct sg_tx *tx, const char *id, const char *action, const char *words,
@@ -78,15 +85,6 @@ static bool note_insert(struct sg_tx *tx, const char *id, const char *action, co
     return sg_tx_query_one(tx, SG_Q_API_INCIDENT_NOTE_INSERT, &p, NULL, "no such incident", err);
 }
 
-/* Runs an update of the one that is there in such a state. */
-static bool state_change(struct sg_tx *tx, enum sg_query query, const struct sg_params *p,
-                         const char *what, struct sg_error *err)
-{
-    SG_AUTO_ROWS rows = {0};
-    return sg_tx_query(tx, query, p, &rows, err) &&
-           (rows.affected == 1 || sg_fail(err, SG_E_CONFLICT, "%s", what));
-}
-
 bool sg_api_incident_acknowledge(struct sg_tx *tx, const char *tenant_id, const char *id,
                                  const char *words, struct sg_error *err)
 {
@@ -94,7 +92,7 @@ bool sg_api_incident_acknowledge(struct sg_tx *tx, const char *tenant_id, const 
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, id);
     sg_param_time(&p, sg_tx_now(tx));
-    return state_change(tx, SG_Q_API_INCIDENT_ACKNOWLEDGE, &p, "the incident is not open", err) &&
+    return sg_api_change(tx, SG_Q_API_INCIDENT_ACKNOWLEDGE, &p, "the incident is not open", err) &&
            note_insert(tx, id, "acknowledged", words, err);
 }
 
@@ -106,8 +104,8 @@ bool sg_api_incident_resolve(struct sg_tx *tx, const char *tenant_id, const char
     sg_param_text(&p, id);
     sg_param_time(&p, sg_tx_now(tx));
     sg_param_text(&p, words);
-    return state_change(tx, SG_Q_API_INCIDENT_RESOLVE, &p, "the incident is resolved already",
-                        err) &&
+    return sg_api_change(tx, SG_Q_API_INCIDENT_RESOLVE, &p, "the incident is resolved already",
+                         err) &&
            note_insert(tx, id, "resolved", words, err);
 }
 

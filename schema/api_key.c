@@ -47,12 +47,6 @@ static void certificate_take(struct sg_row *row, void *item)
 }
 
 /* The parameters of what belongs to a domain; id or page. */
-static void of_domain(struct sg_params *p, const char *tenant_id, const char *domain_id)
-{
-    sg_param_text(p, tenant_id);
-    sg_param_text(p, domain_id);
-}
-
 bool sg_api_key_insert(struct sg_tx *tx, struct sg_arena *arena, const char *id,
                        const char *tenant_id, const char *domain_id, const char *kind,
                        const char *algorithm, struct sg_api_hsm_key *row_r, struct sg_error *err)
@@ -72,7 +66,7 @@ bool sg_api_key_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenan
                      struct sg_error *err)
 {
     struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_api_row(tx, arena, SG_Q_API_KEY_FIND, &p, key_take_csr, row_r, "no such key", err);
 }
@@ -81,11 +75,8 @@ bool sg_api_key_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenan
                      const char *domain_id, const struct sg_api_page *page,
                      struct sg_api_hsm_key **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
-    sg_param_page(&p, page);
-    *rows_r =
-        sg_api_rows(tx, arena, SG_Q_API_KEY_LIST, &p, key_take, sizeof **rows_r, count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_KEY_LIST, tenant_id, domain_id, page, key_take,
+                                 sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 
@@ -94,7 +85,7 @@ bool sg_api_certificate_find(struct sg_tx *tx, struct sg_arena *arena, const cha
                              struct sg_api_certificate *row_r, struct sg_error *err)
 {
     struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_api_row(tx, arena, SG_Q_API_CERTIFICATE_FIND, &p, certificate_take, row_r,
                       "no such certificate", err);
@@ -105,10 +96,7 @@ bool sg_api_certificate_list(struct sg_tx *tx, struct sg_arena *arena, const cha
                              struct sg_api_certificate **rows_r, size_t *count_r,
                              struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_CERTIFICATE_LIST, &p, certificate_take,
-                          sizeof **rows_r, count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_CERTIFICATE_LIST, tenant_id, domain_id, page,
+                                 certificate_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }

@@ -10,6 +10,12 @@ void sg_param_page(struct sg_params *p, const struct sg_api_page *page)
     sg_param_int(p, (int64_t)page->limit + 1);
 }
 
+void sg_param_domain(struct sg_params *p, const char *tenant_id, const char *domain_id)
+{
+    sg_param_text(p, tenant_id);
+    sg_param_text(p, domain_id);
+}
+
 void sg_row_key(struct sg_row *row, struct sg_api_key *key)
 {
     key->id = sg_row_text(row);
@@ -17,7 +23,7 @@ void sg_row_key(struct sg_row *row, struct sg_api_key *key)
 }
 
 void *sg_api_rows(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
-                  const struct sg_params *params, sg_api_take take, size_t size, size_t *count_r,
+                  const struct sg_params *params, sg_fill_fn take, size_t size, size_t *count_r,
                   struct sg_error *err)
 {
     SG_AUTO_ROWS rows = {0};
@@ -35,8 +41,19 @@ void *sg_api_rows(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
     return items;
 }
 
+void *sg_api_domain_rows(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
+                         const char *tenant_id, const char *domain_id,
+                         const struct sg_api_page *page, sg_fill_fn take, size_t size,
+                         size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_domain(&p, tenant_id, domain_id);
+    sg_param_page(&p, page);
+    return sg_api_rows(tx, arena, query, &p, take, size, count_r, err);
+}
+
 bool sg_api_row(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
-                const struct sg_params *params, sg_api_take take, void *item, const char *what,
+                const struct sg_params *params, sg_fill_fn take, void *item, const char *what,
                 struct sg_error *err)
 {
     SG_AUTO_ROWS rows = {0};
@@ -45,4 +62,12 @@ bool sg_api_row(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
     struct sg_row row = sg_row_at(&rows, 0, arena);
     take(&row, item);
     return sg_row_end(&row, err);
+}
+
+bool sg_api_change(struct sg_tx *tx, enum sg_query query, const struct sg_params *params,
+                   const char *what, struct sg_error *err)
+{
+    SG_AUTO_ROWS rows = {0};
+    return sg_tx_query(tx, query, params, &rows, err) &&
+           (rows.affected == 1 || sg_fail(err, SG_E_CONFLICT, "%s", what));
 }

@@ -47,7 +47,7 @@ static bool gone(struct sg_tx *tx, enum sg_query query, const char *id, const ch
 
 /* A page of everything. */
 static void *page_of(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
-                     const struct sg_api_page *page, sg_api_take take, size_t size, size_t *count_r,
+                     const struct sg_api_page *page, sg_fill_fn take, size_t size, size_t *count_r,
                      struct sg_error *err)
 {
     struct sg_params p = {0};

@@ -72,7 +72,6 @@ bool sg_api_report_find(struct sg_tx *tx, struct sg_arena *arena, const char *te
 
 bool sg_api_report_sign(struct sg_tx *tx, const struct sg_api_signature *s, struct sg_error *err)
 {
-    SG_AUTO_ROWS rows = {0};
     struct sg_id id = sg_id_new("sgn");
     struct sg_params p = {0};
     sg_param_text(&p, id.text);
@@ -84,11 +83,8 @@ bool sg_api_report_sign(struct sg_tx *tx, const struct sg_api_signature *s, stru
     sg_param_text(&p, s->words);
     sg_param_text(&p, s->actor);
     sg_param_time(&p, sg_tx_now(tx));
-    if (!sg_tx_query(tx, SG_Q_API_REPORT_SIGN, &p, &rows, err))
-        return false;
-    return rows.affected == 1 ||
-           sg_fail(err, SG_E_CONFLICT,
-                   "the report is not the current one, or its data has another hash");
+    return sg_api_change(tx, SG_Q_API_REPORT_SIGN, &p,
+                         "the report is not the current one, or its data has another hash", err);
 }
 
 bool sg_api_report_requeue(struct sg_tx *tx, const char *tenant_id, const char *report_id,

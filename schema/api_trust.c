@@ -2,12 +2,6 @@
 
 #include "schema/api_internal.h"
 
-static void of_domain(struct sg_params *p, const char *tenant_id, const char *domain_id)
-{
-    sg_param_text(p, tenant_id);
-    sg_param_text(p, domain_id);
-}
-
 /* Exceptions ------------------------------------------------------------------------------------
  */
 
@@ -28,7 +22,7 @@ bool sg_api_exception_insert(struct sg_tx *tx, struct sg_arena *arena,
 {
     struct sg_params p = {0};
     sg_param_text(&p, row->key.id);
-    of_domain(&p, row->tenant_id, row->domain_id);
+    sg_param_domain(&p, row->tenant_id, row->domain_id);
     sg_param_text(&p, row->partner);
     sg_param_text(&p, row->description);
     sg_param_time_or_null(&p, row->expires_at);
@@ -42,7 +36,7 @@ bool sg_api_exception_find(struct sg_tx *tx, struct sg_arena *arena, const char 
                            struct sg_error *err)
 {
     struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_api_row(tx, arena, SG_Q_API_EXCEPTION_FIND, &p, exception_take, row_r,
                       "no such exception", err);
@@ -52,7 +46,7 @@ bool sg_api_exception_delete(struct sg_tx *tx, const char *tenant_id, const char
                              const char *id, struct sg_error *err)
 {
     struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_tx_query_one(tx, SG_Q_API_EXCEPTION_DELETE, &p, NULL, "no such exception", err);
 }
@@ -61,11 +55,8 @@ bool sg_api_exception_list(struct sg_tx *tx, struct sg_arena *arena, const char 
                            const char *domain_id, const struct sg_api_page *page,
                            struct sg_api_exception **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_EXCEPTION_LIST, &p, exception_take, sizeof **rows_r,
-                          count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_EXCEPTION_LIST, tenant_id, domain_id, page,
+                                 exception_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 
@@ -88,7 +79,7 @@ bool sg_api_domain_anchor_insert(struct sg_tx *tx, struct sg_arena *arena, const
 {
     struct sg_params p = {0};
     sg_param_text(&p, row->key.id);
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_bytes(&p, row->der);
     sg_param_bytes(&p, row->sha256);
     sg_param_text(&p, row->subject);
@@ -102,7 +93,7 @@ bool sg_api_domain_anchor_delete(struct sg_tx *tx, const char *tenant_id, const 
                                  const char *id, struct sg_error *err)
 {
     struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
+    sg_param_domain(&p, tenant_id, domain_id);
     sg_param_text(&p, id);
     return sg_tx_query_one(tx, SG_Q_API_DOMAIN_ANCHOR_DELETE, &p, NULL, "no such trust anchor",
                            err);
@@ -112,11 +103,8 @@ bool sg_api_domain_anchor_list(struct sg_tx *tx, struct sg_arena *arena, const c
                                const char *domain_id, const struct sg_api_page *page,
                                struct sg_api_anchor **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    of_domain(&p, tenant_id, domain_id);
-    sg_param_page(&p, page);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_API_DOMAIN_ANCHOR_LIST, &p, anchor_take, sizeof **rows_r,
-                          count_r, err);
+    *rows_r = sg_api_domain_rows(tx, arena, SG_Q_API_DOMAIN_ANCHOR_LIST, tenant_id, domain_id, page,
+                                 anchor_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;
 }
 

@@ -2,31 +2,20 @@
 
 #include "schema/db_internal.h"
 
-struct found {
-    struct sg_archive_key_row *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    f->row->id = sg_row_text(r);
-    f->row->quarter = sg_row_text(r);
-    f->row->spki = sg_row_bytes(r);
-    f->found = true;
-    return true;
+    struct sg_archive_key_row *row = item;
+    row->id = sg_row_text(r);
+    row->quarter = sg_row_text(r);
+    row->spki = sg_row_bytes(r);
 }
 
 bool sg_archive_key_current(struct sg_db *db, struct sg_arena *arena, sg_time now,
                             struct sg_archive_key_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_time(&p, now);
-    bool ok = sg_db_read(db, arena, SG_Q_ARCHIVE_KEY_CURRENT, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_ARCHIVE_KEY_CURRENT, &p, take, row_r, found_r, err);
 }
 
 static bool take_bool(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)

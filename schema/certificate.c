@@ -137,16 +137,9 @@ bool sg_certificate_install(struct sg_tx *tx, struct sg_arena *arena,
            insert(tx, arena, c, !signs, err);
 }
 
-struct found {
-    struct sg_certificate_found *row;
-    bool found;
-};
-
-static bool take_found(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take_found(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    struct sg_certificate_found *c = f->row;
+    struct sg_certificate_found *c = item;
     c->id = sg_row_text(r);
     c->tenant_id = sg_row_text(r);
     c->domain_id = sg_row_text(r);
@@ -161,19 +154,14 @@ static bool take_found(struct sg_row *r, int index, int count, void *arg, struct
     c->created_at = sg_row_time(r);
     c->authority_id = sg_row_text(r);
     c->published = sg_row_text(r);
-    f->found = true;
-    return true;
 }
 
 bool sg_certificate_find(struct sg_db *db, struct sg_arena *arena, const char *id,
                          struct sg_certificate_found *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, id);
-    bool ok = sg_db_read(db, arena, SG_Q_CERTIFICATE_FIND, &p, take_found, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_CERTIFICATE_FIND, &p, take_found, row_r, found_r, err);
 }
 
 bool sg_certificate_activate(struct sg_tx *tx, const struct sg_certificate_found *c,

@@ -108,16 +108,9 @@ bool sg_order_insert(struct sg_tx *tx, const struct sg_order_new *order, struct 
     return sg_tx_query_one(tx, SG_Q_ORDER_INSERT, &p, NULL, "not inserted", err);
 }
 
-struct found {
-    struct sg_order_row *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    struct sg_order_row *o = f->row;
+    struct sg_order_row *o = item;
     o->id = sg_row_text(r);
     o->tenant_id = sg_row_text(r);
     o->domain_id = sg_row_text(r);
@@ -136,20 +129,15 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     o->next_at = sg_row_time(r);
     o->created_at = sg_row_time(r);
     o->renews = sg_row_bool(r);
-    f->found = true;
-    return true;
 }
 
 bool sg_order_find(struct sg_db *db, struct sg_arena *arena, const char *id, sg_time now,
                    struct sg_order_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, id);
     sg_param_time(&p, now);
-    bool ok = sg_db_read(db, arena, SG_Q_ORDER_FIND, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_ORDER_FIND, &p, take, row_r, found_r, err);
 }
 
 bool sg_order_move(struct sg_tx *tx, struct sg_arena *arena, const struct sg_order_move *move,

@@ -107,6 +107,15 @@ typedef bool (*sg_take_fn)(struct sg_row *row, int index, int count, void *arg,
 SG_MUST_USE bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
                             const struct sg_params *params, sg_take_fn take, void *arg,
                             struct sg_error *err);
+/* The same for at most one row, which fill reads; found_r false: there is none. */
+typedef void (*sg_fill_fn)(struct sg_row *row, void *item);
+SG_MUST_USE bool sg_db_find(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
+                            const struct sg_params *params, sg_fill_fn fill, void *item,
+                            bool *found_r, struct sg_error *err);
+/* Within a transaction. */
+SG_MUST_USE bool sg_tx_find(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
+                            const struct sg_params *params, sg_fill_fn fill, void *item,
+                            bool *found_r, struct sg_error *err);
 /* The same for a change; affected_r may be NULL. */
 SG_MUST_USE bool sg_db_change(struct sg_db *db, enum sg_query query, const struct sg_params *params,
                               int *affected_r, struct sg_error *err);

@@ -3,53 +3,39 @@
 #include "schema/db_internal.h"
 #include "schema/pair.h"
 
-struct found {
-    struct sg_hsm_key_row *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    f->row->id = sg_row_text(r);
-    f->row->tenant_id = sg_row_text(r);
-    f->row->domain_id = sg_row_text(r);
-    f->row->kind = sg_row_text(r);
-    f->row->algorithm = sg_row_text(r);
-    f->row->state = sg_row_text(r);
-    f->row->spki = sg_row_bytes(r);
-    f->row->blob = sg_row_bytes(r);
-    f->row->domain_name = sg_row_text(r);
-    f->row->tenant_name = sg_row_text(r);
-    f->row->csr = sg_row_bytes(r);
-    f->row->created_at = sg_row_time(r);
-    f->found = true;
-    return true;
+    struct sg_hsm_key_row *row = item;
+    row->id = sg_row_text(r);
+    row->tenant_id = sg_row_text(r);
+    row->domain_id = sg_row_text(r);
+    row->kind = sg_row_text(r);
+    row->algorithm = sg_row_text(r);
+    row->state = sg_row_text(r);
+    row->spki = sg_row_bytes(r);
+    row->blob = sg_row_bytes(r);
+    row->domain_name = sg_row_text(r);
+    row->tenant_name = sg_row_text(r);
+    row->csr = sg_row_bytes(r);
+    row->created_at = sg_row_time(r);
 }
 
 bool sg_hsm_key_find(struct sg_db *db, struct sg_arena *arena, const char *id,
                      struct sg_hsm_key_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, id);
-    bool ok = sg_db_read(db, arena, SG_Q_HSM_KEY_FIND, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_HSM_KEY_FIND, &p, take, row_r, found_r, err);
 }
 
 bool sg_hsm_key_find_by_spki(struct sg_db *db, struct sg_arena *arena, const char *domain_id,
                              struct sg_bytes spki, struct sg_hsm_key_row *row_r, bool *found_r,
                              struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, domain_id);
     sg_param_bytes(&p, spki);
-    bool ok = sg_db_read(db, arena, SG_Q_HSM_KEY_FIND_BY_SPKI, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_HSM_KEY_FIND_BY_SPKI, &p, take, row_r, found_r, err);
 }
 
 bool sg_hsm_key_activate(struct sg_tx *tx, const char *id, struct sg_bytes spki,

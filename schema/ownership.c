@@ -5,53 +5,34 @@
 
 #include <openssl/evp.h>
 
-struct found {
-    struct sg_ownership_row *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    f->row->domain_id = sg_row_text(r);
-    f->row->tenant_id = sg_row_text(r);
-    f->row->name = sg_row_text(r);
-    f->row->state = sg_row_text(r);
-    f->row->challenge = sg_row_text(r);
-    f->row->asked_at = sg_row_time(r);
-    f->row->missing_since = sg_row_time(r);
-    f->row->attempts = (int)sg_row_int(r);
-    f->row->notices = (int)sg_row_int(r);
-    f->found = true;
-    return true;
+    struct sg_ownership_row *row = item;
+    row->domain_id = sg_row_text(r);
+    row->tenant_id = sg_row_text(r);
+    row->name = sg_row_text(r);
+    row->state = sg_row_text(r);
+    row->challenge = sg_row_text(r);
+    row->asked_at = sg_row_time(r);
+    row->missing_since = sg_row_time(r);
+    row->attempts = (int)sg_row_int(r);
+    row->notices = (int)sg_row_int(r);
 }
 
 bool sg_ownership_find(struct sg_db *db, struct sg_arena *arena, const char *domain_id,
                        struct sg_ownership_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, domain_id);
-    bool ok = sg_db_read(db, arena, SG_Q_OWNERSHIP_FIND, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_OWNERSHIP_FIND, &p, take, row_r, found_r, err);
 }
 
 bool sg_ownership_lock(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,
                        struct sg_ownership_row *row_r, bool *found_r, struct sg_error *err)
 {
-    SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_text(&p, domain_id);
-    if (!sg_tx_query(tx, SG_Q_OWNERSHIP_LOCK, &p, &rows, err))
-        return false;
-    *found_r = rows.count == 1;
-    if (!*found_r)
-        return true;
-    struct found f = {row_r, false};
-    struct sg_row row = sg_row_at(&rows, 0, arena);
-    return take(&row, 0, 1, &f, err) && sg_row_end(&row, err);
+    return sg_tx_find(tx, arena, SG_Q_OWNERSHIP_LOCK, &p, take, row_r, found_r, err);
 }
 
 bool sg_ownership_checked(struct sg_tx *tx, const struct sg_ownership_checked *c,

@@ -3,16 +3,9 @@
 #include "schema/db_internal.h"
 #include "schema/pair.h"
 
-struct found {
-    void *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    struct sg_revocation_row *v = f->row;
+    struct sg_revocation_row *v = item;
     v->id = sg_row_text(r);
     v->tenant_id = sg_row_text(r);
     v->domain_id = sg_row_text(r);
@@ -30,19 +23,14 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     v->serial = sg_row_text(r);
     v->not_after = sg_row_time(r);
     v->authority_id = sg_row_text(r);
-    f->found = true;
-    return true;
 }
 
 bool sg_revocation_find(struct sg_db *db, struct sg_arena *arena, const char *id,
                         struct sg_revocation_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, id);
-    bool ok = sg_db_read(db, arena, SG_Q_REVOCATION_FIND, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_REVOCATION_FIND, &p, take, row_r, found_r, err);
 }
 
 bool sg_revocation_update(struct sg_tx *tx, const struct sg_revocation_row *v, struct sg_error *err)
@@ -58,11 +46,9 @@ bool sg_revocation_update(struct sg_tx *tx, const struct sg_revocation_row *v, s
     return sg_tx_query_one(tx, SG_Q_REVOCATION_UPDATE, &p, NULL, "no such revocation", err);
 }
 
-static bool take_compromise(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take_compromise(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    struct sg_compromise_row *c = f->row;
+    struct sg_compromise_row *c = item;
     c->id = sg_row_text(r);
     c->tenant_id = sg_row_text(r);
     c->domain_id = sg_row_text(r);
@@ -93,19 +79,14 @@ static bool take_compromise(struct sg_row *r, int index, int count, void *arg, s
     c->queued = sg_row_int(r);
     c->unlisted = sg_row_int(r);
     c->present = sg_row_int(r);
-    f->found = true;
-    return true;
 }
 
 bool sg_compromise_find(struct sg_db *db, struct sg_arena *arena, const char *id,
                         struct sg_compromise_row *row_r, bool *found_r, struct sg_error *err)
 {
-    struct found f = {row_r, false};
     struct sg_params p = {0};
     sg_param_text(&p, id);
-    bool ok = sg_db_read(db, arena, SG_Q_COMPROMISE_FIND, &p, take_compromise, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_COMPROMISE_FIND, &p, take_compromise, row_r, found_r, err);
 }
 
 bool sg_compromise_update(struct sg_tx *tx, const struct sg_compromise_row *c, struct sg_error *err)

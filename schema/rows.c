@@ -219,6 +219,42 @@ bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
     return sg_db_transact(db, NULL, read_rows, &read, err);
 }
 
+struct find {
+    sg_fill_fn fill;
+    void *item;
+    bool found;
+};
+
+static bool find_row(struct sg_row *row, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    struct find *find = arg;
+    find->fill(row, find->item);
+    find->found = true;
+    return true;
+}
+
+bool sg_db_find(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
+                const struct sg_params *params, sg_fill_fn fill, void *item, bool *found_r,
+                struct sg_error *err)
+{
+    struct find find = {fill, item, false};
+    bool ok = sg_db_read(db, arena, query, params, find_row, &find, err);
+    *found_r = ok && find.found;
+    return ok;
+}
+
+bool sg_tx_find(struct sg_tx *tx, struct sg_arena *arena, enum sg_query query,
+                const struct sg_params *params, sg_fill_fn fill, void *item, bool *found_r,
+                struct sg_error *err)
+{
+    struct find find = {fill, item, false};
+    struct read read = {arena, query, params, find_row, &find, 0};
+    bool ok = read_rows(tx, &read, err);
+    *found_r = ok && find.found;
+    return ok;
+}
+
 bool sg_db_change(struct sg_db *db, enum sg_query query, const struct sg_params *params,
                   int *affected_r, struct sg_error *err)
 {

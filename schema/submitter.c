@@ -21,33 +21,22 @@ static const char *address_normalise(const char *text, char out[INET6_ADDRSTRLEN
     return inet_ntop(AF_INET6, bits, out, INET6_ADDRSTRLEN);
 }
 
-struct found {
-    struct sg_submitter_row *row;
-    bool found;
-};
-
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+static void take(struct sg_row *r, void *item)
 {
-    (void)index, (void)count, (void)err;
-    struct found *f = arg;
-    f->row->id = sg_row_text(r);
-    f->row->tenant_id = sg_row_text(r);
-    f->row->kind = sg_row_text(r);
-    f->row->tenant_state = sg_row_text(r);
-    f->found = true;
-    return true;
+    struct sg_submitter_row *row = item;
+    row->id = sg_row_text(r);
+    row->tenant_id = sg_row_text(r);
+    row->kind = sg_row_text(r);
+    row->tenant_state = sg_row_text(r);
 }
 
 bool sg_submitter_match(struct sg_db *db, struct sg_arena *arena, const char *client_address,
                         const char *fingerprint, struct sg_submitter_row *row_r, bool *found_r,
                         struct sg_error *err)
 {
-    struct found f = {row_r, false};
     char address[INET6_ADDRSTRLEN];
     struct sg_params p = {0};
     sg_param_text(&p, client_address ? address_normalise(client_address, address) : NULL);
     sg_param_text(&p, fingerprint && *fingerprint ? fingerprint : NULL);
-    bool ok = sg_db_read(db, arena, SG_Q_SUBMITTER_MATCH, &p, take, &f, err);
-    *found_r = ok && f.found;
-    return ok;
+    return sg_db_find(db, arena, SG_Q_SUBMITTER_MATCH, &p, take, row_r, found_r, err);
 }
