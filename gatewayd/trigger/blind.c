@@ -52,6 +52,8 @@ static void base64_push(struct sg_blind *b, const uint8_t *data, size_t len)
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len)
 {
     uint8_t out[PIECE + SG_TRANSFER_ROOM];
+    if (len == 0)
+        return;
     sg_text_push(&b->as_is, data, len);
     base64_push(b, data, len);
     for (size_t at = 0; at < len; at += PIECE) {

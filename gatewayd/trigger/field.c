@@ -118,16 +118,27 @@ static bool word_begins(const uint8_t *p, const uint8_t *end, struct encoded_wor
     return true;
 }
 
+static bool is_white(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+        p++;
+    return p == end;
+}
+
 static void field_decode(struct field *f, struct sg_bytes value)
 {
     const uint8_t *p = value.data, *end = p + value.len, *close = NULL;
+    bool behind_word = false;
     while (p < end) {
         const uint8_t *open = find_pair(p, end, "=?");
-        literal(f, p, open);
+        struct encoded_word word;
+        bool is_word = open < end && word_begins(open, end, &word);
+        if (!(behind_word && is_word && is_white(p, open))) /* RFC 2047 §6.2 */
+            literal(f, p, open);
         if (open == end)
             return;
-        struct encoded_word word;
-        if (!word_begins(open, end, &word)) {
+        behind_word = is_word;
+        if (!is_word) {
             literal(f, open, open + 2);
             p = open + 2;
             continue;

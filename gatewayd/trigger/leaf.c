@@ -172,10 +172,10 @@ struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity
         abort();
     l->scan = scan;
     l->where = context->where;
-    if (context->doubtful)
-        l->blind = sg_blind_new(scan);
     if (passed_over(scan, entity, context))
         return l;
+    if (strcmp(entity->types[0].type, "message/partial") == 0)
+        sg_report_undecodable(scan, l->where, "a piece of a message whose others are elsewhere");
     for (size_t t = 0; t < entity->transfer_count; t++) {
         if (entity->transfers[t] == SG_TRANSFER_UNKNOWN)
             sg_report_undecodable(scan, l->where, "unknown Content-Transfer-Encoding");
@@ -223,6 +223,13 @@ void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len)
             stream_push(l, s, out, sg_transfer_decode(&s->transfer, data + at, n, out));
         }
     }
+}
+
+void sg_leaf_doubt(struct sg_leaf *l, struct sg_bytes octets)
+{
+    if (!l->blind)
+        l->blind = sg_blind_new(l->scan);
+    sg_blind_push(l->blind, octets.data, octets.len);
 }
 
 static void stream_end(struct sg_leaf *l, struct stream *s)

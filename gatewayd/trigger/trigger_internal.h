@@ -47,7 +47,7 @@ void sg_object_end(struct sg_object **o);
 struct sg_leaf;
 struct sg_leaf_context {
     bool root;     /* of a message: it is what one reads, whatever its disposition says */
-    bool doubtful; /* also read blindly, and never passed over as an attachment */
+    bool doubtful; /* never passed over as an attachment */
     const char *where;
 };
 /* Is this a type whose body begins with the header of a message? */
@@ -55,6 +55,8 @@ bool sg_leaf_is_message(const char *type);
 struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity,
                             const struct sg_leaf_context *context);
 void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len);
+/* From here on it is read blindly too; beginning with these octets (its header). */
+void sg_leaf_doubt(struct sg_leaf *l, struct sg_bytes octets);
 void sg_leaf_end(struct sg_leaf **l);
 
 /* A message or MIME entity, octet by octet in pieces of any size. where is put before the places

@@ -122,7 +122,9 @@ static bool multipart_open(struct sg_walk *w, const struct sg_content_type *type
 
 /* Entities ------------------------------------------------------------------------------------- */
 
-static void leaf_begin(struct sg_walk *w, const struct sg_entity *entity, bool doubtful)
+/* doubtful: not only the structure around it, but the entity's own header. */
+static void leaf_begin(struct sg_walk *w, const struct sg_entity *entity, bool doubtful,
+                       struct sg_bytes header)
 {
     size_t n = w->level_count;
     struct sg_leaf_context context = {
@@ -131,6 +133,8 @@ static void leaf_begin(struct sg_walk *w, const struct sg_entity *entity, bool d
         .where = place(w, type_shown(w, entity->types[0].type)),
     };
     w->leaf = sg_leaf_new(w->scan, entity, &context);
+    if (context.doubtful)
+        sg_leaf_doubt(w->leaf, doubtful ? header : sg_bytes_of(NULL, 0));
     w->state = IN_LEAF;
 }
 
@@ -149,6 +153,17 @@ static bool is_encoded(const struct sg_entity *entity)
             entity->transfers[i] != SG_TRANSFER_UNKNOWN)
             return true;
     return false;
+}
+
+/* An attachment's name and description belong to it. */
+static void names_scan(struct sg_walk *w, const struct sg_header_block *block,
+                       const struct sg_entity *entity)
+{
+    const char *where = place(w, "name of");
+    const struct sg_header *field;
+    sg_field_scan(w->scan, sg_bytes_str(entity->name), where);
+    for (size_t i = 0; (field = sg_header_find(block, "Content-Description", i)); i++)
+        sg_field_scan(w->scan, field->value, where);
 }
 
 static void subjects_scan(struct sg_walk *w, const struct sg_header_block *block)
@@ -170,6 +185,8 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
     sg_entity_read(arena, block, digest ? "message/rfc822" : "text/plain", &entity);
     if (w->message)
         subjects_scan(w, block);
+    if (w->scan->options->attachments)
+        names_scan(w, block, &entity);
     if (!w->rest && ++w->scan->parts > w->scan->options->limits.max_parts) {
         sg_report_undecodable(w->scan, place(w, "the"), "too many parts");
         w->rest = true;
@@ -199,9 +216,7 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
         }
         doubtful = true;
     }
-    leaf_begin(w, &entity, doubtful);
-    if (doubtful)
-        sg_leaf_push(w->leaf, block->raw.data, block->raw.len);
+    leaf_begin(w, &entity, doubtful, block->raw);
 }
 
 static void header_end(struct sg_walk *w)
@@ -318,7 +333,11 @@ static void line_end(struct sg_walk *w)
     w->line_len = 0;
     for (size_t i = w->level_count; i-- > 0 && !w->rest;) {
         enum match match = delimiter_match(&w->levels[i], w->line, len);
-        w->doubt |= match == NEAR_MATCH;
+        if (match == NEAR_MATCH) {
+            w->doubt = true;
+            if (w->leaf)
+                sg_leaf_doubt(w->leaf, sg_bytes_of(NULL, 0));
+        }
         if (match == PART_BEGINS || match == PARTS_END) {
             delimiter_take(w, i, match);
             w->at_start = true;
