@@ -86,6 +86,13 @@ static bool monitor_start(struct api_service *service, struct sg_monitor **monit
     return sg_monitor_start(&options, monitor_r, err);
 }
 
+static void reload(struct api_server *server)
+{
+    struct sg_error err = {0};
+    if (!api_server_reload(server, &err))
+        sg_log_error(SG_LOG_ERROR, "reload.failed", &err, NULL);
+}
+
 static bool serve(struct sg_error *err)
 {
     struct api_service service = {0};
@@ -98,7 +105,7 @@ static bool serve(struct sg_error *err)
         sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, NULL);
         sg_daemon_ready();
         while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-            sg_log(SG_LOG_INFO, "reload.nothing", NULL); /* there is nothing to read anew */
+            reload(server);
         sg_monitor_leave(monitor);
         api_server_stop(&server);
         sg_log(SG_LOG_INFO, "stopped", NULL);

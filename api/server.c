@@ -24,12 +24,14 @@
 
 struct api_server {
     const struct api_service *service;
+    const struct api_settings *settings;
     int64_t body_limit, stop_timeout_ms;
     struct MHD_Daemon *daemons[API_LISTENERS_MAX];
     size_t daemon_count;
     pthread_mutex_t lock;
     pthread_cond_t idle;
-    int in_flight; /* requests, under lock */
+    int in_flight;       /* requests, under lock */
+    struct api_tls *tls; /* of new connections, under lock; NULL: no listener has TLS */
 };
 
 /* A request on its way in, and its answer on the way out. */
@@ -318,9 +320,25 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return answer(server, connection, x);
 }
 
+/* What a connection has begun with it goes by to its end (see api_tls_begin()). */
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct api_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        api_tls_drop((struct api_tls **)context);
+        return;
+    }
+    pthread_mutex_lock(&server->lock);
+    struct api_tls *tls = api_tls_hold(server->tls);
+    pthread_mutex_unlock(&server->lock);
+    *context = tls;
+    api_tls_begin(tls, connection);
+}
+
 static struct MHD_Daemon *daemon_start(struct api_server *server,
                                        const struct api_settings *settings, int fd,
-                                       const struct api_tls *tls)
+                                       const struct api_tls_files *tls)
 {
     /* Threads are given out among the connections; one alone has no pool. */
     unsigned threads = settings->threads > 1 ? (unsigned)settings->threads : 0;
@@ -328,8 +346,7 @@ static struct MHD_Daemon *daemon_start(struct api_server *server,
         {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->certificate : NULL},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key : NULL},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)api_tls_priorities},
-        {tls && tls->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
-         tls ? tls->client_ca : NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(
@@ -342,21 +359,48 @@ static struct MHD_Daemon *daemon_start(struct api_server *server,
         tls ? secure : secure + 4, MHD_OPTION_END);
 }
 
+static bool tls_take(struct api_server *server, struct api_tls_files *files_r, struct sg_error *err)
+{
+    struct api_tls *fresh;
+    if (!api_tls_read(server->settings, files_r, &fresh, err))
+        return false;
+    pthread_mutex_lock(&server->lock);
+    struct api_tls *old = server->tls;
+    server->tls = fresh;
+    pthread_mutex_unlock(&server->lock);
+    api_tls_drop(&old);
+    return true;
+}
+
+bool api_server_reload(struct api_server *server, struct sg_error *err)
+{
+    struct api_tls_files files;
+    if (!server->tls) {
+        sg_log(SG_LOG_INFO, "reload.nothing", NULL); /* there is nothing to read anew */
+        return true;
+    }
+    if (!tls_take(server, &files, err))
+        return false;
+    api_tls_files_free(&files);
+    sg_log(SG_LOG_INFO, "reload.tls", NULL);
+    return true;
+}
+
 static bool listener_start(struct api_server *server, const struct api_settings *settings,
                            const char *address, struct sg_error *err)
 {
     int fd;
-    struct api_tls tls = {0};
+    struct api_tls_files tls = {0};
     bool secure = strncmp(address, "tls:", 4) == 0;
     char plain[170];
     snprintf(plain, sizeof plain, "%s%s", secure ? "inet:" : "", address + (secure ? 4 : 0));
-    if ((secure && !api_tls_read(settings, &tls, err)) ||
+    if ((secure && !tls_take(server, &tls, err)) ||
         !sg_io_listen(plain, api_socket_mode(settings), SOMAXCONN, &fd, err)) {
-        api_tls_free(&tls);
+        api_tls_files_free(&tls);
         return false;
     }
     struct MHD_Daemon *daemon = daemon_start(server, settings, fd, secure ? &tls : NULL);
-    api_tls_free(&tls);
+    api_tls_files_free(&tls);
     if (!daemon) {
         sg_fail_errno(err, SG_E_IO, "no HTTP server on %s", address);
         close(fd);
@@ -374,6 +418,7 @@ bool api_server_start(const struct api_settings *settings, const struct api_serv
     if (!server)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     server->service = service;
+    server->settings = settings;
     server->body_limit = settings->body_limit;
     server->stop_timeout_ms = settings->stop_timeout;
     pthread_condattr_t monotonic;
@@ -426,5 +471,6 @@ void api_server_stop(struct api_server **server)
     }
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
+    api_tls_drop(&s->tls);
     free(s);
 }

@@ -43,7 +43,8 @@ const struct sg_option api_options[] = {
     {"http", "idempotency_wait", SG_OPT_DURATION, AT(idempotency_wait), "2s", 1, 60000, NULL,
      "How long a copy of a request that is still at work waits for its answer, before 409."},
     {"tls", "certificate_file", SG_OPT_STRING, AT(tls_certificate_file), "", 0, 0, NULL,
-     "Certificate of the tls: listeners and its intermediates, in PEM. Read at the start."},
+     "Certificate of the tls: listeners and its intermediates, in PEM. Read at the start and at "
+     "SIGHUP, for new connections; of bad files an error is logged, and the old ones go on."},
     {"tls", "key_file", SG_OPT_STRING, AT(tls_key_file), "", 0, 0, NULL,
      "Its private key, in PEM; others may not read the file."},
     {"tls", "client_ca_file", SG_OPT_STRING, AT(tls_client_ca_file), "", 0, 0, NULL,

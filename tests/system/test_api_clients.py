@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -255,6 +256,79 @@ def test_tls_itself(platform):
         silent.settimeout(20)
         with contextlib.suppress(ConnectionError):
             assert b"HTTP" not in silent.recv(4096)
+
+
+def copy(platform, name, to):
+    """Certificate and key of that name in the place of the server's."""
+    for kind in ("pem", "key"):
+        (platform.dir / f"{to}.{kind}").write_bytes((platform.dir / f"{name}.{kind}").read_bytes())
+
+
+def shown(platform):
+    """The certificate that a new connection is shown; DER."""
+    with socket.create_connection(("127.0.0.1", platform.tls_port), 20) as s, \
+            TlsClient(platform).context.wrap_socket(s, server_hostname="localhost") as tls:
+        return tls.getpeercert(binary_form=True)
+
+
+def reloads(platform, event):
+    """SIGHUP; the line that tells what came of it."""
+    before = len(platform.events("apid", event))
+    platform.processes["apid"].send_signal(signal.SIGHUP)
+    return wait_for(lambda: platform.events("apid", event)[before:], 20, event)[0]
+
+
+def test_certificates_are_read_anew(platform, provider, billing):
+    """SIGHUP: new connections get the new certificate and CA, open ones go on; a bad file changes nothing."""
+    copy(platform, "server", "first")
+    platform.server_ca.issue("renewed", "serverAuth")
+    old = shown(platform)
+    connection = http.client.HTTPSConnection("127.0.0.1", platform.tls_port, timeout=30,
+                                             context=TlsClient(platform, "billing").context)
+    with contextlib.closing(connection):
+        def status():
+            connection.request("GET", "/v1/tenants")
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status
+
+        assert status() == 200
+        socket_before = connection.sock
+        copy(platform, "renewed", "server")
+        reloads(platform, "reload.tls")
+        new = shown(platform)
+        assert new != old
+        assert ssl.PEM_cert_to_DER_cert((platform.dir / "renewed.pem").read_text()) == new
+        for name, bad in (("server.pem", b"-----BEGIN CERTIFICATE-----\n"), ("server.pem", None),
+                          ("server.key", (platform.dir / "first.key").read_bytes()),
+                          ("client-ca.pem", b"nothing")):
+            path = platform.dir / name
+            good = path.read_bytes()
+            path.unlink()
+            if bad:
+                path.touch(0o600)
+                path.write_bytes(bad)
+            assert "TLS" in (said := reloads(platform, "reload.failed"))["detail"] or "cannot read" in said["detail"]
+            path.write_bytes(good)
+            path.chmod(0o600)
+            assert shown(platform) == new
+            TlsClient(platform, "billing").get("/v1/tenants")
+
+        # The clients' CA: those of the former one are nobody's now.
+        further = Authority(platform.dir, "next-ca")
+        further.issue("next-billing", "clientAuth")
+        provider.post(f"{billing}/certificates", {"fingerprint": further.fingerprint("next-billing"),
+                                                  "description": "billing host"})
+        kept = (platform.dir / "client-ca.pem").read_bytes()
+        (platform.dir / "client-ca.pem").write_bytes((platform.dir / "next-ca.pem").read_bytes())
+        TlsClient(platform, "next-billing").get("/v1/tenants", expect=401)
+        reloads(platform, "reload.tls")
+        TlsClient(platform, "next-billing").get("/v1/tenants")
+        TlsClient(platform, "billing").get("/v1/tenants", expect=401)
+        assert status() == 200 and connection.sock is socket_before  # never closed meanwhile
+        (platform.dir / "client-ca.pem").write_bytes(kept)
+        reloads(platform, "reload.tls")
+        TlsClient(platform, "billing").get("/v1/tenants")
 
 
 def test_configuration(platform):
