@@ -77,8 +77,7 @@ bool sg_buf_addf(struct sg_buf *buf, const char *fmt, ...)
     return ok;
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 where there is none (RFC 3629). */
-static size_t utf8_length(struct sg_bytes s)
+size_t sg_utf8_length(struct sg_bytes s)
 {
     uint8_t c = s.data[0];
     size_t n = c < 0x80                ? 1
@@ -103,7 +102,7 @@ bool sg_buf_add_json_string(struct sg_buf *buf, struct sg_bytes s)
     bool ok = sg_buf_add(buf, "\"", 1);
     while (ok && s.len) {
         uint8_t c = s.data[0];
-        size_t n = utf8_length(s);
+        size_t n = sg_utf8_length(s);
         if (n == 0) {
             ok = sg_buf_adds(buf, "\xef\xbf\xbd");
             n = 1;

@@ -24,6 +24,9 @@ void sg_buf_clear(struct sg_buf *buf);
 bool sg_buf_add(struct sg_buf *buf, const void *data, size_t len);
 bool sg_buf_adds(struct sg_buf *buf, const char *s);
 bool sg_buf_addf(struct sg_buf *buf, const char *fmt, ...) SG_PRINTF(2, 3);
+/* Length of the well-formed UTF-8 sequence that s, not empty, begins with; 0 where there is none
+ * (RFC 3629). */
+size_t sg_utf8_length(struct sg_bytes s);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 bool sg_buf_add_json_string(struct sg_buf *buf, struct sg_bytes s);
 

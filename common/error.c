@@ -1,5 +1,7 @@
 #include "common/error.h"
 
+#include "common/buf.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdarg.h>
@@ -79,12 +81,32 @@ void sg_error_reset(struct sg_error *err)
         memset(err, 0, sizeof *err);
 }
 
+/* What a stranger said may stand in it: one line of UTF-8, for logs, answers and the database. */
+static void one_line(char *text)
+{
+    const char *end = text + strlen(text);
+    char *out = text;
+    size_t n;
+    for (const char *in = text; in < end; in += n ? n : 1) {
+        unsigned char c = (unsigned char)*in;
+        n = sg_utf8_length(sg_bytes_of(in, (size_t)(end - in)));
+        if (n == 0 && c >= 0xc0 && end - in < 4) /* cut within a character */
+            break;
+        if (n == 0 || c < 0x20 || c == 0x7f)
+            *out++ = n ? ' ' : '?';
+        else
+            out = (char *)memmove(out, in, n) + n;
+    }
+    *out = 0;
+}
+
 SG_PRINTF(5, 0)
 static void fill(struct sg_error *err, enum sg_error_code code, enum sg_error_lib lib,
                  long lib_code, const char *fmt, va_list ap)
 {
     char detail[sizeof err->detail]; /* the arguments may stand in err itself */
     vsnprintf(detail, sizeof detail, fmt, ap);
+    one_line(detail);
     sg_error_reset(err);
     err->code = code;
     err->lib = lib;
@@ -96,6 +118,7 @@ static void append(struct sg_error *err, const char *what)
 {
     size_t n = strlen(err->detail);
     snprintf(err->detail + n, sizeof err->detail - n, "%s%s", n ? ": " : "", what);
+    one_line(err->detail);
 }
 
 bool sg_fail(struct sg_error *err, enum sg_error_code code, const char *fmt, ...)

@@ -33,6 +33,15 @@ int64_t sg_http_retry_after(const char *value, int64_t now_s)
     return at > now_s ? at - now_s : 0;
 }
 
+/* What is printable of it: it is repeated in words. */
+static void type_keep(const char *type, char out[], size_t size)
+{
+    size_t n = 0;
+    for (; *type && n + 1 < size; type++)
+        out[n++] = (char)(*type >= 0x20 && *type < 0x7f ? *type : '?');
+    out[n] = 0;
+}
+
 /* Of the headers, Retry-After is what curl would clamp: its own text is read. */
 static size_t header(char *line, size_t size, size_t count, void *ctx)
 {
@@ -58,6 +67,7 @@ static void access_set(CURL *curl, const struct sg_http_access *access, char pas
         struct curl_blob ca = {(void *)(uintptr_t)access->ca_pem, strlen(access->ca_pem),
                                CURL_BLOB_COPY};
         curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &ca);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* these CAs, not the system's as well */
     }
     if (access->account) {
         memcpy(password, access->password->data, access->password->len);
@@ -132,7 +142,7 @@ bool sg_http_ask(const struct sg_http_access *access, const struct sg_http_reque
     const char *type = NULL;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer_r->status);
     curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
-    snprintf(answer_r->content_type, sizeof answer_r->content_type, "%s", type ? type : "");
+    type_keep(type ? type : "", answer_r->content_type, sizeof answer_r->content_type);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     OPENSSL_cleanse(password, sizeof password);

@@ -279,7 +279,7 @@ def test_two_ask_at_once(life):
 
 AWAY = {"down": "unreachable", "slow:3": "unreachable", "status:503": "unreachable",
         "status:401": "unauthorized", "status:403": "unauthorized", "garbage": "malformed",
-        "empty": "malformed", "truncated": None, "html": "malformed"}
+        "empty": "malformed", "truncated": None, "html": "malformed", "latin-1": "malformed"}
 
 
 @pytest.mark.parametrize("fault", AWAY)

@@ -340,6 +340,32 @@ static void test_error_table(void **state)
     assert_string_equal(sg_error_name((enum sg_error_code)9999), "SG_E_INTERNAL");
 }
 
+/* What strangers say becomes one line that a database takes. */
+static void test_error_one_line(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    char long_text[400];
+    assert_false(sg_fail(&err, SG_E_IO, "%s", "it said \xff\xc3\xa9\xc3 a\r\nb\x7f \xed\xa0\x80."));
+    assert_string_equal(err.detail, "it said ?\xc3\xa9? a  b  ???.");
+    /* Cut within a character. */
+    for (size_t first = 0; first < 3; first++) {
+        memset(long_text, 'x', first);
+        for (size_t i = first; i + 3 < sizeof long_text; i += 3)
+            memcpy(long_text + i, "\xe2\x82\xac", 4);
+        assert_false(sg_fail(&err, SG_E_IO, "%s", long_text));
+        size_t n = strlen(err.detail);
+        assert_true(n > sizeof err.detail - 4);
+        for (size_t at = 0, step; at < n; at += step) {
+            step = sg_utf8_length(sg_bytes_of(err.detail + at, n - at));
+            assert_true(step > 0);
+        }
+        assert_null(strchr(err.detail, '?'));
+    }
+    errno = ENOENT;
+    assert_false(sg_fail_errno(&err, SG_E_IO, "%s", "a\nb"));
+    assert_string_equal(err.detail, "a b: No such file or directory");
+}
 static void test_error_fill(void **state)
 {
     (void)state;
@@ -385,12 +411,19 @@ static void test_error_fill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_views),       cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_buf),         cmocka_unit_test(test_buf_limit),
-        cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_string_limit),
-        cmocka_unit_test(test_ids),         cmocka_unit_test(test_ids_rejected),
-        cmocka_unit_test(test_secret),      cmocka_unit_test(test_secret_read),
-        cmocka_unit_test(test_error_table), cmocka_unit_test(test_error_fill),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_buf_limit),
+        cmocka_unit_test(test_json_string),
+        cmocka_unit_test(test_json_string_limit),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_rejected),
+        cmocka_unit_test(test_secret),
+        cmocka_unit_test(test_secret_read),
+        cmocka_unit_test(test_error_table),
+        cmocka_unit_test(test_error_fill),
+        cmocka_unit_test(test_error_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

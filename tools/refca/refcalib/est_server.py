@@ -237,6 +237,8 @@ class Handler(strict_http.Handler):
         whole = est.certs_only(est.ca_certificates(self.store))
         if kind == "html":
             self.send(200, b"<html><body>Please log in.</body></html>\n", "text/html")
+        elif kind == "latin-1":
+            self.send(200, b"H\xf6flichkeit\r\n", "text/h\xf6flich")
         elif kind == "garbage":
             self.send(200, base64.encodebytes(bytes(range(256))), CERTS_ONLY, BASE64)
         elif kind == "empty":

@@ -26,6 +26,7 @@ SIMPLE = {
     "empty",         # a PKCS#7 message without a certificate
     "truncated",     # the answer breaks off
     "html",          # 200 with a page, as a proxy makes it
+    "latin-1",       # 200 with a type that is no UTF-8
 }
 CERTIFICATES = {
     "wrong-key",     # for another key
