@@ -93,7 +93,7 @@ static void one_line(char *text)
         if (n == 0 && c >= 0xc0 && end - in < 4) /* cut within a character */
             break;
         if (n == 0 || c < 0x20 || c == 0x7f)
-            *out++ = n ? ' ' : '?';
+            *out++ = '?';
         else
             out = (char *)memmove(out, in, n) + n;
     }
