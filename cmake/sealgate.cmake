@@ -13,21 +13,28 @@ pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 find_library(SG_LDAP_LIB ldap REQUIRED)
 find_library(SG_LBER_LIB lber REQUIRED)
 find_library(SG_UNBOUND_LIB unbound REQUIRED) # its .pc file asks for what only static linking needs
 
-add_library(sg_flags INTERFACE)
-target_compile_features(sg_flags INTERFACE c_std_17)
-target_compile_definitions(sg_flags INTERFACE _GNU_SOURCE SG_VERSION="${PROJECT_VERSION}"
+# sg_flags is for all; sg_plain_flags, the same without sanitizers, for what runs where they cannot.
+add_library(sg_plain_flags INTERFACE)
+target_compile_features(sg_plain_flags INTERFACE c_std_17)
+target_compile_definitions(sg_plain_flags INTERFACE _GNU_SOURCE SG_VERSION="${PROJECT_VERSION}"
                            OPENSSL_API_COMPAT=0x30000000L OPENSSL_NO_DEPRECATED)
-target_compile_options(sg_flags INTERFACE
+target_compile_options(sg_plain_flags INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
   -Wformat=2 -Wwrite-strings -fno-strict-aliasing -fstack-protector-strong -fPIE
   -fno-common)
 if(SG_WERROR)
-  target_compile_options(sg_flags INTERFACE -Werror)
+  target_compile_options(sg_plain_flags INTERFACE -Werror)
 endif()
+target_link_options(sg_plain_flags INTERFACE -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+target_link_libraries(sg_plain_flags INTERFACE Threads::Threads)
+
+add_library(sg_flags INTERFACE)
+target_link_libraries(sg_flags INTERFACE sg_plain_flags)
 if(SG_SETTABLE_CLOCK)
   target_compile_definitions(sg_flags INTERFACE SG_SETTABLE_CLOCK=1)
 endif()
@@ -37,11 +44,9 @@ if(SG_SANITIZE)
   target_link_options(sg_flags INTERFACE -fsanitize=${SG_SANITIZE})
 else()
   # _FORTIFY_SOURCE hides accesses from the sanitizers, so it is for the other builds.
-  target_compile_options(sg_flags INTERFACE
+  target_compile_options(sg_plain_flags INTERFACE
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
 endif()
-target_link_options(sg_flags INTERFACE -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
-target_link_libraries(sg_flags INTERFACE Threads::Threads)
 
 # sg_library(NAME [SOURCES ...] [LINKS libs...] [PRIVATE_LINKS libs...])
 # The folder's headers are included as "NAME/header.h", and only by what links NAME.

@@ -9,6 +9,8 @@
 #include "common/arena.h"
 #include "common/bytes.h"
 #include "common/error.h"
+#include "common/metrics.h"
+#include "tnefreader/kinds.h"
 
 #include <stdint.h>
 
@@ -21,14 +23,6 @@ struct sg_tnef_options {
     int64_t cpu_ms;       /* its CPU time (whole seconds, rounded up) */
     int64_t timeout_ms;   /* until the answer is complete, the wait for a process included */
     unsigned max_depth;   /* messages within messages */
-};
-
-enum sg_tnef_kind {
-    SG_TNEF_SUBJECT,
-    SG_TNEF_TEXT,
-    SG_TNEF_HTML,
-    SG_TNEF_RTF,       /* decompressed */
-    SG_TNEF_ATTACHMENT /* a file; attached messages are read and come as parts of their own */
 };
 
 /* A part, in the order of the stream. Those that TNEF has twice come twice. */
@@ -64,5 +58,8 @@ SG_MUST_USE bool sg_tnef_probe(struct sg_tnef *tnef, struct sg_error *err);
  */
 SG_MUST_USE bool sg_tnef_read(struct sg_tnef *tnef, struct sg_bytes stream, struct sg_arena *arena,
                               struct sg_tnef_content *content_r, struct sg_error *err);
+
+/* What was read, and how it went, of all sg_tnef; a list ended by NULL. */
+extern struct sg_metric *const sg_tnef_metrics[];
 
 #endif

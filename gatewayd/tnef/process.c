@@ -1,0 +1,151 @@
+#include "tnef/tnef_internal.h"
+
+#include "tnefreader/protocol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARGUMENT 24
+
+/* Descriptors 0 and 1 are the socket, 2 is nothing, and there are no others. */
+static bool actions_make(posix_spawn_file_actions_t *actions, int fd)
+{
+    return posix_spawn_file_actions_adddup2(actions, fd, 0) == 0 &&
+           posix_spawn_file_actions_adddup2(actions, fd, 1) == 0 &&
+           posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0) == 0 &&
+           posix_spawn_file_actions_addclosefrom_np(actions, 3) == 0;
+}
+
+/* The daemon blocks and ignores signals that end a process. */
+static bool attributes_make(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    return posix_spawnattr_setsigmask(attributes, &none) == 0 &&
+           posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
+           posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) ==
+               0;
+}
+
+/* Returns an errno. posix_spawn() runs nothing of ours between fork and exec: safe with threads. */
+static int spawn(const struct sg_tnef_options *o, int fd, pid_t *pid_r)
+{
+    char request[ARGUMENT], memory[ARGUMENT], cpu[ARGUMENT], depth[ARGUMENT];
+    char *environment[] = {NULL};
+    char program[] = "sealgate-tnef";
+    char *argv[] = {program, request, memory, cpu, depth, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int e = ENOMEM;
+    snprintf(request, sizeof request, "%zu", o->request_bytes);
+    snprintf(memory, sizeof memory, "%zu", o->memory_bytes);
+    snprintf(cpu, sizeof cpu, "%lld", (long long)(o->cpu_ms + 999) / 1000);
+    snprintf(depth, sizeof depth, "%u", o->max_depth);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return ENOMEM;
+    if (posix_spawnattr_init(&attributes) == 0) {
+        if (actions_make(&actions, fd) && attributes_make(&attributes))
+            e = posix_spawn(pid_r, o->helper, &actions, &attributes, argv, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return e;
+}
+
+bool sg_tnef_process_start(const struct sg_tnef_options *options, struct sg_tnef_process *process_r,
+                           struct sg_error *err)
+{
+    int pair[2];
+    *process_r = (struct sg_tnef_process){.fd = -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return sg_fail_errno(err, SG_E_IO, "no socket pair for the TNEF helper");
+    int flags = fcntl(pair[0], F_GETFL), e = errno;
+    if (flags >= 0 && fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) == 0)
+        e = spawn(options, pair[1], &process_r->pid);
+    close(pair[1]);
+    if (e == 0) {
+        process_r->fd = pair[0];
+        return true;
+    }
+    close(pair[0]);
+    errno = e;
+    return sg_fail_errno(err, SG_E_IO, "the TNEF helper %s cannot be started", options->helper);
+}
+
+static int reap(struct sg_tnef_process *process)
+{
+    int status = 0;
+    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    close(process->fd);
+    *process = (struct sg_tnef_process){.fd = -1};
+    return status;
+}
+
+void sg_tnef_process_end(struct sg_tnef_process *process)
+{
+    kill(process->pid, SIGKILL);
+    reap(process);
+}
+
+static enum sg_tnef_outcome exited(int code, struct sg_error *err)
+{
+    switch (code) {
+    case SG_TNEF_EXIT_LIMITS:
+    case SG_TNEF_EXIT_MEMORY:
+        sg_fail(err, SG_E_IO, "the TNEF helper cannot have the memory and limits it is given");
+        return SG_TNEF_OUTCOME_UNAVAILABLE;
+    case SG_TNEF_EXIT_SANDBOX:
+        sg_fail(err, SG_E_IO, "the TNEF helper cannot enter its sandbox (seccomp)");
+        return SG_TNEF_OUTCOME_UNAVAILABLE;
+    default:
+        sg_fail(err, SG_E_MALFORMED, "the TNEF helper ended without an answer (status %d)", code);
+        return SG_TNEF_OUTCOME_GARBAGE;
+    }
+}
+
+static enum sg_tnef_outcome cause(const struct sg_tnef_options *options, int status,
+                                  struct sg_error *err)
+{
+    if (WIFEXITED(status))
+        return exited(WEXITSTATUS(status), err);
+    switch (WTERMSIG(status)) {
+    case SIGSYS:
+        sg_fail(err, SG_E_MALFORMED, "the TNEF helper tried what its sandbox forbids");
+        return SG_TNEF_OUTCOME_SANDBOX;
+    case SIGXCPU:
+        sg_fail(err, SG_E_LIMIT, "the TNEF stream takes more than %lld ms of CPU time",
+                (long long)options->cpu_ms);
+        return SG_TNEF_OUTCOME_LIMIT;
+    case SIGKILL:
+        sg_fail(err, SG_E_IO, "the TNEF helper was killed");
+        return SG_TNEF_OUTCOME_KILLED;
+    default:
+        sg_fail(err, SG_E_MALFORMED, "the TNEF helper died of signal %d", WTERMSIG(status));
+        return SG_TNEF_OUTCOME_CRASH;
+    }
+}
+
+enum sg_tnef_outcome sg_tnef_process_autopsy(const struct sg_tnef_options *options,
+                                             struct sg_tnef_process *process, sg_deadline deadline,
+                                             struct sg_error *err)
+{
+    int pidfd = pidfd_open(process->pid, 0);
+    bool ended = pidfd >= 0 && sg_io_wait(pidfd, POLLIN, deadline, err);
+    if (pidfd >= 0)
+        close(pidfd);
+    if (ended)
+        return cause(options, reap(process), err);
+    sg_tnef_process_end(process);
+    sg_fail(err, SG_E_TIMEOUT, "the TNEF helper closed its connection but did not end");
+    return SG_TNEF_OUTCOME_TIMEOUT;
+}
