@@ -224,6 +224,7 @@ bool sg_tnef_read(struct sg_tnef *t, struct sg_bytes stream, struct sg_arena *ar
     sg_metric_since(&seconds, 0, 0, began);
     if (outcome == SG_TNEF_OUTCOME_READ || outcome == SG_TNEF_OUTCOME_DAMAGED)
         return true;
+    *content_r = (struct sg_tnef_content){0};
     tell(outcome, &why);
     if (err)
         *err = why;

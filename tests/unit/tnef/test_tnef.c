@@ -176,7 +176,7 @@ static void time_has_an_end(void **state)
     assert_true(sg_metric_now() - began < 10 * 1000000);
     sg_tnef_free(&tnef);
 
-    options.helper = "/bin/cat"; /* never says that it is ready */
+    options.helper = "/bin/sleep"; /* never says that it is ready */
     tnef = sg_tnef_new(&options);
     expect(tnef, sg_bytes_str("x"), SG_E_TIMEOUT, "");
     sg_tnef_free(&tnef);
@@ -198,6 +198,11 @@ static void a_helper_that_cannot_be_started_reads_nothing(void **state)
     options.helper = "/bin/true";
     tnef = sg_tnef_new(&options);
     expect(tnef, sg_bytes_str("x"), SG_E_MALFORMED, "ended without an answer");
+    sg_tnef_free(&tnef);
+
+    options.helper = "/usr/bin/yes";
+    tnef = sg_tnef_new(&options);
+    expect(tnef, sg_bytes_str("x"), SG_E_MALFORMED, "not understood");
     sg_tnef_free(&tnef);
 
     options = options_of(SG_TNEF_HELPER);
