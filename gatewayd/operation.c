@@ -3,6 +3,7 @@
 #include "monitor/monitor.h"
 #include "pipeline/metrics.h"
 #include "schema/clock_watch.h"
+#include "tnef/tnef.h"
 
 #include <stdlib.h>
 
@@ -48,7 +49,7 @@ static struct sg_metric crls = {
 static struct sg_metric *const gateway_metrics[] = {&connections, &backlog, &directories, &crls,
                                                     NULL};
 static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
-                                                       sg_clock_metrics, NULL};
+                                                       sg_tnef_metrics, sg_clock_metrics, NULL};
 
 struct operation {
     struct sg_gateway *gw;

@@ -13,6 +13,7 @@
 #include "pipeline/storage.h"
 #include "pipeline/worker.h"
 #include "schema/clock_watch.h"
+#include "tnef/tnef.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -117,6 +118,26 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     return sg_submission_key_read(&gw->submission, s->submission_key, err) &&
            (!*s->submission_previous ||
             sg_submission_key_read(&gw->submission, s->submission_previous, err));
+}
+
+/* Without it TNEF cannot be read, which is a fact of its own for the rules: mail goes on. */
+static void tnef_start(struct services *v)
+{
+    const struct settings *s = v->settings;
+    struct sg_error err = {0};
+    struct sg_tnef_options options = {
+        .helper = s->tnef_helper,
+        .processes = (int)s->tnef_processes,
+        .request_bytes = (size_t)s->tnef_request,
+        .answer_bytes = (size_t)s->tnef_answer,
+        .memory_bytes = (size_t)s->tnef_memory,
+        .cpu_ms = s->tnef_cpu_ms,
+        .timeout_ms = s->tnef_ms,
+        .max_depth = (unsigned)s->tnef_depth,
+    };
+    v->gw.tnef = sg_tnef_new(&options);
+    if (!sg_tnef_probe(v->gw.tnef, &err))
+        sg_log_error(SG_LOG_WARNING, "tnef.unavailable", &err, NULL);
 }
 
 static bool feed(void *arg, const struct sg_journal_record *records, size_t count,
@@ -243,6 +264,7 @@ bool services_start(const struct settings *settings, struct services **services_
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     v->settings = settings;
     *services_r = v;
+    tnef_start(v);
     if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
         workers_start(v, err) && operation_start(settings, &v->gw, &v->operation, err) &&
         listeners_start(v, err))
@@ -284,6 +306,7 @@ void services_stop(struct services **services)
     sg_archive_free(&v->archive);
     sg_registry_free(&v->gw.registry);
     sg_smtp_client_free(&v->gw.smtp);
+    sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
     sg_hsm_free(&v->gw.hsm);
     sg_db_close(&v->gw.db);

@@ -11,6 +11,9 @@
 #define MINUTE    ((int64_t)60000)
 #define DAY       (1440 * MINUTE)
 
+/* Address space that the helper needs for itself. */
+#define TNEF_PROGRAM (16 * MIB)
+
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 
 /* clang-format off */
@@ -156,6 +159,23 @@ const struct sg_option settings_options[] = {
     {"notice", "attempts", SG_OPT_INT, AT(notice_attempts), "40", 1, 1000, NULL,
      "Tries to send a notice, at the waits of held mail; 40 are about six days."},
 
+    {"tnef", "helper", SG_OPT_STRING, AT(tnef_helper), "/usr/libexec/sealgate/sealgate-tnef", 0, 0, NULL,
+     "The program that reads TNEF (winmail.dat), one process a message."},
+    {"tnef", "processes", SG_OPT_INT, AT(tnef_processes), "4", 1, 1000, NULL,
+     "Helper processes at the same time; further messages wait."},
+    {"tnef", "size", SG_OPT_SIZE, AT(tnef_request), "32m", 4096, GIB, NULL,
+     "Size of a winmail.dat; a larger one counts as not readable."},
+    {"tnef", "content", SG_OPT_SIZE, AT(tnef_answer), "64m", 4096, GIB, NULL,
+     "Size of all that is read out of one."},
+    {"tnef", "memory", SG_OPT_SIZE, AT(tnef_memory), "64m", 16 * MIB, 4 * GIB, NULL,
+     "Address space of a helper process: at least size and 16m."},
+    {"tnef", "cpu_time", SG_OPT_DURATION, AT(tnef_cpu_ms), "5s", 1000, 10 * MINUTE, NULL,
+     "CPU time of a helper process, in whole seconds."},
+    {"tnef", "timeout", SG_OPT_DURATION, AT(tnef_ms), "20s", 100, 10 * MINUTE, NULL,
+     "Time to read a winmail.dat, the wait for a process included."},
+    {"tnef", "depth", SG_OPT_INT, AT(tnef_depth), "8", 0, 64, NULL,
+     "Messages within messages in a winmail.dat."},
+
     {"certificates", "crl_size", SG_OPT_SIZE, AT(crl_bytes), "32m", 4096, GIB, NULL,
      "Size of a revocation list."},
     {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,
@@ -178,5 +198,7 @@ bool settings_check(void *settings, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "message_memory is larger than message in [limits]");
     if (s->hold_first_ms > s->hold_most_ms)
         return sg_fail(err, SG_E_CONFIG, "retry_first is longer than retry_most in [hold]");
+    if (s->tnef_memory - s->tnef_request < TNEF_PROGRAM)
+        return sg_fail(err, SG_E_CONFIG, "memory is less than size and 16m in [tnef]");
     return sg_monitor_address_check(s->ops_listen, err);
 }

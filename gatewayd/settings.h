@@ -30,6 +30,9 @@ struct settings {
     int64_t notice_merge_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_grace_ms, ldap_ms, tolerance_ms, max_certificates;
     int64_t registry, stop_ms;
+    char *tnef_helper;
+    int64_t tnef_processes, tnef_request, tnef_answer, tnef_memory, tnef_cpu_ms, tnef_ms,
+        tnef_depth;
     char *ops_listen;
     int64_t clock_interval_ms, clock_tolerance_ms, clock_grace_ms;
 };

@@ -26,6 +26,7 @@ struct sg_gateway {
     struct sg_certs *certs;
     struct sg_journal *journal;
     struct sg_registry *registry;
+    struct sg_tnef *tnef;               /* reads winmail.dat for trigger words */
     struct sg_smtp_client *smtp;        /* towards next hops and the re-entry listener */
     struct sg_smtp_destination reentry; /* Postfix "out", behind its content filter */
     struct sg_submission_keys submission;

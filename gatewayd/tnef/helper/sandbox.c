@@ -17,18 +17,19 @@ bool sg_sandbox_limits(size_t memory_bytes, unsigned cpu_seconds)
            limit(RLIMIT_CPU, cpu_seconds, cpu_seconds + 1u) && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
+/* One system call, of one descriptor. */
+static bool allow(scmp_filter_ctx filter, int call, unsigned descriptor)
+{
+    const struct scmp_arg_cmp only = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = descriptor};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &only) == 0;
+}
+
 bool sg_sandbox_enter(void)
 {
+    /* It also sets that the process gains no privileges. Its memory stays: to give it back may
+     * ask the kernel for what it then forbids. */
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (!filter)
-        return false;
-    /* The filter's flag NO_NEW_PRIVS is on by default. */
-    bool ok =
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0(SCMP_CMP_EQ, 0)) == 0 &&
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, 1)) ==
-            0 &&
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(exit_group), 0) == 0 &&
-        seccomp_load(filter) == 0;
-    /* The filter's own memory stays: to give it back may ask the kernel. */
-    return ok;
+    return filter && allow(filter, SCMP_SYS(read), 0) && allow(filter, SCMP_SYS(write), 1) &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(exit_group), 0) == 0 &&
+           seccomp_load(filter) == 0;
 }

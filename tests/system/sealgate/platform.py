@@ -100,6 +100,9 @@ class Platform:
                 self._copy(name, source, self.layout.bin / name)
             elif name in needed:
                 raise lay.SetupError(f"{source} is not built")
+        if "gatewayd" in needed:
+            self._copy("gatewayd", self.build / "libexec/sealgate/sealgate-tnef",
+                       self.layout.bin / "sealgate-tnef")
         server = lay.ROOT / "tests/system/sealgate/mailserver.py"
         for part in self.servers:
             self._copy(part.name, server, self.layout.bin / f"{part.name}.py")

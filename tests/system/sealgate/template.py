@@ -56,6 +56,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "journal_dir": layout.archive / "journal",
         "export_dir": layout.exports,
         "log_dir": layout.log,
+        "libexec_dir": layout.bin,
         "gateway_user": lay.GATEWAY,
         "tenant_user": lay.TENANT,
         "socket_group": lay.GROUP,

@@ -288,6 +288,16 @@ static void limits_hold_at_their_edge(void **state)
             expect(tnef, stream, SG_E_LIMIT, "has more than");
         sg_tnef_free(&tnef);
     }
+    /* What gatewayd.conf asks for at least: the stream and 16m. */
+    uint8_t *large = sg_arena_alloc(arena, 8 << 20);
+    memcpy(large, stream.data, stream.len);
+    options = options_of(SG_TNEF_HELPER);
+    options.request_bytes = 8 << 20;
+    options.memory_bytes = options.request_bytes + (16 << 20);
+    struct sg_tnef *full = sg_tnef_new(&options);
+    assert_int_equal(read_well(full, arena, sg_bytes_of(large, 8 << 20)).count, 2);
+    sg_tnef_free(&full);
+
     options = options_of(SG_TNEF_HELPER);
     for (unsigned depth = 7; depth <= 8; depth++) {
         options.max_depth = depth;
