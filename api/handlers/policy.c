@@ -91,18 +91,18 @@ static const struct {
     {"null", "REQ-57", false, false}, /* null: [hold] lifetime of gatewayd.conf */
     {"null", "REQ-57", true, false},  /* null: [hold] retry_first */
     {"false", "REQ-157", false, true},
-    {"\"full\"", "REQ-94", true, false},
-    {"24", "REQ-94", true, false},
-    {"10", "REQ-94", true, false},
-    {"\"\"", "REQ-78", true, false},
-    {"null", "REQ-94", true, false}, /* null: postmaster@ the domain */
-    {"true", "REQ-113", true, false},
+    {"\"full\"", "REQ-94", false, false},
+    {"24", "REQ-94", false, false},
+    {"10", "REQ-94", false, false},
+    {"\"\"", "REQ-78", false, false},
+    {"null", "REQ-94", false, false}, /* null: postmaster@ the domain */
+    {"true", "REQ-113", false, false},
     {"\"deliver\"", "REQ-76", true, false},
     {"\"attached\"", "REQ-76", true, false},
     {"\"deliver_with_warning\"", "REQ-80", true, false},
     {"\"quarantine\"", "REQ-33", true, false},
     {"false", "REQ-34", true, false},
-    {"false", "REQ-75", true, false},
+    {"false", "REQ-75", false, false},
     {"true", "REQ-72", true, false},
     {"false", "REQ-54", true, false},
     {"false", "REQ-55", true, false},

@@ -19,15 +19,29 @@ void sg_bounce_mail(void *gateway, const struct sg_smtp_transaction *t, struct s
         sg_smtp_reply_set(reply, 451, "4.3.0", "bounces alone, from the null sender");
 }
 
+/* Whose message it was, as far as the retention log knows. */
+struct subject {
+    struct sg_domain_row domain;
+    struct sg_message_row row;
+    struct sg_recipient_row *recipients;
+    size_t count;
+    bool ours, known;
+};
+
 /*
- * Was it shown to come from who it says? A message that we never judged (this gateway was away for
- * as long as Postfix kept it) has the benefit of the doubt: its sender shall know.
+ * Was it shown to come from who it says, and is that the domain that gets the report? A message
+ * that we never judged (this gateway was away for as long as Postfix kept it) has the benefit of
+ * the doubt: its sender shall know.
  */
-static bool authenticated(const struct sg_recipient_row *rows, size_t count, const char *recipient)
+static bool authenticated(const struct subject *s, const char *recipient)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].recipient, recipient) == 0)
-            return !*rows[i].verdict || strcmp(rows[i].verdict, "verified") == 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (strcmp(s->recipients[i].recipient, recipient) != 0 || !*s->recipients[i].verdict)
+            continue;
+        const char *from = sg_address_domain(s->row.header_from);
+        return strcmp(s->recipients[i].verdict, "verified") == 0 && from &&
+               strcmp(from, s->row.sender_domain) == 0;
+    }
     return true;
 }
 
@@ -52,15 +66,6 @@ static void headers_set(struct sg_message *m, const struct sg_notice_original *o
             m->headers.fields[m->headers.count++] = (struct sg_header){
                 .name = sg_bytes_str(fields[i][0]), .value = sg_bytes_str(fields[i][1])};
 }
-
-/* Whose message it was, as far as the retention log knows; false: try again later. */
-struct subject {
-    struct sg_domain_row domain;
-    struct sg_message_row row;
-    struct sg_recipient_row *recipients;
-    size_t count;
-    bool ours, known;
-};
 
 static bool subject_find(struct sg_gateway *gw, struct sg_arena *arena, const char *queue_id,
                          const char *domain_name, struct subject *s, struct sg_error *err)
@@ -110,7 +115,7 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
     sg_rcpt_decide(&rcpt, "expired", "", "");
     sg_trace_init(&m.trace);
     headers_set(&m, &report->original);
-    bool ok = sg_tell_undelivered(&tell, authenticated(s.recipients, s.count, recipient), err);
+    bool ok = sg_tell_undelivered(&tell, authenticated(&s, recipient), err);
     if (ok && s.known) {
         sg_trace_add(&m.trace, "expired", "REQ-74", "queue_id", report->queue_id, "status",
                      failure->status, NULL);

@@ -2,11 +2,11 @@
 
 #include "common/log.h"
 #include "pipeline/deliver.h"
+#include "pipeline/inbound_tell.h"
 #include "pipeline/metrics.h"
 #include "pipeline/ping.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
-#include "pipeline/tell.h"
 #include "pipeline/warning.h"
 #include "smtp/address.h"
 
@@ -48,57 +48,20 @@ static void deliver_opened(struct sg_message *m, const struct group *g,
                         claimed ? "verified" : "opened", "");
 }
 
-/*
- * REQ-74: what the customer's server refused for good. The notice is committed before 250 is
- * answered; else it is refused, and told of, again.
- */
-static void refusals_settle(struct sg_message *m, const struct group *g,
-                            const struct sg_inbound_judgement *j)
+static void deliver(struct sg_message *m, const struct group *g,
+                    const struct sg_inbound_judgement *j)
 {
-    struct sg_rcpt **refused = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, g->count + 1);
-    struct sg_error err = {0};
-    struct sg_tell tell = {
-        .m = m, .domain = &g->domain, .rcpts = refused, .partner = j->signer_domain};
-    for (size_t i = 0; i < g->count; i++)
-        if (strcmp(g->rcpts[i]->outcome, "refused") == 0)
-            refused[tell.count++] = g->rcpts[i];
-    if (tell.count == 0 || sg_tell_undelivered(&tell, *j->signer_domain != 0, &err))
-        return;
-    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
-    for (size_t i = 0; i < tell.count; i++)
-        sg_rcpt_defer(refused[i], &err);
-}
-
-/* A stranger's domain is not what storms are folded by: there are as many as anybody likes. */
-static const char *member_in_from(struct sg_message *m, const struct sg_inbound_judgement *j)
-{
-    struct sg_mailbox *list;
-    return j->facts.from_member && sg_message_from(m, &list) == 1 ? list[0].domain : "";
-}
-
-/* Table 1, receiving: a signer's certificate that is not good is the recipients' postmaster's to
- * know (REQ-41). */
-static bool certificate_tell(struct sg_message *m, const struct group *g,
-                             const struct sg_inbound_judgement *j, struct sg_error *err)
-{
-    struct sg_tell tell = {.m = m,
-                           .domain = &g->domain,
-                           .rcpts = g->rcpts,
-                           .count = g->count,
-                           .partner = member_in_from(m, j)};
-    return strncmp(j->plan.code, "10", 2) != 0 || sg_tell_unverified(&tell, j->plan.code, err);
-}
-
-static void warn(struct sg_message *m, const struct group *g, const struct sg_inbound_judgement *j)
-{
-    struct sg_error err = {0};
-    if (certificate_tell(m, g, j, &err)) {
+    switch (j->plan.action) {
+    case SG_ACT_PLAIN:
+        deliver_plain(m, g);
+        break;
+    case SG_ACT_DELIVER:
+        deliver_opened(m, g, j);
+        break;
+    default:
         sg_warning_deliver(m, g->domain.id, g->rcpts, g->count, j);
-        return;
     }
-    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
-    for (size_t i = 0; i < g->count; i++)
-        sg_rcpt_defer(g->rcpts[i], &err);
+    sg_inbound_tell_after(m, &g->domain, g->rcpts, g->count, j);
 }
 
 static void group_process(struct sg_message *m, const struct group *g)
@@ -108,19 +71,12 @@ static void group_process(struct sg_message *m, const struct group *g)
     if (!sg_domain_active(&g->domain)) {
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
     } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
-        switch (j.plan.action) {
-        case SG_ACT_PLAIN:
-            deliver_plain(m, g);
-            break;
-        case SG_ACT_DELIVER:
-            deliver_opened(m, g, &j);
-            break;
-        default:
-            warn(m, g, &j);
-        }
-        refusals_settle(m, g, &j);
+        bool told = sg_inbound_tell_before(m, &g->domain, g->rcpts, g->count, &j, &err);
+        if (told)
+            deliver(m, g, &j);
         sg_inbound_judgement_free(&j);
-        return;
+        if (told)
+            return;
     }
     sg_log_error(SG_LOG_WARNING, "inbound.deferred", &err, "msg_id", m->msg_id, "tenant", m->tenant,
                  NULL);

@@ -6,6 +6,7 @@
 #include "pipeline/outbound.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
+#include "pipeline/tell.h"
 
 #include <stdlib.h>
 
@@ -44,6 +45,37 @@ static struct sg_outbound_group group_collect(struct sg_message *m, size_t first
     return g;
 }
 
+static void defer(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                  const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_WARNING, "outbound.deferred", err, "msg_id", m->msg_id, "tenant", m->tenant,
+                 NULL);
+    sg_trace_error(&m->trace, "deferred", err);
+    for (size_t i = 0; i < count; i++)
+        if (!rcpts[i]->settled && !rcpts[i]->decided)
+            sg_rcpt_defer(rcpts[i], err);
+}
+
+/* Table 1: a certificate without a trusted authority was there, and another one was found. */
+static bool untrusted_tell(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
+{
+    struct sg_tell tell = {
+        .m = o->m, .domain = &o->own, .rcpts = g->rcpts, .count = g->count, .partner = g->domain};
+    for (size_t i = 0; i < g->found.candidate_count; i++)
+        if (g->found.candidates[i].facts.status == SG_CERT_UNTRUSTED)
+            return sg_tell_partner(&tell, g->domain, err);
+    return true;
+}
+
+static void seal(struct sg_outbound *o, struct sg_outbound_group *g)
+{
+    struct sg_error err = {0};
+    if (untrusted_tell(o, g, &err))
+        sg_outbound_seal(o, g);
+    else
+        defer(o->m, g->rcpts, g->count, &err);
+}
+
 static void group_act(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_rcpt **plain,
                       size_t *plain_count)
 {
@@ -53,7 +85,7 @@ static void group_act(struct sg_outbound *o, struct sg_outbound_group *g, struct
             plain[(*plain_count)++] = g->rcpts[i];
         break;
     case SG_ACT_SEAL:
-        sg_outbound_seal(o, g);
+        seal(o, g);
         break;
     case SG_ACT_HOLD:
         sg_keep_group(o, g);
@@ -77,17 +109,6 @@ static void plain_send(struct sg_message *m, struct sg_rcpt **plain, size_t coun
         {.bytes = sg_buf_bytes(&head)},
         {.spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX}};
     sg_deliver_reentry(m, plain, count, pieces, 2, "plain");
-}
-
-static void defer(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
-                  const struct sg_error *err)
-{
-    sg_log_error(SG_LOG_WARNING, "outbound.deferred", err, "msg_id", m->msg_id, "tenant", m->tenant,
-                 NULL);
-    sg_trace_error(&m->trace, "deferred", err);
-    for (size_t i = 0; i < count; i++)
-        if (!rcpts[i]->settled && !rcpts[i]->decided)
-            sg_rcpt_defer(rcpts[i], err);
 }
 
 /* Group by group; what cannot be decided for one domain is deferred and stops no other. false:

@@ -1,0 +1,20 @@
+/* Whom a message that came in makes us tell something: before it is delivered, and after. */
+#ifndef SG_PIPELINE_INBOUND_TELL_H
+#define SG_PIPELINE_INBOUND_TELL_H
+
+#include "pipeline/inbound.h"
+
+/*
+ * Before the delivery: the recipients' postmaster of a certificate that is not good (table 1), the
+ * sender's receipt where [RSVPDR] asks for one (REQ-73). false: nothing may be delivered yet.
+ */
+SG_MUST_USE bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *domain,
+                                        struct sg_rcpt **rcpts, size_t count,
+                                        const struct sg_inbound_judgement *j, struct sg_error *err);
+/* After it: the sender of what the customer's server refused for good (REQ-74). Where that cannot
+ * be committed it is deferred, hence refused, and told of, again. */
+void sg_inbound_tell_after(struct sg_message *m, const struct sg_domain_row *domain,
+                           struct sg_rcpt **rcpts, size_t count,
+                           const struct sg_inbound_judgement *j);
+
+#endif
