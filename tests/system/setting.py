@@ -27,9 +27,10 @@ def header(mail, name):
 class Setting:
     """Three organisations, somebody outside, and a tap in the wire between the two Postfix."""
 
-    def __init__(self, folder, block, routes=None):
+    def __init__(self, folder, block, routes=None, **more):
         self.platform = Platform(folder, block.base, tap=True,
-                                 routes={"nocert.test": block.base + 12, **(routes or {})})
+                                 routes={"nocert.test": block.base + 12, **(routes or {})},
+                                 **more)
         port = self.platform.port
         self.c_port = block.base + 15
         self.tap = WireTap(port["wiretap"], port["postfix_in"])

@@ -182,7 +182,7 @@ def test_policies_are_inherited(provider, agency, other):
     assert values(provider.get("/v1/policy"))["hold_lifetime_hours"] == (72, "platform")
     # What acts, and what is kept for later, can be told apart.
     acting = {v["name"] for v in shown["effective"] if not v["reserved"]}
-    assert acting == {"hold_lifetime_hours", "require_acknowledgements"}
+    assert {"hold_lifetime_hours", "require_acknowledgements", "notice_form"} <= acting
     agency.admin.call("PUT", domain, {}, expect=403)
     agency.viewer.call("GET", "/v1/policy", expect=404)
     for path in (domain, tenant, "/v1/policy"):
