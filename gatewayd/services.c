@@ -96,6 +96,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_layers = (int)s->layers;
+    gw->subject_tags = s->subject_tags;
     gw->trigger = (struct sg_trigger_limits){
         .max_parts = (size_t)s->trigger_parts,
         .max_depth = (size_t)s->trigger_depth,

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "monitor/monitor.h"
+#include "pipeline/tags.h"
 #include "schema/clock_watch.h"
 
 #include <stddef.h>
@@ -57,6 +58,9 @@ const struct sg_option settings_options[] = {
      "LMTP listener behind the content filter of Postfix \"out\": inet:HOST:PORT or unix:PATH."},
     {"inbound", "listen", SG_OPT_STRING, AT(inbound), NULL, 0, 0, NULL,
      "LMTP listener behind Postfix \"in\"."},
+    {"inbound", "subject_tags", SG_OPT_STRING, AT(subject_tags),
+     "[signed OK], [verified], [SEEMail], [SecureMail]", 0, 0, NULL,
+     "Tags that the Subject of mail from outside loses unless it is verified; empty: none."},
     {"bounce", "listen", SG_OPT_STRING, AT(bounce), NULL, 0, 0, NULL,
      "LMTP listener that takes what Postfix \"in\" makes itself."},
     {"policy", "listen", SG_OPT_STRING, AT(policy), NULL, 0, 0, NULL,
@@ -200,5 +204,8 @@ bool settings_check(void *settings, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "retry_first is longer than retry_most in [hold]");
     if (s->tnef_memory - s->tnef_request < TNEF_PROGRAM)
         return sg_fail(err, SG_E_CONFIG, "memory is less than size and 16m in [tnef]");
+    if (!sg_tags_valid(s->subject_tags))
+        return sg_fail(err, SG_E_CONFIG,
+                       "subject_tags in [inbound] is no list of words in brackets");
     return sg_monitor_address_check(s->ops_listen, err);
 }

@@ -35,6 +35,7 @@ struct sg_gateway {
     size_t max_cms_bytes;
     int max_layers;
     struct sg_trigger_limits trigger;
+    const char *subject_tags;    /* that unverified mail loses (tags.h) */
     const char *ping_local_part; /* REQ-96; lower case */
     int64_t ping_agencies;       /* that an answer lists at most */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;

@@ -23,7 +23,7 @@ static void deliver_plain(struct sg_message *m, const struct group *g)
 {
     SG_AUTO_BUF head = {0};
     bool changed;
-    sg_rewrite_plain_inbound(&m->headers, &head, &changed);
+    sg_rewrite_plain_inbound(m, &head, &changed);
     if (changed)
         sg_trace_add(&m->trace, "claims-removed", "REQ-60", NULL);
     struct sg_smtp_piece pieces[] = {

@@ -1,6 +1,7 @@
 #include "pipeline/rewrite.h"
 
 #include "pipeline/submission.h"
+#include "pipeline/tags.h"
 
 static bool name_starts(const struct sg_header *field, const char *prefix)
 {
@@ -37,6 +38,16 @@ static void field_add(struct sg_buf *out, const struct sg_header *field)
         sg_buf_adds(out, "\r\n"); /* the last line of a message without a body */
 }
 
+/* A field of mail that is not verified: a Subject loses tags that claim it is. true: it did. */
+static bool untagged_add(const struct sg_message *m, const struct sg_header *field,
+                         struct sg_buf *out)
+{
+    if (sg_bytes_iequal(field->name, "Subject") && sg_tags_strip(m->gw->subject_tags, field, out))
+        return true;
+    field_add(out, field);
+    return false;
+}
+
 void sg_rewrite_entity(const struct sg_header_block *block, struct sg_buf *out)
 {
     for (size_t i = 0; i < block->count; i++)
@@ -51,16 +62,26 @@ void sg_rewrite_plain_outbound(const struct sg_header_block *block, struct sg_bu
             sg_buf_add(out, block->fields[i].whole.data, block->fields[i].whole.len);
 }
 
-void sg_rewrite_plain_inbound(const struct sg_header_block *block, struct sg_buf *out,
-                              bool *changed_r)
+/* Where a line that is no field ended the header, an empty line does it for all: some readers go on
+ * behind that line, and would find fields there that we have not looked at. */
+static void header_end(const struct sg_message *m, struct sg_buf *out)
+{
+    if (m->headers.body_offset == m->headers.raw.len &&
+        sg_spool_size(m->body) > m->headers.body_offset)
+        sg_buf_adds(out, "\r\n");
+}
+
+void sg_rewrite_plain_inbound(const struct sg_message *m, struct sg_buf *out, bool *changed_r)
 {
     *changed_r = false;
-    for (size_t i = 0; i < block->count; i++) {
-        if (sg_rewrite_is_ours(&block->fields[i]) || sg_rewrite_is_claim(&block->fields[i]))
+    for (size_t i = 0; i < m->headers.count; i++) {
+        const struct sg_header *f = &m->headers.fields[i];
+        if (sg_rewrite_is_ours(f) || sg_rewrite_is_claim(f))
             *changed_r = true;
         else
-            sg_buf_add(out, block->fields[i].whole.data, block->fields[i].whole.len);
+            *changed_r |= untagged_add(m, f, out);
     }
+    header_end(m, out);
 }
 
 /* REQ-100: when this gateway had it. */
@@ -93,17 +114,21 @@ void sg_rewrite_sealed(const struct sg_message *m, const char *environment,
  * The outer fields with the inner entity's content fields where the outer's stood. Of the inner
  * fields only these count: a From or Subject inside is nobody's word.
  */
-static void merge(const struct sg_header_block *outer, const struct sg_header_block *inner,
-                  bool keep_claims, struct sg_buf *out)
+static void merge(const struct sg_message *m, const struct sg_header_block *inner, bool verified,
+                  struct sg_buf *out)
 {
+    const struct sg_header_block *outer = &m->headers;
     bool inner_version = inner && sg_header_count(inner, "MIME-Version") > 0;
     bool placed = false;
     for (size_t i = 0; i < outer->count; i++) {
         const struct sg_header *f = &outer->fields[i];
-        if (sg_rewrite_is_ours(f) || (!keep_claims && sg_rewrite_is_claim(f)))
+        if (sg_rewrite_is_ours(f) || (!verified && sg_rewrite_is_claim(f)))
             continue;
         if (!inner || !sg_rewrite_is_content(f)) {
-            field_add(out, f);
+            if (verified)
+                field_add(out, f);
+            else
+                untagged_add(m, f, out);
             continue;
         }
         bool version = sg_bytes_iequal(f->name, "MIME-Version");
@@ -124,13 +149,15 @@ void sg_rewrite_opened(const struct sg_message *m, const struct sg_header_block 
     trace_fields_add(m, out);
     sg_buf_addf(out, SG_HEADER_PREFIX "Id: %s\r\n" SG_HEADER_PREFIX "Verdict: %s\r\n", m->msg_id,
                 verdict);
-    merge(&m->headers, inner, true, out);
+    merge(m, inner, strncmp(verdict, "verified", 8) == 0, out);
 }
 
 void sg_rewrite_attached(const struct sg_message *m, const struct sg_header_block *inner,
                          struct sg_buf *out)
 {
-    merge(&m->headers, inner, false, out);
+    merge(m, inner, false, out);
+    if (!inner)
+        header_end(m, out);
 }
 
 void sg_rewrite_warning(const struct sg_message *m, const char *code, const char *boundary,
@@ -143,7 +170,7 @@ void sg_rewrite_warning(const struct sg_message *m, const char *code, const char
     for (size_t i = 0; i < m->headers.count; i++) {
         const struct sg_header *f = &m->headers.fields[i];
         if (!sg_rewrite_is_content(f) && !sg_rewrite_is_claim(f) && !sg_rewrite_is_ours(f))
-            field_add(out, f);
+            untagged_add(m, f, out);
     }
     sg_buf_addf(out, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n\tboundary=\"%s\"\r\n",
                 boundary);

@@ -1,6 +1,7 @@
 /*
  * Headers of what leaves: which fields of the original stay, which of the sealed or opened entity
- * come in, which of ours are added. No field that stays is changed in a byte.
+ * come in, which of ours are added. No field that stays is changed in a byte, but for a Subject
+ * that claims a result (tags.h) in mail that is not verified.
  */
 #ifndef SG_PIPELINE_REWRITE_H
 #define SG_PIPELINE_REWRITE_H
@@ -22,9 +23,8 @@ void sg_rewrite_entity(const struct sg_header_block *block, struct sg_buf *out);
 
 /* The block without the submission proof, all else as it was. */
 void sg_rewrite_plain_outbound(const struct sg_header_block *block, struct sg_buf *out);
-/* The block without claims and results that are not ours; *changed_r: something went. */
-void sg_rewrite_plain_inbound(const struct sg_header_block *block, struct sg_buf *out,
-                              bool *changed_r);
+/* The message's header without claims and results that are not ours; *changed_r: something went. */
+void sg_rewrite_plain_inbound(const struct sg_message *m, struct sg_buf *out, bool *changed_r);
 
 /* Sealed: trace fields, the original's, our marks (REQ-60, 61), the envelope's content fields. */
 void sg_rewrite_sealed(const struct sg_message *m, const char *environment,

@@ -44,7 +44,8 @@ static bool key_open(const struct transport *t, const struct sg_smime_own_key *o
 {
     SG_AUTO_BUF encrypted;
     sg_buf_init(&encrypted, SG_SMIME_RSA_BITS_MAX / 8);
-    if (!sg_ber_octets(&t->encrypted_key, SG_BER_OCTETS, &encrypted))
+    /* An empty one is no question for the HSM, whose refusal would be taken for its failure. */
+    if (!sg_ber_octets(&t->encrypted_key, SG_BER_OCTETS, &encrypted) || encrypted.len == 0)
         return unreadable(err);
     if (!options->decrypt_cek(options->ctx, own->key, sg_buf_bytes(&encrypted), key_bytes, cek_r,
                               err))

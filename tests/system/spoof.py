@@ -62,9 +62,9 @@ class Attack:
 class Spoof(Setting):
     """The setting, EVIL and VICTIM: members elsewhere, whose keys the test has."""
 
-    def __init__(self, folder, block):
+    def __init__(self, folder, block, domains=()):
         elsewhere = block.base + 18
-        super().__init__(folder, block, {EVIL: elsewhere, VICTIM: elsewhere})
+        super().__init__(folder, block, dict.fromkeys([EVIL, VICTIM, *domains], elsewhere))
         self.servers["elsewhere"] = MailServer(elsewhere, f"{folder}/mail/elsewhere")
 
     def start(self):
@@ -116,12 +116,12 @@ class Spoof(Setting):
             lines.close()
 
 
-def spoof_fixture():
-    """The running Spoof, for a module."""
+def spoof_fixture(*domains):
+    """The running Spoof, for a module; to further domains mail can be sent."""
     @pytest.fixture(scope="module", name="setting")
     def setting():
         with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgf", dir="/var/tmp") as folder:
-            s = Spoof(folder, block)
+            s = Spoof(folder, block, domains)
             try:
                 yield s.start()
             finally:

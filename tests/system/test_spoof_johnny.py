@@ -141,7 +141,7 @@ for trick, domain in {
         "u-label-in-capitals": "M\u0100TOU.test", "u-label-decomposed": "ma\u0304tou.test",
         "a-label": MAORI_A, "a-label-in-capitals": MAORI_A.upper(),
         "full-width": "ｍｅｍｂｅｒ.test", "ideographic-stop": "member\u3002test",
-        "soft-hyphen": "mem\u00adber.test", "zero-width-blank": "mem\u200bber.test",
+        "ideographic-root": "member.test\u3002", "soft-hyphen": "mem\u00adber.test", "zero-width-blank": "mem\u200bber.test",
 }.items():
     attack(f"unsigned-from-{trick}", lambda s, domain=domain: Attack(
         PLAIN, f"ceo@{domain}", "002", "member-unsigned", MESSAGE, direct=True))

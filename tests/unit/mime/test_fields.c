@@ -45,6 +45,7 @@ static void test_mailboxes(void **state)
         {"J\xf6rg <j@x.test>", "j@x.test"}, /* Latin-1 in a name that is dropped */
         {"j\xc3\xb6rg@b\xc3\xbc.test", "j\xc3\xb6rg@xn--b-eha.test"},
         {"a@bu\xcc\x88.TEST", "a@xn--b-eha.test"},
+        {"a@x.test\xe3\x80\x82", "a@x.test"},           /* a stop that is the root's */
         {"a@\xef\xbd\x98\xe3\x80\x82test", "a@x.test"}, /* full-width x, ideographic stop */
         {"A Group: a@x.test, B <b@y.test>; , c@z.test", "a@x.test b@y.test c@z.test"},
         {"undisclosed-recipients:;", ""},
@@ -74,6 +75,7 @@ static void test_mailboxes_refused(void **state)
                                       "(only a comment)",
                                       "joe",
                                       "joe@",
+                                      "joe@x.\xe3\x80\x82",
                                       "joe@x\xe2\x80\xa4test", /* no name in any reading */
                                       "@x.test",
                                       "<>",

@@ -27,7 +27,7 @@ static const char inner[] = "Content-Type: application/pdf\r\n"
                             "Content-Transfer-Encoding: base64\r\n"
                             "\r\nAAAA\r\n";
 
-static struct sg_gateway gateway = {.hostname = "gw.test"};
+static struct sg_gateway gateway = {.hostname = "gw.test", .subject_tags = "[signed OK]"};
 
 struct parsed {
     struct sg_arena *arena;
@@ -80,9 +80,10 @@ static void plain_inbound_loses_forged_results(void **state)
 {
     (void)state;
     struct parsed p = parse(mail, sizeof mail - 1);
+    struct sg_message m = message_of(&p);
     SG_AUTO_BUF out = {0};
     bool changed;
-    sg_rewrite_plain_inbound(&p.block, &out, &changed);
+    sg_rewrite_plain_inbound(&m, &out, &changed);
     assert_true(changed);
     assert_false(has(&out, "ealgate"));
     assert_false(has(&out, "X-NZ-Secure-email"));
@@ -90,11 +91,29 @@ static void plain_inbound_loses_forged_results(void **state)
     drop(&p);
     static const char clean[] = "From: a@b.test\r\nSubject: x\r\n\r\n";
     p = parse(clean, sizeof clean - 1);
+    m = message_of(&p);
     sg_buf_clear(&out);
-    sg_rewrite_plain_inbound(&p.block, &out, &changed);
+    sg_rewrite_plain_inbound(&m, &out, &changed);
     assert_false(changed);
     assert_int_equal(out.len, p.block.raw.len);
     assert_memory_equal(out.data, p.block.raw.data, out.len);
+    drop(&p);
+}
+
+static void header_ends_where_a_line_is_no_field(void **state)
+{
+    (void)state;
+    static const char odd[] = "From: a@b.test\r\nno field\r\nX-Sealgate-Verdict: verified\r\n\r\n";
+    struct parsed p = parse(odd, sizeof odd - 1);
+    struct sg_message m = message_of(&p);
+    SG_AUTO_BUF out = {0};
+    bool changed;
+    sg_rewrite_plain_inbound(&m, &out, &changed);
+    assert_false(changed);
+    assert_string_equal((char *)out.data, "From: a@b.test\r\n\r\n");
+    sg_buf_clear(&out);
+    sg_rewrite_attached(&m, NULL, &out);
+    assert_string_equal((char *)out.data, "From: a@b.test\r\n\r\n");
     drop(&p);
 }
 
@@ -159,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_outbound_loses_the_proof_alone),
         cmocka_unit_test(plain_inbound_loses_forged_results),
+        cmocka_unit_test(header_ends_where_a_line_is_no_field),
         cmocka_unit_test(sealed_has_marks_and_no_content_fields),
         cmocka_unit_test(opened_takes_inner_content_fields_alone),
         cmocka_unit_test(warning_keeps_no_claim),
