@@ -9,6 +9,7 @@
 #include "pipeline/edge.h"
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
+#include "pipeline/recipient.h"
 #include "pipeline/retry.h"
 #include "pipeline/storage.h"
 #include "pipeline/worker.h"
@@ -30,7 +31,7 @@ struct services {
     struct sg_db_listener *listener;
     struct sg_worker *held, *notices, *replay;
     struct sg_smtp_server *outbound, *inbound, *bounce;
-    struct sg_policy_server *policy;
+    struct sg_policy_server *policy, *recipients;
     struct sg_watch feeding;
     struct operation *operation;
     struct sg_clock_watch *clock;
@@ -47,6 +48,28 @@ static struct sg_db_options db_options(const struct settings *s)
         .wait_ms = s->db_wait_ms,
         .statement_timeout_ms = s->db_statement_ms,
     };
+}
+
+static struct sg_recipients *recipients_make(const struct settings *s)
+{
+    struct sg_recipients_options options = {
+        .client =
+            {
+                .hostname = s->hostname,
+                .slots = (int)s->ask_slots,
+                .connect_timeout_ms = s->ask_ms,
+                .command_timeout_ms = s->ask_ms,
+                .idle_ms = s->idle_ms,
+            },
+        .entries = (size_t)s->remembered,
+        .known_ms = s->known_ms,
+        .unknown_ms = s->unknown_ms,
+        .within_ms = s->ask_ms,
+        .pause_ms = s->pause_ms,
+        .questions = s->questions,
+        .unknown = s->unknown,
+    };
+    return sg_recipients_new(&options);
 }
 
 static bool connections_make(struct services *v, struct sg_error *err)
@@ -78,6 +101,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
     gw->smtp = sg_smtp_client_new(&client);
+    gw->recipients = s->verify ? recipients_make(s) : NULL;
     gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
     v->archive = sg_archive_new(gw);
     return true;
@@ -109,6 +133,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     };
     gw->ping_local_part = s->ping_local_part;
     gw->ping_agencies = s->ping_agencies;
+    gw->unasked = s->unasked;
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;
@@ -185,14 +210,22 @@ static bool replay_round(void *arg)
     return false;
 }
 
+/* Tables of which an answer about a recipient depends. */
+static bool decides_recipients(const char *table)
+{
+    return strcmp(table, "next_hop") == 0 || strcmp(table, "domain") == 0 ||
+           strcmp(table, "tenant") == 0;
+}
+
 static void changed(void *ctx, const char *channel, const char *payload)
 {
     struct services *v = ctx;
-    (void)payload;
     if (!channel || strcmp(channel, "sealgate_held") == 0)
         sg_worker_wake(v->held);
     if (!channel || strcmp(channel, "sealgate_config") == 0)
         sg_certs_flush(v->gw.certs);
+    if (v->gw.recipients && (!channel || decides_recipients(payload)))
+        sg_recipients_flush(v->gw.recipients);
 }
 
 static bool workers_start(struct services *v, struct sg_error *err)
@@ -233,6 +266,20 @@ static struct sg_smtp_server_options listener(const struct services *v, const ch
     };
 }
 
+static struct sg_policy_server_options policy(struct services *v, const char *name,
+                                              const char *address)
+{
+    return (struct sg_policy_server_options){
+        .name = name,
+        .address = address,
+        .mode = SOCKET_MODE,
+        .max_connections = (int)v->settings->max_connections,
+        .max_request_bytes = 16384,
+        .request_timeout_ms = v->settings->command_ms,
+        .ctx = &v->gw,
+    };
+}
+
 static bool listeners_start(struct services *v, struct sg_error *err)
 {
     struct sg_smtp_server_options outbound = listener(v, "outbound", v->settings->outbound);
@@ -242,19 +289,15 @@ static bool listeners_start(struct services *v, struct sg_error *err)
     struct sg_smtp_callbacks on_inbound = {.message = sg_inbound_message, .ctx = &v->gw};
     struct sg_smtp_callbacks on_bounce = {
         .mail = sg_bounce_mail, .message = sg_bounce_message, .ctx = &v->gw};
-    struct sg_policy_server_options policy = {
-        .address = v->settings->policy,
-        .mode = SOCKET_MODE,
-        .max_connections = (int)v->settings->max_connections,
-        .max_request_bytes = 16384,
-        .request_timeout_ms = v->settings->command_ms,
-        .decide = sg_edge_decide,
-        .ctx = &v->gw,
-    };
+    struct sg_policy_server_options submitted = policy(v, "policy", v->settings->policy);
+    struct sg_policy_server_options asked = policy(v, "recipients", v->settings->recipients);
+    submitted.decide = sg_edge_decide;
+    asked.decide = sg_recipient_decide;
     return sg_smtp_server_start(&outbound, &on_outbound, &v->outbound, err) &&
            sg_smtp_server_start(&inbound, &on_inbound, &v->inbound, err) &&
            sg_smtp_server_start(&bounce, &on_bounce, &v->bounce, err) &&
-           sg_policy_server_start(&policy, &v->policy, err);
+           sg_policy_server_start(&submitted, &v->policy, err) &&
+           sg_policy_server_start(&asked, &v->recipients, err);
 }
 
 bool services_start(const struct settings *settings, struct services **services_r,
@@ -283,6 +326,8 @@ void services_stop(struct services **services)
     operation_leave(v->operation);
     if (v->policy)
         sg_policy_server_stop(&v->policy, grace);
+    if (v->recipients)
+        sg_policy_server_stop(&v->recipients, grace);
     if (v->outbound)
         sg_smtp_server_stop(&v->outbound, grace);
     if (v->inbound)
@@ -306,6 +351,7 @@ void services_stop(struct services **services)
         sg_watch_leave(&v->feeding);
     sg_archive_free(&v->archive);
     sg_registry_free(&v->gw.registry);
+    sg_recipients_free(&v->gw.recipients);
     sg_smtp_client_free(&v->gw.smtp);
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);

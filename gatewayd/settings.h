@@ -18,6 +18,9 @@ struct settings {
     int64_t message_bytes, memory_bytes, header_bytes, header_fields, cms_bytes, layers;
     int64_t trigger_parts, trigger_depth, trigger_header_bytes, trigger_text_bytes;
     int64_t trigger_tnef_bytes, trigger_rtf_depth;
+    char *recipients, *unasked;
+    bool verify;
+    int64_t ask_ms, pause_ms, ask_slots, questions, unknown, remembered, known_ms, unknown_ms;
     char *reentry_host;
     int64_t reentry_port;
     int64_t slots, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;

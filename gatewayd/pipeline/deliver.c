@@ -2,7 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/metrics.h"
-#include "schema/next_hop.h"
+#include "pipeline/next_hop.h"
 
 static const char **addresses_of(struct sg_message *m, struct sg_rcpt **rcpts, size_t count)
 {
@@ -78,14 +78,6 @@ void sg_deliver_reentry(struct sg_message *m, struct sg_rcpt **rcpts, size_t cou
                      reply_text(m, &replies[0]), NULL);
 }
 
-static enum sg_smtp_tls tls_of(const char *name)
-{
-    return strcmp(name, "none") == 0       ? SG_SMTP_TLS_NONE
-           : strcmp(name, "required") == 0 ? SG_SMTP_TLS_REQUIRED
-           : strcmp(name, "verified") == 0 ? SG_SMTP_TLS_VERIFIED
-                                           : SG_SMTP_TLS_OPPORTUNISTIC;
-}
-
 static void next_hop_answer(struct sg_message *m, struct sg_rcpt *r,
                             const struct sg_smtp_reply *reply, const char *verdict,
                             const char *code)
@@ -112,19 +104,14 @@ void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_
                          size_t count, const struct sg_smtp_piece *pieces, size_t piece_count,
                          const char *verdict, const char *code)
 {
-    struct sg_next_hop_row hop = {0};
+    struct sg_smtp_destination d;
     struct sg_error err = {0};
     bool found = false;
-    if (!sg_next_hop_find(m->gw->db, m->arena, domain_id, &hop, &found, &err) ||
+    if (!sg_next_hop(m->gw, m->arena, domain_id, &d, &found, &err) ||
         (!found && !sg_fail(&err, SG_E_SMTP_CONNECT, "the domain has no next hop"))) {
         defer_all(m, rcpts, count, "", &err);
         return;
     }
-    struct sg_smtp_destination d = {.host = hop.host,
-                                    .port = hop.port,
-                                    .lmtp = strcmp(hop.protocol, "lmtp") == 0,
-                                    .tls = tls_of(hop.tls),
-                                    .ca_pem = hop.ca_pem};
     struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true);
     for (size_t i = 0; !replies && i < count; i++)
         rcpts[i]->verdict = verdict; /* who may be told, should it expire in Postfix's queue */

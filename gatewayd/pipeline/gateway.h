@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "mime/header.h"
 #include "pipeline/submission.h"
+#include "recipients/recipients.h"
 #include "schema/db.h"
 #include "smtp/client.h"
 #include "spool/spool.h"
@@ -29,6 +30,8 @@ struct sg_gateway {
     struct sg_tnef *tnef;               /* reads winmail.dat for trigger words */
     struct sg_smtp_client *smtp;        /* towards next hops and the re-entry listener */
     struct sg_smtp_destination reentry; /* Postfix "out", behind its content filter */
+    struct sg_recipients *recipients;   /* NULL: recipients are not asked for */
+    const char *unasked;                /* local parts that are let in, with spaces between */
     struct sg_submission_keys submission;
     struct sg_spool_limits spool;
     struct sg_header_limits headers;

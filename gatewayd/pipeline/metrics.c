@@ -8,12 +8,15 @@ static const char *const verdicts[] = {"plain",      "sealed", "verified", "open
 /* Of table 3, and what has none. */
 static const char *const codes[] = {"001", "002", "003", "004", "005", "008", "009", "101",   "102",
                                     "103", "104", "105", "201", "202", "211", "212", "other", NULL};
-static const char *const stages[] = {"journal", "decide",  "seal",  "judge",
-                                     "hold",    "deliver", "total", NULL};
+static const char *const stages[] = {"journal", "decide",    "seal",  "judge", "hold",
+                                     "deliver", "recipient", "total", NULL};
 static const char *const kinds[] = {
     "failure",        "delayed",    "non-delivery", "receipt",     "unverified", "system-failure",
     "system-warning", "quarantine", "breach",       "certificate", NULL};
 static const char *const notice_states[] = {"sent", "deferred", "failed", NULL};
+/* As enum sg_recipient_answer and enum sg_recipient_source. */
+static const char *const knowledge[] = {"undecided", "known", "unknown", "later", NULL};
+static const char *const sources[] = {"unasked", "remembered", "asked", NULL};
 static const char *const answers[] = {"yes", "no", "later", NULL};
 
 #define DIRECTIONS 2
@@ -23,6 +26,8 @@ static const char *const answers[] = {"yes", "no", "later", NULL};
 #define ANSWERS    3
 #define KINDS      10
 #define NOTICES    3
+#define KNOWLEDGE  4
+#define SOURCES    3
 
 static struct sg_metric messages = {
     .name = "sealgate_gateway_messages_total",
@@ -91,8 +96,17 @@ static struct sg_metric folded = {
     .cell_count = 1,
 };
 
+static struct sg_metric asked = {
+    .name = "sealgate_gateway_recipient_questions_total",
+    .help = "Answers to Postfix in at RCPT: does the recipient's server know him?",
+    .labels = {"answer", "source"},
+    .values = {knowledge, sources},
+    .cells = SG_CELLS(KNOWLEDGE * SOURCES),
+    .cell_count = KNOWLEDGE * SOURCES,
+};
+
 struct sg_metric *const sg_pipeline_metrics[] = {
-    &messages, &recipients, &forms, &by_code, &seconds, &edge, &notices, &folded, NULL};
+    &messages, &recipients, &forms, &by_code, &seconds, &edge, &notices, &folded, &asked, NULL};
 
 struct sg_stage_timer sg_stage_begin(enum sg_stage stage)
 {
@@ -134,4 +148,9 @@ void sg_count_notice(const char *kind, const char *state)
 void sg_count_folded(size_t count)
 {
     sg_metric_add(&folded, 0, 0, (int64_t)count);
+}
+
+void sg_count_asked(enum sg_recipient_answer answer, enum sg_recipient_source source)
+{
+    sg_metric_add(&asked, (size_t)answer, (size_t)source, 1);
 }

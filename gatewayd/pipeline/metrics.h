@@ -3,18 +3,20 @@
 #define SG_PIPELINE_METRICS_H
 
 #include "common/metrics.h"
+#include "recipients/recipients.h"
 
 struct sg_message;
 
 /* Stages, as the values of the label. */
 enum sg_stage {
-    SG_STAGE_JOURNAL, /* an append, until it is on disk */
-    SG_STAGE_DECIDE,  /* outbound: certificates and policy, of a recipient domain */
-    SG_STAGE_SEAL,    /* signing and enveloping */
-    SG_STAGE_JUDGE,   /* inbound: opening, verifying, policy */
-    SG_STAGE_HOLD,    /* holding, with its notices */
-    SG_STAGE_DELIVER, /* a transaction with the next hop or Postfix "out" */
-    SG_STAGE_TOTAL,   /* from the end of the data to the reply */
+    SG_STAGE_JOURNAL,   /* an append, until it is on disk */
+    SG_STAGE_DECIDE,    /* outbound: certificates and policy, of a recipient domain */
+    SG_STAGE_SEAL,      /* signing and enveloping */
+    SG_STAGE_JUDGE,     /* inbound: opening, verifying, policy */
+    SG_STAGE_HOLD,      /* holding, with its notices */
+    SG_STAGE_DELIVER,   /* a transaction with the next hop or Postfix "out" */
+    SG_STAGE_RECIPIENT, /* finding out whether there is a recipient, before mail for him is taken */
+    SG_STAGE_TOTAL,     /* from the end of the data to the reply */
     SG_STAGES
 };
 
@@ -37,6 +39,9 @@ void sg_count_edge(const char *answer);
 /* An attempt to send a notice: "sent", "deferred", "failed". */
 void sg_count_notice(const char *kind, const char *state);
 void sg_count_folded(size_t count);
+
+/* What became of a question of Postfix "in" about a recipient. */
+void sg_count_asked(enum sg_recipient_answer answer, enum sg_recipient_source source);
 
 extern struct sg_metric *const sg_pipeline_metrics[];
 

@@ -199,3 +199,24 @@ char *sg_address_normalise(struct sg_arena *arena, const char *address)
         return s;
     return sg_arena_printf(arena, "%.*s%s", (int)(domain - s), s, ascii);
 }
+
+char *sg_address_quote(struct sg_arena *arena, const char *internal)
+{
+    const char *at = strrchr(internal, '@');
+    size_t len = strlen(internal);
+    if (!at || len > SG_ADDRESS_MAX)
+        return NULL;
+    char *s = sg_arena_alloc(arena, 2 * len + 3), *to = s;
+    bool quotes = !dot_string(sg_bytes_of(internal, (size_t)(at - internal)));
+    if (quotes)
+        *to++ = '"';
+    for (const char *p = internal; p < at; p++) {
+        if (quotes && (*p == '"' || *p == '\\'))
+            *to++ = '\\';
+        *to++ = *p;
+    }
+    if (quotes)
+        *to++ = '"';
+    memcpy(to, at, len - (size_t)(at - internal) + 1);
+    return sg_address_valid(sg_bytes_str(s)) ? s : NULL;
+}

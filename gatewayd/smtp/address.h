@@ -19,5 +19,8 @@ bool sg_address_ascii(const char *address);
  * compared.
  */
 char *sg_address_normalise(struct sg_arena *arena, const char *address);
+/* The same form of an address as Postfix has it inside, without quotes: with quotes where they are
+ * needed. NULL: it is no address. */
+char *sg_address_quote(struct sg_arena *arena, const char *internal);
 
 #endif

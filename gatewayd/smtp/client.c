@@ -2,6 +2,7 @@
 
 #include "smtp/address.h"
 #include "smtp/pool.h"
+#include "smtp/question.h"
 #include "smtp/transaction.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct sg_smtp_client *sg_smtp_client_new(const struct sg_smtp_client_options *o
     if (!c)
         abort();
     c->options = *options;
-    c->pool = smtp_pool_new(options->slots, options->slot_wait_ms, options->idle_ms);
+    c->pool = smtp_pool_new(options->slots, options->idle_ms);
     return c;
 }
 
@@ -46,13 +47,13 @@ static bool check(struct sg_smtp_envelope *e, struct sg_error *err)
     return true;
 }
 
-static bool connect_to(struct sg_smtp_client *client, struct smtp_place *place,
-                       const struct sg_smtp_destination *destination,
+static bool connect_to(struct sg_smtp_client *client, const struct sg_smtp_client_options *options,
+                       struct smtp_place *place, const struct sg_smtp_destination *destination,
                        struct smtp_connection **connection_r, struct sg_error *err)
 {
     SSL_CTX *tls;
     return smtp_pool_tls(client->pool, place, destination, &tls, err) &&
-           smtp_connection_open(&client->options, destination, tls, connection_r, err);
+           smtp_connection_open(options, destination, tls, connection_r, err);
 }
 
 bool sg_smtp_client_send(struct sg_smtp_client *client,
@@ -66,7 +67,9 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     struct smtp_connection *c = NULL;
     struct sg_error own;
     err = err ? err : &own;
-    if (!check(&e, err) || !smtp_pool_take(client->pool, destination, &place, &c, err))
+    if (!check(&e, err) ||
+        !smtp_pool_take(client->pool, destination, sg_deadline_in(client->options.slot_wait_ms),
+                        &place, &c, err))
         return false;
     enum smtp_outcome outcome = SMTP_STALE;
     if (c) {
@@ -78,7 +81,7 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     }
     if (outcome == SMTP_STALE) {
         outcome = SMTP_FAILED;
-        if (connect_to(client, place, destination, &c, err))
+        if (connect_to(client, &client->options, place, destination, &c, err))
             outcome = smtp_transact(c, &client->options, destination->lmtp, &e, pieces, piece_count,
                                     replies_r, err);
     }
@@ -86,4 +89,31 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
         smtp_connection_abort(&c);
     smtp_pool_give(client->pool, &place, c);
     return outcome == SMTP_ANSWERED || outcome == SMTP_ANSWERED_CLOSE;
+}
+
+bool sg_smtp_client_ask(struct sg_smtp_client *client,
+                        const struct sg_smtp_destination *destination, const char *address,
+                        int64_t within_ms, struct sg_smtp_reply *reply_r, struct sg_error *err)
+{
+    struct sg_smtp_client_options options = client->options;
+    struct smtp_place *place;
+    struct smtp_connection *c = NULL;
+    struct sg_error own;
+    err = err ? err : &own;
+    if (!sg_address_valid(sg_bytes_str(address)))
+        return sg_fail(err, SG_E_INVALID, "the address is not valid");
+    options.end = sg_deadline_in(within_ms);
+    if (!smtp_pool_take(client->pool, destination, options.end, &place, &c, err))
+        return false;
+    bool keep = false;
+    bool ok = c && smtp_question(c, &options, address, reply_r, &keep, err);
+    if (!c || (!ok && err->code == SG_E_SMTP_CONNECT && sg_deadline_left(options.end) > 0)) {
+        smtp_connection_abort(&c); /* the kept one was dead */
+        ok = connect_to(client, &options, place, destination, &c, err) &&
+             smtp_question(c, &options, address, reply_r, &keep, err);
+    }
+    if (!keep)
+        smtp_connection_abort(&c);
+    smtp_pool_give(client->pool, &place, c);
+    return ok;
 }

@@ -31,6 +31,7 @@ struct sg_smtp_client_options {
     int64_t slot_wait_ms; /* for a slot; then SG_E_BUSY */
     int64_t connect_timeout_ms, command_timeout_ms, data_timeout_ms;
     int64_t idle_ms; /* a kept connection's rest before it is closed */
+    int64_t end;     /* a deadline above all the times (common/deadline.h); 0: none */
 };
 
 /* The message: pieces that are sent one after the other. */
@@ -67,5 +68,17 @@ SG_MUST_USE bool sg_smtp_client_send(struct sg_smtp_client *client,
                                      const struct sg_smtp_envelope *envelope,
                                      const struct sg_smtp_piece *pieces, size_t piece_count,
                                      struct sg_smtp_reply *replies_r, struct sg_error *err);
+
+/*
+ * Asks whether the server would take mail for an address: MAIL with the null sender, RCPT, RSET.
+ * *reply_r is the reply to RCPT. All of it, the wait for a slot too, takes at most within_ms (but
+ * names are looked up by the resolver's own time). false: it could not be asked. SG_E_BUSY: no
+ * slot; SG_E_SMTP_TLS, SG_E_SMTP_CONNECT: no connection, or lost, or not in time; SG_E_SMTP_PEER:
+ * the server does not take the null sender.
+ */
+SG_MUST_USE bool sg_smtp_client_ask(struct sg_smtp_client *client,
+                                    const struct sg_smtp_destination *destination,
+                                    const char *address, int64_t within_ms,
+                                    struct sg_smtp_reply *reply_r, struct sg_error *err);
 
 #endif

@@ -76,14 +76,14 @@ static bool hello(struct smtp_connection *c, const struct sg_smtp_client_options
     c->pipelining = c->eightbit = c->smtputf8 = c->dsn = c->starttls = c->has_size = false;
     c->size = 0;
     sg_buf_addf(&c->stream.out, "%s %s\r\n", lmtp ? "LHLO" : "EHLO", o->hostname);
-    if (!read_reply(c, &reader, sg_deadline_in(o->command_timeout_ms), err))
+    if (!read_reply(c, &reader, smtp_within(o, o->command_timeout_ms), err))
         return false;
     if (reply.code / 100 == 2)
         return true;
     if (lmtp || reply.code / 100 != 5)
         return refused("the greeting was refused", &reply, err);
     sg_buf_addf(&c->stream.out, "HELO %s\r\n", o->hostname);
-    return smtp_connection_reply(c, &reply, sg_deadline_in(o->command_timeout_ms), err) &&
+    return smtp_connection_reply(c, &reply, smtp_within(o, o->command_timeout_ms), err) &&
            (reply.code / 100 == 2 || refused("the greeting was refused", &reply, err));
 }
 
@@ -95,7 +95,7 @@ static bool start_tls(struct smtp_connection *c, const struct sg_smtp_client_opt
     if (!c->starttls)
         return !must || sg_fail(err, SG_E_SMTP_TLS, "the server does not offer STARTTLS");
     sg_buf_adds(&c->stream.out, "STARTTLS\r\n");
-    if (!smtp_connection_reply(c, &reply, sg_deadline_in(o->command_timeout_ms), err))
+    if (!smtp_connection_reply(c, &reply, smtp_within(o, o->command_timeout_ms), err))
         return false;
     if (reply.code != 220)
         return !must || sg_fail_lib(err, SG_E_SMTP_TLS, SG_LIB_SMTP, reply.code,
@@ -103,7 +103,7 @@ static bool start_tls(struct smtp_connection *c, const struct sg_smtp_client_opt
     if (smtp_stream_input(&c->stream).len) /* clear text would be taken for the server's */
         return sg_fail(err, SG_E_SMTP_TLS, "something came before the TLS handshake");
     return smtp_tls_connect(tls, d, c->stream.fd, &c->stream.ssl,
-                            sg_deadline_in(o->connect_timeout_ms), err) &&
+                            smtp_within(o, o->connect_timeout_ms), err) &&
            hello(c, o, d->lmtp, err);
 }
 
@@ -111,7 +111,7 @@ static bool greet(struct smtp_connection *c, const struct sg_smtp_client_options
                   const struct sg_smtp_destination *d, SSL_CTX *tls, struct sg_error *err)
 {
     struct sg_smtp_reply reply;
-    return smtp_connection_reply(c, &reply, sg_deadline_in(o->command_timeout_ms), err) &&
+    return smtp_connection_reply(c, &reply, smtp_within(o, o->command_timeout_ms), err) &&
            (reply.code == 220 || refused("no welcome", &reply, err)) && hello(c, o, d->lmtp, err) &&
            (d->tls == SG_SMTP_TLS_NONE || start_tls(c, o, d, tls, err));
 }
@@ -125,7 +125,7 @@ bool smtp_connection_open(const struct sg_smtp_client_options *options,
     const char *brackets = strchr(destination->host, ':') ? "[]" : "";
     snprintf(address, sizeof address, "inet:%.1s%.280s%s:%d", brackets, destination->host,
              *brackets ? brackets + 1 : "", destination->port);
-    if (!sg_io_connect(address, sg_deadline_in(options->connect_timeout_ms), &fd, err)) {
+    if (!sg_io_connect(address, smtp_within(options, options->connect_timeout_ms), &fd, err)) {
         if (err)
             err->code = SG_E_SMTP_CONNECT;
         return false;

@@ -11,10 +11,18 @@ struct smtp_connection {
     bool pipelining, eightbit, smtputf8, dsn, starttls, has_size;
     uint64_t size; /* 0: no fixed limit */
     bool reused;
+    int questions, refusals;      /* questions that it was used for, and addresses not taken */
     bool needs_rset;              /* the last transaction did not come to its content */
     sg_deadline expires;          /* while it is kept */
     struct smtp_connection *next; /* while it is kept */
 };
+
+/* A time-out of the options, within their end. */
+static inline sg_deadline smtp_within(const struct sg_smtp_client_options *options, int64_t ms)
+{
+    sg_deadline own = sg_deadline_in(ms);
+    return options->end && options->end < own ? options->end : own;
+}
 
 /* tls may be NULL where the destination wants none. */
 SG_MUST_USE bool smtp_connection_open(const struct sg_smtp_client_options *options,

@@ -110,7 +110,7 @@ bool sg_policy_server_start(const struct sg_policy_server_options *options,
     if (!s)
         abort();
     s->options = *options;
-    struct listener_options l = {.name = "policy",
+    struct listener_options l = {.name = options->name,
                                  .address = options->address,
                                  .mode = options->mode,
                                  .max_connections = options->max_connections,

@@ -18,6 +18,7 @@ struct sg_policy_request;
 const char *sg_policy_attribute(const struct sg_policy_request *request, const char *name);
 
 struct sg_policy_server_options {
+    const char *name; /* for logs */
     const char *address;
     mode_t mode;
     int max_connections;

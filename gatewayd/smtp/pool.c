@@ -17,7 +17,7 @@ struct smtp_place {
 
 struct smtp_pool {
     int slots;
-    int64_t slot_wait_ms, idle_ms;
+    int64_t idle_ms;
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t freed; /* a slot was */
     pthread_cond_t kept;  /* for the janitor: a connection was, or it is over */
@@ -129,13 +129,12 @@ static void *janitor_main(void *arg)
     return NULL;
 }
 
-struct smtp_pool *smtp_pool_new(int slots, int64_t slot_wait_ms, int64_t idle_ms)
+struct smtp_pool *smtp_pool_new(int slots, int64_t idle_ms)
 {
     struct smtp_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         abort();
     pool->slots = slots < 1 ? 1 : slots;
-    pool->slot_wait_ms = slot_wait_ms;
     pool->idle_ms = idle_ms;
     pthread_condattr_t clock;
     pthread_mutex_init(&pool->lock, NULL);
@@ -174,9 +173,9 @@ void smtp_pool_free(struct smtp_pool **pool)
 }
 
 /* Waits until the place has a free slot. */
-static bool slot_wait(struct smtp_pool *pool, struct smtp_place *place)
+static bool slot_wait(struct smtp_pool *pool, struct smtp_place *place, sg_deadline deadline)
 {
-    struct timespec until = monotonic(sg_deadline_in(pool->slot_wait_ms));
+    struct timespec until = monotonic(deadline);
     int rc = 0;
     place->waiting++;
     while (place->used >= pool->slots && rc == 0)
@@ -186,13 +185,13 @@ static bool slot_wait(struct smtp_pool *pool, struct smtp_place *place)
 }
 
 bool smtp_pool_take(struct smtp_pool *pool, const struct sg_smtp_destination *destination,
-                    struct smtp_place **place_r, struct smtp_connection **connection_r,
-                    struct sg_error *err)
+                    sg_deadline until, struct smtp_place **place_r,
+                    struct smtp_connection **connection_r, struct sg_error *err)
 {
     struct smtp_connection *stale = NULL, *c = NULL;
     pthread_mutex_lock(&pool->lock);
     struct smtp_place *place = place_get(pool, destination);
-    bool ok = slot_wait(pool, place);
+    bool ok = slot_wait(pool, place, until);
     if (ok) {
         place->used++;
         while (!c && place->kept) {

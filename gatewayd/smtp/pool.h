@@ -10,13 +10,13 @@
 struct smtp_pool;
 struct smtp_place; /* a destination's, while somebody uses it */
 
-struct smtp_pool *smtp_pool_new(int slots, int64_t slot_wait_ms, int64_t idle_ms);
+struct smtp_pool *smtp_pool_new(int slots, int64_t idle_ms);
 /* Nobody may be using it. */
 void smtp_pool_free(struct smtp_pool **pool);
 
-/* Takes a slot. *connection_r is a kept connection, or NULL. */
+/* Takes a slot, waiting for one until then. *connection_r is a kept connection, or NULL. */
 SG_MUST_USE bool smtp_pool_take(struct smtp_pool *pool,
-                                const struct sg_smtp_destination *destination,
+                                const struct sg_smtp_destination *destination, sg_deadline until,
                                 struct smtp_place **place_r, struct smtp_connection **connection_r,
                                 struct sg_error *err);
 /* Gives the slot back, with a connection to keep or NULL. */

@@ -15,6 +15,11 @@ static void check(bool ok)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sg_bytes input = {data, size};
+    if (size <= SG_ADDRESS_MAX) { /* whatever Postfix calls an address */
+        SG_AUTO_ARENA quoting = sg_arena_new();
+        const char *quoted = sg_address_quote(quoting, sg_arena_str(quoting, input));
+        check(!quoted || sg_address_valid(sg_bytes_str(quoted)));
+    }
     if (!sg_address_valid(input))
         return 0;
     check(size <= SG_ADDRESS_MAX);

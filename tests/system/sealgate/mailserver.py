@@ -182,8 +182,9 @@ class MailServer:
 class _Session:
     def __init__(self, server, client):
         self.server, self.socket = server, client
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = client.makefile("rb")
-        self.secure = False
+        self.secure = self.lmtp = False
         self.reset()
 
     def reset(self):
@@ -237,6 +238,10 @@ class _Session:
             self.say(f"250-{keyword}")
         self.say(f"250 {lines[-1]}")
         self.reset()
+
+    def do_lhlo(self, rest):
+        self.lmtp = True
+        self.do_ehlo(rest)
 
     def do_helo(self, _):
         self.reset()
@@ -297,7 +302,8 @@ class _Session:
             self.server._store(Mail(self.sender, self.recipients, b"".join(lines),
                                     self.sender_options, self.recipient_options, self.secure,
                                     time.time()))
-        self.say(refused or "250 2.0.0 kept")
+        for _ in self.recipients if self.lmtp else "1":
+            self.say(refused or "250 2.0.0 kept")
         self.reset()
 
     def do_rset(self, _):

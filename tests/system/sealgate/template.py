@@ -72,6 +72,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "inbound_port": port["inbound"],
         "reentry_port": port["reentry"],
         "policy_socket": layout.run / "policy.sock",
+        "recipient_socket": layout.run / "recipients.sock",
         "bounce_socket": layout.run / "bounce.sock",
         **{f"ops_{daemon}": f"unix:{layout.ops(daemon)}"
            for daemon in ("gatewayd", "tenantd", "apid", "hsmd")},

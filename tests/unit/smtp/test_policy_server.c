@@ -33,7 +33,8 @@ static int setup(void **state)
     (void)state;
     snprintf(path, sizeof path, "%s/policy.sock", peer_dir());
     snprintf(address, sizeof address, "unix:%s", path);
-    struct sg_policy_server_options o = {.address = address,
+    struct sg_policy_server_options o = {.name = "policy",
+                                         .address = address,
                                          .mode = 0660,
                                          .max_connections = 20,
                                          .max_request_bytes = 2000,

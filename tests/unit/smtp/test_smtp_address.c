@@ -150,6 +150,34 @@ static void normal_forms(void **state)
     }
 }
 
+static void quoting(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"joe@x.test", "joe@x.test"},
+        {"joe+tag@x.test", "joe+tag@x.test"},
+        {"joe bloggs@x.test", "\"joe bloggs\"@x.test"},
+        {"a@b@x.test", "\"a@b\"@x.test"},
+        {"say \"hi\\\"@x.test", "\"say \\\"hi\\\\\\\"\"@x.test"},
+        {"joe.@x.test", "\"joe.\"@x.test"},
+        {"@x.test", "\"\"@x.test"},
+        {"jos\xc3\xa9@x.test", "jos\xc3\xa9@x.test"},
+        {"joe", NULL},
+        {"joe@", NULL},
+        {"", NULL},
+        {"joe@x y", NULL},
+        {"joe\r\nDATA@x.test", NULL},
+    };
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *quoted = sg_address_quote(arena, rows[i][0]);
+        if (rows[i][1])
+            assert_string_equal(quoted, rows[i][1]);
+        else
+            assert_null(quoted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +185,7 @@ int main(void)
         cmocka_unit_test(lengths),
         cmocka_unit_test(domains),
         cmocka_unit_test(normal_forms),
+        cmocka_unit_test(quoting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
