@@ -181,11 +181,8 @@ static void quoting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(validity),
-        cmocka_unit_test(lengths),
-        cmocka_unit_test(domains),
-        cmocka_unit_test(normal_forms),
-        cmocka_unit_test(quoting),
+        cmocka_unit_test(validity),     cmocka_unit_test(lengths), cmocka_unit_test(domains),
+        cmocka_unit_test(normal_forms), cmocka_unit_test(quoting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
