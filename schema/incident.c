@@ -2,6 +2,9 @@
 
 #include "common/id.h"
 #include "schema/db_internal.h"
+#include "schema/text_clean.h"
+
+#define SUMMARY_MAX 500 /* bytes, so that it is never more characters */
 
 /*
  * Incidents of which the SecureMail Administrator hears (REQ-144): secrecy or origin of mail may
@@ -39,16 +42,16 @@ bool sg_incident_open(struct sg_tx *tx, const struct sg_incident_new *incident,
 {
     struct sg_params p = {0};
     struct sg_id id = sg_id_new("inc");
+    SG_AUTO_ARENA arena = sg_arena_new();
     sg_param_text(&p, id.text);
     sg_param_text(&p, incident->tenant_id);
     sg_param_text(&p, incident->domain_id);
     sg_param_text(&p, incident->kind);
     sg_param_text(&p, incident->severity);
-    sg_param_text(&p, incident->summary);
+    sg_param_text(&p, sg_text_clean(arena, incident->summary, SUMMARY_MAX));
     sg_param_text(&p, incident->detail_json ? incident->detail_json : "{}");
     sg_param_text(&p, incident->dedup_key);
     sg_param_time(&p, sg_tx_now(tx));
-    SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_ROWS rows = {0};
     if (!sg_tx_query_one(tx, SG_Q_INCIDENT_OPEN, &p, &rows, "no incident made", err))
         return false;

@@ -12,7 +12,7 @@ struct sg_incident_new {
     const char *domain_id;   /* NULL: no single domain's */
     const char *kind;        /* "certificate.compromised" */
     const char *severity;    /* "info", "warning", "critical" */
-    const char *summary;     /* a sentence for an operator, at most 500 characters */
+    const char *summary;     /* a sentence for an operator; what is beyond 500 bytes is left out */
     const char *detail_json; /* an object; NULL: {} */
     const char *dedup_key;   /* of the whole platform: "certificate.compromised crt_…" */
 };

@@ -45,7 +45,8 @@ static bool lines_write(struct export *x, size_t section, FILE *spool, int64_t *
                 fprintf(spool, "%s%s", lines[i].text, *heading ? "\r\n" : "\n");
         *rows_r += (int64_t)count;
         if (count == 0)
-            return fflush(spool) == 0 || sg_fail_errno(err, SG_E_IO, "cannot write the export");
+            return (fflush(spool) == 0 && !ferror(spool)) ||
+                   sg_fail_errno(err, SG_E_IO, "cannot write the export");
         snprintf(after, sizeof after, "%s", lines[count - 1].key);
     }
 }

@@ -49,7 +49,9 @@ bool sg_tar_open(const char *path, struct sg_tar **tar_r, struct sg_error *err)
     struct sg_tar *t = calloc(1, sizeof *t);
     if (!t)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    t->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* A file of its own: who was interrupted, or lost the job and writes on, has another. */
+    unlink(path);
+    t->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     /* The directory's group is that of apid, which gives it out; the umask knows nothing of that.
      */
     if (t->fd < 0 || fchmod(t->fd, 0640) != 0) {

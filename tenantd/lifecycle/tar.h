@@ -11,7 +11,7 @@
 
 struct sg_tar;
 
-/* To a new file, mode 0640. */
+/* To a new file, mode 0640, in place of one that stands there. */
 SG_MUST_USE bool sg_tar_open(const char *path, struct sg_tar **tar_r, struct sg_error *err);
 /* A member of size bytes follows, given by sg_tar_write() in pieces. */
 void sg_tar_member(struct sg_tar *tar, const char *name, int64_t size, sg_time at);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUBJECT_MAX 400 /* bytes */
+#define SUBJECT_MAX 960 /* bytes: a tenant's name of 200 characters, and words around it */
 
 /* What one transfer needs; everything is freed at its end. */
 struct transfer {

@@ -86,8 +86,7 @@ static bool begin(struct sg_tx *tx, void *arg, struct sg_error *err)
 static bool note(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct mailing *m = arg;
-    const char *key = sg_arena_printf(m->job->arena, "report.not-delivered %s %s", m->report_id,
-                                      m->row->recipient);
+    const char *key = sg_arena_printf(m->job->arena, "report.not-delivered %s", m->row->id);
     if (!sg_report_delivery_set(tx, m->row->id, m->state, m->words, m->msg_id, m->sent, err))
         return false;
     if (strcmp(m->state, "sealed") == 0)

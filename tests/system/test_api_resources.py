@@ -493,6 +493,21 @@ def test_export_is_complete_and_ones_own(platform, provider, agency, other):
     provider.call("GET", f"{at.replace(agency.id, other.id)}/content", expect=404)
 
 
+def test_an_export_is_of_one_worker(platform, provider, agency):
+    """A worker that lost its job and goes on writing does not write into what the next one makes."""
+    platform.stop("tenantd")
+    made = provider.call("POST", f"{agency.path}/exports", expect=202)
+    at = f"{agency.path}/exports/{made.json['export']['id']}"
+    lost = open(platform.dir / "exports" / f"{made.json['export']['id']}.tar.zst.part", "wb", buffering=0)
+    with lost:
+        lost.write(b"the first part of it")
+        platform.tenantd_start()
+        provider.job(made.headers["Location"])
+        lost.write(b"and the next")
+        shown, content = provider.get(at), provider.call("GET", f"{at}/content", expect=200).text
+        assert shown["state"] == "ready" and hashlib.sha256(content).hexdigest() == shown["sha256"]
+
+
 def test_export_expires(platform, provider, other):
     at, _, _ = fetched(platform, provider, other.path)
     name = f"{at.rpartition('/')[2]}.tar.zst"
