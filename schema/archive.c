@@ -1,6 +1,6 @@
 #include "schema/archive.h"
 
-#include "schema/db_internal.h"
+#include "schema/api_internal.h"
 
 static void take(struct sg_row *r, void *item)
 {
@@ -49,6 +49,58 @@ bool sg_archive_key_insert(struct sg_tx *tx, const struct sg_archive_key_row *ro
         return false;
     *inserted_r = rows.affected == 1;
     return true;
+}
+
+static void id_take(struct sg_row *row, void *item)
+{
+    *(const char **)item = sg_row_text(row);
+}
+
+bool sg_archive_keys_retire(struct sg_tx *tx, struct sg_arena *arena, int *retired_r,
+                            struct sg_error *err)
+{
+    struct sg_params p = {0};
+    size_t count;
+    sg_param_time(&p, sg_tx_now(tx));
+    const char **ids =
+        sg_api_rows(tx, arena, SG_Q_ARCHIVE_KEY_IDLE, &p, id_take, sizeof *ids, &count, err);
+    *retired_r = 0;
+    for (size_t i = 0; ids && i < count; i++) {
+        SG_AUTO_ROWS rows = {0};
+        struct sg_params q = {0};
+        sg_param_text(&q, ids[i]);
+        sg_param_time(&q, sg_tx_now(tx));
+        if (!sg_tx_query(tx, SG_Q_ARCHIVE_KEY_RETIRE, &q, &rows, err))
+            return false;
+        *retired_r += rows.affected;
+    }
+    return ids != NULL;
+}
+
+static void retired_take(struct sg_row *row, void *item)
+{
+    struct sg_archive_retired *key = item;
+    key->id = sg_row_text(row);
+    const char *kind = sg_row_text(row);
+    key->token = kind && strcmp(kind, "token") == 0;
+}
+
+bool sg_archive_keys_retired(struct sg_tx *tx, struct sg_arena *arena,
+                             struct sg_archive_retired **rows_r, size_t *count_r,
+                             struct sg_error *err)
+{
+    struct sg_params p = {0};
+    *rows_r = sg_api_rows(tx, arena, SG_Q_ARCHIVE_KEY_RETIRED, &p, retired_take, sizeof **rows_r,
+                          count_r, err);
+    return *rows_r != NULL;
+}
+
+bool sg_archive_key_destroyed(struct sg_tx *tx, const char *id, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, id);
+    sg_param_time(&p, sg_tx_now(tx));
+    return sg_tx_query(tx, SG_Q_ARCHIVE_KEY_DESTROYED, &p, NULL, err);
 }
 
 bool sg_archive_data_key_insert(struct sg_db *db, const struct sg_archive_data_key *row,

@@ -23,6 +23,20 @@ SG_MUST_USE bool sg_archive_key_insert(struct sg_tx *tx, const struct sg_archive
                                        const char *kind, struct sg_bytes blob, bool *inserted_r,
                                        struct sg_error *err);
 
+/* REQ-133. Keys of earlier quarters to which nothing is wrapped any more: retired, after which
+ * nothing can be. */
+SG_MUST_USE bool sg_archive_keys_retire(struct sg_tx *tx, struct sg_arena *arena, int *retired_r,
+                                        struct sg_error *err);
+struct sg_archive_retired {
+    const char *id;
+    bool token; /* it is an object on the token; else it is nowhere but in its row */
+};
+SG_MUST_USE bool sg_archive_keys_retired(struct sg_tx *tx, struct sg_arena *arena,
+                                         struct sg_archive_retired **rows_r, size_t *count_r,
+                                         struct sg_error *err);
+/* A retired one is gone from the HSM: from here too, with its record. */
+SG_MUST_USE bool sg_archive_key_destroyed(struct sg_tx *tx, const char *id, struct sg_error *err);
+
 struct sg_archive_data_key {
     const char *id; /* "adk_…" */
     const char *archive_key_id, *node, *tenant_id;

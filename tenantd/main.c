@@ -143,6 +143,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
         {"export.clean", HOUR_MS, 3},
         {"usage.close", HOUR_MS, 3},
         {"retention.dispose", 6 * HOUR_MS, 3},
+        {"archive.dispose", 6 * HOUR_MS, 3},
         /* clang-format on */
     };
     struct operation *operation = NULL;

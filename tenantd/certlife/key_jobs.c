@@ -48,6 +48,15 @@ bool sg_key_request(struct sg_hsm *hsm, const struct sg_hsm_key_row *row, struct
            sg_hsm_sign_csr(hsm, &key, sg_buf_bytes(&info), csr_r, err);
 }
 
+bool sg_key_destroy(struct sg_hsm *hsm, const struct sg_hsm_key *key, struct sg_error *err)
+{
+    struct sg_error why = {0};
+    if (key->kind != SG_HSM_TOKEN || sg_hsm_destroy(hsm, key, &why) || why.code == SG_E_HSM_KEY)
+        return true;
+    *err = why;
+    return false;
+}
+
 struct activate {
     const char *key_id;
     struct sg_bytes spki, blob;
@@ -130,14 +139,9 @@ bool sg_key_destroy_job(struct sg_job *job, struct sg_error *err)
     bool over = strcmp(row.state, "failed") == 0 || strcmp(row.state, "retired") == 0;
     if (!over && strcmp(row.state, "destroyed") != 0)
         return sg_fail(err, SG_E_CONFLICT, "the key is %s, not failed or retired", row.state);
-    /* A wrapped key is nowhere but in its row. One that is not on the token is gone already. */
     struct sg_hsm_key key = sg_key_name(&row);
-    struct sg_error why = {0};
-    if (over && key.kind == SG_HSM_TOKEN && !sg_hsm_destroy(life->hsm, &key, &why) &&
-        why.code != SG_E_HSM_KEY) {
-        *err = why;
+    if (over && !sg_key_destroy(life->hsm, &key, err))
         return false;
-    }
     json_t *result = json_pack("{s:s}", "key_id", row.id);
     bool ok = sg_job_commit(job, over ? destroyed : NULL, (void *)(uintptr_t)row.id, &result, err);
     json_decref(result);

@@ -12,5 +12,8 @@ SG_MUST_USE bool sg_key_generate(struct sg_hsm *hsm, const struct sg_hsm_key_row
 /* The signed request, DER. */
 SG_MUST_USE bool sg_key_request(struct sg_hsm *hsm, const struct sg_hsm_key_row *row,
                                 struct sg_buf *csr_r, struct sg_error *err);
+/* Of a wrapped key there is nothing in the HSM; one that is not on the token is gone already. */
+SG_MUST_USE bool sg_key_destroy(struct sg_hsm *hsm, const struct sg_hsm_key *key,
+                                struct sg_error *err);
 
 #endif

@@ -12,5 +12,6 @@ const struct sg_job_kind sg_certlife_kinds[] = {
     {"certificate.compromise", sg_certificate_compromise_job, NULL},
     {"certificate.sweep", sg_certificate_sweep_job, NULL},
     {"archive.key", sg_archive_key_job, NULL},
+    {"archive.dispose", sg_archive_dispose_job, NULL},
     {NULL, NULL, NULL},
 };

@@ -34,5 +34,7 @@ SG_MUST_USE bool sg_certificate_compromise_job(struct sg_job *job, struct sg_err
 SG_MUST_USE bool sg_certificate_sweep_job(struct sg_job *job, struct sg_error *err);
 /* archive.key {}, by schedule: the current quarter's key pair, if it has none. */
 SG_MUST_USE bool sg_archive_key_job(struct sg_job *job, struct sg_error *err);
+/* archive.dispose {}, by schedule: keys of earlier quarters, with their last data key. */
+SG_MUST_USE bool sg_archive_dispose_job(struct sg_job *job, struct sg_error *err);
 
 #endif

@@ -295,8 +295,9 @@ def test_roles(pg):
     definers = pg.psql("-c", "SELECT proname, has_function_privilege('public', oid, 'execute')"
                        " FROM pg_proc WHERE prosecdef AND pronamespace = 'sealgate'::regnamespace"
                        " ORDER BY 1", database="sealgate").split()
-    assert definers == ["audit_read|f", "audit_write|f", "disposal_partition|f", "disposal_preview|f",
-                        "disposal_rows|f", "domain_state_write|f", "partitions_ensure|f", "retention_audit|f", "token_used|f"]
+    assert definers == ["archive_key_destroyed|f", "archive_key_in_use|f", "audit_read|f", "audit_write|f",
+                        "disposal_partition|f", "disposal_preview|f", "disposal_rows|f", "domain_state_write|f",
+                        "partitions_ensure|f", "retention_audit|f", "token_used|f"]
 
 
 def tables_with_tenant(pg):

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 
+import psycopg2.errors
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -570,6 +571,83 @@ def test_archive_key_of_the_quarter(world):
     public = serialization.load_der_public_key(bytes(rows[0][2]))
     assert public.key_size == 2048
     assert len([l for l in world.hsm.key_labels() if l.startswith("archive/")]) == 1
+
+
+def test_archive_key_goes_with_its_last_data_key(world):
+    """REQ-133: retired, destroyed in the HSM and recorded; never the current one, nor one in use."""
+    pg, tenant = world.pg, world.tenant("Archived")
+    owner, gateway = Session(pg, "sg_owner"), Session(pg, "sg_gateway")
+
+    def current():
+        return owner.run("SELECT id FROM archive_key WHERE quarter <> '2020q1' AND quarter <> '2020q2'")
+
+    def made():
+        """A key of the current quarter: by the job that comes by the clock."""
+        if not current():
+            world.done(world.job(None, "archive.key"))
+        return current()[0][0]
+
+    def data_key(session, key):
+        return session.insert("archive_data_key", id=new_id("adk"), archive_key_id=key, node="n", tenant_id=tenant,
+                              day=NOW.date(), wrapped=b"w", created_at=NOW)
+
+    def dispose():
+        return world.done(world.job(None, "archive.dispose"))
+
+    def row(key):
+        return owner.run("SELECT state, destroyed_at IS NOT NULL, blob FROM archive_key WHERE id = %s", key)[0]
+
+    def labels():
+        return len([l for l in world.hsm.key_labels() if l.startswith("archive/")])
+
+    with world.tenantd:
+        # One of an earlier quarter, on the token, another that is nowhere but in its row.
+        old = made()
+        owner.run("UPDATE archive_key SET quarter = '2020q1' WHERE id = %s", old, actor="test")
+        wrapped = owner.insert("archive_key", id=new_id("ark"), quarter="2020q2", kind="wrapped", spki=b"k",
+                               blob=b"b", created_at=NOW)
+        new = made()
+        kept = [data_key(gateway, key) for key in (old, wrapped)]
+        assert dispose() == {"retired": 0, "destroyed": 0}  # in use
+        owner.run("DELETE FROM archive_data_key WHERE id = ANY(%s)", kept)
+        assert dispose() == {"retired": 0, "destroyed": 0}  # its successor has just come
+        assert labels() == 2
+        owner.run("UPDATE archive_key SET created_at = created_at - interval '2 days'", actor="test")
+
+        # Somebody wraps to it just now: that is waited for, and it stays.
+        writer = pg.connect("sg_gateway")
+        writer.autocommit = False
+        with writer.cursor() as cursor:
+            cursor.execute("INSERT INTO archive_data_key VALUES (%s, %s, 'n', %s, now()::date, 'w', now()) RETURNING id",
+                           (new_id("adk"), old, tenant))
+            late = cursor.fetchone()[0]
+        job = world.job(None, "archive.dispose")
+        await_true("the job waits", lambda: owner.run(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"))
+        writer.commit()
+        writer.close()
+        assert world.done(job) == {"retired": 1, "destroyed": 1}
+        assert row(old) == ("active", False, None) and row(wrapped) == ("destroyed", True, None)
+
+        # hsmd is away: it is retired, and stays so until it is gone from the HSM.
+        owner.run("DELETE FROM archive_data_key WHERE id = %s", late)
+        world.hsm.stop()
+        job = world.job(None, "archive.dispose")
+        await_true("an error", lambda: world.ask("SELECT last_error FROM job WHERE id = %s", job)[0])
+        assert row(old)[:2] == ("retired", False)
+        with pytest.raises(psycopg2.errors.LockNotAvailable, match="the archive key is retired"):
+            data_key(gateway, old)
+        world.hsm.start()
+        world.finished(job)
+        assert dispose()["retired"] == 0
+        assert row(old)[:2] == ("destroyed", True) and labels() == 1
+        assert row(new)[:2] == ("active", False)  # nothing is wrapped to it either, but it is the current one
+        data_key(gateway, new)
+    assert owner.run("SELECT class, tenant_id, rows, policy FROM disposal WHERE method = 'key' ORDER BY policy") == [
+        ("archive", None, 1, f"the key of 2020q{n}, after its last data key") for n in (1, 2)]
+    states = Session(pg, "sg_audit").run("SELECT after->>'state' FROM audit WHERE object_id = %s AND action = 'update'"
+                                         " AND actor = 'tenantd' ORDER BY id", old)
+    assert states == [("retired",), ("destroyed",)]
 
 
 def test_token_command(world):

@@ -261,7 +261,8 @@ def test_the_other_classes(platform, provider):
             held[state, finished], new_id("msg"), tenant.id, tenant.domain["id"])
         sql(platform, "INSERT INTO held_chunk VALUES (%s, %s, 0, 'd')", held[state, finished], tenant.id)
     for state, finished in (("sent", old), ("failed", new), ("pending", "NULL")):
-        sql(platform, f"""INSERT INTO notice VALUES (%s, %s, %s, %s, 'failure', 'r', 'a', 'o', 'w', '{state}', 0, '', {old},
+        sql(platform, f"""INSERT INTO notice (id, msg_id, tenant_id, domain_id, kind, recipient, original, wrapped_key,
+            state, created_at, next_try_at, finished_at) VALUES (%s, %s, %s, %s, 'failure', 'r', 'o', 'w', '{state}', {old},
             now() + interval '1 year', {finished})""", new_id("ntc"), new_id("msg"), tenant.id, tenant.domain["id"])
     for made in (old, new):
         sql(platform, f"INSERT INTO archive_data_key VALUES (%s, %s, 'n', %s, {made}::date, 'w', {made})",
