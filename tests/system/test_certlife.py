@@ -620,6 +620,41 @@ def test_a_domain_that_is_given_up(life):
         life.platform.clock_set(0)
 
 
+def test_a_tenant_whose_contract_ended(life):
+    """REQ-142, 174: closed after its cancellation, its certificates are revoked at the CA and leave the
+    directory; the keys stay (REQ-189), and another tenant's certificate is not touched."""
+    site, other = life.domain("cancelled-tenant.test"), life.domain("staying-tenant.test")
+    for organisation in (site, other):
+        life.order(organisation, "installed")
+    certificate, kept = life.active(site), life.active(other)
+    wait_for(lambda: life.published("cancelled-tenant.test"), 20, "publication")
+
+    def revocations(of):
+        return [r for r in life.refca.revocations() if int(r["serial"], 16) == int(of["serial"], 16)]
+
+    cancellation = f"{site.path}/cancellation"
+    life.api.post(cancellation, {"reason": "moves away"})  # its notice period runs: nothing ends yet
+    life.api.delete(cancellation)
+    life.api.post(cancellation, {"reason": "spam", "notice_days": 0})
+    wait_for(lambda: life.api.get(site.path)["state"] == "closed", 30, "the end")
+    assert life.api.get(site.domain_path)["state"] == "revoked"
+    life.platform.clock_set(7200)  # the next sweep
+    try:
+        wait_for(lambda: revocations(certificate), 30, "its revocation")
+        assert life.told(certificate)["reason"] == "cessationOfOperation"
+        row, = wait_for(lambda: [r for r in life.api.list(f"{site.domain_path}/revocations")
+                                 if r["state"] == "confirmed"], 30, "the list and the directory")
+        assert row["certificate_id"] == certificate["id"] and row["listed_at"] and row["removed_at"]
+        assert life.published("cancelled-tenant.test") == set()
+        assert life.certificates(site, state="revoked")[0]["id"] == certificate["id"]
+        assert life.key(site, certificate["key_id"])["state"] == "active"
+        assert [o["state"] for o in life.orders(site)] == ["installed"]  # nothing new for it
+        assert revocations(kept) == [] and life.active(other)["id"] == kept["id"]
+        assert life.published("staying-tenant.test")
+    finally:
+        life.platform.clock_set(0)
+
+
 def test_compromise_by_hand(life):
     """Without EST and without an address for revocations a person is told what to do, step by step."""
     site = life.domain("by-hand.test", life.manual())
