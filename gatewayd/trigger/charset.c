@@ -262,15 +262,18 @@ static size_t iconv_run(struct sg_charset *c, const uint8_t *in, size_t len, sg_
     char *from = (char *)(uintptr_t)in;
     while (len) {
         char text[OUT_BYTES], *to = text;
-        size_t room = sizeof text;
+        size_t room = sizeof text, before = len;
         size_t rc = iconv(c->cd, &from, &len, &to, &room);
         int error = rc == (size_t)-1 ? errno : 0;
         out(ctx, (uint8_t *)text, sizeof text - room);
         if (error == EINVAL && len < sizeof c->held)
             break;
-        if (error && error != E2BIG) { /* no character: on with the next octet */
+        bool stuck = len == before && room == sizeof text;
+        if (error && (error != E2BIG || stuck)) {
             c->bad++;
-            from++;
+            if (len == 0) /* glibc's may complain about what it has already taken */
+                break;
+            from++; /* no character: on with the next octet */
             len--;
         }
     }
