@@ -172,7 +172,7 @@ struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity
         abort();
     l->scan = scan;
     l->where = context->where;
-    if (passed_over(scan, entity, context))
+    if (context->blind || passed_over(scan, entity, context))
         return l;
     if (strcmp(entity->types[0].type, "message/partial") == 0)
         sg_report_undecodable(scan, l->where, "a piece of a message whose others are elsewhere");

@@ -48,6 +48,7 @@ struct sg_leaf;
 struct sg_leaf_context {
     bool root;     /* of a message: it is what one reads, whatever its disposition says */
     bool doubtful; /* never passed over as an attachment */
+    bool blind;    /* not read in any other way */
     const char *where;
 };
 /* Is this a type whose body begins with the header of a message? */

@@ -130,6 +130,7 @@ static void leaf_begin(struct sg_walk *w, const struct sg_entity *entity, bool d
     struct sg_leaf_context context = {
         .root = n == 0 || w->levels[n - 1].message,
         .doubtful = doubtful || w->doubt || w->rest,
+        .blind = w->rest,
         .where = place(w, type_shown(w, entity->types[0].type)),
     };
     w->leaf = sg_leaf_new(w->scan, entity, &context);

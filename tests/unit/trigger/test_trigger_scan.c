@@ -62,10 +62,97 @@ static void test_cases(void **state)
     }
 }
 
+/* The places that a hit names. */
+static void test_places(void **state)
+{
+    (void)state;
+    static const char mail[] =
+        "Subject: [RSVPDR]\r\n" MIX "--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n"
+        "--c\r\n\r\n[SECRET]\r\n--c\r\nContent-Type: text/html\r\n\r\n[SENSITIVE]\r\n--c--\r\n"
+        "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: [RESTRICTED]\r\n\r\nx\r\n--b--\r\n"
+        "[CONFIDENTIAL]\r\n";
+    static const struct sg_trigger_hit expected[] = {
+        {SG_TRIGGER_RSVPDR, "subject"},
+        {SG_TRIGGER_SECRET, "text/plain part 1.1"},
+        {SG_TRIGGER_SENSITIVE, "text/html part 1.2"},
+        {SG_TRIGGER_RESTRICTED, "subject of a message in part 2"},
+        {SG_TRIGGER_CONFIDENTIAL, "outside of part 2"},
+    };
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_trigger_options options = test_options();
+    struct sg_trigger_found found;
+    test_scan(arena, mail, sizeof mail - 1, &options, &found);
+    assert_int_equal(found.hit_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(found.hits[i].word, expected[i].word);
+        assert_string_equal(found.hits[i].where, expected[i].where);
+    }
+}
+
+/* A message that is repeated text around a middle part. */
+static void mail_make(struct sg_buf *mail, const char *head, const char *each, int times,
+                      const char *tail)
+{
+    sg_buf_init(mail, 0);
+    sg_buf_adds(mail, head);
+    for (int i = 0; i < times; i++)
+        for (const char *p = each; *p; p++) /* '%' is the number of the repetition */
+            if (*p == '%')
+                sg_buf_addf(mail, "%d", i);
+            else
+                sg_buf_add(mail, p, 1);
+    sg_buf_adds(mail, tail);
+}
+
+/* Each limit at its edge: within it all is well; beyond it the message is undecodable, and what is
+ * behind is read all the same where it can be. */
+static void test_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *head, *each, *tail;
+        int within; /* repetitions */
+        unsigned beyond;
+    } limited[] = {
+        {"too many parts", MIX, "--b\r\n\r\nx\r\n", "--b\r\n\r\n[SECRET]\r\n--b--\r\n", 8, S},
+        {"nests too deeply", "MIME-Version: 1.0\r\n",
+         "Content-Type: multipart/mixed; boundary=a%z\r\n\r\n--a%z\r\n", "\r\n[SECRET]\r\n", 5, S},
+        {"nests too deeply", "", "Content-Type: message/rfc822\r\n\r\n", "\r\n[SECRET]\r\n", 5, S},
+        {"larger than the limit", MIX "--b\r\nX: ", "123456789 ", "\r\n\r\n[SECRET]\r\n--b--\r\n",
+         99, S},
+        {"more text than is read", "Subject: x\r\n\r\n", "123456789\n", "[SECRET]", 99, 0},
+        {"larger than the limit", "Content-Type: application/pkcs7-mime\r\n\r\n", "123456789\n", "",
+         1000, 0},
+    };
+    struct sg_trigger_options options = test_options();
+    options.limits.max_parts = 10; /* the multipart itself and the last one count too */
+    options.limits.max_depth = 6;
+    options.limits.max_header_bytes = 1000;
+    options.limits.max_text_bytes = 998;
+    options.limits.spool.max_bytes = 10000;
+    for (size_t i = 0; i < sizeof limited / sizeof *limited; i++)
+        for (int more = 0; more < 2; more++) {
+            SG_AUTO_ARENA arena = sg_arena_new();
+            SG_AUTO_BUF mail;
+            mail_make(&mail, limited[i].head, limited[i].each, limited[i].within + more,
+                      limited[i].tail);
+            struct sg_trigger_found found;
+            test_scan(arena, mail.data, mail.len, &options, &found);
+            bool passed = found.undecodable && strcmp(found.undecodable_why, limited[i].name) == 0;
+            if (passed != (more == 1))
+                fail_msg("case %zu, %d beyond: %s", i, more,
+                         found.undecodable ? found.undecodable_why : "all is well");
+            if (i != 5 || more)
+                assert_int_equal(found.words, more ? limited[i].beyond : S);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,85 @@
+/*
+ * CPU time of reading messages for trigger words. tools/bench runs it:
+ *   bench_text ROUNDS FILE…
+ * prints FILE<TAB>milliseconds for one reading, a line for each file and round; rounds are
+ * interleaved.
+ */
+#include "trigger/trigger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define ROUND_MS 40.0 /* a file is read until this has passed */
+
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+static struct sg_spool *file_read(const char *path, const struct sg_spool_limits *limits)
+{
+    struct sg_spool *spool = sg_spool_new(limits);
+    struct sg_error err;
+    char data[65536];
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        die(path);
+    for (size_t n; (n = fread(data, 1, sizeof data, f));)
+        if (!sg_spool_write(spool, data, n, &err))
+            die(err.detail);
+    fclose(f);
+    return spool;
+}
+
+static void scan(const struct sg_spool *spool, const struct sg_trigger_options *options)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_header_limits limits = {1 << 20, 2000};
+    struct sg_header_block block;
+    struct sg_trigger_found found;
+    struct sg_error err;
+    if (!sg_header_read(arena, spool, 0, UINT64_MAX, &limits, &block, &err) ||
+        !sg_trigger_scan(arena, &block, spool, block.body_offset,
+                         sg_spool_size(spool) - block.body_offset, options, &found, &err))
+        die(err.detail);
+}
+
+static double measure(const struct sg_spool *spool, const struct sg_trigger_options *options)
+{
+    double begin = cpu_ms(), now;
+    int times = 0;
+    do {
+        scan(spool, options);
+        times++;
+        now = cpu_ms();
+    } while (now - begin < ROUND_MS);
+    return (now - begin) / times;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
+        die("bench_text ROUNDS FILE...");
+    /* As the daemon has it: what is larger than its memory lies in a file. */
+    struct sg_spool_limits limits = {256 << 10, (uint64_t)1 << 30, "/tmp"};
+    struct sg_trigger_options options = {.limits = sg_trigger_limits_default()};
+    struct sg_spool **spools = calloc((size_t)argc, sizeof *spools);
+    for (int i = 2; i < argc; i++)
+        spools[i] = file_read(argv[i], &limits);
+    for (int round = 0; round < atoi(argv[1]); round++)
+        for (int i = 2; i < argc; i++)
+            printf("%s\t%.6f\n", argv[i], measure(spools[i], &options));
+    for (int i = 2; i < argc; i++)
+        sg_spool_free(&spools[i]);
+    free(spools);
+    return 0;
+}
