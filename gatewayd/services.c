@@ -126,7 +126,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
         .max_depth = (size_t)s->trigger_depth,
         .max_header_bytes = (size_t)s->trigger_header_bytes,
         .max_text_bytes = (uint64_t)s->trigger_text_bytes,
-        .max_tnef_bytes = (size_t)s->trigger_tnef_bytes,
+        .max_tnef_bytes = (size_t)s->tnef_request,
         .max_cms_bytes = (size_t)s->cms_bytes,
         .max_rtf_depth = (size_t)s->trigger_rtf_depth,
         .spool = gw->spool,

@@ -124,8 +124,6 @@ const struct sg_option settings_options[] = {
      "Size of a part's header, likewise."},
     {"trigger", "text", SG_OPT_SIZE, AT(trigger_text_bytes), "256m", 1024, 64 * GIB, NULL,
      "Decoded text of a message that is read; what is beyond is not, and the message counts as undecodable."},
-    {"trigger", "tnef", SG_OPT_SIZE, AT(trigger_tnef_bytes), "32m", 1024, GIB, NULL,
-     "Size of a winmail.dat, likewise; it is held in memory while it is read."},
     {"trigger", "rtf_depth", SG_OPT_INT, AT(trigger_rtf_depth), "256", 1, 65536, NULL,
      "Groups of an RTF text within each other."},
 

@@ -17,7 +17,7 @@ struct settings {
     int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms;
     int64_t message_bytes, memory_bytes, header_bytes, header_fields, cms_bytes, layers;
     int64_t trigger_parts, trigger_depth, trigger_header_bytes, trigger_text_bytes;
-    int64_t trigger_tnef_bytes, trigger_rtf_depth;
+    int64_t trigger_rtf_depth;
     char *recipients, *unasked;
     bool verify;
     int64_t ask_ms, pause_ms, ask_slots, questions, unknown, remembered, known_ms, unknown_ms;

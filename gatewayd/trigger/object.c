@@ -2,6 +2,7 @@
 
 #include "rtf/rtf.h"
 #include "smime/smime.h"
+#include "tnef/tnef.h"
 
 #include <stdlib.h>
 
@@ -48,9 +49,70 @@ static void rtf_end(struct sg_object *o)
 
 /* TNEF ----------------------------------------------------------------------------------------- */
 
+static const char *tnef_type(const struct sg_tnef_part *part)
+{
+    switch (part->kind) {
+    case SG_TNEF_HTML:
+        return "text/html";
+    case SG_TNEF_RTF:
+        return "application/rtf";
+    case SG_TNEF_ATTACHMENT:
+        return *part->type ? part->type : "application/octet-stream";
+    default:
+        return "text/plain";
+    }
+}
+
+/* A part of it, as if it were one of a multipart. */
+static void tnef_part_read(struct sg_object *o, const struct sg_tnef_part *part)
+{
+    struct sg_parameter charset = {"charset", part->charset};
+    struct sg_entity entity = {
+        .types = {{tnef_type(part), &charset, part->charset != NULL}},
+        .type_count = 1,
+        .transfers = {SG_TRANSFER_IDENTITY},
+        .transfer_count = 1,
+        .attachment = part->kind == SG_TNEF_ATTACHMENT,
+        .name = part->name ? part->name : "",
+    };
+    struct sg_leaf_context context = {.where = o->where};
+    if (o->scan->options->attachments)
+        sg_field_scan(o->scan, sg_bytes_str(entity.name), o->where);
+    struct sg_leaf *leaf = sg_leaf_new(o->scan, &entity, &context);
+    sg_leaf_push(leaf, part->bytes.data, part->bytes.len);
+    sg_leaf_end(&leaf);
+}
+
+static void tnef_read(struct sg_object *o)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_tnef_content content;
+    struct sg_error why;
+    if (!sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef), arena, &content, &why)) {
+        sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, why.detail));
+        return;
+    }
+    if (content.damage)
+        sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, content.damage));
+    o->scan->depth++;
+    for (size_t i = 0; i < content.count; i++) {
+        if (++o->scan->parts > o->scan->options->limits.max_parts) {
+            sg_report_undecodable(o->scan, o->where, "too many parts");
+            break;
+        }
+        tnef_part_read(o, &content.parts[i]);
+    }
+    o->scan->depth--;
+}
+
 static void tnef_end(struct sg_object *o)
 {
-    sg_report_undecodable(o->scan, o->where, "TNEF is not read");
+    if (!o->scan->options->tnef)
+        sg_report_undecodable(o->scan, o->where, "TNEF is not read");
+    else if (o->tnef.overflown)
+        sg_report_undecodable(o->scan, o->where, "larger than the limit");
+    else
+        tnef_read(o);
     sg_buf_free(&o->tnef);
 }
 

@@ -1,22 +1,30 @@
 /*
  * CPU time of reading messages for trigger words. tools/bench runs it:
- *   bench_text ROUNDS FILE…
+ *   bench_text ROUNDS TNEF-HELPER FILE…
  * prints FILE<TAB>milliseconds for one reading, a line for each file and round; rounds are
  * interleaved.
  */
+#include "tnef/tnef.h"
 #include "trigger/trigger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #define ROUND_MS 40.0 /* a file is read until this has passed */
 
+/* Of this process and its helpers. */
 static double cpu_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+    double ms = 0;
+    static const int whose[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    for (size_t i = 0; i < 2; i++) {
+        struct rusage u;
+        getrusage(whose[i], &u);
+        ms += (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
+              (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
+    }
+    return ms;
 }
 
 static void die(const char *what)
@@ -67,19 +75,31 @@ static double measure(const struct sg_spool *spool, const struct sg_trigger_opti
 
 int main(int argc, char **argv)
 {
-    if (argc < 3)
-        die("bench_text ROUNDS FILE...");
+    if (argc < 4)
+        die("bench_text ROUNDS TNEF-HELPER FILE...");
     /* As the daemon has it: what is larger than its memory lies in a file. */
     struct sg_spool_limits limits = {256 << 10, (uint64_t)1 << 30, "/tmp"};
     struct sg_trigger_options options = {.limits = sg_trigger_limits_default()};
+    struct sg_tnef_options tnef = {
+        .helper = argv[2],
+        .processes = 1,
+        .request_bytes = 32 << 20,
+        .answer_bytes = 64 << 20,
+        .memory_bytes = 64 << 20,
+        .cpu_ms = 5000,
+        .timeout_ms = 20000,
+        .max_depth = 8,
+    };
+    options.tnef = sg_tnef_new(&tnef);
     struct sg_spool **spools = calloc((size_t)argc, sizeof *spools);
-    for (int i = 2; i < argc; i++)
+    for (int i = 3; i < argc; i++)
         spools[i] = file_read(argv[i], &limits);
     for (int round = 0; round < atoi(argv[1]); round++)
-        for (int i = 2; i < argc; i++)
+        for (int i = 3; i < argc; i++)
             printf("%s\t%.6f\n", argv[i], measure(spools[i], &options));
-    for (int i = 2; i < argc; i++)
+    for (int i = 3; i < argc; i++)
         sg_spool_free(&spools[i]);
     free(spools);
+    sg_tnef_free(&options.tnef);
     return 0;
 }

@@ -3,9 +3,14 @@ import base64
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
+import outlook  # noqa: E402  writes TNEF
+
+HELPER = "libexec/sealgate/sealgate-tnef"
 HEAD = (b"From: joe@agency-a.test\r\nTo: ann@outside.test\r\nSubject: Figures of the month\r\n"
         b"Date: Sun, 29 Nov 2026 10:00:00 +1300\r\nMessage-ID: <1@agency-a.test>\r\nMIME-Version: 1.0\r\n")
 WORDS = "the figures of this month are to be found [1] in section three, and those of last year below; see also".split()
@@ -62,6 +67,8 @@ def messages(rng):
         "japanese_10k": mail(b"text/plain; charset=shift_jis", b"\x82\xa0" * (5 * kib), b"8bit"),
         "utf7_10k": mail(b"text/plain; charset=utf-7", prose(10 * kib, rng)),
         "rtf_10k": mail(b"text/rtf", rtf(10 * kib, rng)),
+        "tnef_rtf_10k": mail(b"application/ms-tnef", b64(outlook.stream(outlook.properties(
+            outlook.prop(0x1009, outlook.BINARY, outlook.rtf_compressed(rtf(10 * kib, rng)))))), b"base64"),
         "plain_1m": mail(plain, prose(mib, rng)),
         "plain_25m": mail(plain, prose(25 * mib, rng)),
         "html_1m": mail(page, html(mib, rng)),
@@ -88,7 +95,7 @@ def run(build, rounds):
             path = Path(folder) / name
             path.write_bytes(data)
             paths[str(path)] = (name, len(data))
-        out = subprocess.run([build / "bench/bench_text", str(rounds), *paths], check=True, text=True,
+        out = subprocess.run([build / "bench/bench_text", str(rounds), build / HELPER, *paths], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
     times = {}
     for line in out.splitlines():

@@ -14,6 +14,21 @@ struct sg_trigger_options test_options(void)
     return (struct sg_trigger_options){.limits = sg_trigger_limits_default()};
 }
 
+struct sg_tnef *test_tnef(void)
+{
+    const struct sg_tnef_options options = {
+        .helper = SG_TNEF_HELPER,
+        .processes = 1,
+        .request_bytes = 1 << 20,
+        .answer_bytes = 1 << 20,
+        .memory_bytes = 32 << 20,
+        .cpu_ms = 5000,
+        .timeout_ms = 20000,
+        .max_depth = 8,
+    };
+    return sg_tnef_new(&options);
+}
+
 static void header_read(struct sg_arena *arena, struct sg_bytes message, struct sg_spool *spool,
                         struct sg_header_block *block_r)
 {

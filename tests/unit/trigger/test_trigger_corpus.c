@@ -60,12 +60,14 @@ static bool as_expected(const struct sg_trigger_found *found, const struct row *
            found->opaque == (strcmp(row->what, "opaque") == 0);
 }
 
-static unsigned check(const struct row *row, struct sg_bytes mail, bool attachments, bool octets)
+static unsigned check(const struct row *row, struct sg_bytes mail, struct sg_tnef *tnef,
+                      bool attachments, bool octets)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_trigger_options options = test_options();
     struct sg_trigger_found found;
     options.attachments = attachments;
+    options.tnef = tnef;
     if (octets)
         test_scan_octets(arena, mail, &options, &found);
     else
@@ -85,6 +87,7 @@ static void test_corpus(void **state)
     (void)state;
     unsigned rows = 0, wrong = 0;
     char line[400];
+    struct sg_tnef *tnef = test_tnef();
     FILE *table = fopen(FOLDER "table.tsv", "r");
     assert_non_null(table);
     while (fgets(line, sizeof line, table)) {
@@ -98,10 +101,11 @@ static void test_corpus(void **state)
         sg_buf_init(&mail, 0);
         file_read(row.file, &mail);
         for (int way = 0; way < 4; way++)
-            wrong += check(&row, sg_buf_bytes(&mail), way & 1, way & 2);
+            wrong += check(&row, sg_buf_bytes(&mail), tnef, way & 1, way & 2);
         rows++;
     }
     fclose(table);
+    sg_tnef_free(&tnef);
     assert_true(rows > 150);
     assert_int_equal(wrong, 0);
 }

@@ -359,6 +359,42 @@ put("rtf-application", octets(multipart("alternative", NOT, MIMEBase("applicatio
     b"Content-Type: application/rtf\r\nMIME-Version: 1.0\r\n\r\n", b"Content-Type: application/rtf\r\n\r\n{\\rtf1 [SEN{\\b SI}TIVE]}\r\n"), "SENSITIVE")
 put("rtf-lower", raw("Content-Type: text/rtf\n", r"{\rtf1\ansi [sensitive]}" + "\n"))
 
+# TNEF ----------------------------------------------------------------------------------------------
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "system"))
+sys.dont_write_bytecode = True
+import outlook  # noqa: E402
+
+
+def tnef(*attributes, **parameters):
+    p = MIMEBase("application", "ms-tnef", name="winmail.dat")
+    p["Content-Transfer-Encoding"] = "base64"
+    p.set_payload(base64.encodebytes(outlook.stream(*attributes, **parameters)).decode())
+    p.add_header("Content-Disposition", "attachment", filename="winmail.dat")
+    return p
+
+
+def rtf_body(rtf):
+    return outlook.properties(outlook.prop(0x1009, outlook.BINARY, outlook.rtf_compressed(rtf)))
+
+
+put("tnef-body", octets(multipart("mixed", NOT, tnef(outlook.attribute(outlook.BODY, b"x [SENSITIVE]\0")))), "SENSITIVE")
+put("tnef-rtf", octets(multipart("mixed", NOT, tnef(rtf_body(rb"{\rtf1\ansi [SEN{\b SI}TIVE]}")))), "SENSITIVE")
+put("tnef-html-in-rtf", octets(multipart("mixed", NOT, tnef(rtf_body(
+    rb"{\rtf1\ansi\fromhtml1 {\*\htmltag64 <p>}[SEN{\*\htmltag84 <b>}SI{\*\htmltag92 </b>}TIVE]}")))), "SENSITIVE")
+put("tnef-html", octets(multipart("mixed", NOT, tnef(outlook.properties(
+    outlook.prop(0x1013, outlook.BINARY, b"<p>[SEN<b>SITIVE</b>]</p>"))))), "SENSITIVE")
+put("tnef-subject", octets(multipart("mixed", NOT, tnef(outlook.properties(
+    outlook.prop(0x0037, outlook.UNICODE, "[SENSITIVE] é"))))), "SENSITIVE")
+put("tnef-lower", octets(multipart("mixed", NOT, tnef(rtf_body(rb"{\rtf1\ansi [sensitive]}")))))
+put("tnef-attachment", octets(multipart("mixed", NOT, tnef(outlook.attachment(
+    (outlook.ATTACH_TITLE, b"figures.txt\0"), (outlook.ATTACH_DATA, b"[SENSITIVE]"))))), "-", "-", "SENSITIVE")
+put("tnef-by-name", octets(multipart("mixed", NOT, tnef(rtf_body(rb"{\rtf1\ansi [SENSITIVE]}")))).replace(
+    b"application/ms-tnef", b"application/octet-stream"), "SENSITIVE")
+put("tnef-damaged", octets(multipart("mixed", NOT, tnef(outlook.attribute(outlook.BODY, b"[SENSITIVE]\0", checksum=1)))),
+    "SENSITIVE", "undecodable")
+put("tnef-none", raw("Content-Type: application/ms-tnef\n", "no TNEF\n"), "-", "undecodable")
+
 # S/MIME and PGP ------------------------------------------------------------------------------------
 
 with tempfile.TemporaryDirectory() as folder:
