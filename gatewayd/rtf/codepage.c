@@ -52,13 +52,14 @@ static const struct known known[] = {
 #define KNOWN (sizeof known / sizeof known[0])
 
 struct sg_codepage {
-    enum width width;
-    iconv_t to_ucs4;
+    const struct known *known;
+    bool made;           /* the rest is there */
+    iconv_t to_ucs4;     /* (iconv_t)-1 where the system has it not */
     uint32_t table[256]; /* of a SINGLE; 0 where a byte is no character */
 };
 
 struct sg_codepages {
-    struct sg_codepage *made[KNOWN];
+    struct sg_codepage *of[KNOWN];
 };
 
 static const struct known *find(unsigned codepage)
@@ -110,9 +111,10 @@ void sg_codepages_free(struct sg_codepages **set)
     if (!*set)
         return;
     for (size_t i = 0; i < KNOWN; i++)
-        if ((*set)->made[i]) {
-            iconv_close((*set)->made[i]->to_ucs4);
-            free((*set)->made[i]);
+        if ((*set)->of[i]) {
+            if ((*set)->of[i]->made && (*set)->of[i]->to_ucs4 != (iconv_t)-1)
+                iconv_close((*set)->of[i]->to_ucs4);
+            free((*set)->of[i]);
         }
     free(*set);
     *set = NULL;
@@ -136,40 +138,38 @@ static int convert(const struct sg_codepage *codepage, const uint8_t *bytes, siz
     return 1;
 }
 
-static struct sg_codepage *make(const struct known *k)
+static void make(struct sg_codepage *codepage)
 {
-    iconv_t to_ucs4 = iconv_open("UTF-32LE", k->charset);
-    struct sg_codepage *codepage;
-    if (to_ucs4 == (iconv_t)-1)
-        return NULL;
-    codepage = calloc(1, sizeof *codepage);
-    if (!codepage)
-        abort();
-    codepage->width = k->width;
-    codepage->to_ucs4 = to_ucs4;
-    if (k->width == SINGLE)
-        for (unsigned i = 0; i < 256; i++) {
-            uint8_t byte = (uint8_t)i;
-            convert(codepage, &byte, 1, &codepage->table[i]);
-        }
-    return codepage;
+    codepage->made = true;
+    codepage->to_ucs4 = iconv_open("UTF-32LE", codepage->known->charset);
+    if (codepage->to_ucs4 == (iconv_t)-1 || codepage->known->width != SINGLE)
+        return;
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t byte = (uint8_t)i;
+        convert(codepage, &byte, 1, &codepage->table[i]);
+    }
 }
 
-const struct sg_codepage *sg_codepages_get(struct sg_codepages *set, unsigned codepage)
+struct sg_codepage *sg_codepages_get(struct sg_codepages *set, unsigned codepage)
 {
     const struct known *k = find(codepage);
     if (!k || k->width == SHIFTED)
         return NULL;
-    struct sg_codepage **made = &set->made[k - known];
-    if (!*made)
-        *made = make(k);
-    return *made;
+    struct sg_codepage **of = &set->of[k - known];
+    if (!*of && !(*of = calloc(1, sizeof **of)))
+        abort();
+    (*of)->known = k;
+    return *of;
 }
 
-int sg_codepage_decode(const struct sg_codepage *codepage, const uint8_t *bytes, size_t len,
+int sg_codepage_decode(struct sg_codepage *codepage, const uint8_t *bytes, size_t len,
                        uint32_t *c_r)
 {
-    if (codepage->width == SINGLE) {
+    if (!codepage->made)
+        make(codepage);
+    if (codepage->to_ucs4 == (iconv_t)-1)
+        return -1;
+    if (codepage->known->width == SINGLE) {
         *c_r = codepage->table[bytes[0]];
         return *c_r ? 1 : -1;
     }

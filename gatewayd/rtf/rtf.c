@@ -51,7 +51,7 @@ struct sg_rtf {
     uint32_t high; /* surrogate that waits for its second half */
 
     struct sg_codepages *codepages;
-    const struct sg_codepage *codepage, *document_codepage;
+    struct sg_codepage *codepage, *document_codepage;
     uint16_t *fonts; /* code page by font number; 0: the document's */
     size_t font_count;
     int32_t default_font, defined_font;
@@ -221,7 +221,7 @@ static void text_byte(struct sg_rtf *r, uint8_t b)
         emit(r, b); /* it was no second half */
 }
 
-static const struct sg_codepage *codepage_of_font(struct sg_rtf *r, int32_t font)
+static struct sg_codepage *codepage_of_font(struct sg_rtf *r, int32_t font)
 {
     if (font < 0 || (size_t)font >= r->font_count || !r->fonts[font])
         return r->document_codepage;
@@ -230,7 +230,7 @@ static const struct sg_codepage *codepage_of_font(struct sg_rtf *r, int32_t font
 
 static void set_font(struct sg_rtf *r, int32_t font)
 {
-    const struct sg_codepage *codepage = codepage_of_font(r, font);
+    struct sg_codepage *codepage = codepage_of_font(r, font);
     r->now.font = font;
     if (codepage == r->codepage)
         return;
@@ -610,26 +610,60 @@ static void byte(struct sg_rtf *r, uint8_t c)
         hex(r, c);
         return;
     case PLAIN:
-    case BINARY:
         plain(r, c);
+        return;
+    case BINARY: /* sg_rtf_push() passes over it */
         return;
     }
 }
 
+static bool ordinary(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\' && c != '{' && c != '}';
+}
+
+/*
+ * The same as byte() for each of the ordinary characters that data begins with, where nothing
+ * changes them on their way. Returns how many.
+ */
+static size_t run(struct sg_rtf *r, struct sg_bytes data)
+{
+    const struct state *s = &r->now;
+    size_t n = 0;
+    if (r->lexeme != PLAIN || r->skip || r->byte_count || r->high)
+        return 0;
+    if (s->destination != SKIP && (s->destination != TEXT || s->flags || r->from_html))
+        return 0;
+    while (n < data.len && n < OUT_BYTES && ordinary(data.data[n]))
+        n++;
+    if (s->destination == SKIP || !n)
+        return n;
+    struct out *out = &r->out[SG_RTF_TEXT];
+    if (n > OUT_BYTES - out->len)
+        flush(r, SG_RTF_TEXT);
+    memcpy(out->data + out->len, data.data, n);
+    out->len += n;
+    r->aside_apart = true;
+    return n;
+}
+
+static size_t binary(struct sg_rtf *r, size_t len)
+{
+    size_t n = len < r->binary_left ? len : (size_t)r->binary_left;
+    r->binary_left -= n;
+    if (!r->binary_left)
+        r->lexeme = PLAIN;
+    return n;
+}
+
 void sg_rtf_push(struct sg_rtf *r, struct sg_bytes data)
 {
-    for (size_t i = 0; i < data.len; i++) {
-        if (r->lexeme == BINARY) {
-            size_t n = data.len - i;
-            if (n > r->binary_left)
-                n = (size_t)r->binary_left;
-            r->binary_left -= n;
-            i += n - 1;
-            if (!r->binary_left)
-                r->lexeme = PLAIN;
-            continue;
-        }
-        byte(r, data.data[i]);
+    for (size_t i = 0; i < data.len;) {
+        size_t n = r->lexeme == BINARY ? binary(r, data.len - i)
+                                       : run(r, sg_bytes_slice(data, i, data.len));
+        if (!n)
+            byte(r, data.data[i]);
+        i += n ? n : 1;
     }
 }
 

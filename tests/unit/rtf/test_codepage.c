@@ -10,7 +10,7 @@
 static int decode(struct sg_codepages *set, unsigned codepage, const char *bytes, size_t len,
                   uint32_t *c_r)
 {
-    const struct sg_codepage *cp = sg_codepages_get(set, codepage);
+    struct sg_codepage *cp = sg_codepages_get(set, codepage);
     assert_non_null(cp);
     return sg_codepage_decode(cp, (const uint8_t *)bytes, len, c_r);
 }
@@ -33,7 +33,7 @@ static void each_code_page_that_is_named_can_be_decoded(void **state)
     struct sg_codepages *set = sg_codepages_new();
     for (unsigned i = 0; i < 70000; i++) {
         const char *name = sg_codepage_charset(i);
-        const struct sg_codepage *cp = sg_codepages_get(set, i);
+        struct sg_codepage *cp = sg_codepages_get(set, i);
         uint32_t c = 0;
         bool shifted = name && (strncmp(name, "ISO-2022", 8) == 0 ||
                                 strncmp(name, "UTF-16", 6) == 0 || strcmp(name, "UTF-7") == 0);
