@@ -107,7 +107,11 @@ bool api_compromise_create(struct api_request *r, struct sg_tx *tx, struct sg_er
 {
     const struct compromise_new *body = r->fields;
     struct sg_api_compromise row;
-    const char *id;
+    const char *id, *state = r->domain.state;
+    /* A breach is reported with the domain's name: a mere claim is nobody's word for it. */
+    if (strcmp(state, "pending") == 0 || strcmp(state, "failed") == 0)
+        return sg_fail(err, SG_E_CONFLICT, "the domain is %s: it never had a key in service",
+                       state);
     return sg_api_compromise_begin(tx, r->arena, r->tenant.key.id, r->domain.key.id, body->reason,
                                    &id, err) &&
            compromise_find(r, tx, id, &row, err) &&

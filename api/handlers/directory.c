@@ -91,6 +91,8 @@ bool api_directory_list(struct api_request *r, struct sg_tx *tx, struct sg_error
 
 bool api_directory_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return sg_api_directory_delete(tx, api_param(r, "directory_id"), err) && sync(r, tx, err) &&
-           api_reply_gone(r);
+    if (sg_api_directory_delete(tx, api_param(r, "directory_id"), err))
+        return sync(r, tx, err) && api_reply_gone(r);
+    return err->code == SG_E_INVALID ? sg_fail(err, SG_E_CONFLICT, "an authority publishes there")
+                                     : false;
 }

@@ -99,7 +99,12 @@ bool api_domain_get(struct api_request *r, struct sg_tx *tx, struct sg_error *er
 /* A claim that came to nothing; what was ever owned is revoked. */
 bool api_domain_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return sg_api_domain_delete(tx, r->arena, r->domain.key.id, err) && api_reply_gone(r);
+    if (sg_api_domain_delete(tx, r->arena, r->domain.key.id, err))
+        return api_reply_gone(r);
+    return err->code == SG_E_INVALID
+               ? sg_fail(err, SG_E_CONFLICT,
+                         "something is kept of the domain, as its policy: it is revoked instead")
+               : false;
 }
 
 bool api_domain_revoke(struct api_request *r, struct sg_tx *tx, struct sg_error *err)

@@ -418,6 +418,36 @@ def test_a_release_does_not_break_a_lease(platform, provider, agency):
     assert platform.feed({"claim_held": 100}).split() == [one]
 
 
+# What other things hang on -------------------------------------------------------------------------
+
+def test_what_something_hangs_on_is_not_deleted(platform, provider, agency):
+    """A claim with settings or exceptions of its own, a directory to which an authority publishes: 409 in words."""
+    for name, path, body in (("set.test", "policy", {"hold_lifetime_hours": 5}),
+                             ("except.test", "exceptions", {"partner": "partner.test"})):
+        claim = agency.admin.post(f"{agency.path}/domains", {"name": name, "environment": "seemail"})
+        at = f"{agency.path}/domains/{claim['id']}"
+        assert provider.call("PUT" if path == "policy" else "POST", f"{at}/{path}", body).status < 300
+        assert "revoked instead" in agency.admin.delete(at, expect=409)["detail"]
+        assert agency.admin.post(f"{at}/revoke", expect=200)["state"] == "revoked"
+    directory = provider.post("/v1/directory-sources", {"url": "ldaps://in-use.test"})
+    authority = provider.post("/v1/authorities", {"name": "Publishes", "method": "manual",
+                                                  "directory_id": directory["id"]})
+    at = f"/v1/directory-sources/{directory['id']}"
+    assert provider.delete(at, expect=409)["detail"] == "an authority publishes there"
+    provider.delete(f"/v1/authorities/{authority['id']}")
+    provider.delete(at)
+
+
+def test_no_compromise_of_what_is_not_owned(provider, agency):
+    """REQ-135, REQ-144: a mere claim makes no breach with another's name in it."""
+    claim = agency.admin.post(f"{agency.path}/domains", {"name": "victim.test", "environment": "seemail"})
+    at = f"{agency.path}/domains/{claim['id']}"
+    problem = agency.admin.post(f"{at}/compromise", {"reason": "gossip"}, expect=409)
+    assert problem["detail"] == "the domain is pending: it never had a key in service"
+    assert provider.get(f"{at}/compromises")["data"] == []
+    agency.admin.delete(at)
+
+
 # Off-boarding (REQ-156) -----------------------------------------------------------------------------
 
 def fetched(platform, provider, path):
