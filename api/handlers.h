@@ -67,6 +67,10 @@ API_HANDLER(api_held_get);
 API_HANDLER(api_held_release);
 API_HANDLER(api_held_delete);
 
+extern const struct api_spec api_notice_query;
+API_HANDLER(api_notice_list);
+API_HANDLER(api_notice_get);
+
 extern const struct api_spec api_message_query;
 API_HANDLER(api_message_list);
 API_HANDLER(api_message_get);

@@ -30,6 +30,7 @@ static const struct {
     {"maintenance_id", "mnt"},
     {"member_id", "mem"},
     {"msg_id", "msg"},
+    {"notice_id", "ntc"},
     {"report_id", "rep"},
     {"report_recipient_id", "rrc"},
     {"order_id", "ord"},

@@ -66,6 +66,10 @@ const struct api_route api_routes[] = {
     {"POST", TENANT "/held/{held_id}/release", API_WRITE(held), NOTHING,
      .transact = api_held_release},
 
+    {"GET", TENANT "/notices", API_READ(messages), QUERY(&api_notice_query),
+     .transact = api_notice_list},
+    {"GET", TENANT "/notices/{notice_id}", API_READ(messages), NOTHING, .transact = api_notice_get},
+
     {"GET", TENANT "/messages", API_READ(messages), QUERY(&api_message_query),
      .transact = api_message_list},
     {"GET", TENANT "/messages/{msg_id}", API_READ(messages), NOTHING, .transact = api_message_get},

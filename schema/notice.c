@@ -36,6 +36,7 @@ bool sg_notice_add(struct sg_db *db, const struct sg_notice_row *row,
     ITEM_TEXTS(status);
     ITEM_TEXTS(words);
     ITEM_TEXTS(partner);
+    sg_param_text(&p, row->sealed_as);
     return sg_db_change(db, SG_Q_NOTICE_ADD, &p, NULL, err);
 }
 

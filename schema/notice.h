@@ -28,7 +28,7 @@ struct sg_notice_row {
     const char *recipient;                 /* who gets the notice */
     const char *codes;                     /* "201, 202"; reading alone */
     struct sg_bytes original, wrapped_key; /* sealed like held mail */
-    const char *sealed_as;                 /* what original is bound to; reading alone: id */
+    const char *sealed_as;                 /* what original is bound to */
     sg_time created_at, next_try_at;
     sg_time received_at; /* the message, here */
     /* Reading alone */

@@ -85,7 +85,7 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
     const char *normalised = sg_address_normalise(arena, sender);
     const char *domain_name = sg_address_domain(recipient);
     struct subject s = {0};
-    if (!domain_name)
+    if (!domain_name || !sg_address_valid(sg_bytes_str(failure->recipient)))
         return true;
     if (!subject_find(gw, arena, report->queue_id, domain_name, &s, err))
         return false;

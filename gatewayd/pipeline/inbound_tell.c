@@ -24,14 +24,13 @@ static bool authenticated(const struct sg_message *m, const struct sg_inbound_ju
 static bool rsvpdr_find(struct sg_message *m, const struct sg_inbound_judgement *j, bool *found_r,
                         struct sg_error *err)
 {
-    struct sg_trigger_options options = {.limits = sg_trigger_limits_default()};
+    struct sg_trigger_options options = {.limits = m->gw->trigger};
     struct sg_trigger_found found = {0};
     struct sg_header_block block = {0};
     bool opened = j->is_smime && j->opened.changed;
     const struct sg_header_block *inner = opened ? &j->opened.headers : &m->headers;
     const struct sg_header *subject = sg_header_find(&m->headers, "Subject", 0);
     uint64_t offset = m->headers.body_offset;
-    options.limits.spool = m->gw->spool;
     block.fields = SG_ARENA_ARRAY(m->arena, struct sg_header, inner->count + 1);
     for (size_t i = 0; i < inner->count; i++)
         if (!sg_bytes_iequal(inner->fields[i].name, "Subject"))

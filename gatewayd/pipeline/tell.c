@@ -13,7 +13,16 @@ struct saying {
     const char *status; /* of all; NULL: out of what the next hop said */
     const char *words;
     sg_time retry_at;
+    struct sg_buf sealed, wrapped_key; /* the original's fields, once for all who are told */
+    struct sg_id sealed_as;
 };
+#define SG_AUTO_SAYING __attribute__((cleanup(saying_end))) struct saying
+
+static void saying_end(struct saying *s)
+{
+    sg_buf_free(&s->sealed);
+    sg_buf_free(&s->wrapped_key);
+}
 
 static const char *field_text(struct sg_message *m, const char *name)
 {
@@ -71,17 +80,24 @@ static void trace_add(const struct saying *s, const char *to, const char *notice
                  NULL);
 }
 
-static bool post(const struct saying *s, const char *to, struct sg_error *err)
+static bool seal_once(struct saying *s, struct sg_error *err)
+{
+    struct sg_notice_original original = original_of(s->t->m);
+    if (s->sealed.len)
+        return true;
+    s->sealed_as = sg_id_new("ntc");
+    return sg_notice_seal(s->t->m->gw->hsm, s->sealed_as.text, &original, &s->sealed,
+                          &s->wrapped_key, err);
+}
+
+static bool post(struct saying *s, const char *to, struct sg_error *err)
 {
     struct sg_message *m = s->t->m;
     struct sg_id id = sg_id_new("ntc");
-    SG_AUTO_BUF sealed = {0};
-    SG_AUTO_BUF wrapped = {0};
-    struct sg_notice_original original = original_of(m);
     sg_time now = sg_clock_now();
     if (s->t->count == 0)
         return true;
-    if (!sg_notice_seal(m->gw->hsm, id.text, &original, &sealed, &wrapped, err))
+    if (!seal_once(s, err))
         return false;
     struct sg_notice_row row = {.id = id.text,
                                 .msg_id = m->msg_id,
@@ -89,8 +105,9 @@ static bool post(const struct saying *s, const char *to, struct sg_error *err)
                                 .domain_id = s->t->domain->id,
                                 .kind = sg_notice_kind_name(s->kind),
                                 .recipient = to,
-                                .original = sg_buf_bytes(&sealed),
-                                .wrapped_key = sg_buf_bytes(&wrapped),
+                                .original = sg_buf_bytes(&s->sealed),
+                                .wrapped_key = sg_buf_bytes(&s->wrapped_key),
+                                .sealed_as = s->sealed_as.text,
                                 .created_at = now,
                                 .next_try_at = now + m->gw->notice_merge,
                                 .received_at = m->received_at};
@@ -133,13 +150,13 @@ static bool from_nobody(const struct sg_tell *t)
 bool sg_tell_delayed(const struct sg_tell *t, const char *code, sg_time retry_at,
                      struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = SG_NOTICE_DELAYED,
-                       .code = code,
-                       .requirement = "REQ-57",
-                       .status = "4.7.5",
-                       .words = "",
-                       .retry_at = retry_at};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = SG_NOTICE_DELAYED,
+                        .code = code,
+                        .requirement = "REQ-57",
+                        .status = "4.7.5",
+                        .words = "",
+                        .retry_at = retry_at};
     struct sg_domain_policy policy;
     const char *postmaster = postmaster_of(t->m, t->domain->name);
     if (from_nobody(t))
@@ -154,12 +171,12 @@ bool sg_tell_delayed(const struct sg_tell *t, const char *code, sg_time retry_at
 
 bool sg_tell_failure(const struct sg_tell *t, const char *code, struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = SG_NOTICE_FAILURE,
-                       .code = code,
-                       .requirement = "REQ-42",
-                       .status = "5.7.5",
-                       .words = ""};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = SG_NOTICE_FAILURE,
+                        .code = code,
+                        .requirement = "REQ-42",
+                        .status = "5.7.5",
+                        .words = ""};
     if (from_nobody(t))
         return true;
     return post(&s, answerable(&s) ? t->m->return_path : postmaster_of(t->m, t->domain->name), err);
@@ -181,7 +198,8 @@ static bool may_be_told(const struct sg_tell *t, bool authenticated, bool *may_r
 
 bool sg_tell_undelivered(const struct sg_tell *t, bool authenticated, struct sg_error *err)
 {
-    struct saying s = {.t = t, .kind = SG_NOTICE_NON_DELIVERY, .code = "", .requirement = "REQ-74"};
+    SG_AUTO_SAYING s = {
+        .t = t, .kind = SG_NOTICE_NON_DELIVERY, .code = "", .requirement = "REQ-74"};
     bool may;
     if (!answerable(&s))
         return true;
@@ -192,12 +210,12 @@ bool sg_tell_undelivered(const struct sg_tell *t, bool authenticated, struct sg_
 
 bool sg_tell_receipt(const struct sg_tell *t, bool authenticated, struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = SG_NOTICE_RECEIPT,
-                       .code = "",
-                       .requirement = "REQ-73",
-                       .status = "2.0.0",
-                       .words = ""};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = SG_NOTICE_RECEIPT,
+                        .code = "",
+                        .requirement = "REQ-73",
+                        .status = "2.0.0",
+                        .words = ""};
     bool may;
     if (!answerable(&s) || sg_notice_is_bulk(t->m->arena, &t->m->headers))
         return true;
@@ -208,24 +226,24 @@ bool sg_tell_receipt(const struct sg_tell *t, bool authenticated, struct sg_erro
 
 bool sg_tell_unverified(const struct sg_tell *t, const char *code, struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = SG_NOTICE_UNVERIFIED,
-                       .code = code,
-                       .requirement = "REQ-41",
-                       .status = "2.0.0",
-                       .words = ""};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = SG_NOTICE_UNVERIFIED,
+                        .code = code,
+                        .requirement = "REQ-41",
+                        .status = "2.0.0",
+                        .words = ""};
     return from_nobody(t) || post(&s, postmaster_of(t->m, t->domain->name), err);
 }
 
 bool sg_tell_administrator(const struct sg_tell *t, enum sg_notice_kind kind, const char *code,
                            const char *words, struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = kind,
-                       .code = code,
-                       .requirement = kind == SG_NOTICE_BREACH ? "REQ-113" : "REQ-110",
-                       .status = "5.7.0",
-                       .words = words};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = kind,
+                        .code = code,
+                        .requirement = kind == SG_NOTICE_BREACH ? "REQ-113" : "REQ-110",
+                        .status = "5.7.0",
+                        .words = words};
     struct sg_domain_policy policy;
     if (!policy_load(t, &policy, err))
         return false;
@@ -239,11 +257,11 @@ bool sg_tell_administrator(const struct sg_tell *t, enum sg_notice_kind kind, co
 
 bool sg_tell_partner(const struct sg_tell *t, const char *partner_domain, struct sg_error *err)
 {
-    struct saying s = {.t = t,
-                       .kind = SG_NOTICE_CERTIFICATE,
-                       .code = "",
-                       .requirement = "REQ-41",
-                       .status = "2.0.0",
-                       .words = ""};
+    SG_AUTO_SAYING s = {.t = t,
+                        .kind = SG_NOTICE_CERTIFICATE,
+                        .code = "",
+                        .requirement = "REQ-41",
+                        .status = "2.0.0",
+                        .words = ""};
     return from_nobody(t) || post(&s, postmaster_of(t->m, partner_domain), err);
 }

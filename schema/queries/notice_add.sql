@@ -11,7 +11,7 @@ into_notice AS (
     INSERT INTO notice (id, msg_id, tenant_id, domain_id, kind, recipient, original, wrapped_key,
         sealed_as, state, created_at, next_try_at, received_at)
     SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::bytea,
-        $1::text, 'open', $9::timestamptz, $10::timestamptz, $11::timestamptz
+        $19::text, 'open', $9::timestamptz, $10::timestamptz, $11::timestamptz
     WHERE EXISTS (SELECT FROM fresh)
     ON CONFLICT (msg_id, kind, recipient) WHERE state = 'open'
         DO UPDATE SET next_try_at = notice.next_try_at -- locks it: it cannot be closed meanwhile

@@ -43,7 +43,7 @@ def certificates(platform, provider, tenant):
     """What else comes of the work of tenantd and of an authority: rows as they would write them."""
     authority = provider.post("/v1/authorities", {"name": "By hand", "method": "manual"})["id"]
     ids = {**tenant.ids, "authority_id": authority,
-           **{p: new_id(PREFIX[p]) for p in ("order_id", "compromise_id", "revocation_id")}}
+           **{p: new_id(PREFIX[p]) for p in ("order_id", "compromise_id", "revocation_id", "notice_id")}}
     with platform.pg.connect("sg_owner") as connection, connection.cursor() as cursor:
         for sql in (
                 "SELECT set_config('app.actor', 'test', true), set_config('app.now', now()::text, true)",
@@ -58,9 +58,12 @@ def certificates(platform, provider, tenant):
                 " VALUES (%(compromise_id)s, %(tenant_id)s, %(domain_id)s, 'lost', 'running', now(), now())",
                 "INSERT INTO certificate_revocation (id, tenant_id, domain_id, certificate_id, reason, state,"
                 " created_at, updated_at) VALUES (%(revocation_id)s, %(tenant_id)s, %(domain_id)s,"
-                " %(certificate_id)s, 'keyCompromise', 'by_hand', now(), now())"):
+                " %(certificate_id)s, 'keyCompromise', 'by_hand', now(), now())",
+                "INSERT INTO notice (id, tenant_id, domain_id, kind, recipient, original, wrapped_key, state, created_at,"
+                " next_try_at) VALUES (%(notice_id)s, %(tenant_id)s, %(domain_id)s, 'delayed', 'joe@b.test', '', '',"
+                " 'sent', now(), now())"):
             cursor.execute(sql, ids)
-    tenant.ids.update({p: ids[p] for p in ("order_id", "compromise_id", "revocation_id")})
+    tenant.ids.update({p: ids[p] for p in ("order_id", "compromise_id", "revocation_id", "notice_id")})
 
 
 def listed(provider, tenant, part):

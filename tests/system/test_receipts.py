@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from noticeenv import FIRST, SENDER, notices, policy, rows, settled
+from noticeenv import FIRST, SENDER, member, notices, policy, rows, settled
+from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, OUTSIDE, Setting, header, simple
@@ -18,7 +19,8 @@ from setting import A, B, OUTSIDE, Setting, header, simple
 @pytest.fixture(scope="module")
 def setting():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgr", dir="/var/tmp") as folder:
-        s = Setting(folder, block)
+        s = Setting(folder, block, settings={"gatewayd": {
+            "hold.retry_first": "1s", "hold.retry_most": "1s", "notice.attempts": "3"}})
         try:
             yield s.start()
         finally:
@@ -157,3 +159,26 @@ def test_signed_mail_that_another_sends_on(setting):
                               "sealgate.message_recipient r ON r.msg_id = m.id WHERE m.sender = "
                               f"'victim@{OUTSIDE}' AND r.outcome = 'delivered'")) == 1, 30, "the log")
     assert rows(setting, f"SELECT id FROM sealgate.notice WHERE recipient = 'victim@{OUTSIDE}'") == []
+
+
+def test_a_notice_that_cannot_be_sealed_waits_and_is_never_plain(setting):
+    """REQ-62: to a member without a certificate it is tried again, then given up, where all can see it."""
+    api, sender = setting.platform.api, "eve@nocert.test"
+    member(setting, "nocert.test")
+    policy(setting, setting.b.domain_path, receipts_for_unauthenticated=True)
+    setting.servers[B].answer("rcpt", "550 5.1.1 no")
+    setting.from_outside(sender, [f"ann@{B}"], simple(sender, [f"ann@{B}"], "unsealable"))
+
+    def failed():
+        return api.list(f"{setting.b.path}/notices", state="failed", recipient=sender)
+    notice, = wait_for(failed, 60, "the notice to be given up", 0.2)
+    assert (notice["kind"], notice["attempts"]) == ("non-delivery", 2)
+    assert notice["concerning"] == [f"ann@{B}"] and "certificate" in notice["last_error"]
+    assert notice["stands_for"] == 0 and notice["summary_id"] is None
+    assert api.get(f"{setting.b.path}/notices/{notice['id']}") == notice
+    assert api.list(f"{setting.a.path}/notices", recipient=sender) == []
+    assert not [m for m in setting.servers[OUTSIDE].mails if m.recipients == [sender]]
+    series = Ops(setting.platform.layout.ops("gatewayd")).series()
+    name = 'sealgate_gateway_notices_total{kind="non-delivery",state="%s"}'
+    assert series[name % "failed"] == 1 and series[name % "deferred"] == 2
+    assert '"notice.failed"' in setting.platform.gatewayd.log.read_text()

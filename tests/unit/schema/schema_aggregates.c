@@ -356,6 +356,7 @@ static void test_notice(void **state)
                                 .recipient = "s@a.test",
                                 .original = text("sealed"),
                                 .wrapped_key = text("wrapped"),
+                                .sealed_as = id,
                                 .created_at = now,
                                 .next_try_at = now + SG_SECOND,
                                 .received_at = now};
@@ -406,6 +407,7 @@ static void notice_of_storm(const char *kind, sg_time at)
                                 .recipient = "storm@a.test",
                                 .original = text("sealed"),
                                 .wrapped_key = text("wrapped"),
+                                .sealed_as = "ntc_00000000000000000000000000",
                                 .created_at = at,
                                 .next_try_at = at,
                                 .received_at = at};
