@@ -187,7 +187,7 @@ def test_unauthenticated_senders_by_policy(setting):
     sender = f"eve@{OUTSIDE}"
 
     def refused(subject):
-        server.answer("rcpt", "550 5.1.1 no", times=1)
+        server.answer("data", "550 5.1.1 no", times=1)
         setting.from_outside(sender, [f"ann@{B}"], simple(sender, [f"ann@{B}"], subject))
         wait_for(lambda: [r for r in setting.b.messages(message_id=f"{subject}@x.test")
                           if setting.b.message(r["id"])["recipients"][0]["outcome"] == "refused"],

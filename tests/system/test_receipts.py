@@ -166,7 +166,7 @@ def test_a_notice_that_cannot_be_sealed_waits_and_is_never_plain(setting):
     api, sender = setting.platform.api, "eve@nocert.test"
     member(setting, "nocert.test")
     policy(setting, setting.b.domain_path, receipts_for_unauthenticated=True)
-    setting.servers[B].answer("rcpt", "550 5.1.1 no")
+    setting.servers[B].answer("data", "550 5.1.1 no")
     setting.from_outside(sender, [f"ann@{B}"], simple(sender, [f"ann@{B}"], "unsealable"))
 
     def failed():
