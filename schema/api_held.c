@@ -25,6 +25,8 @@ static void take(struct sg_row *row, void *item)
     h->attempts = sg_row_int(row);
     h->last_error = sg_row_text(row);
     h->finished_at = sg_row_time(row);
+    h->quarantined = sg_row_bool(row);
+    h->approved_at = sg_row_time(row);
 }
 
 /* tenant_id, id: the first two parameters of every query about one of them. */
@@ -64,6 +66,7 @@ bool sg_api_held_list(struct sg_tx *tx, struct sg_arena *arena, const char *tena
     sg_param_text(&p, filter->recipient_domain);
     sg_param_text(&p, filter->sender);
     sg_param_text(&p, filter->reason);
+    sg_param_text(&p, filter->waiting_for);
     sg_param_page(&p, page);
     *rows_r = sg_api_rows(tx, arena, SG_Q_API_HELD_LIST, &p, take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;

@@ -15,6 +15,8 @@ struct sg_api_held {
     int64_t attempts;
     const char *last_error;
     sg_time finished_at; /* 0: not yet */
+    bool quarantined;    /* it waits, or waited, for an administrator (REQ-110) */
+    sg_time approved_at; /* 0: nobody has released it */
 };
 
 SG_MUST_USE bool sg_api_held_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
@@ -22,12 +24,13 @@ SG_MUST_USE bool sg_api_held_find(struct sg_tx *tx, struct sg_arena *arena, cons
 /* Filters are equality; NULL: any. */
 struct sg_api_held_filter {
     const char *state, *domain_id, *recipient_domain, *sender, *reason;
+    const char *waiting_for; /* "administrator", "next_try" */
 };
 SG_MUST_USE bool sg_api_held_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
                                   const struct sg_api_held_filter *filter,
                                   const struct sg_api_page *page, struct sg_api_held **rows_r,
                                   size_t *count_r, struct sg_error *err);
-/* Makes it due now. SG_E_CONFLICT: it is not held any more. */
+/* Makes it due now; out of quarantine too. SG_E_CONFLICT: it is not held any more. */
 SG_MUST_USE bool sg_api_held_release(struct sg_tx *tx, struct sg_arena *arena,
                                      const char *tenant_id, const char *id,
                                      struct sg_api_held *row_r, struct sg_error *err);

@@ -32,6 +32,7 @@ static bool row_insert(struct sg_tx *tx, struct insert *in, struct sg_error *err
     sg_param_time(&p, row->held_at);
     sg_param_time(&p, row->next_try_at);
     sg_param_time(&p, row->expires_at);
+    sg_param_bool(&p, row->quarantined);
     if (!sg_tx_query(tx, SG_Q_HELD_INSERT, &p, &rows, err))
         return false;
     in->inserted = rows.affected == 1;
@@ -118,6 +119,8 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     row->next_try_at = sg_row_time(r);
     row->expires_at = sg_row_time(r);
     row->attempts = (int)sg_row_int(r);
+    row->quarantined = sg_row_bool(r);
+    row->approved_at = sg_row_time(r);
     return true;
 }
 
@@ -203,6 +206,16 @@ bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_
     sg_param_text(&p, explanation);
     sg_param_text(&p, last_error);
     return sg_db_change(db, SG_Q_HELD_RESCHEDULE, &p, NULL, err);
+}
+
+bool sg_held_quarantine(struct sg_db *db, const char *held_id, const char *reason,
+                        const char *explanation, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, held_id);
+    sg_param_text(&p, reason);
+    sg_param_text(&p, explanation);
+    return sg_db_change(db, SG_Q_HELD_QUARANTINE, &p, NULL, err);
 }
 
 static bool take_bool(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)

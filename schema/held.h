@@ -22,8 +22,15 @@ struct sg_held_row {
     int64_t size_bytes;
     struct sg_bytes wrapped_key;
     sg_time received_at, held_at, next_try_at, expires_at;
-    int attempts; /* set by reading alone */
+    bool quarantined;    /* it waits for an administrator (REQ-110) … */
+    sg_time approved_at; /* … who has released it then; 0: not yet; reading alone */
+    int attempts;        /* reading alone */
 };
+/* It waits for an administrator still. */
+static inline bool sg_held_waits(const struct sg_held_row *row)
+{
+    return row->quarantined && !row->approved_at;
+}
 
 /*
  * Gives chunk seq (0, 1, …) of at most SG_HELD_CHUNK_MAX bytes; *end_r where there is none. It may
@@ -38,7 +45,8 @@ SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
                                 struct sg_error *err);
 /*
  * Takes messages that are due at now, with a lease of lease_ms: no other worker takes them until it
- * has run out, even where an administrator releases them meanwhile.
+ * has run out, even where an administrator releases them meanwhile. One that waits for an
+ * administrator is taken when its time is up alone.
  */
 SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
                                    int64_t lease_ms, int limit, struct sg_held_row **rows_r,
@@ -58,6 +66,9 @@ SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_c
 SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
                                     const char *reason, const char *explanation,
                                     const char *last_error, struct sg_error *err);
+/* The same where it has to wait for an administrator now, whatever one said before. */
+SG_MUST_USE bool sg_held_quarantine(struct sg_db *db, const char *held_id, const char *reason,
+                                    const char *explanation, struct sg_error *err);
 /* It went to these recipients, which are taken off it; *finished_r: to the last of them, and the
  * chunks and the key go. No error where it is not held any more. */
 SG_MUST_USE bool sg_held_sent(struct sg_db *db, const char *held_id, const char *const *recipients,

@@ -16,6 +16,7 @@ static bool due(struct sg_tx *tx, struct sg_arena *arena, const struct sg_held_b
     sg_param_text(&p, bulk->recipient_domain);
     sg_param_text(&p, bulk->sender);
     sg_param_text(&p, bulk->reason);
+    sg_param_text(&p, bulk->waiting_for);
     sg_param_int(&p, limit);
     if (!sg_tx_query(tx, SG_Q_HELD_BULK_DUE, &p, &rows, err))
         return false;

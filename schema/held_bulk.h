@@ -9,6 +9,7 @@ struct sg_held_bulk {
     const char *action;                                         /* "release", "retry", "delete" */
     sg_time until;                                              /* what was held by then */
     const char *domain_id, *recipient_domain, *sender, *reason; /* equality; NULL: any */
+    const char *waiting_for; /* "administrator", "next_try"; NULL: either */
 };
 
 /* The next limit of them behind *after (an id, "" at first), which moves on. found_r < limit: these

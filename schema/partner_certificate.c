@@ -1,5 +1,6 @@
 #include "schema/partner_certificate.h"
 
+#include "schema/db_internal.h"
 #include "schema/der_list.h"
 
 #include "common/id.h"
@@ -12,8 +13,15 @@ bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena, const
     return sg_der_list(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, ders_r, count_r, err);
 }
 
+static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    *(bool *)arg = sg_row_bool(r);
+    return true;
+}
+
 bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_certificate *row,
-                                  struct sg_error *err)
+                                  bool *usable_r, struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, row->domain);
@@ -25,5 +33,7 @@ bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_cert
     sg_param_time(&p, row->fetched_at);
     struct sg_id id = sg_id_new("pcr");
     sg_param_text(&p, id.text);
-    return sg_db_change(db, SG_Q_PARTNER_CERTIFICATE_STORE, &p, NULL, err);
+    sg_param_bool(&p, row->pending);
+    *usable_r = false;
+    return sg_db_read(db, NULL, SG_Q_PARTNER_CERTIFICATE_STORE, &p, take, usable_r, err);
 }

@@ -16,10 +16,12 @@ struct sg_partner_certificate {
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after;
     sg_time fetched_at;
+    bool pending; /* for an administrator to approve of, unless it is known already (REQ-54) */
 };
-/* Idempotent; a certificate that is there gets the new origin and fetched_at. */
+/* Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: it is
+ * neither refused nor pending. */
 SG_MUST_USE bool sg_partner_certificate_store(struct sg_db *db,
                                               const struct sg_partner_certificate *row,
-                                              struct sg_error *err);
+                                              bool *usable_r, struct sg_error *err);
 
 #endif

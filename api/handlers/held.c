@@ -1,4 +1,5 @@
-/* Held mail (REQ-56): gatewayd is woken by the change of a row. */
+/* Held mail (REQ-56) and what is in quarantine (REQ-110), which goes on only when it is released:
+ * gatewayd is woken by the change of a row. */
 #include "api/check.h"
 #include "api/handlers.h"
 #include "api/render.h"
@@ -7,6 +8,7 @@
 #include "schema/retention.h"
 
 static const char *const states[] = {"held", "sent", "deleted", "expired", NULL};
+static const char *const waiting[] = {"administrator", "next_try", NULL};
 
 static bool check_domain_id(struct sg_arena *arena, const char **value, struct sg_error *err)
 {
@@ -36,14 +38,20 @@ static bool check_domain_id(struct sg_arena *arena, const char **value, struct s
          .min = 1,                                                                                 \
          .max = 512,                                                                               \
          .check = api_check_address},                                                              \
+        {.name = "reason",                                                                         \
+         .type = API_STRING,                                                                       \
+         .offset = offsetof(type_, reason),                                                        \
+         .optional = true,                                                                         \
+         .min = 3,                                                                                 \
+         .max = 3},                                                                                \
     {                                                                                              \
-        .name = "reason", .type = API_STRING, .offset = offsetof(type_, reason), .optional = true, \
-        .min = 3, .max = 3                                                                         \
+        .name = "waiting_for", .type = API_STRING, .offset = offsetof(type_, waiting_for),         \
+        .optional = true, .choices = waiting                                                       \
     }
 
 struct held_query {
     struct api_page_query page;
-    const char *state, *domain_id, *recipient_domain, *sender, *reason;
+    const char *state, *domain_id, *recipient_domain, *sender, *reason, *waiting_for;
 };
 static const struct api_field query_fields[] = {
     API_PAGE_FIELDS,
@@ -54,11 +62,11 @@ static const struct api_field query_fields[] = {
      .choices = states},
     FILTER_FIELDS(struct held_query),
 };
-const struct api_spec api_held_query = {query_fields, 7, sizeof(struct held_query), NULL};
+const struct api_spec api_held_query = {query_fields, 8, sizeof(struct held_query), NULL};
 
 static const char *const actions[] = {"release", "retry", "delete", NULL};
 struct held_bulk {
-    const char *action, *domain_id, *recipient_domain, *sender, *reason;
+    const char *action, *domain_id, *recipient_domain, *sender, *reason, *waiting_for;
     bool all;
 };
 static const struct api_field bulk_fields[] = {
@@ -76,20 +84,20 @@ static bool bulk_check(struct sg_arena *arena, void *out, struct sg_error *err)
 {
     (void)arena;
     const struct held_bulk *b = out;
-    bool filtered = b->domain_id || b->recipient_domain || b->sender || b->reason;
+    bool filtered = b->domain_id || b->recipient_domain || b->sender || b->reason || b->waiting_for;
     return filtered != b->all ||
            api_invalid(err, "all",
                        filtered ? "and a filter exclude each other"
                                 : "must be true where no filter says what it is about");
 }
-const struct api_spec api_held_bulk_body = {bulk_fields, 6, sizeof(struct held_bulk), bulk_check};
+const struct api_spec api_held_bulk_body = {bulk_fields, 7, sizeof(struct held_bulk), bulk_check};
 
 static json_t *held_json(struct sg_arena *arena, const void *row)
 {
     (void)arena;
     const struct sg_api_held *h = row;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:o, s:o,"
-                     " s:o, s:o, s:I, s:s, s:o}",
+                     " s:o, s:o, s:I, s:s, s:o, s:b, s:o}",
                      "id", h->key.id, "msg_id", h->msg_id, "tenant_id", h->tenant_id, "domain_id",
                      h->domain_id, "direction", h->direction, "state", h->state, "reason",
                      h->reason, "explanation", h->explanation, "sender", h->sender, "recipients",
@@ -99,7 +107,8 @@ static json_t *held_json(struct sg_arena *arena, const void *row)
                      "held_at", api_json_time(h->key.at), "next_try_at",
                      api_json_time(h->next_try_at), "expires_at", api_json_time(h->expires_at),
                      "attempts", (json_int_t)h->attempts, "last_error", h->last_error,
-                     "finished_at", api_json_time_or_null(h->finished_at));
+                     "finished_at", api_json_time_or_null(h->finished_at), "quarantined",
+                     h->quarantined, "approved_at", api_json_time_or_null(h->approved_at));
 }
 
 bool api_held_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
@@ -109,7 +118,8 @@ bool api_held_list(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     struct sg_api_held *rows;
     size_t count;
     const struct sg_api_held_filter filter = {
-        query->state, query->domain_id, query->recipient_domain, query->sender, query->reason};
+        query->state,  query->domain_id, query->recipient_domain,
+        query->sender, query->reason,    query->waiting_for};
     return api_page_read(r, &page, err) &&
            sg_api_held_list(tx, r->arena, r->tenant.key.id, &filter, &page, &rows, &count, err) &&
            api_reply_list(r, &page, rows, count, sizeof *rows, held_json);
@@ -144,10 +154,11 @@ bool api_held_bulk(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     const char *location;
     if (strcmp(b->action, "delete") == 0 && !sg_legal_hold_none(tx, r->tenant.key.id, err))
         return false;
-    json_t *payload = json_pack(
-        "{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*}", "tenant_id", r->tenant.key.id, "action",
-        b->action, "until", (json_int_t)sg_tx_now(tx), "domain_id", b->domain_id,
-        "recipient_domain", b->recipient_domain, "sender", b->sender, "reason", b->reason);
+    json_t *payload =
+        json_pack("{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*}", "tenant_id", r->tenant.key.id,
+                  "action", b->action, "until", (json_int_t)sg_tx_now(tx), "domain_id",
+                  b->domain_id, "recipient_domain", b->recipient_domain, "sender", b->sender,
+                  "reason", b->reason, "waiting_for", b->waiting_for);
     return api_job_make(r, tx, "held.bulk", payload, &job, &location, err) &&
            api_reply_accepted(r, location, json_pack("{s:o}", "job", api_job_json(r->arena, &job)));
 }

@@ -89,7 +89,7 @@ static const struct {
     bool platform_only;
 } about[FIELDS] = {
     {"null", "REQ-57", false, false}, /* null: [hold] lifetime of gatewayd.conf */
-    {"null", "REQ-57", true, false},  /* null: [hold] retry_first */
+    {"null", "REQ-57", false, false}, /* null: [hold] retry_first */
     {"false", "REQ-157", false, true},
     {"\"full\"", "REQ-94", false, false},
     {"24", "REQ-94", false, false},
@@ -97,14 +97,14 @@ static const struct {
     {"\"\"", "REQ-78", false, false},
     {"null", "REQ-94", false, false}, /* null: postmaster@ the domain */
     {"true", "REQ-113", false, false},
-    {"\"deliver\"", "REQ-76", true, false},
-    {"\"attached\"", "REQ-76", true, false},
-    {"\"deliver_with_warning\"", "REQ-80", true, false},
-    {"\"quarantine\"", "REQ-33", true, false},
-    {"false", "REQ-34", true, false},
+    {"\"deliver\"", "REQ-76", false, false},
+    {"\"attached\"", "REQ-76", false, false},
+    {"\"deliver_with_warning\"", "REQ-80", false, false},
+    {"\"quarantine\"", "REQ-33", false, false},
+    {"false", "REQ-34", false, false},
     {"false", "REQ-75", false, false},
-    {"true", "REQ-72", true, false},
-    {"false", "REQ-54", true, false},
+    {"true", "REQ-72", false, false},
+    {"false", "REQ-54", false, false},
     {"false", "REQ-55", true, false},
     {"null", "REQ-59", true, false},
 };

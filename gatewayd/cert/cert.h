@@ -54,6 +54,14 @@ struct sg_cert_der_list {
 struct sg_cert_directory {
     const char *url, *base_dn, *ca_pem;
 };
+struct sg_cert_partner {
+    const char *domain;
+    struct sg_bytes der;
+    const char *source; /* "ldap", "mail" */
+    const char *origin; /* which directory, which message */
+    sg_time not_before, not_after, now;
+    bool pending; /* if it is not known yet: for an administrator to approve of */
+};
 struct sg_cert_storage {
     void *ctx;
     bool (*anchors)(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
@@ -67,8 +75,8 @@ struct sg_cert_storage {
      * them, which are stored under the same domain. */
     bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
-    bool (*partner_store)(void *ctx, const char *domain, struct sg_bytes der, const char *source,
-                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+    /* *usable_r: not refused by an administrator, nor waiting for one. */
+    bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
                           struct sg_error *err);
     /* found_r false: none is stored. */
     bool (*crl_find)(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
@@ -125,15 +133,37 @@ struct sg_cert_found {
     size_t candidate_count;
     const char *detail; /* a sentence: what was asked and what came of it */
 };
+/* What becomes of a certificate that is met for the first time (REQ-54). */
+enum sg_cert_keep {
+    SG_CERT_KEEP,         /* stored and used */
+    SG_CERT_KEEP_PENDING, /* stored, and not used before an administrator approves of it */
+    SG_CERT_KEEP_NOT      /* used, and stored nowhere: a question that is to change nothing */
+};
+struct sg_cert_wanted {
+    const char *domain;
+    const char *relying; /* as in a question */
+    sg_time now;
+    bool stored_only; /* no directory is asked */
+    enum sg_cert_keep keep;
+};
 /*
  * The partner domain's certificate to encrypt to: from the store, then by LDAP (base of the source,
  * (mail=domain-confidentiality-authority@domain), userCertificate); what LDAP brings and is valid
- * goes to the store. The newest valid one wins. relying as in a question: what is stored because
- * one domain trusts it is judged again for every other.
+ * goes to the store. The newest valid one wins; one that an administrator refused never does. What
+ * is stored because one domain trusts it is judged again for every other.
  */
 SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
-                                  const char *domain, const char *relying, sg_time now,
+                                  const struct sg_cert_wanted *wanted,
                                   struct sg_cert_found *found_r, struct sg_error *err);
+
+/*
+ * Stores a certificate that a good signature came with (REQ-50), if it is one to encrypt to for
+ * wanted->domain by all that a discovery asks. untrusted (may be NULL) may help to build the chain.
+ * *kept_r false: it is none, or was stored a short while ago. From memory alone where it was.
+ */
+SG_MUST_USE bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                                 STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,
+                                 const char *origin, bool *kept_r, struct sg_error *err);
 
 /* RFC 3183 §4.1 naming: CN=domain-confidentiality-authority (or -signing-authority), or an
  * address with that local part. */

@@ -16,6 +16,7 @@
 struct sg_crl_cache;
 struct sg_verdicts;
 struct sg_directories;
+struct sg_memo;
 
 struct sg_certs {
     struct sg_cert_limits limits;
@@ -23,6 +24,7 @@ struct sg_certs {
     struct sg_crl_cache *crls;
     struct sg_verdicts *verdicts;
     struct sg_directories *directories;
+    struct sg_memo *harvested;
     pthread_mutex_t lock;    /* of what follows */
     uint64_t generation;     /* counts flushes: what was loaded before one is not kept after it */
     X509_STORE *anchors;     /* NULL: to be loaded */
@@ -218,5 +220,13 @@ void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *
 SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena,
                           const struct sg_cert_question *question, struct sg_cert_facts *facts_r,
                           bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err);
+
+/* memo.c */
+struct sg_memo *sg_memo_new(void);
+void sg_memo_free(struct sg_memo **memo);
+void sg_memo_flush(struct sg_memo *memo);
+void sg_memo_mark(const X509 *certificate, const char *domain, uint8_t mark[SG_SHA256]);
+bool sg_memo_has(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now);
+void sg_memo_put(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now);
 
 #endif

@@ -26,6 +26,7 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     certs->verdicts =
         sg_verdicts_new(limits->verdict_ttl_ms > 0 ? limits->verdict_ttl_ms : DEFAULT_TTL_MS);
     certs->directories = sg_directories_new();
+    certs->harvested = sg_memo_new();
     sg_fetch_init();
     if (!certs->issuers)
         abort();
@@ -39,6 +40,7 @@ void sg_certs_free(struct sg_certs **certs)
     sg_directories_free(&(*certs)->directories);
     sg_crl_cache_free(&(*certs)->crls);
     sg_verdicts_free(&(*certs)->verdicts);
+    sg_memo_free(&(*certs)->harvested);
     X509_STORE_free((*certs)->anchors);
     sk_X509_pop_free((*certs)->issuers, X509_free);
     pthread_mutex_destroy(&(*certs)->lock);
@@ -54,6 +56,7 @@ void sg_certs_flush(struct sg_certs *certs)
     certs->anchors = NULL;
     pthread_mutex_unlock(&certs->lock);
     sg_verdicts_flush(certs->verdicts);
+    sg_memo_flush(certs->harvested);
     sg_directories_flush(certs->directories);
 }
 

@@ -24,6 +24,8 @@ struct search {
     STACK_OF(X509) *issuers; /* CA certificates that came along */
     struct sg_cert_found *found;
     size_t room; /* for judgements */
+    enum sg_cert_keep keep;
+    const char *source; /* of what is not in the store: "ldap", "mail" */
 };
 
 static int newest_first(const void *a, const void *b)
@@ -113,30 +115,59 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
     return true;
 }
 
-static void keep_one(struct search *search, X509 *x, const char *origin)
+static bool keep_one(struct search *search, X509 *x, const char *origin, bool pending,
+                     bool *usable_r, struct sg_error *err)
 {
-    struct sg_error err;
-    sg_error_reset(&err);
+    struct sg_cert_storage *storage = &search->certs->storage;
+    struct sg_cert_partner partner = {.domain = search->domain,
+                                      .source = search->source,
+                                      .origin = origin,
+                                      .now = search->now,
+                                      .pending = pending};
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
-    sg_time from, until;
-    if (len > 0 && sg_asn1_time(X509_get0_notBefore(x), &from) &&
-        sg_asn1_time(X509_get0_notAfter(x), &until) &&
-        !search->certs->storage.partner_store(search->certs->storage.ctx, search->domain,
-                                              sg_bytes_of(der, (size_t)len), "ldap", origin, from,
-                                              until, search->now, &err))
-        sg_log_error(SG_LOG_WARNING, "cert.partner_storage", &err, "domain", search->domain, NULL);
+    if (len <= 0 || !sg_asn1_time(X509_get0_notBefore(x), &partner.not_before) ||
+        !sg_asn1_time(X509_get0_notAfter(x), &partner.not_after))
+        return sg_fail(err, SG_E_INTERNAL, "a certificate that was judged cannot be written");
+    partner.der = sg_bytes_of(der, (size_t)len);
+    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, err);
     OPENSSL_free(der);
+    return ok;
 }
 
-/* The certificate and the CAs above it: without these it could not be judged again from storage
- * alone. That it cannot be stored does not keep it from being used. */
-static void keep(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
+/*
+ * The certificate and the CAs above it: without these it could not be judged again from storage
+ * alone. Where it cannot be stored, it may be used all the same unless somebody is to approve of
+ * it.
+ */
+static bool keep(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
                  const char *origin)
 {
-    keep_one(search, certificate, origin);
-    for (int i = 1; i < sk_X509_num(chain) - 1; i++)
-        keep_one(search, sk_X509_value(chain, i), origin);
+    struct sg_error err;
+    bool pending = search->keep == SG_CERT_KEEP_PENDING, usable = true, any;
+    sg_error_reset(&err);
+    if (search->keep == SG_CERT_KEEP_NOT)
+        return true;
+    bool ok = keep_one(search, certificate, origin, pending, &usable, &err);
+    for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
+        ok = keep_one(search, sk_X509_value(chain, i), origin, false, &any, &err);
+    if (!ok)
+        sg_log_error(SG_LOG_WARNING, "cert.partner_storage", &err, "domain", search->domain, NULL);
+    return ok ? usable : !pending;
+}
+
+/* REQ-54: it is there, and nobody has approved of it. */
+static void not_approved(struct search *search)
+{
+    struct sg_cert_found *found = search->found;
+    for (size_t i = 0; i < found->candidate_count; i++) {
+        struct sg_cert_facts *facts = &found->candidates[i].facts;
+        if (facts->status != SG_CERT_VALID)
+            continue;
+        facts->status = SG_CERT_UNTRUSTED;
+        facts->detail = "an administrator has yet to approve of it, or has refused it";
+    }
+    found->status = SG_CERT_UNTRUSTED;
 }
 
 /* Newest first until one is valid. origin: NULL for the store. */
@@ -151,9 +182,11 @@ static bool judge_all(struct search *search, const struct candidate *list, size_
                    err))
             return false;
         *issuer_missing_r |= missing;
+        if (valid && origin && !keep(search, list[i].certificate, chain, origin)) {
+            not_approved(search);
+            valid = false;
+        }
         if (valid) {
-            if (origin)
-                keep(search, list[i].certificate, chain, origin);
             X509_up_ref(list[i].certificate);
             search->found->certificate = list[i].certificate;
             search->found->status = SG_CERT_VALID;
@@ -247,31 +280,110 @@ static bool from_directories(struct search *search, struct sg_error *err)
     return ok;
 }
 
-bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
-                      const char *relying, sg_time now, struct sg_cert_found *found_r,
-                      struct sg_error *err)
+static bool search_begin(struct search *search, struct sg_certs *certs, struct sg_arena *arena,
+                         const struct sg_cert_wanted *wanted, struct sg_cert_found *found_r,
+                         struct sg_error *err)
 {
     memset(found_r, 0, sizeof *found_r);
     found_r->status = SG_CERT_UNTRUSTED;
-    if (!sg_domain_valid(sg_bytes_str(domain)))
+    if (!sg_domain_valid(sg_bytes_str(wanted->domain)))
         return sg_fail(err, SG_E_INVALID, "not a domain name");
-    char *lower = sg_arena_strdup(arena, domain);
+    char *lower = sg_arena_strdup(arena, wanted->domain);
     for (char *p = lower; *p; p++)
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p - 'A' + 'a');
-    SG_AUTO_CHAIN issuers = sk_X509_new_null();
-    if (!issuers)
+    *search = (struct search){.certs = certs,
+                              .arena = arena,
+                              .domain = lower,
+                              .relying = wanted->relying,
+                              .now = wanted->now,
+                              .issuers = sk_X509_new_null(),
+                              .found = found_r,
+                              .room = 8,
+                              .keep = wanted->keep,
+                              .source = "ldap"};
+    if (!search->issuers)
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
-    struct search search = {certs, arena, lower, relying, now, issuers, found_r, 8};
-    found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search.room);
-    if (!from_store(&search, err))
+    found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search->room);
+    return true;
+}
+
+static bool search_do(struct search *search, bool stored_only, struct sg_error *err)
+{
+    struct sg_cert_found *found = search->found;
+    if (!from_store(search, err))
         return false;
-    found_r->detail = sg_arena_printf(arena, "store: %zu certificate%s", found_r->candidate_count,
-                                      found_r->candidate_count == 1 ? "" : "s");
-    if (!found_r->certificate && !from_directories(&search, err)) {
+    found->detail = sg_arena_printf(search->arena, "store: %zu certificate%s",
+                                    found->candidate_count, found->candidate_count == 1 ? "" : "s");
+    return found->certificate || stored_only || from_directories(search, err);
+}
+
+bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
+                      const struct sg_cert_wanted *wanted, struct sg_cert_found *found_r,
+                      struct sg_error *err)
+{
+    struct search search;
+    if (!search_begin(&search, certs, arena, wanted, found_r, err))
+        return false;
+    bool ok = search_do(&search, wanted->stored_only, err);
+    sk_X509_pop_free(search.issuers, X509_free);
+    if (!ok) {
         X509_free(found_r->certificate);
         found_r->certificate = NULL;
-        return false;
+    }
+    return ok;
+}
+
+/* Harvest -------------------------------------------------------------------------------------- */
+
+static bool untrusted_add(struct search *search, STACK_OF(X509) *untrusted, struct sg_error *err)
+{
+    for (int i = 0; i < sk_X509_num(untrusted); i++) {
+        X509 *x = sk_X509_value(untrusted, i);
+        if (!sg_is_authority(x))
+            continue;
+        if (!sk_X509_push(search->issuers, x))
+            return sg_fail(err, SG_E_NO_MEMORY, "certificates");
+        X509_up_ref(x);
     }
     return true;
+}
+
+static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *untrusted,
+                    const char *origin, bool *kept_r, struct sg_error *err)
+{
+    bool valid, missing, usable, any;
+    STACK_OF(X509) *chain = NULL;
+    bool pending = search->keep == SG_CERT_KEEP_PENDING;
+    bool ok = untrusted_add(search, untrusted, err) &&
+              judge(search, certificate, origin, &valid, &missing, &chain, err);
+    if (ok && valid) {
+        ok = keep_one(search, certificate, origin, pending, &usable, err);
+        for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
+            ok = keep_one(search, sk_X509_value(chain, i), origin, false, &any, err);
+        *kept_r = ok;
+    }
+    sk_X509_pop_free(chain, X509_free);
+    return ok;
+}
+
+bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
+                     STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,
+                     const char *origin, bool *kept_r, struct sg_error *err)
+{
+    struct search search;
+    struct sg_cert_found found;
+    uint8_t mark[SG_SHA256];
+    *kept_r = false;
+    sg_memo_mark(certificate, wanted->domain, mark);
+    if (sg_memo_has(certs->harvested, mark, wanted->now))
+        return true;
+    if (!search_begin(&search, certs, arena, wanted, &found, err))
+        return false;
+    search.source = "mail";
+    bool ok = harvest(&search, certificate, untrusted, origin, kept_r, err);
+    sk_X509_pop_free(search.issuers, X509_free);
+    if (ok)
+        sg_memo_put(certs->harvested, mark, wanted->now);
+    return ok;
 }

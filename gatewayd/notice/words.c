@@ -188,7 +188,9 @@ const char *sg_notice_reason(const char *enhanced, int code, char status_r[12])
 
 void sg_notice_warning_text(const struct sg_notice_warning *w, struct sg_buf *out)
 {
-    sg_notice_first_line(SG_NOTICE_UNVERIFIED, w->codes, 0, 0, out);
+    bool ours = strcmp(w->codes, "009") == 0; /* table 2: the end of the rules */
+    sg_notice_first_line(ours ? SG_NOTICE_SYSTEM_FAILURE : SG_NOTICE_UNVERIFIED, w->codes, 0, 0,
+                         out);
     if (!w->brief) {
         sg_buf_adds(out, "\r\n");
         sg_notice_codes_explain(w->codes, out);

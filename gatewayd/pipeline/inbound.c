@@ -4,6 +4,7 @@
 #include "pipeline/deliver.h"
 #include "pipeline/inbound_tell.h"
 #include "pipeline/metrics.h"
+#include "pipeline/outbound.h"
 #include "pipeline/ping.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
@@ -48,6 +49,41 @@ static void deliver_opened(struct sg_message *m, const struct group *g,
                         claimed ? "verified" : "opened", "");
 }
 
+/* REQ-76: an entry in the retention log, the trace and the audit log, before 250 is answered. */
+static void discard(struct sg_message *m, const struct group *g, const struct sg_plan *plan)
+{
+    sg_trace_add(&m->trace, "deleted", plan->requirement, "domain", g->domain.name, "code",
+                 plan->code, "because", plan->explanation, NULL);
+    for (size_t i = 0; i < g->count; i++) {
+        sg_rcpt_decide(g->rcpts[i], "discarded", "unverified", plan->code);
+        g->rcpts[i]->remote = plan->explanation;
+        sg_smtp_reply_set(&g->rcpts[i]->reply, 250, "2.0.0", "%s taken", m->msg_id);
+    }
+}
+
+/*
+ * REQ-72 and the note at 190: whoever seals to us is sealed to. The certificate of a signature that
+ * proved the message goes to the store; that it cannot is no concern of the message's.
+ */
+static void harvest(struct sg_message *m, const struct group *g,
+                    const struct sg_inbound_judgement *j)
+{
+    struct sg_error err = {0};
+    bool kept = false;
+    struct sg_cert_wanted wanted = {.domain = j->from_domain,
+                                    .relying = g->domain.id,
+                                    .now = m->now,
+                                    .keep = sg_outbound_keep(m, &j->policy)};
+    if (!*j->signer_domain || !j->signer)
+        return;
+    if (!sg_cert_harvest(m->gw->certs, m->arena, j->signer, j->signer_came_with, &wanted, m->msg_id,
+                         &kept, &err))
+        sg_log_error(SG_LOG_WARNING, "harvest.failed", &err, "msg_id", m->msg_id, NULL);
+    else if (kept)
+        sg_trace_add(&m->trace, "harvested", "REQ-50", "domain", j->from_domain, "state",
+                     wanted.keep == SG_CERT_KEEP_PENDING ? "to be approved" : "in use", NULL);
+}
+
 static void deliver(struct sg_message *m, const struct group *g,
                     const struct sg_inbound_judgement *j)
 {
@@ -57,6 +93,10 @@ static void deliver(struct sg_message *m, const struct group *g,
         break;
     case SG_ACT_DELIVER:
         deliver_opened(m, g, j);
+        harvest(m, g, j);
+        break;
+    case SG_ACT_DELETE:
+        discard(m, g, &j->plan);
         break;
     default:
         sg_warning_deliver(m, g->domain.id, g->rcpts, g->count, j);

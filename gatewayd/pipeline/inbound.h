@@ -8,6 +8,7 @@
 #include "pipeline/keyring.h"
 #include "pipeline/message.h"
 #include "schema/domain.h"
+#include "schema/policy.h"
 
 /* The callback of the inbound LMTP listener; gateway is a struct sg_gateway. */
 void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t,
@@ -18,14 +19,17 @@ struct sg_inbound_judgement {
     struct sg_smime_opened opened;
     bool is_smime;
     struct sg_inbound_facts facts;
+    struct sg_domain_policy policy; /* what the domain has chosen; set with the plan */
     struct sg_plan plan;
-    const char *from_domain;   /* the first that From names, "" */
-    const char *signer_domain; /* the From domain that a good signature stands for, "" */
+    X509 *signer;                     /* whose signature is among the facts; NULL: none */
+    STACK_OF(X509) *signer_came_with; /* … and what else it carried */
+    const char *from_domain;          /* the first that From names, "" */
+    const char *signer_domain;        /* the From domain that a good signature stands for, "" */
 };
 /* Opens the message and gathers facts; no rule is asked. To be freed in the end. */
 SG_MUST_USE bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
                                    struct sg_inbound_judgement *j_r, struct sg_error *err);
-/* The same, and the rules' plan. */
+/* The same, and the rules' plan; nothing is stored, sent or learnt by it. */
 SG_MUST_USE bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
                                   struct sg_inbound_judgement *j_r, struct sg_error *err);
 void sg_inbound_judgement_free(struct sg_inbound_judgement *j);

@@ -6,7 +6,9 @@
 
 /*
  * Before the delivery: the recipients' postmaster of a certificate that is not good (table 1), the
- * sender's receipt where [RSVPDR] asks for one (REQ-73). false: nothing may be delivered yet.
+ * administrator of a trigger word from outside (REQ-113), of a missing field and of the end of the
+ * rules (table 2), the sender's receipt where [RSVPDR] asks for one (REQ-73). false: nothing may be
+ * delivered yet.
  */
 SG_MUST_USE bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *domain,
                                         struct sg_rcpt **rcpts, size_t count,

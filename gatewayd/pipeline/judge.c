@@ -2,8 +2,9 @@
 #include "pipeline/inbound.h"
 
 #include "pipeline/metrics.h"
+#include "pipeline/origin.h"
 #include "pipeline/rewrite.h"
-#include "schema/member_domain.h"
+#include "pipeline/scan.h"
 
 static bool is_domain_signer(void *ctx, const X509 *certificate)
 {
@@ -19,39 +20,6 @@ static const char *layer_result_name(enum sg_smime_result result)
     return names[result];
 }
 
-/* REQ-47, 65: who does From say it is, and do these take part in Secure Email. */
-static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_inbound_facts *facts,
-                       struct sg_mailbox **list_r, size_t *count_r, struct sg_error *err)
-{
-    size_t fields = sg_header_count(&m->headers, "From");
-    *count_r = sg_message_from(m, list_r);
-    facts->from_readable = fields == 0 || (fields == 1 && *count_r > 0);
-    for (size_t f = 0; f < fields; f++) {
-        struct sg_mailbox *list;
-        size_t count;
-        if (!sg_mailbox_list_parse(m->arena, sg_header_find(&m->headers, "From", f), &list, &count,
-                                   NULL))
-            continue;
-        for (size_t i = 0; i < count; i++) {
-            const char *environment;
-            bool member = false;
-            if (!sg_member_domain_find(m->gw->db, m->arena, list[i].domain, &environment, &member,
-                                       err))
-                return false;
-            facts->from_member |= member;
-            facts->from_own |= strcmp(list[i].domain, own_domain) == 0;
-        }
-    }
-    return true;
-}
-
-static void claim_facts(const struct sg_message *m, struct sg_inbound_facts *facts)
-{
-    for (size_t i = 0; i < m->headers.count; i++)
-        if (sg_rewrite_is_claim(&m->headers.fields[i]) || sg_rewrite_is_ours(&m->headers.fields[i]))
-            facts->claims_secure = true;
-}
-
 static bool signer_names_all(const X509 *certificate, const struct sg_mailbox *from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -65,8 +33,9 @@ static bool signer_names_all(const X509 *certificate, const struct sg_mailbox *f
 static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
                          const struct sg_smime_signer_info *signer, const char *relying,
                          const struct sg_mailbox *from, size_t from_count,
-                         struct sg_inbound_facts *facts, struct sg_error *err)
+                         struct sg_inbound_judgement *j, struct sg_error *err)
 {
+    struct sg_inbound_facts *facts = &j->facts;
     struct sg_cert_facts cert = {0};
     struct sg_cert_question question = {.certificate = signer->certificate,
                                         .untrusted = layer->certificates,
@@ -74,6 +43,8 @@ static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *laye
                                         .domain = from_count ? from[0].domain : "",
                                         .relying = relying,
                                         .now = m->now};
+    j->signer = signer->certificate;
+    j->signer_came_with = layer->certificates;
     facts->domain_signed = true;
     /* Beside a signature that does not fit, a good one says nothing: the layer stays on. */
     facts->signature_good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK;
@@ -93,15 +64,15 @@ static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *laye
 /* The first domain signer decides; an individual's signature proves integrity, no domain. */
 static bool signed_layer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
                                const char *relying, const struct sg_mailbox *from,
-                               size_t from_count, struct sg_inbound_facts *facts,
+                               size_t from_count, struct sg_inbound_judgement *j,
                                struct sg_error *err)
 {
     for (size_t i = 0; i < layer->signer_count; i++) {
         const struct sg_smime_signer_info *signer = &layer->signers[i];
         if (!signer->certificate || !sg_cert_is_domain_authority(signer->certificate))
             continue;
-        return facts->domain_signed ||
-               signer_facts(m, layer, signer, relying, from, from_count, facts, err);
+        return j->facts.domain_signed ||
+               signer_facts(m, layer, signer, relying, from, from_count, j, err);
     }
     sg_trace_add(&m->trace, "signature", "REQ-12", "result", layer_result_name(layer->result),
                  "detail", "not a domain's signature: left on", NULL);
@@ -112,8 +83,10 @@ static bool signed_layer_facts(struct sg_message *m, const struct sg_smime_layer
  * A signature outside of an envelope covers a ciphertext, which anybody may have made: of what was
  * in it nobody is shown to be the author. Inner layers are judged for themselves.
  */
-static void outer_signature_forget(struct sg_message *m, struct sg_inbound_facts *facts)
+static void outer_signature_forget(struct sg_message *m, struct sg_inbound_judgement *j)
 {
+    struct sg_inbound_facts *facts = &j->facts;
+    j->signer = NULL;
     if (facts->domain_signed)
         sg_trace_add(&m->trace, "signature", "REQ-22", "result", "ok", "detail",
                      "outside of the envelope: says nothing of what is inside", NULL);
@@ -122,15 +95,27 @@ static void outer_signature_forget(struct sg_message *m, struct sg_inbound_facts
     facts->signer = SG_POLICY_CERT_NONE;
 }
 
-/* REQ-174: what was on its way when a certificate of ours was revoked is opened, and said to be. */
-static void own_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                      const struct sg_keyring *keyring, struct sg_inbound_facts *facts)
+/* REQ-86, 174: what was on its way when a certificate of ours was revoked or expired is opened, and
+ * said to be. */
+static bool own_facts(struct sg_message *m, const struct sg_smime_layer *layer,
+                      const struct sg_keyring *keyring, struct sg_inbound_facts *facts,
+                      struct sg_error *err)
 {
     const struct sg_keyring_item *item = &keyring->items[layer->own_key];
-    facts->own_revoked |= item->revoked;
-    if (item->revoked)
-        sg_trace_add(&m->trace, "own-certificate", "REQ-174", "status", "revoked", "key",
-                     item->key.id, NULL);
+    struct sg_cert_facts cert = {.status = SG_CERT_REVOKED, .detail = "revoked here", .serial = ""};
+    struct sg_cert_question question = {.certificate = item->certificate,
+                                        .untrusted = item->chain,
+                                        .use = SG_CERT_ENCRYPT,
+                                        .domain = keyring->domain,
+                                        .now = m->now};
+    if (!item->revoked && !sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
+        return false;
+    facts->own = sg_policy_certificate_of(cert.status);
+    if (facts->own != SG_POLICY_CERT_VALID)
+        sg_trace_add(&m->trace, "own-certificate", "REQ-86", "status",
+                     sg_policy_certificate_name(facts->own), "detail", cert.detail, "serial",
+                     cert.serial, "key", item->key.id, NULL);
+    return true;
 }
 
 static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
@@ -145,8 +130,9 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
         facts->encrypted |= layer->kind == SG_SMIME_ENVELOPED;
         facts->for_us |= for_us;
         if (for_us && layer->result == SG_SMIME_OK) {
-            outer_signature_forget(m, facts);
-            own_facts(m, layer, keyring, facts);
+            outer_signature_forget(m, j);
+            if (!own_facts(m, layer, keyring, facts, err))
+                return false;
             /* Integrity is the innermost envelope's: an AEAD, or a good signature inside of it
              * (ARCHITECTURE). What is around it covers a ciphertext, which anybody may have. */
             facts->integrity = layer->authenticated;
@@ -159,7 +145,7 @@ static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
             sg_trace_add(&m->trace, "envelope", "REQ-87", "result",
                          layer_result_name(layer->result), "cipher", layer->cipher, "detail",
                          layer->detail, NULL);
-        else if (!signed_layer_facts(m, layer, keyring->domain_id, from, from_count, facts, err))
+        else if (!signed_layer_facts(m, layer, keyring->domain_id, from, from_count, j, err))
             return false;
         facts->integrity |=
             facts->opened && layer->kind == SG_SMIME_SIGNED && layer->result == SG_SMIME_OK;
@@ -201,20 +187,68 @@ static bool open_and_judge(struct sg_message *m, const struct sg_domain_row *dom
 bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
                        struct sg_inbound_judgement *j_r, struct sg_error *err)
 {
-    struct sg_mailbox *from = NULL;
-    size_t from_count = 0;
+    struct sg_origin origin;
     *j_r = (struct sg_inbound_judgement){
-        .facts = {.signer = SG_POLICY_CERT_NONE}, .from_domain = "", .signer_domain = ""};
+        .facts = {.signer = SG_POLICY_CERT_NONE, .own = SG_POLICY_CERT_NONE},
+        .from_domain = "",
+        .signer_domain = ""};
     j_r->is_smime = sg_smime_is(m->arena, &m->headers);
-    claim_facts(m, &j_r->facts);
-    if (!from_facts(m, domain->name, &j_r->facts, &from, &from_count, err))
+    if (!sg_origin_facts(m, domain, &j_r->facts, &origin, err))
         return false;
-    if (from_count)
-        j_r->from_domain = from[0].domain;
-    if (j_r->is_smime && !open_and_judge(m, domain, j_r, from, from_count, err)) {
+    if (origin.from_count)
+        j_r->from_domain = origin.from[0].domain;
+    bool ok =
+        (!j_r->is_smime || open_and_judge(m, domain, j_r, origin.from, origin.from_count, err)) &&
+        sg_origin_lists(m, domain, &origin, &j_r->facts, err);
+    if (!ok)
         sg_inbound_judgement_free(j_r);
-        return false;
+    return ok;
+}
+
+/* What would be delivered: the entity that was reached, or the message as it came. */
+static bool content_scan(struct sg_message *m, struct sg_inbound_judgement *j, struct sg_error *err)
+{
+    struct sg_trigger_found found;
+    bool opened = j->is_smime && j->opened.changed, attachments = j->policy.attachment_scanning;
+    uint64_t offset = m->headers.body_offset;
+    struct sg_header_block block = m->headers;
+    if (opened) { /* the subject is the outer one, which alone is shown */
+        block.count = 0;
+        block.fields = SG_ARENA_ARRAY(m->arena, struct sg_header,
+                                      m->headers.count + j->opened.headers.count + 1);
+        for (size_t i = 0; i < m->headers.count; i++)
+            if (!sg_rewrite_is_content(&m->headers.fields[i]))
+                block.fields[block.count++] = m->headers.fields[i];
+        for (size_t i = 0; i < j->opened.headers.count; i++)
+            if (sg_rewrite_is_content(&j->opened.headers.fields[i]))
+                block.fields[block.count++] = j->opened.headers.fields[i];
     }
+    if (!(opened ? sg_scan(m, &block, j->opened.body, j->opened.offset, j->opened.len, attachments,
+                           &found, err)
+                 : sg_scan(m, &block, m->body, offset, sg_spool_size(m->body) - offset, attachments,
+                           &found, err)))
+        return false;
+    j->facts.triggers = found.words;
+    return true;
+}
+
+static bool decide(struct sg_message *m, const struct sg_domain_row *domain,
+                   struct sg_inbound_judgement *j, struct sg_error *err)
+{
+    char words[SG_POLICY_WORDS_MAX];
+    if (!sg_domain_policy_load(m->gw->db, m->arena, domain->id, &j->policy, err) ||
+        !content_scan(m, j, err))
+        return false;
+    j->facts.delete_unverified = strcmp(j->policy.unverified_action, "delete") == 0;
+    j->facts.warning_only = strcmp(j->policy.unknown_encrypted, "warning_only") == 0;
+    j->plan = sg_policy_inbound(&j->facts);
+    if (j->plan.action == SG_ACT_DELIVER && j->facts.domain_signed)
+        j->signer_domain = j->from_domain;
+    sg_policy_inbound_words(&j->facts, words, sizeof words);
+    sg_trace_add(&m->trace, "decided", j->plan.requirement, "domain", domain->name, "rule",
+                 j->plan.rule, "action", sg_action_name(j->plan.action), "code",
+                 *j->plan.code ? j->plan.code : NULL, "because", j->plan.explanation, "facts",
+                 words, NULL);
     return true;
 }
 
@@ -224,13 +258,10 @@ bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
     SG_MEASURE(SG_STAGE_JUDGE);
     if (!sg_inbound_gather(m, domain, j_r, err))
         return false;
-    j_r->plan = sg_policy_inbound(&j_r->facts);
-    if (j_r->plan.action == SG_ACT_DELIVER && j_r->facts.domain_signed)
-        j_r->signer_domain = j_r->from_domain;
-    sg_trace_add(&m->trace, "decided", j_r->plan.requirement, "domain", domain->name, "rule",
-                 j_r->plan.rule, "action", sg_action_name(j_r->plan.action), "code",
-                 *j_r->plan.code ? j_r->plan.code : NULL, "because", j_r->plan.explanation, NULL);
-    return true;
+    bool ok = decide(m, domain, j_r, err);
+    if (!ok)
+        sg_inbound_judgement_free(j_r);
+    return ok;
 }
 
 void sg_inbound_judgement_free(struct sg_inbound_judgement *j)

@@ -5,30 +5,87 @@
 #include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/tell.h"
-#include "schema/policy.h"
 
-sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now)
+sg_time sg_keep_next_try(const struct sg_gateway *gw, const struct sg_domain_policy *policy,
+                         int attempts, sg_time now)
 {
-    sg_time wait = gw->hold_retry_first;
-    for (int i = 0; i < attempts && wait < gw->hold_retry_most; i++)
+    sg_time wait = policy && policy->hold_retry_minutes
+                       ? policy->hold_retry_minutes * 60 * SG_SECOND
+                       : gw->hold_retry_first;
+    sg_time most = wait > gw->hold_retry_most ? wait : gw->hold_retry_most;
+    for (int i = 0; i < attempts && wait < most; i++)
         wait *= 2;
-    return now + (wait < gw->hold_retry_most ? wait : gw->hold_retry_most);
+    return now + (wait < most ? wait : most);
 }
 
-/* What is wrong with our own certificate is the same trouble for all partners. */
-static const char *partner_of(const struct sg_outbound_group *g)
+/* What storms are folded by (REQ-94): a member's domain, never a stranger's; and what is wrong with
+ * our own certificate is the same trouble for all partners. */
+static struct sg_tell tell_of(struct sg_outbound *o, struct sg_outbound_group *g)
 {
-    return strncmp(g->plan.code, "21", 2) == 0 ? "" : g->domain;
+    bool ours = strncmp(g->plan.code, "21", 2) == 0;
+    return (struct sg_tell){.m = o->m,
+                            .domain = &o->own,
+                            .rcpts = g->rcpts,
+                            .count = g->count,
+                            .partner = *g->environment && !ours ? g->domain : ""};
+}
+
+/* REQ-110, 113: which words, for the administrator; never what stands around them. */
+static const char *words_of(struct sg_outbound *o, const struct sg_plan *plan)
+{
+    SG_AUTO_BUF words = {0};
+    for (unsigned bit = SG_TRIGGER_IN_CONFIDENCE; bit <= SG_TRIGGER_TOP_SECRET; bit <<= 1)
+        if (o->facts.triggers & bit)
+            sg_buf_addf(&words, "%s%s", words.len ? ", " : "trigger word: ",
+                        sg_trigger_word_name((enum sg_trigger_word)bit));
+    if (words.len == 0)
+        return plan->explanation;
+    return sg_arena_printf(o->m->arena, "%.*s", (int)words.len, (const char *)words.data);
+}
+
+static bool administrator_tell(struct sg_outbound *o, struct sg_outbound_group *g,
+                               enum sg_notice_kind kind, struct sg_error *err)
+{
+    struct sg_tell tell = tell_of(o, g);
+    return (g->plan.tell & SG_TELL_ADMINISTRATOR) == 0 ||
+           sg_tell_administrator(&tell, kind, g->plan.code, words_of(o, &g->plan), err);
+}
+
+static bool held_tell(struct sg_outbound *o, struct sg_outbound_group *g, sg_time next_try_at,
+                      struct sg_error *err)
+{
+    struct sg_tell tell = tell_of(o, g);
+    if (g->plan.action == SG_ACT_HOLD)
+        return sg_tell_delayed(&tell, g->plan.code, next_try_at, err);
+    return administrator_tell(o, g, *g->plan.code ? SG_NOTICE_SYSTEM_FAILURE : SG_NOTICE_QUARANTINE,
+                              err);
 }
 
 /* The domain's policy, else the daemon's own (REQ-57). */
-static bool lifetime_find(struct sg_outbound *o, sg_time *lifetime_r, struct sg_error *err)
+static sg_time lifetime_of(const struct sg_outbound *o)
 {
-    struct sg_domain_policy policy;
-    if (!sg_domain_policy_load(o->m->gw->db, o->m->arena, o->own.id, &policy, err))
+    return o->policy.hold_lifetime_hours ? o->policy.hold_lifetime_hours * 3600 * SG_SECOND
+                                         : o->m->gw->hold_lifetime;
+}
+
+static bool store(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_held_row *row,
+                  struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    SG_AUTO_BUF head = {0};
+    bool inserted;
+    sg_rewrite_plain_outbound(&m->headers, &head);
+    struct sg_hold_content content = {
+        .head = sg_buf_bytes(&head),
+        .body = m->body,
+        .offset = m->headers.raw.len,
+        .len = sg_spool_size(m->body) - m->headers.raw.len,
+    };
+    if (!sg_hold_store(m->gw->db, m->gw->hsm, row, &content, &inserted, err))
         return false;
-    *lifetime_r = policy.hold_lifetime_hours ? policy.hold_lifetime_hours * 3600 * SG_SECOND
-                                             : o->m->gw->hold_lifetime;
+    sg_trace_add(&m->trace, row->quarantined ? "quarantined" : "held", g->plan.requirement,
+                 "recipient_domain", g->domain, "held", inserted ? row->id : "before", "code",
+                 *g->plan.code ? g->plan.code : NULL, NULL);
     return true;
 }
 
@@ -37,12 +94,10 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     SG_MEASURE(SG_STAGE_HOLD);
     struct sg_message *m = o->m;
     struct sg_id id = sg_id_new("hld");
-    sg_time lifetime;
-    SG_AUTO_BUF head = {0};
+    bool quarantined = g->plan.action == SG_ACT_QUARANTINE;
     const char **recipients = SG_ARENA_ARRAY(m->arena, const char *, g->count + 1);
     for (size_t i = 0; i < g->count; i++)
         recipients[i] = g->rcpts[i]->address;
-    sg_rewrite_plain_outbound(&m->headers, &head);
     struct sg_held_row row = {
         .id = id.text,
         .msg_id = m->msg_id,
@@ -58,43 +113,56 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         .queue_id = m->queue_id,
         .received_at = m->received_at,
         .held_at = m->now,
-        .next_try_at = sg_keep_next_try(m->gw, 0, m->now),
+        .expires_at = m->now + lifetime_of(o),
+        .quarantined = quarantined,
     };
-    struct sg_hold_content content = {
-        .head = sg_buf_bytes(&head),
-        .body = m->body,
-        .offset = m->headers.raw.len,
-        .len = sg_spool_size(m->body) - m->headers.raw.len,
-    };
-    bool inserted;
-    if (!lifetime_find(o, &lifetime, err))
-        return false;
-    row.expires_at = m->now + lifetime;
+    /* Quarantined: until somebody releases it, or its time is up. */
+    row.next_try_at = quarantined ? row.expires_at : sg_keep_next_try(m->gw, &o->policy, 0, m->now);
+    if (row.next_try_at > row.expires_at)
+        row.next_try_at = row.expires_at;
     /* The notices first: once the message is held it may be sent, and must not come again. */
-    struct sg_tell tell = {
-        .m = m, .domain = &o->own, .rcpts = g->rcpts, .count = g->count, .partner = partner_of(g)};
-    if (!sg_tell_delayed(&tell, g->plan.code, row.next_try_at, err) ||
-        !sg_hold_store(m->gw->db, m->gw->hsm, &row, &content, &inserted, err))
-        return false;
-    sg_trace_add(&m->trace, "held", g->plan.requirement, "recipient_domain", g->domain, "held",
-                 inserted ? id.text : "before", "code", g->plan.code, NULL);
-    return true;
+    return held_tell(o, g, row.next_try_at, err) && store(o, g, &row, err);
+}
+
+static void group_defer(struct sg_outbound *o, struct sg_outbound_group *g, const char *event,
+                        const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_WARNING, event, err, "msg_id", o->m->msg_id, "tenant", o->m->tenant, NULL);
+    for (size_t i = 0; i < g->count; i++)
+        sg_rcpt_defer(g->rcpts[i], err);
 }
 
 void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group)
 {
     struct sg_error err = {0};
-    bool ok = hold(o, group, &err);
-    if (!ok)
-        sg_log_error(SG_LOG_WARNING, "hold.failed", &err, "msg_id", o->m->msg_id, "tenant",
-                     o->m->tenant, NULL);
+    const char *what = group->plan.action == SG_ACT_QUARANTINE ? "quarantined" : "held";
+    if (!hold(o, group, &err)) {
+        group_defer(o, group, "hold.failed", &err);
+        return;
+    }
     for (size_t i = 0; i < group->count; i++) {
-        if (!ok) {
-            sg_rcpt_defer(group->rcpts[i], &err);
-            continue;
-        }
         sg_rcpt_decide(group->rcpts[i], "held", "", group->plan.code);
-        sg_smtp_reply_set(&group->rcpts[i]->reply, 250, "2.0.0", "%s held [Code: %s]", o->m->msg_id,
-                          group->plan.code);
+        sg_smtp_reply_set(&group->rcpts[i]->reply, 250, "2.0.0", "%s %s%s%s%s", o->m->msg_id, what,
+                          *group->plan.code ? " [Code: " : "", group->plan.code,
+                          *group->plan.code ? "]" : "");
+    }
+}
+
+void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)
+{
+    struct sg_error err = {0};
+    struct sg_tell tell = tell_of(o, group);
+    if (!sg_tell_failure(&tell, group->plan.code, &err) ||
+        !administrator_tell(o, group, SG_NOTICE_BREACH, &err)) {
+        group_defer(o, group, "notice.failed", &err);
+        return;
+    }
+    sg_trace_add(&o->m->trace, "failed", group->plan.requirement, "recipient_domain", group->domain,
+                 "code", group->plan.code, NULL);
+    for (size_t i = 0; i < group->count; i++) {
+        sg_rcpt_decide(group->rcpts[i], "refused", "", group->plan.code);
+        group->rcpts[i]->remote = group->plan.explanation;
+        sg_smtp_reply_set(&group->rcpts[i]->reply, 250, "2.0.0", "%s not sent [Code: %s]",
+                          o->m->msg_id, group->plan.code);
     }
 }

@@ -1,13 +1,19 @@
-/* Holding (REQ-56): committed, with its notices, before anything is answered. */
+/* Holding (REQ-56) and quarantine (REQ-110): committed, with the notices, before anything is
+ * answered. */
 #ifndef SG_PIPELINE_KEEP_H
 #define SG_PIPELINE_KEEP_H
 
 #include "pipeline/outbound.h"
 
-/* Holds the message for a group's recipients and tells of it; sets their outcomes. */
+/* Holds the message for a group's recipients, or quarantines it; tells of it and sets their
+ * outcomes. */
 void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group);
+/* It is not sent, and its sender is told (SECURE DELIVERY FAILURE); sets the outcomes. */
+void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group);
 
-/* When a held message is tried next: doubling from the first wait to the longest. */
-sg_time sg_keep_next_try(const struct sg_gateway *gw, int attempts, sg_time now);
+/* When a held message or a notice is tried next: doubling from the first wait, that of the policy
+ * (may be NULL) before the daemon's, to the longest. */
+sg_time sg_keep_next_try(const struct sg_gateway *gw, const struct sg_domain_policy *policy,
+                         int attempts, sg_time now);
 
 #endif

@@ -37,6 +37,7 @@ struct sg_message {
     const char *return_path; /* the same as it was given: to send */
     const char *client_address, *client_name;
     bool smtputf8, body_8bit;
+    bool dry; /* it is only asked what would become of it: nothing is stored, sent or learnt */
     const struct sg_spool *body;
     struct sg_header_block headers;
     struct sg_rcpt *rcpts;

@@ -6,10 +6,11 @@ static const char *const outcomes[] = {"delivered", "held",    "refused", "defer
 static const char *const verdicts[] = {"plain",      "sealed", "verified", "opened",
                                        "unverified", "other",  NULL};
 /* Of table 3, and what has none. */
-static const char *const codes[] = {"001", "002", "003", "004", "005", "008", "009", "101",   "102",
-                                    "103", "104", "105", "201", "202", "211", "212", "other", NULL};
-static const char *const stages[] = {"journal", "decide",    "seal",  "judge", "hold",
-                                     "deliver", "recipient", "total", NULL};
+static const char *const codes[] = {"001", "002", "003", "004", "005", "008",   "009", "101",
+                                    "102", "103", "104", "105", "111", "112",   "113", "114",
+                                    "115", "201", "202", "211", "212", "other", NULL};
+static const char *const stages[] = {"journal", "decide",  "scan",      "seal",  "judge",
+                                     "hold",    "deliver", "recipient", "total", NULL};
 static const char *const kinds[] = {
     "failure",        "delayed",    "non-delivery", "receipt",     "unverified", "system-failure",
     "system-warning", "quarantine", "breach",       "certificate", NULL};
@@ -22,7 +23,7 @@ static const char *const answers[] = {"yes", "no", "later", NULL};
 #define DIRECTIONS 2
 #define OUTCOMES   7
 #define VERDICTS   6
-#define CODES      17
+#define CODES      22
 #define ANSWERS    3
 #define KINDS      10
 #define NOTICES    3

@@ -11,6 +11,7 @@ struct sg_message;
 enum sg_stage {
     SG_STAGE_JOURNAL,   /* an append, until it is on disk */
     SG_STAGE_DECIDE,    /* outbound: certificates and policy, of a recipient domain */
+    SG_STAGE_SCAN,      /* trigger words, within decide or judge */
     SG_STAGE_SEAL,      /* signing and enveloping */
     SG_STAGE_JUDGE,     /* inbound: opening, verifying, policy */
     SG_STAGE_HOLD,      /* holding, with its notices */

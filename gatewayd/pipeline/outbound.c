@@ -5,6 +5,8 @@
 #include "pipeline/metrics.h"
 #include "pipeline/receive.h"
 #include "pipeline/rewrite.h"
+#include "pipeline/scan.h"
+#include "schema/exception.h"
 #include "schema/member_domain.h"
 #include "smtp/address.h"
 
@@ -123,43 +125,147 @@ static void trace_candidates(struct sg_message *m, const struct sg_outbound_grou
                  g->found.certificate ? "yes" : "no", "detail", g->found.detail, NULL);
 }
 
+static enum sg_environment environment_of(const char *name)
+{
+    return strcmp(name, "seemail") == 0      ? SG_ENV_SEEMAIL
+           : strcmp(name, "securemail") == 0 ? SG_ENV_SECUREMAIL
+                                             : SG_ENV_NONE;
+}
+
+/* Once a message: what the sender's domain has chosen, and what the content says. */
+static bool content_facts(struct sg_outbound *o, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    if (o->content_looked_at)
+        return true;
+    struct sg_trigger_found found;
+    uint64_t offset = m->headers.body_offset;
+    if (!sg_domain_policy_load(m->gw->db, m->arena, o->own.id, &o->policy, err) ||
+        !sg_scan(m, &m->headers, m->body, offset, sg_spool_size(m->body) - offset,
+                 o->policy.attachment_scanning, &found, err))
+        return false;
+    o->facts.triggers = found.words;
+    o->facts.undecodable = found.undecodable;
+    o->facts.sender_environment = environment_of(o->own.environment);
+    o->facts.send_undecodable = strcmp(o->policy.undecodable_action, "send") == 0;
+    o->content_looked_at = true;
+    return true;
+}
+
+/* REQ-62, 91: who the recipient's domain is to us. */
+static bool recipient_facts(struct sg_outbound *o, struct sg_outbound_group *g,
+                            struct sg_outbound_facts *facts, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    bool member;
+    size_t listed = 0;
+    if (!sg_member_domain_find(m->gw->db, m->arena, g->domain, &g->environment, &member, err) ||
+        !sg_exception_count(m->gw->db, m->arena, o->own.id, &g->domain, 1, m->now, &listed, err))
+        return false;
+    if (!member)
+        g->environment = "";
+    facts->recipient_environment = environment_of(g->environment);
+    facts->excepted = listed > 0;
+    return true;
+}
+
+static bool must_be_sealed(const struct sg_outbound_facts *facts)
+{
+    return facts->recipient_environment != SG_ENV_NONE || facts->excepted;
+}
+
+enum sg_cert_keep sg_outbound_keep(const struct sg_message *m,
+                                   const struct sg_domain_policy *policy)
+{
+    return m->dry                       ? SG_CERT_KEEP_NOT
+           : policy->discovery_approval ? SG_CERT_KEEP_PENDING
+                                        : SG_CERT_KEEP;
+}
+
+/*
+ * The certificate to encrypt to: a member's and a listed partner's is looked for; of anybody else
+ * the store is asked (REQ-72), and the directories only where a certificate of his has lapsed.
+ */
+static bool certificate_find(struct sg_outbound *o, struct sg_outbound_group *g,
+                             const struct sg_outbound_facts *facts, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    struct sg_cert_wanted wanted = {.domain = g->domain,
+                                    .relying = o->own.id,
+                                    .now = m->now,
+                                    .keep = sg_outbound_keep(m, &o->policy)};
+    if (!must_be_sealed(facts)) {
+        if (!o->policy.seal_to_correspondents)
+            return true;
+        wanted.stored_only = true;
+        if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
+            return false;
+        if (g->found.certificate || !g->found.any)
+            return true;
+        wanted.stored_only = false;
+    }
+    return sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err);
+}
+
+static bool certificate_facts(struct sg_outbound *o, struct sg_outbound_group *g,
+                              struct sg_outbound_facts *facts, struct sg_error *err)
+{
+    if (!certificate_find(o, g, facts, err))
+        return false;
+    facts->correspondent = !must_be_sealed(facts) && g->found.any;
+    if (!must_be_sealed(facts) && !facts->correspondent)
+        return true;
+    if (!sg_outbound_own_certificate(o, err))
+        return false;
+    trace_candidates(o->m, g);
+    facts->own = o->facts.own;
+    facts->recipient = g->found.certificate ? SG_POLICY_CERT_VALID
+                       : !g->found.any      ? SG_POLICY_CERT_NONE
+                                            : sg_policy_certificate_of(g->found.status);
+    return true;
+}
+
+/* No certificate could change such a plan: none is looked for. */
+static bool is_final(enum sg_action action)
+{
+    return action == SG_ACT_REFUSE || action == SG_ACT_FAIL || action == SG_ACT_QUARANTINE;
+}
+
+static bool facts_gather(struct sg_outbound *o, struct sg_outbound_group *g,
+                         struct sg_outbound_facts *facts, struct sg_error *err)
+{
+    *facts = o->facts;
+    facts->own = facts->recipient = SG_POLICY_CERT_NONE;
+    facts->recipient_literal = g->domain[0] == '[';
+    if (sg_policy_outbound(facts).action == SG_ACT_REFUSE)
+        return true;
+    if (!content_facts(o, err))
+        return false;
+    facts->sender_environment = o->facts.sender_environment;
+    facts->triggers = o->facts.triggers;
+    facts->undecodable = o->facts.undecodable;
+    facts->send_undecodable = o->facts.send_undecodable;
+    return recipient_facts(o, g, facts, err) &&
+           (is_final(sg_policy_outbound(facts).action) || certificate_facts(o, g, facts, err));
+}
+
 bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                         struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_DECIDE);
     struct sg_message *m = o->m;
-    struct sg_outbound_facts facts = o->facts;
-    bool member = false;
-    facts.own = facts.recipient = SG_POLICY_CERT_NONE;
-    facts.recipient_literal = group->domain[0] == '[';
+    struct sg_outbound_facts facts;
+    char words[SG_POLICY_WORDS_MAX];
     group->environment = "";
-    struct sg_plan early = sg_policy_outbound(&facts);
-    if (early.action != SG_ACT_REFUSE) {
-        if (!sg_member_domain_find(m->gw->db, m->arena, group->domain, &group->environment, &member,
-                                   err))
-            return false;
-        facts.recipient_environment = !member ? SG_ENV_NONE
-                                      : strcmp(group->environment, "seemail") == 0
-                                          ? SG_ENV_SEEMAIL
-                                          : SG_ENV_SECUREMAIL;
-    }
-    if (member) {
-        if (!sg_outbound_own_certificate(o, err) ||
-            !sg_cert_discover(m->gw->certs, m->arena, group->domain, o->own.id, m->now,
-                              &group->found, err))
-            return false;
-        trace_candidates(m, group);
-        facts.own = o->facts.own;
-        facts.recipient = group->found.certificate ? SG_POLICY_CERT_VALID
-                          : !group->found.any      ? SG_POLICY_CERT_NONE
-                                                   : sg_policy_certificate_of(group->found.status);
-    }
+    if (!facts_gather(o, group, &facts, err))
+        return false;
     group->plan = sg_policy_outbound(&facts);
+    sg_policy_outbound_words(&facts, words, sizeof words);
     sg_trace_add(&m->trace, "decided", group->plan.requirement, "recipient_domain", group->domain,
-                 "environment", member ? group->environment : "none", "rule", group->plan.rule,
-                 "action", sg_action_name(group->plan.action), "code",
+                 "environment", *group->environment ? group->environment : "none", "rule",
+                 group->plan.rule, "action", sg_action_name(group->plan.action), "code",
                  *group->plan.code ? group->plan.code : NULL, "because", group->plan.explanation,
-                 NULL);
+                 "facts", words, NULL);
     return true;
 }
 
@@ -228,8 +334,8 @@ static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
         return false;
     sg_rewrite_sealed(m, g->environment, sg_buf_bytes(&content), &head);
     sg_buf_adds(&head, "\r\n");
-    sg_trace_add(&m->trace, "sealed", "REQ-62", "recipient_domain", g->domain, "signature",
-                 "rsa sha256", "cipher", "aes-256-cbc", NULL);
+    sg_trace_add(&m->trace, "sealed", g->plan.requirement, "recipient_domain", g->domain,
+                 "signature", "rsa sha256", "cipher", "aes-256-cbc", NULL);
     struct sg_smtp_piece pieces[] = {{.bytes = sg_buf_bytes(&head)},
                                      {.spool = sealed, .len = UINT64_MAX}};
     return sealed_send(o, g, pieces, 2, err);
@@ -246,4 +352,15 @@ void sg_outbound_seal(struct sg_outbound *o, struct sg_outbound_group *group)
     for (size_t i = 0; i < group->count; i++)
         if (!group->rcpts[i]->decided)
             sg_rcpt_defer(group->rcpts[i], &err);
+}
+
+/* REQ-11: on, unchanged in every byte but for the proof of submission. */
+void sg_outbound_plain(struct sg_message *m, struct sg_rcpt **plain, size_t count)
+{
+    SG_AUTO_BUF head = {0};
+    sg_rewrite_plain_outbound(&m->headers, &head);
+    struct sg_smtp_piece pieces[] = {
+        {.bytes = sg_buf_bytes(&head)},
+        {.spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX}};
+    sg_deliver_reentry(m, plain, count, pieces, 2, "plain");
 }

@@ -8,11 +8,14 @@
 #include "pipeline/keyring.h"
 #include "pipeline/message.h"
 #include "schema/domain.h"
+#include "schema/policy.h"
 
 struct sg_outbound {
     struct sg_message *m;
     struct sg_outbound_facts facts; /* what holds for all recipients */
     struct sg_domain_row own;       /* the domain in From */
+    struct sg_domain_policy policy; /* … and what it has chosen */
+    bool content_looked_at;         /* policy is loaded and the facts of the content are there */
     struct sg_keyring keyring;
     struct sg_keyring_item *signer; /* NULL: none is valid */
     bool signer_looked_up;
@@ -37,11 +40,16 @@ void sg_outbound_end(struct sg_outbound *o);
  */
 SG_MUST_USE bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_error *err);
 
+/* What becomes of a certificate that is met for the first time (REQ-54). */
+enum sg_cert_keep sg_outbound_keep(const struct sg_message *m,
+                                   const struct sg_domain_policy *policy);
 /* Looks up what the rules need and decides; traces facts and plan. */
 SG_MUST_USE bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                                     struct sg_error *err);
 /* Acts on a plan to seal: signs (once), encrypts, re-enters. Sets the recipients' outcomes. */
 void sg_outbound_seal(struct sg_outbound *o, struct sg_outbound_group *group);
+/* Acts on plans to pass on, for recipients of several groups together (REQ-11). */
+void sg_outbound_plain(struct sg_message *m, struct sg_rcpt **rcpts, size_t count);
 void sg_outbound_group_free(struct sg_outbound_group *group);
 
 /* The callback of the outbound LMTP listener; gateway is a struct sg_gateway. */

@@ -5,7 +5,6 @@
 #include "pipeline/metrics.h"
 #include "pipeline/outbound.h"
 #include "pipeline/receive.h"
-#include "pipeline/rewrite.h"
 #include "pipeline/tell.h"
 
 #include <stdlib.h>
@@ -61,7 +60,7 @@ static bool untrusted_tell(struct sg_outbound *o, struct sg_outbound_group *g, s
 {
     struct sg_tell tell = {
         .m = o->m, .domain = &o->own, .rcpts = g->rcpts, .count = g->count, .partner = g->domain};
-    for (size_t i = 0; i < g->found.candidate_count; i++)
+    for (size_t i = 0; *g->environment && i < g->found.candidate_count; i++)
         if (g->found.candidates[i].facts.status == SG_CERT_UNTRUSTED)
             return sg_tell_partner(&tell, g->domain, err);
     return true;
@@ -88,27 +87,17 @@ static void group_act(struct sg_outbound *o, struct sg_outbound_group *g, struct
         seal(o, g);
         break;
     case SG_ACT_HOLD:
+    case SG_ACT_QUARANTINE:
         sg_keep_group(o, g);
         break;
-    case SG_ACT_REFUSE:
-    case SG_ACT_DELIVER:
-    case SG_ACT_WARN_OPENED:
-    case SG_ACT_WARN_ORIGINAL:
+    case SG_ACT_FAIL:
+        sg_keep_failed(o, g);
+        break;
+    default: /* refused, and what is never planned for mail that leaves */
         for (size_t i = 0; i < g->count; i++)
             refuse(o->m, g->rcpts[i], &g->plan);
         break;
     }
-}
-
-/* REQ-11: on, unchanged in every byte but for the proof of submission. */
-static void plain_send(struct sg_message *m, struct sg_rcpt **plain, size_t count)
-{
-    SG_AUTO_BUF head = {0};
-    sg_rewrite_plain_outbound(&m->headers, &head);
-    struct sg_smtp_piece pieces[] = {
-        {.bytes = sg_buf_bytes(&head)},
-        {.spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX}};
-    sg_deliver_reentry(m, plain, count, pieces, 2, "plain");
 }
 
 /* Group by group; what cannot be decided for one domain is deferred and stops no other. false:
@@ -146,7 +135,7 @@ static void process(struct sg_message *m)
     if (!sg_outbound_begin(&o, m, true, &err) || !groups_process(&o, plain, &plain_count, &err))
         defer(m, all, m->rcpt_count, &err);
     else if (plain_count)
-        plain_send(m, plain, plain_count);
+        sg_outbound_plain(m, plain, plain_count);
     sg_outbound_end(&o);
 }
 

@@ -48,34 +48,21 @@ static const char *unanswered(struct sg_message *m, const struct sg_inbound_judg
     return NULL;
 }
 
-/* The certificate that signed, of the domain in From. */
-static X509 *signer_certificate(const struct sg_inbound_judgement *j)
-{
-    for (size_t i = 0; j->facts.domain_signed && i < j->opened.layer_count; i++) {
-        const struct sg_smime_layer *layer = &j->opened.layers[i];
-        for (size_t k = 0; k < layer->signer_count; k++) {
-            X509 *certificate = layer->signers[k].certificate;
-            if (certificate && sg_cert_names_domain(certificate, j->from_domain))
-                return certificate;
-        }
-    }
-    return NULL;
-}
-
 /* To whom the answer is encrypted: the certificate of the domain that is found as for any mail of
  * the one that was asked; where there is none the one that signed, as long as it is good for this.
  */
 static bool certificate_find(struct sg_message *m, const struct sg_inbound_judgement *j,
                              const char *relying, struct sg_outbound_group *g, struct sg_error *err)
 {
-    X509 *signer = signer_certificate(j);
+    X509 *signer = j->facts.signer_names_from ? j->signer : NULL;
     struct sg_cert_facts facts;
     struct sg_cert_question question = {.certificate = signer,
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = g->domain,
                                         .relying = relying,
                                         .now = m->now};
-    if (!sg_cert_discover(m->gw->certs, m->arena, g->domain, relying, m->now, &g->found, err))
+    struct sg_cert_wanted wanted = {.domain = g->domain, .relying = relying, .now = m->now};
+    if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
         return false;
     if (g->found.certificate || !signer)
         return true;

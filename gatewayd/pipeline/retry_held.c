@@ -1,4 +1,6 @@
-/* A held message is tried again by the same rules; it never goes in a weaker form than they want.
+/*
+ * A held message is tried again by the same rules; it never goes in a weaker form than they want.
+ * One in quarantine is tried once an administrator has released it.
  */
 #include "common/log.h"
 #include "hold/hold.h"
@@ -118,9 +120,23 @@ static bool sent_settle(struct sg_message *m, const char *held_id, struct sg_out
     return journaled;
 }
 
-static bool settle(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
-                   struct sg_error *err)
+/* The rules have changed their mind, or it was an administrator's word that they ask for: it is not
+ * sent in any form, and its sender is told. */
+static bool fail(struct sg_outbound *o, const struct sg_held_row *row, struct sg_outbound_group *g,
+                 struct sg_error *err)
 {
+    bool finished;
+    sg_keep_failed(o, g);
+    if (!g->rcpts[0]->decided || strcmp(g->rcpts[0]->outcome, "refused") != 0)
+        return sg_fail(err, SG_E_BUSY, "the sender could not be told");
+    return sg_message_record_outcome(o->m, err) &&
+           sg_held_finish(o->m->gw->db, row->id, "expired", o->m->now, &finished, err);
+}
+
+static bool settle(struct sg_outbound *o, const struct sg_held_row *row,
+                   struct sg_outbound_group *g, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
     bool done;
     if (!sent_settle(m, row->id, g, &done, err))
         return false;
@@ -128,9 +144,13 @@ static bool settle(struct sg_message *m, const struct sg_held_row *row, struct s
         return true;
     if (m->now >= row->expires_at && g->count)
         return expire(m, row, g, err);
+    if (g->plan.action == SG_ACT_QUARANTINE)
+        return sg_held_quarantine(m->gw->db, row->id, g->plan.code, g->plan.explanation, err);
+    if (g->plan.action == SG_ACT_FAIL)
+        return fail(o, row, g, err);
     bool hold = g->plan.action == SG_ACT_HOLD;
     return sg_held_reschedule(
-        m->gw->db, row->id, sg_keep_next_try(m->gw, row->attempts + 1, m->now),
+        m->gw->db, row->id, sg_keep_next_try(m->gw, &o->policy, row->attempts + 1, m->now),
         hold ? g->plan.code : row->reason, hold ? g->plan.explanation : row->explanation,
         hold ? g->plan.explanation : "could not be sent on", err);
 }
@@ -166,11 +186,14 @@ static bool send(struct sg_message *m, const struct sg_held_row *row, struct sg_
 {
     struct sg_outbound o;
     bool held = false;
-    bool ok = sg_outbound_begin(&o, m, true, err) && sg_outbound_decide(&o, g, err) &&
-              sg_held_is(m->gw->db, row->id, &held, err);
+    bool ok = sg_outbound_begin(&o, m, true, err);
+    o.facts.approved = row->approved_at != 0;
+    ok = ok && sg_outbound_decide(&o, g, err) && sg_held_is(m->gw->db, row->id, &held, err);
     if (ok && held && g->plan.action == SG_ACT_SEAL)
         sg_outbound_seal(&o, g);
-    ok = ok && (!held || settle(m, row, g, err));
+    if (ok && held && g->plan.action == SG_ACT_PLAIN && row->quarantined && !*row->reason)
+        sg_outbound_plain(m, g->rcpts, g->count); /* was not kept for want of a certificate */
+    ok = ok && (!held || settle(&o, row, g, err));
     sg_outbound_group_free(g);
     sg_outbound_end(&o);
     return ok;
@@ -187,7 +210,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
               reached_mark(&m, &reached, err) &&
               (!reached || sent_settle(&m, row->id, &g, &done, err)) &&
-              (done || send(&m, row, &g, err));
+              (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send(&m, row, &g, err)));
     sg_trace_free(&m.trace);
     return ok;
 }
@@ -220,7 +243,7 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
     sg_time now = sg_clock_now();
     if (now >= row->expires_at && err.code != SG_E_NOT_FOUND && expire_unread(gw, row, &again))
         return;
-    if (!sg_held_reschedule(gw->db, row->id, sg_keep_next_try(gw, row->attempts + 1, now),
+    if (!sg_held_reschedule(gw->db, row->id, sg_keep_next_try(gw, NULL, row->attempts + 1, now),
                             row->reason, row->explanation, err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "hold.reschedule_failed", &again, "held", row->id, NULL);
 }

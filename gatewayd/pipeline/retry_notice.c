@@ -87,7 +87,9 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct sg_error 
 {
     struct sg_outbound o;
     struct sg_outbound_group g = {.domain = rcpt->domain, .rcpts = &rcpt, .count = 1};
-    bool ok = sg_outbound_begin(&o, m, true, err) && sg_outbound_decide(&o, &g, err);
+    bool ok = sg_outbound_begin(&o, m, true, err);
+    o.facts.notice = true;
+    ok = ok && sg_outbound_decide(&o, &g, err);
     if (ok && g.plan.action == SG_ACT_SEAL)
         sg_outbound_seal(&o, &g);
     else if (ok && g.plan.action == SG_ACT_PLAIN)
@@ -149,10 +151,10 @@ static void notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
     sg_time now = sg_clock_now();
     bool ok = attempt(gw, row, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
     const char *state = ok ? "sent" : last ? "failed" : "deferred";
-    bool stored =
-        ok || last ? sg_notice_finish(gw->db, row->id, state, err.detail, now, &again)
-                   : sg_notice_reschedule(gw->db, row->id, sg_keep_next_try(gw, row->attempts, now),
-                                          err.detail, &again);
+    bool stored = ok || last ? sg_notice_finish(gw->db, row->id, state, err.detail, now, &again)
+                             : sg_notice_reschedule(gw->db, row->id,
+                                                    sg_keep_next_try(gw, NULL, row->attempts, now),
+                                                    err.detail, &again);
     sg_count_notice(row->kind, state);
     if (!ok)
         sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING,

@@ -35,18 +35,18 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
     return sg_partner_certificate_find(ctx, arena, domain, &list_r->items, &list_r->count, err);
 }
 
-static bool partner_store(void *ctx, const char *domain, struct sg_bytes der, const char *source,
-                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
                           struct sg_error *err)
 {
-    struct sg_partner_certificate row = {.domain = domain,
-                                         .der = der,
-                                         .source = source,
-                                         .origin = origin,
-                                         .not_before = not_before,
-                                         .not_after = not_after,
-                                         .fetched_at = now};
-    return sg_partner_certificate_store(ctx, &row, err);
+    struct sg_partner_certificate row = {.domain = partner->domain,
+                                         .der = partner->der,
+                                         .source = partner->source,
+                                         .origin = partner->origin,
+                                         .not_before = partner->not_before,
+                                         .not_after = partner->not_after,
+                                         .fetched_at = partner->now,
+                                         .pending = partner->pending};
+    return sg_partner_certificate_store(ctx, &row, usable_r, err);
 }
 
 static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,

@@ -4,51 +4,112 @@
 #include "notice/notice.h"
 #include "pipeline/deliver.h"
 #include "pipeline/rewrite.h"
-#include "schema/policy.h"
 #include "smime/base64.h"
 
 #include <stdlib.h>
 
-/* The text in front and the head of the attachment. */
-static void parts_head(const struct sg_plan *plan, const struct sg_domain_policy *policy,
-                       const char *boundary, bool opaque, struct sg_buf *out)
+/* Where the message stands that the warning is about. */
+enum form {
+    FORM_ATTACHED, /* behind the text, as a message */
+    FORM_OPAQUE,   /* … so that no client renders it */
+    FORM_PREFIXED, /* its entity, intact, behind the text */
+    FORM_SOFT,     /* … before it (REQ-199) */
+    FORM_ONLY      /* nowhere (REQ-80) */
+};
+
+static enum form form_of(const struct sg_inbound_judgement *j)
 {
-    sg_buf_addf(out,
-                "\r\n--%s\r\n"
-                "Content-Type: text/plain; charset=utf-8\r\n"
-                "Content-Transfer-Encoding: 8bit\r\n\r\n",
-                boundary);
-    struct sg_notice_warning warning = {plan->code, plan->explanation, policy->notice_addition,
-                                        strcmp(policy->notice_form, "brief") == 0};
-    sg_notice_warning_text(&warning, out);
-    sg_buf_adds(out, "\r\nThe message is attached.\r\n");
-    sg_buf_addf(out, "\r\n--%s\r\n", boundary);
-    if (opaque)
-        sg_buf_adds(out, "Content-Type: application/octet-stream; name=\"message.eml\"\r\n"
-                         "Content-Transfer-Encoding: base64\r\n"
-                         "Content-Disposition: attachment; filename=\"message.eml\"\r\n\r\n");
-    else
-        sg_buf_adds(out, "Content-Type: message/rfc822\r\n"
-                         "Content-Transfer-Encoding: 8bit\r\n"
-                         "Content-Disposition: attachment; filename=\"message.eml\"\r\n\r\n");
+    switch (j->plan.action) {
+    case SG_ACT_WARN_SOFT:
+        return FORM_SOFT;
+    case SG_ACT_WARN_ONLY:
+        return FORM_ONLY;
+    case SG_ACT_WARN_OPENED:
+        if (j->facts.opened && !j->facts.integrity)
+            return FORM_OPAQUE;
+        return strcmp(j->policy.unverified_form, "prefixed") == 0 ? FORM_PREFIXED : FORM_ATTACHED;
+    default:
+        return FORM_ATTACHED;
+    }
 }
 
-/* The attached message: the one that was opened, or the one that came. */
-static void attached_pieces(struct sg_message *m, const struct sg_inbound_judgement *j,
-                            struct sg_buf *head, struct sg_smtp_piece pieces[2])
+static const char *form_name(enum form form)
 {
-    bool opened = j->plan.action == SG_ACT_WARN_OPENED && j->is_smime && j->opened.changed;
-    if (opened) {
-        sg_rewrite_attached(m, &j->opened.headers, head);
-        sg_buf_adds(head, "\r\n");
-        pieces[1] = (struct sg_smtp_piece){
+    static const char *const names[] = {"as message", "not rendered", "behind the text",
+                                        "before the text", "no"};
+    return names[form];
+}
+
+/* What is delivered, a piece behind the other; heads live here, bodies in the spools. */
+struct parts {
+    char boundary[64];
+    struct sg_buf text; /* of all heads, in order: pieces are cut out of it in the end */
+    struct {
+        size_t from, to;              /* of text; or */
+        struct sg_smtp_piece spooled; /* … a range of a spool */
+    } list[8];
+    size_t count;
+};
+
+static void text_end(struct parts *p)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->list[i].spooled.spool)
+            from = p->list[i].to;
+    p->list[p->count].from = from;
+    p->list[p->count++].to = p->text.len;
+}
+
+static void spool_add(struct parts *p, struct sg_smtp_piece piece)
+{
+    text_end(p);
+    p->list[p->count++].spooled = piece;
+}
+
+static void boundary_add(struct parts *p, bool last)
+{
+    sg_buf_addf(&p->text, "\r\n--%s%s\r\n", p->boundary, last ? "--" : "");
+}
+
+static void text_add(struct parts *p, const struct sg_inbound_judgement *j, enum form form)
+{
+    static const char *const where[] = {"The message is attached.", "The message is attached.",
+                                        "The message follows.", "This is about the message above.",
+                                        "The message itself is not delivered."};
+    boundary_add(p, false);
+    sg_buf_adds(&p->text, "Content-Type: text/plain; charset=utf-8\r\n"
+                          "Content-Transfer-Encoding: 8bit\r\n\r\n");
+    struct sg_notice_warning warning = {j->plan.code, j->plan.explanation,
+                                        j->policy.notice_addition,
+                                        strcmp(j->policy.notice_form, "brief") == 0};
+    sg_notice_warning_text(&warning, &p->text);
+    sg_buf_addf(&p->text, "\r\n%s\r\n", where[form]);
+}
+
+static bool is_opened(const struct sg_inbound_judgement *j)
+{
+    return j->is_smime && j->opened.changed && j->plan.action != SG_ACT_WARN_ORIGINAL;
+}
+
+/* The body of the message: the one that was opened, or the one that came. */
+static struct sg_smtp_piece body_of(const struct sg_message *m,
+                                    const struct sg_inbound_judgement *j)
+{
+    if (is_opened(j))
+        return (struct sg_smtp_piece){
             .spool = j->opened.body, .offset = j->opened.offset, .len = j->opened.len};
-    } else {
-        sg_rewrite_attached(m, NULL, head);
-        pieces[1] = (struct sg_smtp_piece){
-            .spool = m->body, .offset = m->headers.raw.len, .len = UINT64_MAX};
-    }
-    pieces[0] = (struct sg_smtp_piece){.bytes = sg_buf_bytes(head)};
+    return (struct sg_smtp_piece){
+        .spool = m->body, .offset = m->headers.body_offset, .len = UINT64_MAX};
+}
+
+static void entity_add(struct parts *p, const struct sg_message *m,
+                       const struct sg_inbound_judgement *j)
+{
+    boundary_add(p, false);
+    sg_rewrite_entity(is_opened(j) ? &j->opened.headers : &m->headers, &p->text);
+    sg_buf_adds(&p->text, "\r\n");
+    spool_add(p, body_of(m, j));
 }
 
 static bool encode_write(void *ctx, const void *data, size_t len, struct sg_error *err)
@@ -56,19 +117,65 @@ static bool encode_write(void *ctx, const void *data, size_t len, struct sg_erro
     return sg_base64_encode_write(ctx, data, len, err);
 }
 
-static bool encode(const struct sg_smtp_piece *pieces, struct sg_spool *out, struct sg_error *err)
+static bool encode(struct sg_bytes head, const struct sg_smtp_piece *body, struct sg_spool *out,
+                   struct sg_error *err)
 {
     struct sg_base64_encoder encoder;
     struct sg_sink to = sg_spool_sink(out);
     struct sg_sink sink = {encode_write, &encoder};
     sg_base64_encode_begin(&encoder, &to);
-    return sg_sink_write(&sink, pieces[0].bytes.data, pieces[0].bytes.len, err) &&
-           sg_spool_copy(pieces[1].spool, pieces[1].offset, pieces[1].len, &sink, err) &&
+    return sg_sink_write(&sink, head.data, head.len, err) &&
+           sg_spool_copy(body->spool, body->offset, body->len, &sink, err) &&
            sg_base64_encode_end(&encoder, err);
 }
 
-static void defer_all(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
-                      const struct sg_error *err)
+static void message_add(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j)
+{
+    boundary_add(p, false);
+    sg_buf_adds(&p->text, "Content-Type: message/rfc822\r\n"
+                          "Content-Transfer-Encoding: 8bit\r\n"
+                          "Content-Disposition: attachment; filename=\"message.eml\"\r\n\r\n");
+    sg_rewrite_attached(m, is_opened(j) ? &j->opened.headers : NULL, &p->text);
+    sg_buf_adds(&p->text, "\r\n");
+    spool_add(p, body_of(m, j));
+}
+
+/* What was decrypted and not proved intact: no client may render it (ARCHITECTURE). */
+static bool opaque_add(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j,
+                       struct sg_spool *encoded, struct sg_error *err)
+{
+    SG_AUTO_BUF head = {0};
+    struct sg_smtp_piece body = body_of(m, j);
+    boundary_add(p, false);
+    sg_buf_adds(&p->text, "Content-Type: application/octet-stream; name=\"message.eml\"\r\n"
+                          "Content-Transfer-Encoding: base64\r\n"
+                          "Content-Disposition: attachment; filename=\"message.eml\"\r\n\r\n");
+    sg_rewrite_attached(m, is_opened(j) ? &j->opened.headers : NULL, &head);
+    sg_buf_adds(&head, "\r\n");
+    spool_add(p, (struct sg_smtp_piece){.spool = encoded, .len = UINT64_MAX});
+    return encode(sg_buf_bytes(&head), &body, encoded, err);
+}
+
+static bool parts_make(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j,
+                       enum form form, struct sg_spool *encoded, struct sg_error *err)
+{
+    sg_rewrite_warning(m, j->plan.code, p->boundary, &p->text);
+    if (form == FORM_SOFT)
+        entity_add(p, m, j);
+    text_add(p, j, form);
+    if (form == FORM_PREFIXED)
+        entity_add(p, m, j);
+    else if (form == FORM_ATTACHED)
+        message_add(p, m, j);
+    else if (form == FORM_OPAQUE && !opaque_add(p, m, j, encoded, err))
+        return false;
+    boundary_add(p, true);
+    text_end(p);
+    return true;
+}
+
+static void defer(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
+                  const struct sg_error *err)
 {
     sg_log_error(SG_LOG_ERROR, "warning.failed", err, "msg_id", m->msg_id, NULL);
     for (size_t i = 0; i < count; i++)
@@ -79,36 +186,29 @@ void sg_warning_deliver(struct sg_message *m, const char *domain_id, struct sg_r
                         size_t count, const struct sg_inbound_judgement *j)
 {
     struct sg_id boundary = sg_id_new("bnd");
-    SG_AUTO_BUF head = {0};
-    SG_AUTO_BUF inner = {0};
-    SG_AUTO_SPOOL encoded = NULL;
-    struct sg_smtp_piece attached[2];
+    struct sg_spool_limits limits = m->gw->spool;
     struct sg_error err = {0};
-    bool opaque = j->plan.action == SG_ACT_WARN_OPENED && j->facts.opened && !j->facts.integrity;
-    const char *end = sg_arena_printf(m->arena, "\r\n--%s--\r\n", boundary.text);
-
-    struct sg_domain_policy policy;
-    if (!sg_domain_policy_load(m->gw->db, m->arena, domain_id, &policy, &err)) {
-        defer_all(m, rcpts, count, &err);
+    struct parts p = {.count = 0};
+    enum form form = form_of(j);
+    limits.max_bytes *= 2;
+    SG_AUTO_SPOOL encoded = form == FORM_OPAQUE ? sg_spool_new(&limits) : NULL;
+    snprintf(p.boundary, sizeof p.boundary, "%s", boundary.text);
+    if (!parts_make(&p, m, j, form, encoded, &err)) {
+        defer(m, rcpts, count, &err);
+        sg_buf_free(&p.text);
         return;
     }
-    sg_rewrite_warning(m, j->plan.code, boundary.text, &head);
-    parts_head(&j->plan, &policy, boundary.text, opaque, &head);
-    attached_pieces(m, j, &inner, attached);
-    struct sg_smtp_piece pieces[4] = {
-        {.bytes = sg_buf_bytes(&head)}, attached[0], attached[1], {.bytes = sg_bytes_str(end)}};
-    if (opaque) {
-        struct sg_spool_limits limits = m->gw->spool;
-        limits.max_bytes *= 2;
-        encoded = sg_spool_new(&limits);
-        if (!encode(attached, encoded, &err)) {
-            defer_all(m, rcpts, count, &err);
-            return;
-        }
-        pieces[1] = (struct sg_smtp_piece){.spool = encoded, .len = UINT64_MAX};
-        pieces[2] = (struct sg_smtp_piece){.bytes = sg_bytes_of("", 0)};
+    struct sg_smtp_piece pieces[8];
+    for (size_t i = 0; i < p.count; i++) {
+        struct sg_bytes text = sg_buf_bytes(&p.text);
+        pieces[i] =
+            p.list[i].spooled.spool
+                ? p.list[i].spooled
+                : (struct sg_smtp_piece){
+                      .bytes = sg_bytes_slice(text, p.list[i].from, p.list[i].to - p.list[i].from)};
     }
     sg_trace_add(&m->trace, "warned", j->plan.requirement, "code", j->plan.code, "attached",
-                 opaque ? "not rendered" : "as message", NULL);
-    sg_deliver_next_hop(m, domain_id, rcpts, count, pieces, 4, "unverified", j->plan.code);
+                 form_name(form), NULL);
+    sg_deliver_next_hop(m, domain_id, rcpts, count, pieces, p.count, "unverified", j->plan.code);
+    sg_buf_free(&p.text);
 }

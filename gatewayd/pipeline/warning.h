@@ -1,6 +1,8 @@
 /*
- * Unverified mail: delivered with the warning in front (table 2) and the message attached, never
- * unmarked. What was decrypted without proof of integrity is attached so that no client renders it.
+ * Unverified mail: delivered with the warning of table 2, never unmarked. By plan and policy the
+ * message is attached behind it, follows it intact, stands before it (a list server's) or is left
+ * out. What was decrypted without proof of integrity is attached so that no client renders it,
+ * whatever the policy.
  */
 #ifndef SG_PIPELINE_WARNING_H
 #define SG_PIPELINE_WARNING_H

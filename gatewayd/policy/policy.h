@@ -22,22 +22,46 @@ enum sg_policy_certificate {
     SG_POLICY_CERT_NONE
 };
 
+/* Trigger words (REQ-109, 110); the values are those of trigger/trigger.h. */
+enum sg_policy_trigger {
+    SG_POLICY_IN_CONFIDENCE = 1,
+    SG_POLICY_SENSITIVE = 2,
+    SG_POLICY_RESTRICTED = 4,
+    SG_POLICY_CONFIDENTIAL = 8,
+    SG_POLICY_SECRET = 16,
+    SG_POLICY_TOP_SECRET = 32,
+    SG_POLICY_RSVPDR = 64 /* asks for a receipt; says nothing of secrecy (REQ-35) */
+};
+
 enum sg_action {
-    SG_ACT_REFUSE,       /* 5xx: never was a message for us */
-    SG_ACT_PLAIN,        /* on, unchanged in every byte */
-    SG_ACT_SEAL,         /* sign and encrypt to the recipient domain */
-    SG_ACT_HOLD,         /* keep, sealed, and try again */
-    SG_ACT_DELIVER,      /* opened and verified */
-    SG_ACT_WARN_OPENED,  /* warning in front, what was opened attached, never inline */
-    SG_ACT_WARN_ORIGINAL /* warning in front, the message as it came attached */
+    SG_ACT_REFUSE,        /* 5xx: never was a message for us */
+    SG_ACT_PLAIN,         /* on, unchanged in every byte */
+    SG_ACT_SEAL,          /* sign and encrypt to the recipient domain */
+    SG_ACT_HOLD,          /* keep, sealed, and try again */
+    SG_ACT_QUARANTINE,    /* keep, sealed, until an administrator has looked */
+    SG_ACT_FAIL,          /* not sent: SECURE DELIVERY FAILURE */
+    SG_ACT_DELIVER,       /* opened and verified */
+    SG_ACT_WARN_OPENED,   /* warning in front, what was opened behind it */
+    SG_ACT_WARN_ORIGINAL, /* warning in front, the message as it came attached */
+    SG_ACT_WARN_ONLY,     /* the warning, without the message */
+    SG_ACT_WARN_SOFT,     /* a header, and a note behind the text */
+    SG_ACT_DELETE         /* an entry in log and audit, and nothing else */
+};
+
+/* Who is told besides the recipient; where, and whether at all, is the domain's setting. */
+enum sg_policy_tell {
+    SG_TELL_SENDER = 1,
+    SG_TELL_POSTMASTER = 2, /* of our own side's domain, never of the other's (REQ-95) */
+    SG_TELL_ADMINISTRATOR = 4
 };
 
 struct sg_plan {
     enum sg_action action;
     const char *rule;        /* a word for the trace: "member-without-certificate" */
     const char *requirement; /* "REQ-56" */
-    const char *code;        /* of table 3, "" for none */
+    const char *code;        /* of table 3; "" for none; "101,111" where several apply */
     const char *explanation; /* a sentence for an operator */
+    unsigned tell;           /* OR of sg_policy_tell */
 };
 
 /* Facts of an outbound message towards one recipient domain. */
@@ -48,9 +72,17 @@ struct sg_outbound_facts {
     bool from_domain_owned;   /* every From domain is an active domain of the tenant */
     bool from_matches_sender; /* the envelope sender has From's domain, or is null */
     bool recipient_literal;   /* the recipient's domain is no name but an address literal */
+    bool notice;              /* our own; of others' words it quotes four header fields alone */
+    unsigned triggers;        /* OR of sg_policy_trigger */
+    bool undecodable;         /* text is in it that could not be read */
+    bool send_undecodable;    /* the domain's policy for it */
+    bool approved;            /* an administrator has released it from quarantine */
+    enum sg_environment sender_environment;
     enum sg_environment recipient_environment; /* NONE: takes no part in Secure Email */
-    enum sg_policy_certificate own;            /* our domain's certificate for signing */
-    enum sg_policy_certificate recipient;      /* the recipient domain's for encryption */
+    bool excepted;      /* the recipient is on the sending domain's exception list (REQ-91) */
+    bool correspondent; /* … is an outsider with a domain certificate in the store (REQ-72) */
+    enum sg_policy_certificate own;       /* our domain's certificate for signing */
+    enum sg_policy_certificate recipient; /* the recipient domain's for encryption */
 };
 
 /* Facts of an inbound message for one of our domains. */
@@ -58,19 +90,26 @@ struct sg_inbound_facts {
     bool from_readable; /* exactly one From field that parses, or none at all */
     bool from_member;   /* a From domain takes part in Secure Email */
     bool from_own;      /* a From domain is the recipient's own */
-    bool claims_secure; /* X-NZ-Secure-email or a header of ours stands in it */
+    bool from_excepted; /* all From domains are on the recipient's exception list (REQ-91) */
+    bool workspace;     /* all From domains are on the WORKSPACE list (REQ-108) */
+    bool list_mail;     /* a list server's header stands in it (REQ-199) */
+    bool x_header;      /* X-NZ-Secure-email stands in it (REQ-76) */
+    bool claims_secure; /* that, or a header of ours */
     bool encrypted;     /* an envelope was there */
     bool for_us;        /* … for one of our certificates */
     bool opened;        /* … and it was opened to a readable entity */
-    bool own_revoked;   /* … with the key of a certificate of ours that is revoked */
-    bool unsupported;   /* a layer uses what we do not do */
+    enum sg_policy_certificate own; /* … that certificate; NONE: no envelope was for us */
+    bool unsupported;               /* a layer uses what we do not do */
     bool malformed;
     bool domain_signed;     /* a signature that claims to be a domain's, good or bad */
     bool signature_good;    /* digest and signature fit the certificate it carries */
     bool signer_is_domain;  /* the signer's certificate has a domain authority's name (REQ-46) */
     bool signer_names_from; /* … and names the From domain (REQ-47) */
     enum sg_policy_certificate signer;
-    bool integrity; /* the ciphertext's integrity is proved (AEAD, or a good inner signature) */
+    bool integrity;    /* the ciphertext's integrity is proved (AEAD, or a good inner signature) */
+    unsigned triggers; /* OR of sg_policy_trigger, in what would be delivered */
+    bool delete_unverified; /* the domain's policies: REQ-76 … */
+    bool warning_only;      /* … and REQ-80 */
 };
 
 struct sg_plan sg_policy_outbound(const struct sg_outbound_facts *facts);
@@ -78,12 +117,19 @@ struct sg_plan sg_policy_inbound(const struct sg_inbound_facts *facts);
 
 const char *sg_action_name(enum sg_action action);
 const char *sg_policy_certificate_name(enum sg_policy_certificate status);
+/* The words of tests/policy/ *.cases: what holds, with a space between; cut off where it does not
+ * fit. */
+void sg_policy_outbound_words(const struct sg_outbound_facts *facts, char *out, size_t size);
+void sg_policy_inbound_words(const struct sg_inbound_facts *facts, char *out, size_t size);
+#define SG_POLICY_WORDS_MAX 512
 
 #ifdef SG_RULE_SWITCH
 /* Test builds: the rule of that index in its table is passed over (-1: none). */
-extern int sg_policy_rule_off_outbound, sg_policy_rule_off_inbound;
-size_t sg_policy_rule_count_outbound(void), sg_policy_rule_count_inbound(void);
-const char *sg_policy_rule_name_outbound(size_t i), *sg_policy_rule_name_inbound(size_t i);
+extern int sg_policy_rule_off_outbound, sg_policy_rule_off_inbound, sg_policy_rule_off_ways;
+size_t sg_policy_rule_count_outbound(void), sg_policy_rule_count_inbound(void),
+    sg_policy_rule_count_ways(void);
+const char *sg_policy_rule_name_outbound(size_t i), *sg_policy_rule_name_inbound(size_t i),
+    *sg_policy_rule_name_ways(size_t i);
 #endif
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef SG_POLICY_POLICY_INTERNAL_H
 #define SG_POLICY_POLICY_INTERNAL_H
 
+#include "policy/policy.h"
+
 #ifdef SG_RULE_SWITCH
 #define SG_POLICY_SWITCH(table, name)                                                              \
     int sg_policy_rule_off_##name = -1;                                                            \
@@ -20,9 +22,9 @@
 #endif
 
 /* The last rule of a table applies always, so that there is a plan for all facts. */
-#define SG_POLICY_DECIDE(function, facts_type, table, name)                                        \
+#define SG_POLICY_FIRST(function, facts_type, table, name)                                         \
     SG_POLICY_SWITCH(table, name)                                                                  \
-    struct sg_plan function(const facts_type *f)                                                   \
+    static struct sg_plan function(const facts_type *f)                                            \
     {                                                                                              \
         size_t last = sizeof table / sizeof table[0] - 1;                                          \
         for (size_t i = 0; i < last; i++)                                                          \

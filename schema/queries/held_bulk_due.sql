@@ -5,4 +5,5 @@ WHERE tenant_id = $1::text AND state = 'held' AND held_at <= $2::timestamptz AND
   AND ($5::text IS NULL OR recipient_domain = $5::text)
   AND ($6::text IS NULL OR sender = $6::text)
   AND ($7::text IS NULL OR reason = $7::text)
-ORDER BY id LIMIT $8::int4
+  AND ($8::text IS NULL OR (quarantined AND approved_at IS NULL) = ($8::text = 'administrator'))
+ORDER BY id LIMIT $9::int4

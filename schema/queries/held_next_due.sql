@@ -1,1 +1,3 @@
-SELECT min(greatest(next_try_at, leased_until)) FROM held_message WHERE state = 'held'
+SELECT min(greatest(CASE WHEN quarantined AND approved_at IS NULL THEN expires_at ELSE next_try_at END,
+                    leased_until))
+FROM held_message WHERE state = 'held'

@@ -35,6 +35,7 @@ bool sg_held_bulk_job(struct sg_job *job, struct sg_error *err)
     p.bulk.recipient_domain = optional(job, "recipient_domain");
     p.bulk.sender = optional(job, "sender");
     p.bulk.reason = optional(job, "reason");
+    p.bulk.waiting_for = optional(job, "waiting_for");
     json_int_t total = 0;
     do {
         if (!sg_job_step(job, portion_do, &p, err))

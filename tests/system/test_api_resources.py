@@ -167,6 +167,21 @@ def values(policy):
     return {v["name"]: (v["value"], v["from"]) for v in policy["effective"]}
 
 
+ACTING = {
+    "attachment_scanning",
+    "discovery_approval",
+    "hold_lifetime_hours",
+    "hold_retry_minutes",
+    "notice_form",
+    "require_acknowledgements",
+    "seal_to_correspondents",
+    "undecodable_action",
+    "unknown_encrypted",
+    "unverified_action",
+    "unverified_form",
+}
+
+
 def test_policies_are_inherited(provider, agency, other):
     tenant, domain = f"{agency.path}/policy", f"{agency.domain_path}/policy"
     assert values(provider.get(domain))["hold_lifetime_hours"] == (None, "default")
@@ -182,7 +197,7 @@ def test_policies_are_inherited(provider, agency, other):
     assert values(provider.get("/v1/policy"))["hold_lifetime_hours"] == (72, "platform")
     # What acts, and what is kept for later, can be told apart.
     acting = {v["name"] for v in shown["effective"] if not v["reserved"]}
-    assert {"hold_lifetime_hours", "require_acknowledgements", "notice_form"} <= acting
+    assert ACTING <= acting
     agency.admin.call("PUT", domain, {}, expect=403)
     agency.viewer.call("GET", "/v1/policy", expect=404)
     for path in (domain, tenant, "/v1/policy"):

@@ -165,8 +165,9 @@ static void *discover(void *ctx)
     sg_error_reset(&err);
     struct sg_cert_found found;
     int64_t started = sg_clock_monotonic_ms();
-    if (sg_cert_discover(certs, arena, discovery->domain, relying_get(), discovery->now, &found,
-                         &err)) {
+    struct sg_cert_wanted wanted = {
+        .domain = discovery->domain, .relying = relying_get(), .now = discovery->now};
+    if (sg_cert_discover(certs, arena, &wanted, &found, &err)) {
         put_string(&out, "status", sg_cert_status_name(found.status));
         put_string(&out, "detail", found.detail);
         put_number(&out, "any", found.any);

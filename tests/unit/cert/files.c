@@ -124,17 +124,18 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
     return true;
 }
 
-static bool partner_store(void *ctx, const char *domain, struct sg_bytes der, const char *source,
-                          const char *origin, sg_time not_before, sg_time not_after, sg_time now,
+static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
                           struct sg_error *err)
 {
-    (void)source, (void)origin, (void)not_before, (void)not_after, (void)now;
+    *usable_r = !partner->pending;
     if (!reachable(ctx, err))
         return false;
     SG_AUTO_ARENA arena = sg_arena_new();
-    const char *folder = sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain);
+    const char *folder =
+        sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, partner->domain);
     mkdir(folder, 0755);
-    return write_whole(sg_arena_printf(arena, "%s/%s", folder, hashed(arena, der)), der) ||
+    return write_whole(sg_arena_printf(arena, "%s/%s", folder, hashed(arena, partner->der)),
+                       partner->der) ||
            sg_fail_errno(err, SG_E_IO, "cannot write");
 }
 

@@ -172,13 +172,20 @@ static void test_caches(void **state)
     struct sg_partner_certificate new = old;
     struct sg_bytes *ders;
     size_t count;
+    bool usable;
     new.der = text("new");
     new.not_before = now - SG_DAY;
-    OK(sg_partner_certificate_store(db, &old, &err));
-    OK(sg_partner_certificate_store(db, &new, &err));
-    OK(sg_partner_certificate_store(db, &new, &err));
-    new.domain = "q.test"; /* one certificate for two domains */
-    OK(sg_partner_certificate_store(db, &new, &err));
+    OK(sg_partner_certificate_store(db, &old, &usable, &err));
+    OK(sg_partner_certificate_store(db, &new, &usable, &err));
+    assert_true(usable);
+    new.pending = true; /* it is known: that stays as it is */
+    OK(sg_partner_certificate_store(db, &new, &usable, &err));
+    assert_true(usable);
+    new.domain = "q.test"; /* one certificate for two domains; REQ-54: of this one unknown */
+    OK(sg_partner_certificate_store(db, &new, &usable, &err));
+    assert_false(usable);
+    OK(sg_partner_certificate_find(db, arena, "q.test", &ders, &count, &err));
+    assert_int_equal(count, 0);
     OK(sg_partner_certificate_find(db, arena, "p.test", &ders, &count, &err));
     assert_int_equal(count, 2);
     assert_true(sg_bytes_equal(ders[0], text("new")));

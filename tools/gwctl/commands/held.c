@@ -32,6 +32,7 @@ bool gw_held_list(struct gw *gw, struct sg_error *err)
     path = gw_query(gw, path, "recipient_domain", gw_option(gw, "--recipient-domain"));
     path = gw_query(gw, path, "sender", gw_option(gw, "--sender"));
     path = gw_query(gw, path, "reason", gw_option(gw, "--reason"));
+    path = gw_query(gw, path, "waiting_for", gw_option(gw, "--waiting-for"));
     return gw_list(gw, gw_query(gw, path, "state", state ? state : "held"), columns, err);
 }
 
