@@ -10,7 +10,9 @@ enum reading { READ_TEXT, READ_MESSAGE, READ_OBJECT };
 struct stream {
     struct sg_transfer_decoder transfer;
     enum reading reading;
+    bool perhaps; /* there may be nothing of the kind in it */
     struct sg_text *text;
+    struct sg_words undecoded; /* of a text, for readers that show what they cannot decode */
     struct sg_walk *walk;
     struct sg_object *object;
 };
@@ -20,7 +22,7 @@ struct sg_leaf {
     const char *where;
     struct sg_blind *blind;
     size_t stream_count;
-    struct stream streams[2 * SG_ENTITY_WAYS * SG_ENTITY_WAYS]; /* an object may be text too */
+    struct stream streams[3 * SG_ENTITY_WAYS * SG_ENTITY_WAYS]; /* at most three for a way */
 };
 
 static bool begins(const char *s, const char *prefix)
@@ -41,6 +43,8 @@ static unsigned forms_of(const char *type)
 {
     static const char *const html[] = {"text/html", "application/xhtml+xml", NULL};
     static const char *const enriched[] = {"text/enriched", "text/richtext", NULL};
+    static const char *const escaped[] = {"text/calendar", "text/vcard", "text/x-vcard",
+                                          "text/directory", NULL};
     static const char *const plain[] = {"text/plain",
                                         "message/delivery-status",
                                         "message/disposition-notification",
@@ -54,6 +58,8 @@ static unsigned forms_of(const char *type)
         return SG_TEXT_PLAIN | SG_TEXT_ENRICHED;
     if (is_one_of(type, plain))
         return SG_TEXT_PLAIN;
+    if (is_one_of(type, escaped))
+        return SG_TEXT_PLAIN | SG_TEXT_HTML | SG_TEXT_ESCAPED;
     if (begins(type, "text/") || begins(type, "message/") || strcmp(type, "application/xml") == 0)
         return SG_TEXT_PLAIN | SG_TEXT_HTML;
     return 0;
@@ -124,14 +130,16 @@ static bool nests_too_deeply(struct sg_leaf *l)
     return true;
 }
 
-static void text_begin(struct sg_leaf *l, enum sg_transfer transfer, unsigned forms,
-                       const char *charset)
+static struct stream *text_begin(struct sg_leaf *l, enum sg_transfer transfer, unsigned forms,
+                                 const char *charset)
 {
     struct sg_text *text = malloc(sizeof *text);
     if (!text)
         abort();
     sg_text_begin(text, forms, charset);
-    stream_add(l, transfer, READ_TEXT)->text = text;
+    struct stream *s = stream_add(l, transfer, READ_TEXT);
+    s->text = text;
+    return s;
 }
 
 /* One way to read it. All that is text in some way is read as text too, whatever else it is. */
@@ -147,6 +155,9 @@ static void way_begin(struct sg_leaf *l, enum sg_transfer transfer,
             stream_add(l, transfer, READ_MESSAGE)->walk = sg_walk_new(l->scan, l->where);
     } else if (forms_of(what)) {
         text_begin(l, transfer, forms_of(what), sg_content_type_parameter(type, "charset"));
+        /* Files that stand in the text itself. */
+        if (l->scan->options->attachments && strcmp(what, "text/plain") == 0)
+            text_begin(l, SG_TRANSFER_UUENCODE, SG_TEXT_PLAIN | SG_TEXT_HTML, NULL)->perhaps = true;
     }
 }
 
@@ -154,7 +165,7 @@ static void way_begin(struct sg_leaf *l, enum sg_transfer transfer,
 static bool passed_over(const struct sg_scan *scan, const struct sg_entity *entity,
                         const struct sg_leaf_context *context)
 {
-    if (context->doubtful || context->root || scan->options->attachments)
+    if (context->doubtful || context->body || scan->options->attachments)
         return false;
     /* A mail client shows the content of these in the place of the message, or next to it. */
     enum sg_object_kind kind;
@@ -218,6 +229,7 @@ void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len)
             stream_push(l, s, data, len);
             continue;
         }
+        sg_words_push(&s->undecoded, data, len);
         for (size_t at = 0; at < len; at += PIECE) {
             size_t n = len - at < PIECE ? len - at : PIECE;
             stream_push(l, s, out, sg_transfer_decode(&s->transfer, data + at, n, out));
@@ -236,7 +248,8 @@ static void stream_end(struct sg_leaf *l, struct stream *s)
 {
     uint8_t out[SG_TRANSFER_ROOM];
     stream_push(l, s, out, sg_transfer_end(&s->transfer, out));
-    if (s->transfer.broken)
+    bool broken = s->transfer.broken && !s->perhaps;
+    if (broken)
         sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
     if (s->reading == READ_MESSAGE)
         sg_walk_end(&s->walk);
@@ -244,7 +257,7 @@ static void stream_end(struct sg_leaf *l, struct stream *s)
         sg_object_end(&s->object);
     if (s->reading != READ_TEXT)
         return;
-    sg_report_words(l->scan, sg_text_end(s->text), l->where);
+    sg_report_words(l->scan, sg_text_end(s->text) | (broken ? s->undecoded.found : 0), l->where);
     if (s->text->trouble)
         sg_report_undecodable(l->scan, l->where, s->text->trouble);
     free(s->text);

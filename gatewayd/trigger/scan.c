@@ -53,8 +53,10 @@ static bool follows_empty_line(const struct sg_spool *body, uint64_t offset)
     uint8_t before[3];
     size_t want = offset < sizeof before ? (size_t)offset : sizeof before, got = 0;
     struct sg_error ignored;
-    if (want == 0 || !sg_spool_read(body, offset - want, before, want, &got, &ignored) ||
-        got != want || before[got - 1] != '\n')
+    if (want == 0)
+        return true;
+    if (!sg_spool_read(body, offset - want, before, want, &got, &ignored) || got != want ||
+        before[got - 1] != '\n')
         return false;
     got -= got >= 2 && before[got - 2] == '\r' ? 2 : 1;
     return got == 0 || before[got - 1] == '\n';

@@ -3,10 +3,31 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+/* "\\n" becomes a line break, "\\," what it protects. */
+static void unescape(struct sg_text_reading *r, const uint8_t *p, const uint8_t *end)
+{
+    while (p < end) {
+        if (r->backslash) {
+            bool line = *p == 'n' || *p == 'N';
+            sg_words_push(&r->words, line ? (const uint8_t *)"\n" : p, 1);
+            r->backslash = false;
+            p++;
+            continue;
+        }
+        const uint8_t *next = memchr(p, '\\', (size_t)(end - p));
+        sg_words_push(&r->words, p, (size_t)((next ? next : end) - p));
+        r->backslash = next != NULL;
+        p = next ? next + 1 : end;
+    }
+}
+
 static void reading_out(void *ctx, const uint8_t *utf8, size_t len)
 {
     struct sg_text_reading *r = ctx;
-    sg_words_push(&r->words, utf8, len);
+    if (r->unescape)
+        unescape(r, utf8, utf8 + len);
+    else
+        sg_words_push(&r->words, utf8, len);
 }
 
 static void reading_out_html(void *ctx, const uint8_t *utf8, size_t len)
@@ -37,6 +58,7 @@ static void reading_add(struct sg_text *t, const char *name)
         t->trouble = "unknown charset";
         return;
     }
+    r->unescape = t->forms & SG_TEXT_ESCAPED;
     if (t->forms & (SG_TEXT_HTML | SG_TEXT_ENRICHED)) {
         r->html = calloc(1, sizeof *r->html);
         if (!r->html)

@@ -16,13 +16,15 @@
 enum {
     SG_TEXT_PLAIN = 1,
     SG_TEXT_HTML = 2,
-    SG_TEXT_ENRICHED = 4 /* HTML in the manner of text/enriched */
+    SG_TEXT_ENRICHED = 4, /* HTML in the manner of text/enriched */
+    SG_TEXT_ESCAPED = 8   /* plain text in which "\\n" is a line break (RFC 5545 §3.3.11) */
 };
 
 struct sg_text_reading {
     struct sg_charset charset;
     const char *name;
     struct sg_words words;
+    bool unescape, backslash;
     struct sg_html *html;
 };
 

@@ -211,7 +211,7 @@ static size_t uu_decode(struct sg_transfer_decoder *d, const uint8_t *in, size_t
         } else if (d->line_len < sizeof d->line) {
             d->line[d->line_len++] = in[i];
         } else {
-            d->broken = true;
+            d->broken |= d->uu == UU_LINE;
         }
     }
     return n;
@@ -243,7 +243,7 @@ size_t sg_transfer_end(struct sg_transfer_decoder *d, uint8_t *out)
         d->broken |= d->count == 1;
         return base64_flush(d, out);
     }
-    if (d->kind == SG_TRANSFER_UUENCODE)
-        return uu_line(d, out); /* at most 63 octets */
-    return 0;
+    size_t n = d->kind == SG_TRANSFER_UUENCODE ? uu_line(d, out) : 0; /* at most 63 octets */
+    d->broken |= d->kind == SG_TRANSFER_UUENCODE && d->uu == UU_BEFORE;
+    return n;
 }

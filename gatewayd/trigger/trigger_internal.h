@@ -46,7 +46,7 @@ void sg_object_end(struct sg_object **o);
 /* The body of an entity that is no multipart. */
 struct sg_leaf;
 struct sg_leaf_context {
-    bool root;     /* of a message: it is what one reads, whatever its disposition says */
+    bool body;     /* what one reads first: no attachment, whatever its disposition says */
     bool doubtful; /* never passed over as an attachment */
     bool blind;    /* not read in any other way */
     const char *where;

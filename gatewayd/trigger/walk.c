@@ -17,7 +17,7 @@
 
 struct level {
     bool message; /* a message within; else a multipart */
-    bool digest, closed;
+    bool digest, alternative, closed;
     size_t parts; /* that have begun */
     size_t mark_len;
     char *mark; /* "--" and the boundary */
@@ -27,7 +27,6 @@ struct sg_walk {
     struct sg_scan *scan;
     const char *where;
     enum { IN_HEADER, IN_LEAF, OUTSIDE } state;
-    bool message; /* the header that is being read is a message's */
     bool doubt;
     bool rest; /* a limit was passed: what follows is read blindly alone */
     bool at_start, skip_lf;
@@ -116,19 +115,26 @@ static bool multipart_open(struct sg_walk *w, const struct sg_content_type *type
     l->mark = mark;
     l->mark_len = len + 2;
     l->digest = strcmp(type->type, "multipart/digest") == 0;
+    l->alternative = strcmp(type->type, "multipart/alternative") == 0;
     w->state = OUTSIDE;
     return true;
 }
 
 /* Entities ------------------------------------------------------------------------------------- */
 
+/* Is a part here what one reads first, whatever its disposition says? */
+static bool is_body(const struct sg_walk *w)
+{
+    const struct level *outer = w->level_count ? &w->levels[w->level_count - 1] : NULL;
+    return !outer || outer->message || outer->alternative || outer->parts == 1;
+}
+
 /* doubtful: not only the structure around it, but the entity's own header. */
 static void leaf_begin(struct sg_walk *w, const struct sg_entity *entity, bool doubtful,
                        struct sg_bytes header)
 {
-    size_t n = w->level_count;
     struct sg_leaf_context context = {
-        .root = n == 0 || w->levels[n - 1].message,
+        .body = is_body(w),
         .doubtful = doubtful || w->doubt || w->rest,
         .blind = w->rest,
         .where = place(w, type_shown(w, entity->types[0].type)),
@@ -167,13 +173,25 @@ static void names_scan(struct sg_walk *w, const struct sg_header_block *block,
         sg_field_scan(w->scan, field->value, where);
 }
 
+/* Of messages, and of parts that carry the subject of an encrypted or signed message with them
+ * ("protected headers"). */
 static void subjects_scan(struct sg_walk *w, const struct sg_header_block *block)
 {
-    const struct sg_header *field;
+    const struct sg_header *field = sg_header_find(block, "Subject", 0);
+    if (!field)
+        return;
     bool outermost = w->level_count == 0 && !*w->where;
-    const char *where = outermost ? "subject" : place(w, "subject of a message in");
+    const char *where = outermost ? "subject" : place(w, "subject in");
     for (size_t i = 0; (field = sg_header_find(block, "Subject", i)); i++)
         sg_field_scan(w->scan, field->value, where);
+}
+
+/* A header that may end earlier for others than for us, in front of more structure. */
+static void header_doubt(struct sg_walk *w, const struct sg_header_block *block)
+{
+    struct sg_blind *blind = sg_blind_new(w->scan);
+    sg_blind_push(blind, block->raw.data, block->raw.len);
+    sg_blind_end(&blind, place(w, "header of"));
 }
 
 /* Decides by its header how the body of an entity is read. */
@@ -184,8 +202,7 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
     bool digest = outer && !outer->message && outer->digest;
     struct sg_entity entity;
     sg_entity_read(arena, block, digest ? "message/rfc822" : "text/plain", &entity);
-    if (w->message)
-        subjects_scan(w, block);
+    subjects_scan(w, block);
     if (w->scan->options->attachments)
         names_scan(w, block, &entity);
     if (!w->rest && ++w->scan->parts > w->scan->options->limits.max_parts) {
@@ -205,13 +222,17 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
                                   "a multipart in a transfer encoding");
         if (strcmp(multipart->type, "multipart/encrypted") == 0)
             w->scan->found->opaque = true;
-        if (multipart_open(w, multipart))
+        if (multipart_open(w, multipart)) {
+            if (doubtful)
+                header_doubt(w, block);
             return;
+        }
         doubtful = true;
     } else if (sg_leaf_is_message(entity.types[0].type) && !w->rest && !is_encoded(&entity)) {
         if (level_allowed(w)) {
+            if (doubtful)
+                header_doubt(w, block);
             level_push(w)->message = true;
-            w->message = true;
             w->state = IN_HEADER;
             return;
         }
@@ -322,7 +343,6 @@ static void delimiter_take(struct sg_walk *w, size_t level, enum match match)
     struct level *l = &w->levels[level];
     w->doubt |= l->closed; /* parts behind the end */
     l->closed = match == PARTS_END;
-    w->message = false;
     w->state = match == PARTS_END ? OUTSIDE : IN_HEADER;
     l->parts += match == PART_BEGINS;
 }
@@ -433,7 +453,6 @@ struct sg_walk *sg_walk_new(struct sg_scan *scan, const char *where)
     scan->depth++;
     w->scan = scan;
     w->where = where;
-    w->message = true;
     w->at_start = true;
     w->state = IN_HEADER;
     sg_buf_init(&w->header, scan->options->limits.max_header_bytes);

@@ -75,7 +75,7 @@ static void test_places(void **state)
         {SG_TRIGGER_RSVPDR, "subject"},
         {SG_TRIGGER_SECRET, "text/plain part 1.1"},
         {SG_TRIGGER_SENSITIVE, "text/html part 1.2"},
-        {SG_TRIGGER_RESTRICTED, "subject of a message in part 2"},
+        {SG_TRIGGER_RESTRICTED, "subject in part 2"},
         {SG_TRIGGER_CONFIDENTIAL, "outside of part 2"},
     };
     SG_AUTO_ARENA arena = sg_arena_new();

@@ -162,11 +162,13 @@ put("base64-one-a-line", raw("Content-Transfer-Encoding: base64\n", "\n".join(B6
 put("base64-junk", raw("Content-Transfer-Encoding: base64\n", "!" + "*".join(B64[i:i + 4] for i in range(0, len(B64), 4)) + "\n"),
     "SENSITIVE", "undecodable")
 put("base64-footer", raw("Content-Transfer-Encoding: base64\n", base64.b64encode(b"x").decode() + "\n\n-- \n[SENSITIVE]\n"),
-    "-", "undecodable")
+    "SENSITIVE", "undecodable")
+put("base64-none", raw("Content-Transfer-Encoding: base64\n", "This is [SENSITIVE] and was never encoded.\n"), "SENSITIVE", "undecodable")
 put("base64-two-texts", raw("Content-Transfer-Encoding: base64\n", base64.b64encode(b"x").decode() + "\n" + B64 + "\n"),
     "SENSITIVE", "undecodable")
 UU = b"begin 644 figures.txt\n" + b"".join(binascii.b2a_uu(b"a line\n[SENSITIVE]\n"[i:i + 9]) for i in (0, 9)) + b" \nend\n"
 put("uuencode", raw("Content-Transfer-Encoding: x-uuencode\n", crlf(UU)), "SENSITIVE")
+put("uuencode-none", raw("Content-Transfer-Encoding: x-uuencode\n", "[SENSITIVE] and no begin\n"), "SENSITIVE", "undecodable")
 put("unknown-encoding", raw("Content-Transfer-Encoding: x-rot13\n", "[SENSITIVE]\n"), "SENSITIVE", "undecodable")
 put("encoding-twice", raw("Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64\n", B64 + "\n"), "SENSITIVE", "undecodable")
 put("encoding-trailing-comment", raw("Content-Transfer-Encoding:\n base64 (of the\n figures)\n", B64 + "\n"), "SENSITIVE")
@@ -273,6 +275,9 @@ put("type-unknown-text", raw("Content-Type: text/x-figures\n", "<p>[SEN<b>SITIVE
 put("calendar", raw("Content-Type: text/calendar; method=REQUEST; charset=utf-8\n",
                     "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Meeting about the figures [SEN\n SITIVE]\nEND:VEVENT\nEND:VCALENDAR\n"), "SENSITIVE")
 
+put("calendar-escaped", raw("Content-Type: text/calendar; charset=utf-8\n",
+                            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:One\\, two [SEN\\nSITIVE]\nEND:VEVENT\nEND:VCALENDAR\n"), "SENSITIVE")
+
 # Multiparts ----------------------------------------------------------------------------------------
 
 SAY, NOT = part("[SENSITIVE]\n"), part("Nothing.\n")
@@ -342,6 +347,14 @@ put("inline-text", octets(multipart("mixed", NOT, part("[SENSITIVE]\n", disposit
 put("only-attachment", raw("Content-Disposition: attachment; filename=figures.txt\nContent-Type: text/plain\n", "[SENSITIVE]\n"), "SENSITIVE")
 put("disposition-twice", raw("Content-Type: multipart/mixed; boundary=b\n", "--b\n\nx\n--b\nContent-Disposition: attachment\n"
                              "Content-Disposition: inline\n\n[SENSITIVE]\n--b--\n"), "SENSITIVE")
+
+put("attached-first", octets(multipart("mixed", part("[SENSITIVE]\n", disposition="attachment", name="figures.txt"), NOT)), "SENSITIVE")
+put("attached-alternative", octets(multipart("alternative", NOT, part(
+    "<p>[SEN<b>SITIVE</b>]</p>", "html", disposition="attachment", name="figures.html"))), "SENSITIVE")
+put("attached-uuencoded", raw("", b"The figures:\r\n\r\n" + crlf(UU)), "-", "-", "SENSITIVE")
+protected = MIMEText("x\n")
+protected["Subject"] = "[SENSITIVE] figures"
+put("subject-protected", octets(multipart("signed", protected, NOT)), "SENSITIVE")
 
 # RTF -----------------------------------------------------------------------------------------------
 
