@@ -24,13 +24,19 @@ static bool actions_make(posix_spawn_file_actions_t *actions, int fd)
            posix_spawn_file_actions_addclosefrom_np(actions, 3) == 0;
 }
 
-/* The daemon blocks and ignores signals that end a process. */
+/*
+ * What asks the daemon to end is often sent to all of its processes, and messages in flight are
+ * still to be read: such signals wait until the helper has ended by itself.
+ */
 static bool attributes_make(posix_spawnattr_t *attributes)
 {
-    sigset_t none, all;
-    sigemptyset(&none);
+    static const int asking[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    sigset_t blocked, all;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        sigaddset(&blocked, asking[i]);
     sigfillset(&all);
-    return posix_spawnattr_setsigmask(attributes, &none) == 0 &&
+    return posix_spawnattr_setsigmask(attributes, &blocked) == 0 &&
            posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) ==
                0;

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/wait.h"
+#include "tnefreader/protocol.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,13 @@ struct sg_tnef {
     int free;                      /* of options.processes, who may still be asked */
     struct sg_tnef_process *ready; /* started beforehand; at most free */
     int ready_count;
+};
+
+struct request {
+    struct sg_bytes stream;
+    bool attachments;
+    sg_deadline deadline;
+    struct sg_arena *arena; /* of the answer */
 };
 
 struct sg_tnef *sg_tnef_new(const struct sg_tnef_options *options)
@@ -141,19 +149,19 @@ static enum sg_tnef_outcome judged(const struct sg_tnef_content *content, struct
 
 /* One helper, one try. The process is at its end afterwards. */
 static enum sg_tnef_outcome ask(const struct sg_tnef *t, struct sg_tnef_process *process,
-                                struct sg_bytes stream, sg_deadline deadline,
-                                struct sg_arena *arena, struct sg_tnef_content *content_r,
+                                const struct request *q, struct sg_tnef_content *content_r,
                                 struct sg_error *err)
 {
-    uint64_t len = stream.len;
+    const struct sg_tnef_request head = {.len = q->stream.len, .attachments = q->attachments};
+    sg_deadline deadline = q->deadline;
     bool closed = false;
     enum sg_tnef_outcome outcome = make_ready(t, process, deadline, err);
     if (outcome != SG_TNEF_OUTCOME_READ)
         return outcome;
-    if (!sg_io_write_full(process->fd, &len, sizeof len, deadline, err) ||
-        !sg_io_write_full(process->fd, stream.data, stream.len, deadline, err))
+    if (!sg_io_write_full(process->fd, &head, sizeof head, deadline, err) ||
+        !sg_io_write_full(process->fd, q->stream.data, q->stream.len, deadline, err))
         closed = err->code != SG_E_TIMEOUT;
-    else if (sg_tnef_answer_read(&t->options, process->fd, deadline, arena, content_r, &closed,
+    else if (sg_tnef_answer_read(&t->options, process->fd, deadline, q->arena, content_r, &closed,
                                  err)) {
         sg_tnef_process_end(process);
         return judged(content_r, err);
@@ -165,19 +173,18 @@ static enum sg_tnef_outcome ask(const struct sg_tnef *t, struct sg_tnef_process 
 }
 
 /* A helper that somebody killed says nothing of the message: it is asked once more. */
-static enum sg_tnef_outcome ask_twice(struct sg_tnef *t, struct sg_bytes stream,
-                                      sg_deadline deadline, struct sg_arena *arena,
+static enum sg_tnef_outcome ask_twice(struct sg_tnef *t, const struct request *q,
                                       struct sg_tnef_content *content_r, struct sg_error *err)
 {
     struct sg_tnef_process process;
     struct sg_error ignored = {0};
-    if (!acquire(t, deadline, &process)) {
+    if (!acquire(t, q->deadline, &process)) {
         sg_fail(err, SG_E_TIMEOUT, "no TNEF helper became free");
         return SG_TNEF_OUTCOME_TIMEOUT;
     }
-    enum sg_tnef_outcome outcome = ask(t, &process, stream, deadline, arena, content_r, err);
+    enum sg_tnef_outcome outcome = ask(t, &process, q, content_r, err);
     if (outcome == SG_TNEF_OUTCOME_KILLED)
-        outcome = ask(t, &process, stream, deadline, arena, content_r, err);
+        outcome = ask(t, &process, q, content_r, err);
     if (outcome != SG_TNEF_OUTCOME_UNAVAILABLE)
         (void)!sg_tnef_process_start(&t->options, &process, &ignored);
     release(t, process);
@@ -207,9 +214,10 @@ static void tell(enum sg_tnef_outcome outcome, const struct sg_error *err)
                  outcomes[outcome], NULL);
 }
 
-bool sg_tnef_read(struct sg_tnef *t, struct sg_bytes stream, struct sg_arena *arena,
-                  struct sg_tnef_content *content_r, struct sg_error *err)
+bool sg_tnef_read(struct sg_tnef *t, struct sg_bytes stream, bool attachments,
+                  struct sg_arena *arena, struct sg_tnef_content *content_r, struct sg_error *err)
 {
+    const struct request q = {stream, attachments, sg_deadline_in(t->options.timeout_ms), arena};
     int64_t began = sg_metric_now();
     enum sg_tnef_outcome outcome = SG_TNEF_OUTCOME_LIMIT;
     struct sg_error why = {0};
@@ -218,8 +226,7 @@ bool sg_tnef_read(struct sg_tnef *t, struct sg_bytes stream, struct sg_arena *ar
         sg_fail(&why, SG_E_LIMIT, "the TNEF stream is larger than %zu bytes",
                 t->options.request_bytes);
     else
-        outcome =
-            ask_twice(t, stream, sg_deadline_in(t->options.timeout_ms), arena, content_r, &why);
+        outcome = ask_twice(t, &q, content_r, &why);
     sg_metric_add(&streams, outcome, 0, 1);
     sg_metric_since(&seconds, 0, 0, began);
     if (outcome == SG_TNEF_OUTCOME_READ || outcome == SG_TNEF_OUTCOME_DAMAGED)

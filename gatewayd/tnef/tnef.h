@@ -52,12 +52,14 @@ void sg_tnef_free(struct sg_tnef **tnef);
 SG_MUST_USE bool sg_tnef_probe(struct sg_tnef *tnef, struct sg_error *err);
 
 /*
+ * attachments: gives ATTACHMENT parts too; text of attached messages comes in any case.
  * SG_E_MALFORMED: no TNEF, or the helper died over it; SG_E_LIMIT: it is larger than request_bytes
  * or gives more than answer_bytes, or took more CPU than cpu_ms; SG_E_TIMEOUT; SG_E_IO: no helper
  * could be started. Whatever it was, the next call has a new helper.
  */
-SG_MUST_USE bool sg_tnef_read(struct sg_tnef *tnef, struct sg_bytes stream, struct sg_arena *arena,
-                              struct sg_tnef_content *content_r, struct sg_error *err);
+SG_MUST_USE bool sg_tnef_read(struct sg_tnef *tnef, struct sg_bytes stream, bool attachments,
+                              struct sg_arena *arena, struct sg_tnef_content *content_r,
+                              struct sg_error *err);
 
 /* What was read, and how it went, of all sg_tnef; a list ended by NULL. */
 extern struct sg_metric *const sg_tnef_metrics[];

@@ -88,7 +88,8 @@ static void tnef_read(struct sg_object *o)
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_tnef_content content;
     struct sg_error why;
-    if (!sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef), arena, &content, &why)) {
+    if (!sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef), o->scan->options->attachments,
+                      arena, &content, &why)) {
         sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, why.detail));
         return;
     }

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data_, size_t size)
 {
     struct seen seen = {0};
     const struct sg_tnef_sink sink = {&seen, begin, name, name, data, damage};
-    sg_tnef_reader(sg_bytes_of(data_, size), DEPTH, &sink);
+    sg_tnef_reader(sg_bytes_of(data_, size), DEPTH, true, &sink);
     /* A reference of two octets gives 17; the rest is given as it is, in messages twice at most. */
     if (seen.bytes > 9 * size || seen.parts > size)
         abort();

@@ -105,7 +105,7 @@ static void read_all(void *to, size_t len)
 int main(int argc, char **argv)
 {
     const struct sg_tnef_sink sink = {NULL, begin, name, type, data, damage};
-    uint64_t len;
+    struct sg_tnef_request request;
     if (argc != 5)
         return SG_TNEF_EXIT_USAGE;
     size_t request_bytes = strtoull(argv[1], NULL, 10), memory_bytes = strtoull(argv[2], NULL, 10);
@@ -121,11 +121,11 @@ int main(int argc, char **argv)
         return SG_TNEF_EXIT_SANDBOX;
     send((struct sg_tnef_frame){.type = SG_TNEF_READY}, sg_bytes_str(""));
     flush();
-    read_all(&len, sizeof len);
-    if (len > request_bytes)
+    read_all(&request, sizeof request);
+    if (request.len > request_bytes)
         _exit(SG_TNEF_EXIT_USAGE);
-    read_all(stream, len);
-    sg_tnef_reader(sg_bytes_of(stream, len), max_depth, &sink);
+    read_all(stream, request.len);
+    sg_tnef_reader(sg_bytes_of(stream, request.len), max_depth, request.attachments, &sink);
     send((struct sg_tnef_frame){.type = SG_TNEF_END}, sg_bytes_str(""));
     flush();
     _exit(SG_TNEF_EXIT_DONE);

@@ -2,7 +2,7 @@
  * What gatewayd and sealgate-tnef say to each other over a socket pair, on one machine, once:
  *
  *   helper    READY         it is in its sandbox
- *   gatewayd  uint64_t      length of the TNEF stream, and the stream
+ *   gatewayd  a request, and the stream
  *   helper    (BEGIN [NAME TYPE] DATA* | DAMAGE)* END
  *
  * The helper's side is not believed: whoever reads it checks it against its limits.
@@ -20,6 +20,11 @@ enum sg_tnef_frame_type {
     SG_TNEF_DATA,   /* len bytes that follow */
     SG_TNEF_DAMAGE, /* kind: an enum sg_tnef_damage */
     SG_TNEF_END
+};
+
+struct sg_tnef_request {
+    uint64_t len; /* of the stream */
+    uint8_t attachments, unused[7];
 };
 
 struct sg_tnef_frame {

@@ -54,6 +54,7 @@ struct name {
 struct message {
     const struct sg_tnef_sink *sink;
     unsigned depth, max_depth;
+    bool attachments;
     unsigned codepage;      /* of strings */
     unsigned html_codepage; /* of an HTML body in bytes */
     bool codepage_said;
@@ -64,8 +65,7 @@ struct message {
     } attachment;
 };
 
-static void read_message(struct sg_bytes stream, unsigned depth, unsigned max_depth,
-                         const struct sg_tnef_sink *sink);
+static void read_message(struct sg_bytes stream, const struct message *like);
 
 static void damage(const struct message *m, enum sg_tnef_damage damage)
 {
@@ -102,7 +102,7 @@ static void rtf(const struct message *m, struct sg_bytes compressed)
 static void attachment_end(struct message *m)
 {
     const struct sg_tnef_sink *sink = m->sink;
-    if (m->attachment.any) {
+    if (m->attachment.any && m->attachments) {
         sink->begin(sink->ctx, SG_TNEF_ATTACHMENT, m->depth, 0);
         sink->name(sink->ctx, m->attachment.name.codepage,
                    text_of(m->attachment.name.bytes, m->attachment.name.codepage));
@@ -147,7 +147,9 @@ static void attachment_object(struct message *m, struct sg_bytes object)
         damage(m, SG_TNEF_TOO_DEEP);
         return;
     }
-    read_message(content, m->depth + 1, m->max_depth, m->sink);
+    struct message inner = *m;
+    inner.depth++;
+    read_message(content, &inner);
 }
 
 /* 0: it is no text. */
@@ -338,10 +340,13 @@ static unsigned oem_codepage(struct sg_bytes at)
     return 0;
 }
 
-static void read_message(struct sg_bytes stream, unsigned depth, unsigned max_depth,
-                         const struct sg_tnef_sink *sink)
+/* like: what it has of depth and wishes. */
+static void read_message(struct sg_bytes stream, const struct message *like)
 {
-    struct message m = {.sink = sink, .depth = depth, .max_depth = max_depth};
+    struct message m = {.sink = like->sink,
+                        .depth = like->depth,
+                        .max_depth = like->max_depth,
+                        .attachments = like->attachments};
     struct sg_bytes at = stream;
     struct attribute a;
     enum sg_tnef_damage d;
@@ -364,7 +369,9 @@ static void read_message(struct sg_bytes stream, unsigned depth, unsigned max_de
     attachment_end(&m);
 }
 
-void sg_tnef_reader(struct sg_bytes stream, unsigned max_depth, const struct sg_tnef_sink *sink)
+void sg_tnef_reader(struct sg_bytes stream, unsigned max_depth, bool attachments,
+                    const struct sg_tnef_sink *sink)
 {
-    read_message(stream, 0, max_depth, sink);
+    struct message outermost = {.sink = sink, .max_depth = max_depth, .attachments = attachments};
+    read_message(stream, &outermost);
 }

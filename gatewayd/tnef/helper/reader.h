@@ -37,6 +37,8 @@ struct sg_tnef_sink {
     void (*damage)(void *ctx, enum sg_tnef_damage damage);
 };
 
-void sg_tnef_reader(struct sg_bytes stream, unsigned max_depth, const struct sg_tnef_sink *sink);
+/* attachments: files too. Attached messages are read in any case. */
+void sg_tnef_reader(struct sg_bytes stream, unsigned max_depth, bool attachments,
+                    const struct sg_tnef_sink *sink);
 
 #endif

@@ -162,13 +162,13 @@ static void misbehave(char how)
 
 int main(int argc, char **argv)
 {
-    uint64_t len = 0;
+    struct sg_tnef_request request;
     char how = 0;
     if (argc != 5 || !sg_sandbox_limits(strtoull(argv[2], NULL, 10), (unsigned)atoi(argv[3])) ||
         !sg_sandbox_enter())
         return SG_TNEF_EXIT_SANDBOX;
     say(SG_TNEF_READY, 0, 0);
-    if (read(0, &len, sizeof len) != sizeof len || read(0, &how, 1) != 1)
+    if (read(0, &request, sizeof request) != sizeof request || read(0, &how, 1) != 1)
         _exit(1);
     misbehave(how);
 }

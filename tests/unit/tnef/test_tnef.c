@@ -82,7 +82,7 @@ static void every_vector_is_read_as_it_was_made(void **state)
         struct sg_tnef_content content;
         struct sg_error err = {0};
         SG_AUTO_BUF got = {0};
-        if (sg_tnef_read(tnef, vector_read(arena, *v, "tnef"), arena, &content, &err)) {
+        if (sg_tnef_read(tnef, vector_read(arena, *v, "tnef"), true, arena, &content, &err)) {
             show(&got, &content);
         } else {
             assert_int_equal(err.code, SG_E_MALFORMED);
@@ -105,7 +105,7 @@ static void expect(struct sg_tnef *tnef, struct sg_bytes stream, enum sg_error_c
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_tnef_content content;
     struct sg_error err = {0};
-    assert_false(sg_tnef_read(tnef, stream, arena, &content, &err));
+    assert_false(sg_tnef_read(tnef, stream, true, arena, &content, &err));
     if (err.code != code || !strstr(err.detail, detail))
         print_error("%s instead of %s\n", err.detail, detail);
     assert_int_equal(err.code, code);
@@ -252,7 +252,7 @@ static struct sg_tnef_content read_well(struct sg_tnef *tnef, struct sg_arena *a
 {
     struct sg_tnef_content content = {0};
     struct sg_error err = {0};
-    bool ok = sg_tnef_read(tnef, stream, arena, &content, &err);
+    bool ok = sg_tnef_read(tnef, stream, true, arena, &content, &err);
     if (!ok)
         print_error("%s\n", err.detail);
     assert_true(ok);
@@ -311,7 +311,7 @@ static void limits_hold_at_their_edge(void **state)
     nothing_is_left(descriptors);
 }
 
-static size_t kill_helpers(void)
+static size_t kill_helpers(int signal_number)
 {
     char line[4096] = "", *rest = line;
     size_t killed = 0;
@@ -321,7 +321,7 @@ static size_t kill_helpers(void)
         line[0] = '\0';
     fclose(f);
     for (long pid; (pid = strtol(rest, &rest, 10)) > 0; killed++)
-        assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+        assert_int_equal(kill((pid_t)pid, signal_number), 0);
     return killed;
 }
 
@@ -335,11 +335,45 @@ static void a_helper_that_somebody_kills_costs_nothing(void **state)
     struct sg_tnef *tnef = sg_tnef_new(&options);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(read_well(tnef, arena, stream).count, 2);
-        assert_int_equal(kill_helpers(), 1);
+        assert_int_equal(kill_helpers(SIGKILL), 1);
     }
     read_well(tnef, arena, stream);
     sg_tnef_free(&tnef);
     nothing_is_left(descriptors);
+}
+
+/* A service manager sends SIGTERM to the daemon and its helpers alike, while messages are in
+ * flight. */
+static void a_helper_does_not_end_before_its_daemon(void **state)
+{
+    (void)state;
+    static const int asking[] = {SIGTERM, SIGINT, SIGHUP};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_tnef_options options = options_of(SG_TNEF_HOSTILE);
+    struct sg_tnef *tnef = sg_tnef_new(&options);
+    expect(tnef, sg_bytes_str("open"), SG_E_MALFORMED, "sandbox forbids");
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        assert_int_equal(kill_helpers(asking[i]), 1);
+    /* Had it died of one of these, that would be said. */
+    expect(tnef, sg_bytes_str("X exit"), SG_E_MALFORMED, "ended without an answer (status 0)");
+    sg_tnef_free(&tnef);
+}
+
+static void attachments_come_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_bytes stream = vector_read(arena, "message-in-message", "tnef");
+    struct sg_tnef_options options = options_of(SG_TNEF_HELPER);
+    struct sg_tnef *tnef = sg_tnef_new(&options);
+    struct sg_tnef_content content;
+    assert_true(sg_tnef_read(tnef, stream, true, arena, &content, NULL));
+    assert_int_equal(content.count, 5);
+    assert_true(sg_tnef_read(tnef, stream, false, arena, &content, NULL));
+    assert_int_equal(content.count, 3);
+    assert_int_equal(content.parts[2].kind, SG_TNEF_RTF);
+    assert_int_equal(content.parts[2].depth, 1);
+    sg_tnef_free(&tnef);
 }
 
 struct crowd {
@@ -355,7 +389,8 @@ static void *one_of_many(void *arg)
         SG_AUTO_ARENA arena = sg_arena_new();
         struct sg_tnef_content content;
         struct sg_error err = {0};
-        if (sg_tnef_read(crowd->tnef, crowd->stream, arena, &content, &err) && content.count == 2)
+        if (sg_tnef_read(crowd->tnef, crowd->stream, true, arena, &content, &err) &&
+            content.count == 2)
             atomic_fetch_add(&crowd->read, 1);
         else
             atomic_fetch_add(&crowd->failed, 1);
@@ -417,6 +452,8 @@ int main(void)
         cmocka_unit_test(without_its_sandbox_no_helper_reads),
         cmocka_unit_test(limits_hold_at_their_edge),
         cmocka_unit_test(a_helper_that_somebody_kills_costs_nothing),
+        cmocka_unit_test(a_helper_does_not_end_before_its_daemon),
+        cmocka_unit_test(attachments_come_where_they_are_asked_for),
         cmocka_unit_test(many_threads_share_few_processes),
         cmocka_unit_test(whoever_finds_no_process_free_waits_his_time),
     };

@@ -104,7 +104,7 @@ static int compare(struct sg_bytes stream)
     TNEFInitialize(&theirs);
     theirs.Debug = 0;
     if (TNEFParseMemory((BYTE *)stream.data, (long)stream.len, &theirs) == 0) {
-        sg_tnef_reader(stream, 8, &sink);
+        sg_tnef_reader(stream, 8, true, &sink);
         n += is_among(&o, theirs.body.data, theirs.body.size);
         n += property_is_among(&o, &theirs, PROP_TAG(PT_STRING8, 0x0037));
         n += property_is_among(&o, &theirs, PROP_TAG(PT_STRING8, 0x1000));

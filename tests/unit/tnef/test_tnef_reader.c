@@ -59,7 +59,7 @@ static struct count read_exactly(struct sg_bytes stream)
     assert_non_null(copy);
     if (stream.len)
         memcpy(copy, stream.data, stream.len);
-    sg_tnef_reader(sg_bytes_of(copy, stream.len), DEPTH, &sink);
+    sg_tnef_reader(sg_bytes_of(copy, stream.len), DEPTH, true, &sink);
     free(copy);
     return c;
 }
