@@ -182,7 +182,7 @@ for charset in ("utf-7", "utf-16", "utf-16be", "utf-16le", "utf-32", "utf-32le",
                                   crlf(base64.encodebytes(content))), "SENSITIVE")
 for charset in ("shift_jis", "euc-jp", "iso-2022-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr", "ks_c_5601-1987", "utf-8"):
     content = iconv(f"{WIDE}\n", {"ks_c_5601-1987": "CP949", "shift_jis": "CP932"}.get(charset, charset))
-    put(f"charset-{charset}", raw(f"Content-Type: text/plain; charset=\"{charset}\"\nContent-Transfer-Encoding: 8bit\n", content), "SENSITIVE")
+    put(f"charset-{charset}", raw(f"Content-Type: text/plain; charset=\"{charset}\"\nContent-Transfer-Encoding: 8bit\n", crlf(content)), "SENSITIVE")
 for charset in ("iso-8859-1", "iso-8859-15", "windows-1252", "windows-1251", "koi8-r", "iso-8859-8-i", "cp850", "macintosh"):
     put(f"charset-{charset}", raw(f"Content-Type: text/plain; charset={charset}\n", b"\xe9\xa0[SENSITIVE]\xe9\r\n"), "SENSITIVE")
 put("charset-utf-7-all", raw("Content-Type: text/plain; charset=unicode-1-1-utf-7\n",
