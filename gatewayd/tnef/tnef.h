@@ -1,7 +1,8 @@
 /*
- * Reads TNEF (winmail.dat, MS-OXTNEF) for its text, in helper processes that can do nothing but
- * compute (gatewayd/tnef/helper): each reads one message and is gone, so that what a message does
- * to its reader is over with it. Thread-safe; callers beyond the configured processes wait.
+ * Reads TNEF (winmail.dat, MS-OXTNEF; REQ-14, 33) for its text, in helper processes that can do
+ * nothing but compute (gatewayd/tnef/helper): each reads one message and is gone, so that what a
+ * message does to its reader is over with it. Thread-safe; callers beyond the configured processes
+ * wait.
  */
 #ifndef SG_TNEF_TNEF_H
 #define SG_TNEF_TNEF_H
