@@ -13,6 +13,9 @@ bool api_health(struct api_request *r, struct sg_error *err);
 bool api_ready(struct api_request *r, struct sg_error *err);
 bool api_version(struct api_request *r, struct sg_error *err);
 
+extern const struct api_spec api_simulation_body;
+bool api_simulation_create(struct api_request *r, struct sg_error *err);
+
 #define API_HANDLER(name) bool name(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 
 extern const struct api_spec api_tenant_new;

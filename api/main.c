@@ -50,6 +50,8 @@ static void service_close(struct api_service *service)
 static bool service_open(struct api_service *service, struct sg_error *err)
 {
     service->export_dir = settings.export_dir;
+    service->simulation = settings.simulation;
+    service->simulation_timeout_ms = settings.simulation_timeout;
     service->idempotency = (struct api_idempotency_options){.ttl_ms = settings.idempotency_ttl,
                                                             .wait_ms = settings.idempotency_wait};
     return api_rate_new(settings.rates, &service->rate, err) &&

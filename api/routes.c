@@ -76,6 +76,9 @@ const struct api_route api_routes[] = {
     {"GET", TENANT "/messages/{msg_id}/trace", API_READ(messages), QUERY(PAGE),
      .transact = api_message_trace},
 
+    {"POST", TENANT "/simulations", API_READ(messages), BODY(api_simulation_body),
+     .answer = api_simulation_create},
+
     {"GET", TENANT "/audit", API_READ(audit), QUERY(&api_audit_query), .transact = api_audit_list},
     {"GET", "/v1/audit", API_READ(audit), QUERY(&api_audit_query_all),
      .transact = api_audit_list_all},

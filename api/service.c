@@ -81,13 +81,11 @@ static bool admit(const struct api_service *s, struct api_request *r, struct sg_
            api_allow(&r->caller, &r->route->access, api_param(r, "tenant_id"), err);
 }
 
-static bool answer(const struct api_service *s, struct api_request *r, struct sg_error *err)
+/* A transaction by the caller's role, for the tenant of the path or the caller's own. */
+static bool caller_transact(struct api_request *r,
+                            bool (*fn)(struct sg_tx *tx, void *arg, struct sg_error *err),
+                            struct sg_error *err)
 {
-    r->service = s;
-    if (!admit(s, r, err) || !fields_read(r, err))
-        return false;
-    if (r->route->answer)
-        return r->route->answer(r, err);
     bool provider = r->caller.tenant_id == NULL;
     const struct sg_db_context ctx = {
         .tenant = provider ? api_param(r, "tenant_id") : r->caller.tenant_id,
@@ -95,7 +93,27 @@ static bool answer(const struct api_service *s, struct api_request *r, struct sg
         .address = r->address,
         .request_id = r->id.text,
     };
-    if (!sg_db_transact(provider ? s->provider : s->api, &ctx, transact, r, err))
+    return sg_db_transact(provider ? r->service->provider : r->service->api, &ctx, fn, r, err);
+}
+
+static bool path_find(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    return api_path_find(arg, tx, err);
+}
+
+bool api_service_path_find(struct api_request *r, struct sg_error *err)
+{
+    return caller_transact(r, path_find, err);
+}
+
+static bool answer(const struct api_service *s, struct api_request *r, struct sg_error *err)
+{
+    r->service = s;
+    if (!admit(s, r, err) || !fields_read(r, err))
+        return false;
+    if (r->route->answer)
+        return r->route->answer(r, err);
+    if (!caller_transact(r, transact, err))
         return false;
     api_etag_set(r);
     api_etag_not_modified(r);

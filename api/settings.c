@@ -69,6 +69,10 @@ const struct sg_option api_options[] = {
      "The least level that is logged."},
     {"export", "dir", SG_OPT_STRING, AT(export_dir), "", 0, 0, NULL,
      "Directory of tenants' exports, which tenantd writes; empty: none can be asked for."},
+    {"simulation", "socket", SG_OPT_STRING, AT(simulation), "", 0, 0, NULL,
+     "Where gatewayd makes dry runs: unix:PATH; empty: there are none."},
+    {"simulation", "timeout", SG_OPT_DURATION, AT(simulation_timeout), "30s", 100, 600000, NULL,
+     "How long one may take."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "For tests: a file with an offset in seconds (see the build option SG_SETTABLE_CLOCK)."},
 };

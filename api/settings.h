@@ -20,6 +20,8 @@ struct api_settings {
     int log_level;
     char *ops_listen;
     char *export_dir, *clock_file;
+    char *simulation;
+    int64_t simulation_timeout;
 };
 
 extern const struct sg_option api_options[];

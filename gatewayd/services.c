@@ -14,6 +14,7 @@
 #include "pipeline/storage.h"
 #include "pipeline/worker.h"
 #include "schema/clock_watch.h"
+#include "simulate/server.h"
 #include "tnef/tnef.h"
 
 #include <pthread.h>
@@ -27,6 +28,8 @@
 struct services {
     const struct settings *settings;
     struct sg_gateway gw;
+    struct sg_gateway dry; /* of dry runs: nothing that they find is stored */
+    struct sg_simulate_server *simulation;
     struct sg_archive *archive;
     struct sg_db_listener *listener;
     struct sg_worker *held, *notices, *replay;
@@ -104,6 +107,9 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->recipients = s->verify ? recipients_make(s) : NULL;
     gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
     v->archive = sg_archive_new(gw);
+    struct sg_cert_storage read_only = sg_cert_storage_read_only(gw->db);
+    v->dry = *gw;
+    v->dry.certs = sg_certs_new(&certs, &read_only);
     return true;
 }
 
@@ -222,8 +228,10 @@ static void changed(void *ctx, const char *channel, const char *payload)
     struct services *v = ctx;
     if (!channel || strcmp(channel, "sealgate_held") == 0)
         sg_worker_wake(v->held);
-    if (!channel || strcmp(channel, "sealgate_config") == 0)
+    if (!channel || strcmp(channel, "sealgate_config") == 0) {
         sg_certs_flush(v->gw.certs);
+        sg_certs_flush(v->dry.certs);
+    }
     if (v->gw.recipients && (!channel || decides_recipients(payload)))
         sg_recipients_flush(v->gw.recipients);
 }
@@ -300,6 +308,16 @@ static bool listeners_start(struct services *v, struct sg_error *err)
            sg_policy_server_start(&asked, &v->recipients, err);
 }
 
+static bool simulation_start(struct services *v, struct sg_error *err)
+{
+    const struct settings *s = v->settings;
+    struct sg_simulate_options options = {.listen = s->simulation,
+                                          .at_once = (int)s->simulation_at_once,
+                                          .max_recipients = (size_t)s->simulation_recipients,
+                                          .gw = &v->dry};
+    return sg_simulate_start(&options, &v->simulation, err);
+}
+
 bool services_start(const struct settings *settings, struct services **services_r,
                     struct sg_error *err)
 {
@@ -311,7 +329,7 @@ bool services_start(const struct settings *settings, struct services **services_
     tnef_start(v);
     if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
         workers_start(v, err) && operation_start(settings, &v->gw, &v->operation, err) &&
-        listeners_start(v, err))
+        simulation_start(v, err) && listeners_start(v, err))
         return true;
     services_stop(services_r);
     return false;
@@ -334,6 +352,7 @@ void services_stop(struct services **services)
         sg_smtp_server_stop(&v->inbound, grace);
     if (v->bounce)
         sg_smtp_server_stop(&v->bounce, grace);
+    sg_simulate_stop(&v->simulation);
     if (v->listener)
         sg_db_listen_stop(&v->listener);
     sg_clock_watch_stop(&v->clock);
@@ -355,6 +374,7 @@ void services_stop(struct services **services)
     sg_smtp_client_free(&v->gw.smtp);
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
+    sg_certs_free(&v->dry.certs);
     sg_hsm_free(&v->gw.hsm);
     sg_db_close(&v->gw.db);
     free(v);

@@ -168,6 +168,13 @@ const struct sg_option settings_options[] = {
     {"ping", "agencies", SG_OPT_INT, AT(ping_agencies), "1000", 0, 100000, NULL,
      "How many SEEMail agencies an answer lists at most (REQ-99)."},
 
+    {"simulation", "listen", SG_OPT_STRING, AT(simulation), "", 0, 0, NULL,
+     "Where apid asks for dry runs: unix:PATH; empty: there are none."},
+    {"simulation", "at_once", SG_OPT_INT, AT(simulation_at_once), "4", 1, 256, NULL,
+     "Dry runs at a time."},
+    {"simulation", "recipients", SG_OPT_INT, AT(simulation_recipients), "100", 1, 10000, NULL,
+     "Recipients of one dry run."},
+
     {"hold", "retry_first", SG_OPT_DURATION, AT(hold_first_ms), "15m", 100, DAY, NULL,
      "First wait of a held message; it doubles from try to try."},
     {"hold", "retry_most", SG_OPT_DURATION, AT(hold_most_ms), "4h", 100, 7 * DAY, NULL,

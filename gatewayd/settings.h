@@ -28,6 +28,8 @@ struct settings {
     int64_t submission_age_ms;
     char *journal_dir;
     int64_t segment_bytes, append_ms, feed_ms, feed_batch;
+    char *simulation;
+    int64_t simulation_at_once, simulation_recipients;
     char *ping_local_part;
     int64_t ping_agencies;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;

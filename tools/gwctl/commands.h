@@ -29,10 +29,15 @@ GW_COMMAND(gw_held_delete);
 
 GW_COMMAND(gw_message_list);
 GW_COMMAND(gw_trace);
+GW_COMMAND(gw_explain);
+GW_COMMAND(gw_simulate);
 
 GW_COMMAND(gw_job_show);
 GW_COMMAND(gw_token_create);
 GW_COMMAND(gw_token_revoke);
+
+/* A step of a trace as a paragraph. */
+void gw_step_explain(struct gw *gw, const json_t *step);
 
 /* DELETE of path, and a line that says so. */
 SG_MUST_USE bool gw_remove(struct gw *gw, const char *path, const char *what, struct sg_error *err);

@@ -88,6 +88,7 @@ class Layout:
         folder(self.etc, 0o755)
         folder(self.run, 0o1775, 0, GROUP)
         folder(self.run / "pg", 0o755, postgres)
+        folder(self.run / "simulate", 0o2750, GATEWAY, GROUP)
         folder(self.pids, 0o755)
         folder(self.log, 0o755)
         folder(self.pg, 0o755, postgres)

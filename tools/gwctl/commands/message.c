@@ -108,7 +108,33 @@ static void step_print(struct gw *gw, const json_t *e)
     putchar('\n');
 }
 
-bool gw_trace(struct gw *gw, struct sg_error *err)
+void gw_step_explain(struct gw *gw, const json_t *e)
+{
+    const char *key, *because = text(json_object_get(e, "detail"), "because");
+    json_t *value;
+    printf("\n%.23s  ", text(e, "at"));
+    gw_print(stdout, text(e, "step"));
+    if (*text(e, "requirement"))
+        printf("  (%s)", text(e, "requirement"));
+    putchar('\n');
+    if (*because) {
+        fputs("    because ", stdout);
+        gw_print(stdout, because);
+        putchar('\n');
+    }
+    json_object_foreach(json_object_get(e, "detail"), key, value)
+    {
+        if (strcmp(key, "because") == 0)
+            continue;
+        gw_print(stdout,
+                 sg_arena_printf(gw->arena, "    %-18s %s", key, gw_text(gw->arena, value)));
+        putchar('\n');
+    }
+}
+
+/* The message and its steps, one by one. */
+static bool message_tell(struct gw *gw, void (*step_tell)(struct gw *gw, const json_t *step),
+                         struct sg_error *err)
 {
     const char *path = message_path(gw, err);
     bool more;
@@ -124,6 +150,16 @@ bool gw_trace(struct gw *gw, struct sg_error *err)
         return gw_show(gw, json_pack("{s:O, s:O}", "message", message, "trace", steps));
     head_print(gw, message);
     putchar('\n');
-    json_array_foreach(steps, i, step) step_print(gw, step);
+    json_array_foreach(steps, i, step) step_tell(gw, step);
     return true;
+}
+
+bool gw_trace(struct gw *gw, struct sg_error *err)
+{
+    return message_tell(gw, step_print, err);
+}
+
+bool gw_explain(struct gw *gw, struct sg_error *err)
+{
+    return message_tell(gw, gw_step_explain, err);
 }
