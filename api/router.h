@@ -28,7 +28,8 @@ struct api_route {
     const struct api_spec *body;
     const struct api_spec *query;
     /*
-     * One of the two. answer works without the database. transact is the body of a transaction
+     * One of the two. answer works without a transaction (api_service_path_find() is its way to the
+     * tenant). transact is the body of a transaction
      * (db.h: it may run several times), after the tenant and the domain of the path were found; it
      * sets the reply.
      */

@@ -78,7 +78,7 @@ static void test_table(void **state)
         const struct api_route *r = &api_routes[i];
         bool reads = strcmp(r->method, "GET") == 0;
         assert_true((r->answer != NULL) != (r->transact != NULL));
-        assert_true((r->access.need == API_NEED_NOTHING) == (r->answer != NULL));
+        assert_true(r->access.need != API_NEED_NOTHING || r->answer);
         if (r->transact)
             assert_int_equal(r->access.need, reads ? API_NEED_READ : API_NEED_WRITE);
         if (reads)
