@@ -28,7 +28,6 @@
 struct services {
     const struct settings *settings;
     struct sg_gateway gw;
-    struct sg_gateway dry; /* of dry runs: nothing that they find is stored */
     struct sg_simulate_server *simulation;
     struct sg_archive *archive;
     struct sg_db_listener *listener;
@@ -107,9 +106,6 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->recipients = s->verify ? recipients_make(s) : NULL;
     gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
     v->archive = sg_archive_new(gw);
-    struct sg_cert_storage read_only = sg_cert_storage_read_only(gw->db);
-    v->dry = *gw;
-    v->dry.certs = sg_certs_new(&certs, &read_only);
     return true;
 }
 
@@ -228,10 +224,8 @@ static void changed(void *ctx, const char *channel, const char *payload)
     struct services *v = ctx;
     if (!channel || strcmp(channel, "sealgate_held") == 0)
         sg_worker_wake(v->held);
-    if (!channel || strcmp(channel, "sealgate_config") == 0) {
+    if (!channel || strcmp(channel, "sealgate_config") == 0)
         sg_certs_flush(v->gw.certs);
-        sg_certs_flush(v->dry.certs);
-    }
     if (v->gw.recipients && (!channel || decides_recipients(payload)))
         sg_recipients_flush(v->gw.recipients);
 }
@@ -314,7 +308,7 @@ static bool simulation_start(struct services *v, struct sg_error *err)
     struct sg_simulate_options options = {.listen = s->simulation,
                                           .at_once = (int)s->simulation_at_once,
                                           .max_recipients = (size_t)s->simulation_recipients,
-                                          .gw = &v->dry};
+                                          .gw = &v->gw};
     return sg_simulate_start(&options, &v->simulation, err);
 }
 
@@ -374,7 +368,6 @@ void services_stop(struct services **services)
     sg_smtp_client_free(&v->gw.smtp);
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
-    sg_certs_free(&v->dry.certs);
     sg_hsm_free(&v->gw.hsm);
     sg_db_close(&v->gw.db);
     free(v);

@@ -18,6 +18,7 @@ static bool message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg
                              .received_at = now,
                              .now = now,
                              .queue_id = "",
+                             .dry = true,
                              .sender = sg_address_normalise(arena, s->sender),
                              .return_path = s->sender,
                              .client_address = "",
@@ -70,14 +71,31 @@ static json_t *steps_take(struct sg_message *m)
     return steps;
 }
 
+/* Who would be told, where the domain's settings do not keep it from that. */
+static json_t *tells_write(unsigned tell)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } all[] = {{SG_TELL_SENDER, "sender"},
+               {SG_TELL_POSTMASTER, "postmaster"},
+               {SG_TELL_ADMINISTRATOR, "administrator"}};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (tell & all[i].bit)
+            json_array_append_new(list, json_string(all[i].name));
+    return list;
+}
+
 /* Takes the recipients over, and the steps of the trace so far. */
 static json_t *plan_write(struct sg_message *m, const char *domain, json_t *recipients,
                           const struct sg_plan *plan)
 {
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o}", "domain", domain, "recipients",
-                     recipients, "action", sg_action_name(plan->action), "rule", plan->rule,
-                     "requirement", plan->requirement, "code", plan->code, "explanation",
-                     plan->explanation, "steps", steps_take(m));
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "domain", domain,
+                     "recipients", recipients, "action", sg_action_name(plan->action), "rule",
+                     plan->rule, "requirement", plan->requirement, "code", plan->code,
+                     "explanation", plan->explanation, "tells", tells_write(plan->tell), "steps",
+                     steps_take(m));
 }
 
 static bool outbound(struct sg_message *m, json_t *plans, struct sg_error *err)
@@ -103,8 +121,12 @@ static bool outbound(struct sg_message *m, json_t *plans, struct sg_error *err)
 }
 
 static const struct sg_plan ping_plan = {
-    SG_ACT_DELIVER, "ping", "REQ-97", "",
-    "the address answers pings, before all rules; nothing goes to the customer's server"};
+    SG_ACT_DELIVER,
+    "ping",
+    "REQ-97",
+    "",
+    "the address answers pings, before all rules; nothing goes to the customer's server",
+    0};
 
 static bool inbound_domain(struct sg_message *m, const struct sg_domain_row *domain,
                            const struct sg_rcpt *first, struct sg_plan *plan_r,

@@ -77,27 +77,3 @@ struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
                                     .crl_find = crl_find,
                                     .crl_store = crl_store};
 }
-
-static bool partner_pass(void *ctx, const char *domain, struct sg_bytes der, const char *source,
-                         const char *origin, sg_time not_before, sg_time not_after, sg_time now,
-                         struct sg_error *err)
-{
-    (void)ctx, (void)domain, (void)der, (void)source, (void)origin, (void)not_before;
-    (void)not_after, (void)now, (void)err;
-    return true;
-}
-
-static bool crl_pass(void *ctx, const char *url, struct sg_bytes der, sg_time this_update,
-                     sg_time next_update, sg_time now, struct sg_error *err)
-{
-    (void)ctx, (void)url, (void)der, (void)this_update, (void)next_update, (void)now, (void)err;
-    return true;
-}
-
-struct sg_cert_storage sg_cert_storage_read_only(struct sg_db *db)
-{
-    struct sg_cert_storage storage = sg_cert_storage_of(db);
-    storage.partner_store = partner_pass;
-    storage.crl_store = crl_pass;
-    return storage;
-}

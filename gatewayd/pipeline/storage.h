@@ -6,7 +6,5 @@
 #include "schema/db.h"
 
 struct sg_cert_storage sg_cert_storage_of(struct sg_db *db);
-/* The same, and nothing that is found is stored: for dry runs. */
-struct sg_cert_storage sg_cert_storage_read_only(struct sg_db *db);
 
 #endif

@@ -13,7 +13,7 @@ struct sg_simulate_options {
     const char *listen; /* unix:PATH; "": not served */
     int at_once;        /* requests at a time; more wait */
     size_t max_recipients;
-    struct sg_gateway *gw; /* with caches of its own that store nothing */
+    struct sg_gateway *gw;
 };
 
 struct sg_simulate_server;

@@ -13,7 +13,7 @@ from setting import A, B, C, OUTSIDE, Setting, simple
 
 NOCERT = "nocert.test"
 TABLES = ("message", "message_recipient", "trace_event", "held_message", "notice", "partner_certificate",
-          "crl", "audit", "job", "incident")
+          "audit", "job", "incident")
 
 
 class Simulated(Setting):
@@ -70,6 +70,7 @@ def test_plan_per_domain_and_nothing_else_happens(setting):
     plans = plans_of(answer)
     assert {d: (p["action"], p["code"]) for d, p in plans.items()} == {
         B: ("seal", ""), NOCERT: ("hold", "201"), OUTSIDE: ("plain", "")}
+    assert plans[NOCERT]["tells"][:2] == ["sender", "postmaster"] and plans[B]["tells"] == []
     assert plans[B]["recipients"] == [f"ann@{B}", f"bob@{B}"]
     assert all(p["requirement"].startswith("REQ-") and p["explanation"] for p in plans.values())
     steps = [step["step"] for step in plans[B]["steps"]]

@@ -60,7 +60,8 @@ static void plan_print(struct gw *gw, const json_t *plan)
 {
     static const char *const members[][2] = {{"action", "action"},       {"rule", "rule"},
                                              {"requirement", "serves"},  {"code", "code"},
-                                             {"explanation", "because"}, {"recipients", "for"}};
+                                             {"explanation", "because"}, {"recipients", "for"},
+                                             {"tells", "tells"}};
     size_t i;
     json_t *step;
     printf("%s\n", gw_text(gw->arena, json_object_get(plan, "domain")));
