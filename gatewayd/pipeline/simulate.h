@@ -20,8 +20,8 @@ struct sg_simulation {
 
 /*
  * {"plans": [{"domain", "recipients", "action", "rule", "requirement", "code", "explanation",
- * "tells", "steps"}]}, one for each domain of the recipients. SG_E_INVALID: a recipient is none of the
- * tenant's (inbound); SG_E_MIME, SG_E_LIMIT: the message cannot be read.
+ * "tells", "steps"}]}, one for each domain of the recipients. SG_E_INVALID: a recipient is none of
+ * the tenant's (inbound); SG_E_MIME, SG_E_LIMIT: the message cannot be read.
  */
 SG_MUST_USE bool sg_simulate(struct sg_gateway *gw, struct sg_arena *arena,
                              const struct sg_simulation *simulation, json_t **plans_r,
