@@ -308,3 +308,63 @@ def test_customers_server_over_tls(setting, tmp_path):
             assert mail.tls and mail.raw.endswith(b"\r\n\r\nKia ora.\r\n")
     finally:
         next_hop(setting.c_port, "none", "")
+
+
+# Beside other software ------------------------------------------------------------------------
+
+
+class Scanner(MailServer):
+    """A content filter at the customer's door: reads every mail, refuses what it knows, passes the rest
+    on to the server behind it."""
+
+    def __init__(self, port, folder, behind):
+        super().__init__(port, folder)
+        self.behind = behind
+
+    def verdict(self, mail):
+        if b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE" in mail.raw:
+            return "554 5.7.1 a virus was found"
+        with smtplib.SMTP("127.0.0.1", self.behind, "scanner.test", timeout=60) as smtp:
+            smtp.sendmail(mail.sender, mail.recipients, mail.raw, ["BODY=8BITMIME"])
+        return None
+
+
+def test_filter_at_the_customers_door_sees_what_was_opened(setting):
+    """REQ-9: what travels sealed is clear to the recipient's own virus checking, which has its say."""
+    port = setting.platform.port
+    path = f"{setting.b.domain_path}/next-hop"
+    hop = setting.platform.api.get(path)
+    scanner = Scanner(setting.c_port + 1, f"{setting.platform.layout.dir}/mail/scanner", port["agency_b"])
+    scanner.start()
+    try:
+        setting.platform.api.put(path, {**{k: hop[k] for k in ("protocol", "host", "tls", "ca_pem")},
+                                        "port": setting.c_port + 1})
+        for subject, text in (("with-virus", r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"),
+                              ("without-virus", "Kia ora.")):
+            setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], subject, f"{text}\r\n"))
+        got = setting.arrived(B, "without-virus")[0]
+        assert header(got.raw, "X-Sealgate-Verdict") == f"verified; domain={A}"
+        told = setting.arrived(A, "NON DELIVERY REPORT")[0]
+        assert b"EICAR" not in told.raw and b"with-virus" in told.raw
+        assert not [m for m in setting.servers[B].mails if b"EICAR" in m.raw]
+    finally:
+        scanner.stop()
+        setting.platform.api.put(path, {k: hop[k] for k in ("protocol", "host", "port", "tls", "ca_pem")})
+
+
+def test_each_domain_name_has_its_certificate(setting):
+    """REQ-63, 64: a tenant with two domains; every address signs with its own domain's certificate, and
+    each domain opens what is sealed to it."""
+    second = "second-a.test"
+    own = setting.platform.organisation("Agency A", second, next_hop_port=setting.platform.port["agency_a"],
+                                        key_kind="wrapped").provision()
+    assert own.tenant["id"] == setting.a.tenant["id"]
+    for sender, subject in ((f"joe@{A}", "from-first"), (f"joe@{second}", "from-second"),
+                            (f"any.other+tag@{second}", "from-any-address")):
+        setting.submit(sender, [f"ann@{B}"], simple(sender, [f"ann@{B}"], subject))
+        got = setting.arrived(B, subject)[0]
+        assert header(got.raw, "X-Sealgate-Verdict") == f"verified; domain={sender.rpartition('@')[2]}"
+    setting.submit(f"ann@{B}", [f"joe@{second}"], simple(f"ann@{B}", [f"joe@{second}"], "to-second"),
+                   source=FROM_B)
+    got = setting.servers[A].wait(1, 60, lambda mail: b"Subject: to-second" in mail.head)[0]
+    assert header(got.raw, "X-Sealgate-Verdict") == f"verified; domain={B}"

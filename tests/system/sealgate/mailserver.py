@@ -88,6 +88,10 @@ class MailServer:
                 return rule.reply
         return None
 
+    def verdict(self, mail):
+        """A reply that refuses this mail; None takes it. For servers that look into it."""
+        return None
+
     # What came ------------------------------------------------------------------------------
 
     @property
@@ -297,11 +301,11 @@ class _Session:
             if line == b".\r\n":
                 break
             lines.append(line[1:] if line.startswith(b".") else line)
-        refused = self.ruled("data", self.recipients)
+        mail = Mail(self.sender, self.recipients, b"".join(lines), self.sender_options,
+                    self.recipient_options, self.secure, time.time())
+        refused = self.ruled("data", self.recipients) or self.server.verdict(mail)
         if not refused:
-            self.server._store(Mail(self.sender, self.recipients, b"".join(lines),
-                                    self.sender_options, self.recipient_options, self.secure,
-                                    time.time()))
+            self.server._store(mail)
         for _ in self.recipients if self.lmtp else "1":
             self.say(refused or "250 2.0.0 kept")
         self.reset()
