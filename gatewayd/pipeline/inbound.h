@@ -32,6 +32,8 @@ SG_MUST_USE bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_
 /* The same, and the rules' plan; nothing is stored, sent or learnt by it. */
 SG_MUST_USE bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
                                   struct sg_inbound_judgement *j_r, struct sg_error *err);
+/* The plan's codes as a text lists them: "101, 111". */
+const char *sg_inbound_codes(struct sg_arena *arena, const struct sg_plan *plan);
 void sg_inbound_judgement_free(struct sg_inbound_judgement *j);
 
 #endif

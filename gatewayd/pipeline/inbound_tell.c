@@ -42,7 +42,7 @@ static bool ours_tell(const struct sg_tell *t, const struct sg_inbound_judgement
 {
     const char *code = j->plan.code;
     if (strncmp(code, "10", 2) == 0 || strncmp(code, "11", 2) == 0)
-        return sg_tell_unverified(t, code, err);
+        return sg_tell_unverified(t, sg_inbound_codes(t->m->arena, &j->plan), err);
     if (strcmp(code, "009") == 0)
         return sg_tell_administrator(t, SG_NOTICE_SYSTEM_FAILURE, code, "", err);
     if (strcmp(code, "004") == 0)

@@ -264,6 +264,14 @@ bool sg_inbound_judge(struct sg_message *m, const struct sg_domain_row *domain,
     return ok;
 }
 
+const char *sg_inbound_codes(struct sg_arena *arena, const struct sg_plan *plan)
+{
+    const char *comma = strchr(plan->code, ',');
+    return !comma ? plan->code
+                  : sg_arena_printf(arena, "%.*s, %s", (int)(comma - plan->code), plan->code,
+                                    comma + 1);
+}
+
 void sg_inbound_judgement_free(struct sg_inbound_judgement *j)
 {
     if (j->is_smime)

@@ -72,7 +72,8 @@ static void boundary_add(struct parts *p, bool last)
     sg_buf_addf(&p->text, "\r\n--%s%s\r\n", p->boundary, last ? "--" : "");
 }
 
-static void text_add(struct parts *p, const struct sg_inbound_judgement *j, enum form form)
+static void text_add(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j,
+                     enum form form)
 {
     static const char *const where[] = {"The message is attached.", "The message is attached.",
                                         "The message follows.", "This is about the message above.",
@@ -80,7 +81,7 @@ static void text_add(struct parts *p, const struct sg_inbound_judgement *j, enum
     boundary_add(p, false);
     sg_buf_adds(&p->text, "Content-Type: text/plain; charset=utf-8\r\n"
                           "Content-Transfer-Encoding: 8bit\r\n\r\n");
-    struct sg_notice_warning warning = {j->plan.code, j->plan.explanation,
+    struct sg_notice_warning warning = {sg_inbound_codes(m->arena, &j->plan), j->plan.explanation,
                                         j->policy.notice_addition,
                                         strcmp(j->policy.notice_form, "brief") == 0};
     sg_notice_warning_text(&warning, &p->text);
@@ -162,7 +163,7 @@ static bool parts_make(struct parts *p, struct sg_message *m, const struct sg_in
     sg_rewrite_warning(m, j->plan.code, p->boundary, &p->text);
     if (form == FORM_SOFT)
         entity_add(p, m, j);
-    text_add(p, j, form);
+    text_add(p, m, j, form);
     if (form == FORM_PREFIXED)
         entity_add(p, m, j);
     else if (form == FORM_ATTACHED)

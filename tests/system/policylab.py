@@ -1,9 +1,13 @@
 """The setting of the policy's tests: three organisations on one platform, a partner on A's exception list
 and a stranger, both with certificates of the reference CA and keys that the tests have."""
 import contextlib
+import datetime
+import re
 
 import peers
 from partners import Partner, from_directory
+from sealgate.api import Api, Problem
+from sealgate.layout import CA, GROUP
 from sealgate.mailserver import MailServer
 from sealgate.process import wait_for
 from setting import A, B, C, FROM_B, Setting, simple
@@ -20,10 +24,9 @@ def mail(author, recipients, name, body="Kia ora.\r\n", subject=None, fields="")
 class Lab(Setting):
     from_b, from_c = FROM_B, "127.0.0.4"
 
-    def __init__(self, folder, block, settings=None):
+    def __init__(self, folder, block, settings=None, clock=False):
         ports = {PARTNER: block.base + 17, STRANGER: block.base + 18, MEMBER: block.base + 19}
-        super().__init__(folder, block, ports)
-        self.platform.settings = settings or {}
+        super().__init__(folder, block, ports, settings=settings or {}, clock=clock)
         for name, port in ports.items():
             self.servers[name] = MailServer(port, f"{folder}/mail/{name}")
 
@@ -50,6 +53,31 @@ class Lab(Setting):
         domain = (organisation or self.a).domain_path
         return self.platform.api.post(f"{domain}/exceptions", {"partner": partner, **more})
 
+    def token(self, role, organisation=None):
+        """A client with a token of that role."""
+        made = self.platform.api.post("/v1/tokens", {
+            "name": role, "role": role,
+            **({"tenant_id": organisation.tenant["id"]} if organisation else {})})
+        return Api(self.platform.api.url, made["token"])
+
+    @staticmethod
+    def refused(client, method, path, body=None):
+        try:
+            client.request(method, path, body)
+        except Problem as problem:
+            return problem.status
+        raise AssertionError(f"{method} {path} was allowed")
+
+    def bulk(self, organisation, body):
+        """Held mail by the hundred; of how many it was."""
+        made = self.platform.api.post(f"{organisation.path}/held-actions", body)
+        return self.platform.api.job_done(organisation.tenant["id"], made["job"])["result"]["count"]
+
+    @staticmethod
+    def minutes_between(first, last):
+        begin, end = (datetime.datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (first, last))
+        return (end - begin).total_seconds() / 60
+
     @contextlib.contextmanager
     def policy(self, organisation, settings):
         """The domain's policy, over REST; what it was before is put back."""
@@ -67,6 +95,27 @@ class Lab(Setting):
         self.platform.postgresql.psql("DELETE FROM sealgate.crl")
         self.platform.gatewayd.start()
 
+    def workspace(self, domain):
+        """The domain joins WORKSPACE in the directory, and tenantd has read it."""
+        self.platform.refca.list_add("WORKSPACE", domain)
+        wait_for(lambda: self.platform.api.list("/v1/member-domains", environment="workspace", name=domain), 30,
+                 "the list to be read")
+
+    def revoke_own(self, domain):
+        """The reference CA revokes the certificate that a domain of ours has in the directory."""
+        path = self.platform.layout.dir / f"revoke-{domain}.pem"
+        self.platform.layout.write(path, self.ours[domain].certificate.read_text(encoding="ascii"), 0o400, CA, GROUP)
+        self.platform.refca.run("revoke", path, "--reason", "superseded")
+
+    @staticmethod
+    def parts(raw):
+        """The parts of a multipart message, octet by octet."""
+        head, _, body = raw.partition(b"\r\n\r\n")
+        boundary = re.search(rb'boundary="([^"]+)"', head).group(1)
+        pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
+        assert pieces[-1].startswith(b"--")
+        return [piece.removeprefix(b"\r\n") for piece in pieces[1:-1]]
+
     # What was sent by somebody else's software ----------------------------------------------------------
 
     def entity(self, text):
@@ -80,7 +129,7 @@ class Lab(Setting):
         if encrypt:
             software.partner(self.ours[domain])
             entity = software.encrypt(entity, self.ours[domain], "aes256-cbc")
-        return entity
+        return entity.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
     def sealed_from(self, name, recipients, subject, text="Kia ora.\r\n", fields="", **how):
         """Of a domain that we hold the key of; fields: further ones of the header, each with its line end."""
@@ -128,9 +177,13 @@ class Lab(Setting):
     def decided(self, subject, organisation=None):
         return [s for s in self.trace(subject, organisation) if s["step"] == "decided"][-1]["detail"]
 
-    def held(self, organisation, recipient_domain):
+    def held(self, organisation, recipient_domain, name=None):
+        """What is held for that domain: of that message, or the only one."""
         def found():
             rows = organisation.held(state="held", recipient_domain=recipient_domain)
+            if name:
+                about = {m["id"] for m in organisation.messages(message_id=f"{name}@x.test")}
+                rows = [r for r in rows if r["msg_id"] in about]
             return rows and rows[0]
         return wait_for(found, 30, f"held mail to {recipient_domain}")
 
