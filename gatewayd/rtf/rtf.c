@@ -122,12 +122,17 @@ static void put(struct sg_rtf *r, enum sg_rtf_view view, uint32_t c)
     }
 }
 
+static bool is_read(const struct sg_rtf *r)
+{
+    return r->now.destination <= HTML;
+}
+
 /* A whole character, to the views that the format around it wants. */
 static void emit(struct sg_rtf *r, uint32_t c)
 {
     const struct state *s = &r->now;
     uint32_t shown = (s->flags & (CAPS | SCAPS)) && c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
-    if (s->destination > HTML)
+    if (!is_read(r))
         return;
     if (s->destination == HTML) {
         put(r, SG_RTF_HTML, c);
@@ -153,15 +158,15 @@ static void break_off(struct sg_rtf *r)
     if (r->byte_count || r->high) {
         r->byte_count = 0;
         r->high = 0;
-        r->result.lost = true;
         emit(r, REPLACEMENT);
     }
 }
 
 static void character(struct sg_rtf *r, uint32_t c)
 {
-    if (r->byte_count || r->high)
-        break_off(r);
+    if (!is_read(r))
+        return;
+    break_off(r);
     if (c)
         emit(r, c);
 }
@@ -170,10 +175,10 @@ static void character(struct sg_rtf *r, uint32_t c)
 static void unicode(struct sg_rtf *r, int64_t n)
 {
     uint32_t c = (uint32_t)(n < 0 ? n + 65536 : n);
-    if (n < -32768 || n > 0x10ffff) {
-        r->result.lost = true;
+    if (!is_read(r))
         return;
-    }
+    if (n < -32768 || n > 0x10ffff)
+        c = REPLACEMENT;
     if (c >= 0xdc00 && c < 0xe000 && r->high && !r->byte_count) {
         c = 0x10000 + ((r->high - 0xd800) << 10) + (c - 0xdc00);
         r->high = 0;
@@ -193,14 +198,14 @@ static void unicode(struct sg_rtf *r, int64_t n)
 static void text_byte(struct sg_rtf *r, uint8_t b)
 {
     uint32_t c;
+    if (!is_read(r))
+        return;
     if (b < 0x80 && !r->byte_count) {
         character(r, b);
         return;
     }
     if (r->high)
         break_off(r);
-    if (r->now.destination > HTML)
-        return;
     if (!r->codepage) {
         r->result.lost = true;
         emit(r, REPLACEMENT);
@@ -234,7 +239,8 @@ static void set_font(struct sg_rtf *r, int32_t font)
     r->now.font = font;
     if (codepage == r->codepage)
         return;
-    break_off(r);
+    if (r->byte_count)
+        break_off(r);
     r->codepage = codepage;
 }
 
@@ -257,7 +263,6 @@ static void define_font(struct sg_rtf *r, int32_t font, unsigned codepage)
 
 static void open_group(struct sg_rtf *r)
 {
-    break_off(r);
     r->star = false;
     r->skip = 0;
     if (r->depth == r->max_depth) {
@@ -276,7 +281,6 @@ static void open_group(struct sg_rtf *r)
 
 static void close_group(struct sg_rtf *r)
 {
-    break_off(r);
     r->star = false;
     r->skip = 0;
     if (r->deeper) {
@@ -328,9 +332,8 @@ static void format(struct sg_rtf *r, uint8_t flag, bool on)
 
 static void document_charset(struct sg_rtf *r, int64_t codepage)
 {
-    r->document_codepage = codepage > 0 && codepage <= UINT16_MAX
-                               ? sg_codepages_get(r->codepages, (unsigned)codepage)
-                               : NULL;
+    unsigned number = codepage <= 0 ? ANSI : (unsigned)codepage;
+    r->document_codepage = sg_codepages_get(r->codepages, number);
     set_font(r, r->now.font);
 }
 

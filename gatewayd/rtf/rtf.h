@@ -31,8 +31,8 @@ typedef void (*sg_rtf_sink)(void *ctx, enum sg_rtf_view view, struct sg_bytes ut
 struct sg_rtf_result {
     bool truncated; /* it ends within a group or within data that it announced */
     bool malformed; /* it does not begin as RTF does, or has more ends of groups than groups */
-    bool lost;      /* text may be missing: groups beyond max_depth, bytes that are not of their
-                       code page, or one that is not known */
+    bool lost;      /* text may be missing: groups beyond max_depth, or bytes of a code page that
+                       is not known. Bytes that their code page has no character for are U+FFFD. */
 };
 
 /* Groups within groups at most max_depth; deeper ones are read in the format around them. */

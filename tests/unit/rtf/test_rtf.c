@@ -3,8 +3,10 @@
 #include "common/clock.h"
 #include "rtf/rtf.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -75,6 +77,57 @@ static void check_rows(const struct row *rows, size_t count)
 }
 #define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof(rows)[0])
 
+/* Runs of white space as one blank, none at the ends. */
+static void squeeze(struct sg_buf *out, const char *text)
+{
+    bool blank = false;
+    for (const char *p = text; *p; p++) {
+        if (strchr(" \t\n", *p)) {
+            blank = true;
+            continue;
+        }
+        if (blank && out->len)
+            sg_buf_adds(out, " ");
+        blank = false;
+        sg_buf_add(out, p, 1);
+    }
+}
+
+static void read_file(struct sg_buf *out, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char piece[4096];
+    assert_non_null(f);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        sg_buf_add(out, piece, n);
+    fclose(f);
+}
+
+/* tests/vectors/rtf: of each document what its maker put in, running text and asides. */
+static void documents_of_other_programs(void **state)
+{
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob(SG_SOURCE_DIR "/tests/vectors/rtf/*.rtf", 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 4);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        SG_AUTO_BUF rtf = {0}, path = {0}, text = {0}, expected = {0}, got = {0};
+        struct views v;
+        read_file(&rtf, found.gl_pathv[i]);
+        sg_buf_addf(&path, "%.*s.text", (int)(strlen(found.gl_pathv[i]) - 4), found.gl_pathv[i]);
+        read_file(&text, (const char *)path.data);
+        squeeze(&expected, (const char *)text.data);
+        read_in_pieces((const char *)rtf.data, rtf.len, 1000, &v);
+        sg_buf_adds(&v.view[SG_RTF_TEXT], "\n");
+        sg_buf_add(&v.view[SG_RTF_TEXT], v.view[SG_RTF_ASIDE].data, v.view[SG_RTF_ASIDE].len);
+        squeeze(&got, text_of(&v, SG_RTF_TEXT));
+        assert_string_equal((const char *)got.data, (const char *)expected.data);
+        assert_false(v.result.lost || v.result.malformed || v.result.truncated);
+        views_free(&v);
+    }
+    globfree(&found);
+}
+
 /* REQ-33: however it is formatted, a word comes out whole. */
 static void a_word_in_several_runs_comes_out_whole(void **state)
 {
@@ -128,6 +181,7 @@ static void unicode_characters_and_what_stands_for_them(void **state)
         {"{\\rtf1 \\u-10179?\\u-8704?!}", "😀!"},
         {"{\\rtf1 \\u55357?\\u56832?!}", "😀!"},
         {"{\\rtf1\\uc0 \\u-10179\\u-8704 !}", "😀!"},
+        {"{\\rtf1\\uc0{\\u55357}{\\*\\x y}{\\b\\u56832}!}", "😀!"},
         {"{\\rtf1 \\u55357\\u56832 ?!}", "😀!"}, /* \u is never taken for a replacement */
         {"{\\rtf1 {\\u257}b}", "\u0101b"},      /* a group's end ends what is passed over */
         {"{\\rtf1 \\u257\\bin3 {}}b}", "\u0101b"},
@@ -160,6 +214,8 @@ static void bytes_are_read_by_the_code_page_of_their_font(void **state)
         {"{\\rtf1\\ansi\\ansicpg932 \\'83A\\'83\\\\\\'93\\'fa}",
          "アソ日"}, /* second halves may be ASCII */
         {"{\\rtf1\\ansi\\ansicpg932 \\'93\\f0\\loch\\'fa}", "日"},
+        {"{\\rtf1\\ansi\\ansicpg932 {\\'93}{\\b\\'fa}}", "日"},
+        {"{\\rtf1\\ansi\\ansicpg0 \\'e4}", "ä"},
         {"{\\rtf1\\ansi\\ansicpg65001 \\'f0\\'9f\\'98\\'80}", "😀"},
         {"{\\rtf1\\ansi\\ansicpg54936 \\'81\\'30\\'81\\'30}", "\xc2\x80"},
         {"{\\rtf1\\ansi\\ansicpg1252 M\xe4ori}", "Mäori"}, /* eight bits, without escapes */
@@ -246,12 +302,14 @@ static void whatever_comes_nothing_fails(void **state)
     check("{\\b a}", 6, "a", "", "", malformed);
     check("\\b a{", 5, "a", "", "", both);
     check("{\\rtf1 \\'zz}", 12, "zz", "", "", malformed);
-    check("{\\rtf1 a\\u99999999?b}", 21, "ab", "", "", lost);
-    check("{\\rtf1 a\\u55357?b}", 18, "a\ufffdb", "", "", lost);
-    check("{\\rtf1 a\\u56832?b}", 18, "a\ufffdb", "", "", lost);
-    check("{\\rtf1\\ansicpg932 a\\'93}", 24, "a\ufffd", "", "", lost);
-    check("{\\rtf1\\ansicpg932 a\\'93\\u65?}", 29, "a\ufffdA", "", "", lost);
-    check("{\\rtf1\\ansicpg932 a\\'ff[}", 25, "a\ufffd[", "", "", lost);
+    check("{\\rtf1 a\\u99999999?b}", 21, "a\ufffdb", "", "", well);
+    check("{\\rtf1 a\\u55357?b}", 18, "a\ufffdb", "", "", well);
+    check("{\\rtf1 a\\u56832?b}", 18, "a\ufffdb", "", "", well);
+    check("{\\rtf1\\ansicpg932 a\\'93}", 24, "a\ufffd", "", "", well);
+    check("{\\rtf1\\ansicpg932 a\\'93\\u65?}", 29, "a\ufffdA", "", "", well);
+    check("{\\rtf1\\ansicpg932 a\\'ff[}", 25, "a\ufffd[", "", "", well);
+    check("{\\rtf1\\ansicpg1252 a\\'81[}", 26, "a\ufffd[", "", "", well);
+    check("{\\rtf1 a{\\*\\x\\u55357?\\'ff}b}", 28, "ab", "", "", well);
     check("{\\rtf1\\ansicpg4711 a\\'ff[}", 26, "a\ufffd[", "", "", lost);
     check("{\\rtf1\\ansicpg4711 [SECRET]}", 28, "[SECRET]", "", "", well);
     check("{\\rtf1 a\0b}", 11, "ab", "", "", well);
@@ -318,6 +376,7 @@ static void time_is_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_of_other_programs),
         cmocka_unit_test(a_word_in_several_runs_comes_out_whole),
         cmocka_unit_test(breaks_and_special_characters),
         cmocka_unit_test(unicode_characters_and_what_stands_for_them),
