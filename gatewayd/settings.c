@@ -186,6 +186,8 @@ const struct sg_option settings_options[] = {
 
     {"notice", "merge", SG_OPT_DURATION, AT(notice_merge_ms), "3s", 0, 10 * MINUTE, NULL,
      "How long further recipients of a message come to its notice before it is sent."},
+    {"notice", "waiting", SG_OPT_DURATION, AT(notice_waiting_ms), "4h", 0, 30 * DAY, NULL,
+     "When the sender is told that the recipient's server has not taken the message yet; 0: never."},
     {"notice", "summary_lines", SG_OPT_INT, AT(notice_lines), "200", 1, 10000, NULL,
      "Messages that the summary of a storm of notices lists; it counts all."},
     {"notice", "attempts", SG_OPT_INT, AT(notice_attempts), "40", 1, 1000, NULL,

@@ -5,9 +5,9 @@
 #include "schema/api_notice.h"
 
 static const char *const states[] = {"open", "pending", "folded", "sent", "failed", NULL};
-static const char *const kinds[] = {
-    "failure",        "delayed",    "non-delivery", "receipt",     "unverified", "system-failure",
-    "system-warning", "quarantine", "breach",       "certificate", NULL};
+static const char *const kinds[] = {"failure",    "delayed",    "non-delivery",   "receipt",
+                                    "waiting",    "unverified", "system-failure", "system-warning",
+                                    "quarantine", "breach",     "certificate",    NULL};
 
 static bool check_msg_id(struct sg_arena *arena, const char **value, struct sg_error *err)
 {

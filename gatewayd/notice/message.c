@@ -7,10 +7,9 @@
 
 /* RFC 3464 §2.3.3; NULL: no report, a message in plain text. */
 static const char *const actions[SG_NOTICE_KINDS] = {
-    [SG_NOTICE_FAILURE] = "failed",
-    [SG_NOTICE_DELAYED] = "delayed",
-    [SG_NOTICE_NON_DELIVERY] = "failed",
-    [SG_NOTICE_RECEIPT] = "delivered",
+    [SG_NOTICE_FAILURE] = "failed",      [SG_NOTICE_DELAYED] = "delayed",
+    [SG_NOTICE_NON_DELIVERY] = "failed", [SG_NOTICE_RECEIPT] = "delivered",
+    [SG_NOTICE_WAITING] = "delayed",
 };
 
 void sg_notice_line_add(struct sg_buf *out, const char *label, const char *value, size_t most)

@@ -20,6 +20,7 @@ enum sg_notice_kind {
     SG_NOTICE_DELAYED,      /* table 2, sending: it is held */
     SG_NOTICE_NON_DELIVERY, /* table 4: REQ-74 */
     SG_NOTICE_RECEIPT,      /* table 4: REQ-73 */
+    SG_NOTICE_WAITING,      /* the recipient's server does not take it just now (REQ-184) */
     /* To a domain's own postmaster or administrator */
     SG_NOTICE_UNVERIFIED,     /* table 1, receiving */
     SG_NOTICE_SYSTEM_FAILURE, /* table 2: the end of the rules, 009 */

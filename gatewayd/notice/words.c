@@ -24,6 +24,10 @@ static const struct {
                            "Your message has been successfully delivered to the organisation"
                            " responsible for handling the addressee's messages. This is not a read"
                            " receipt."},
+    [SG_NOTICE_WAITING] = {"waiting", "MESSAGE WAITING",
+                           "Your message has not been delivered yet to the organisation responsible"
+                           " for handling the addressee's messages. It is kept, sealed, and will be"
+                           " tried again."},
     [SG_NOTICE_UNVERIFIED] = {"unverified", "UNVERIFIED MESSAGE",
                               "The confidentiality, integrity and/or authenticity of this message"
                               " could not be verified.%C"},

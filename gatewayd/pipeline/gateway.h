@@ -42,8 +42,9 @@ struct sg_gateway {
     const char *ping_local_part; /* REQ-96; lower case */
     int64_t ping_agencies;       /* that an answer lists at most */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
-    sg_time notice_merge; /* so long further recipients come to a notice */
-    int notice_lines;     /* of a summary */
+    sg_time notice_merge;   /* so long further recipients come to a notice */
+    sg_time notice_waiting; /* … the sender is told that it waits; 0: never */
+    int notice_lines;       /* of a summary */
     int notice_attempts;
     atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */
 };

@@ -60,19 +60,49 @@ bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *do
     return ours_tell(&tell, j, err) && receipt_tell(&tell, j, err);
 }
 
+/* Those of an outcome; the rest of the list is not written. */
+static struct sg_tell tell_of(struct sg_message *m, const struct sg_domain_row *domain,
+                              struct sg_rcpt **rcpts, size_t count,
+                              const struct sg_inbound_judgement *j, const char *outcome)
+{
+    struct sg_tell tell = {.m = m,
+                           .domain = domain,
+                           .rcpts = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, count + 1),
+                           .partner = partner_of(j)};
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rcpts[i]->outcome, outcome) == 0)
+            tell.rcpts[tell.count++] = rcpts[i];
+    return tell;
+}
+
+static void refusals_tell(const struct sg_tell *t, bool sender_is_authenticated)
+{
+    struct sg_error err = {0};
+    if (t->count == 0 || sg_tell_undelivered(t, sender_is_authenticated, &err))
+        return;
+    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", t->m->msg_id, NULL);
+    for (size_t i = 0; i < t->count; i++)
+        sg_rcpt_defer(t->rcpts[i], &err);
+}
+
+/* REQ-184: once, after some time; where it cannot be posted now, the next try posts it. */
+static void deferrals_tell(const struct sg_tell *t)
+{
+    struct sg_error err = {0};
+    sg_time after = t->m->gw->notice_waiting;
+    if (t->count == 0 || after == 0 || t->m->now - t->m->received_at < after ||
+        sg_tell_waiting(t, &err))
+        return;
+    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", t->m->msg_id, NULL);
+}
+
 void sg_inbound_tell_after(struct sg_message *m, const struct sg_domain_row *domain,
                            struct sg_rcpt **rcpts, size_t count,
                            const struct sg_inbound_judgement *j)
 {
-    struct sg_rcpt **refused = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, count + 1);
-    struct sg_tell tell = {.m = m, .domain = domain, .rcpts = refused, .partner = partner_of(j)};
-    struct sg_error err = {0};
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(rcpts[i]->outcome, "refused") == 0)
-            refused[tell.count++] = rcpts[i];
-    if (tell.count == 0 || sg_tell_undelivered(&tell, authenticated(m, j), &err))
-        return;
-    sg_log_error(SG_LOG_WARNING, "notice.failed", &err, "msg_id", m->msg_id, NULL);
-    for (size_t i = 0; i < tell.count; i++)
-        sg_rcpt_defer(refused[i], &err);
+    struct sg_tell refused = tell_of(m, domain, rcpts, count, j, "refused");
+    struct sg_tell deferred = tell_of(m, domain, rcpts, count, j, "deferred");
+    refusals_tell(&refused, authenticated(m, j));
+    if (authenticated(m, j))
+        deferrals_tell(&deferred);
 }

@@ -13,8 +13,9 @@
 SG_MUST_USE bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *domain,
                                         struct sg_rcpt **rcpts, size_t count,
                                         const struct sg_inbound_judgement *j, struct sg_error *err);
-/* After it: the sender of what the customer's server refused for good (REQ-74). Where that cannot
- * be committed it is deferred, hence refused, and told of, again. */
+/* After it: the sender, of what the customer's server refused for good (REQ-74; where that cannot
+ * be committed it is deferred, hence refused, and told of, again) or has not taken for some time
+ * (REQ-184). Never the postmaster of the sending agency (REQ-95). */
 void sg_inbound_tell_after(struct sg_message *m, const struct sg_domain_row *domain,
                            struct sg_rcpt **rcpts, size_t count,
                            const struct sg_inbound_judgement *j);

@@ -11,9 +11,9 @@ static const char *const codes[] = {"001", "002", "003", "004", "005", "008",   
                                     "115", "201", "202", "211", "212", "other", NULL};
 static const char *const stages[] = {"journal", "decide",  "scan",      "seal",  "judge",
                                      "hold",    "deliver", "recipient", "total", NULL};
-static const char *const kinds[] = {
-    "failure",        "delayed",    "non-delivery", "receipt",     "unverified", "system-failure",
-    "system-warning", "quarantine", "breach",       "certificate", NULL};
+static const char *const kinds[] = {"failure",    "delayed",    "non-delivery",   "receipt",
+                                    "waiting",    "unverified", "system-failure", "system-warning",
+                                    "quarantine", "breach",     "certificate",    NULL};
 static const char *const notice_states[] = {"sent", "deferred", "failed", NULL};
 /* As enum sg_recipient_answer and enum sg_recipient_source. */
 static const char *const knowledge[] = {"undecided", "known", "unknown", "later", NULL};
@@ -25,7 +25,7 @@ static const char *const answers[] = {"yes", "no", "later", NULL};
 #define VERDICTS   6
 #define CODES      22
 #define ANSWERS    3
-#define KINDS      10
+#define KINDS      11
 #define NOTICES    3
 #define KNOWLEDGE  4
 #define SOURCES    3

@@ -38,15 +38,18 @@ static struct sg_notice_original original_of(struct sg_message *m)
                                        .subject = field_text(m, "Subject")};
 }
 
-/* The next hop's "550 5.1.1 no such user" becomes a status and our own words. */
-static void reason_of(struct sg_message *m, const struct sg_rcpt *r, struct sg_notice_item *item)
+/* The next hop's "550 5.1.1 no such user" becomes a status and our own words; where it said nothing
+ * it was not reached. */
+static void reason_of(const struct saying *s, const struct sg_rcpt *r, struct sg_notice_item *item)
 {
     char enhanced[12] = "";
     int code = 0;
-    char *status = sg_arena_alloc(m->arena, 12);
+    char *status = sg_arena_alloc(s->t->m->arena, 12);
     if (sscanf(r->remote, "%d %11[0-9.]", &code, enhanced) < 1)
-        code = 0;
+        strcpy(enhanced, "4.4.1");
     item->words = sg_notice_reason(enhanced, code, status);
+    if (s->kind == SG_NOTICE_WAITING)
+        status[0] = '4';
     item->status = status;
 }
 
@@ -64,7 +67,7 @@ static struct sg_notice_item *items_of(const struct saying *s)
                                            .partner = s->t->partner,
                                            .retry_at = s->retry_at};
         if (!s->status)
-            reason_of(m, r, &items[i]);
+            reason_of(s, r, &items[i]);
     }
     return items;
 }
@@ -206,6 +209,12 @@ bool sg_tell_undelivered(const struct sg_tell *t, bool authenticated, struct sg_
     if (!may_be_told(t, authenticated, &may, err))
         return false;
     return !may || post(&s, t->m->return_path, err);
+}
+
+bool sg_tell_waiting(const struct sg_tell *t, struct sg_error *err)
+{
+    SG_AUTO_SAYING s = {.t = t, .kind = SG_NOTICE_WAITING, .code = "", .requirement = "REQ-184"};
+    return !answerable(&s) || post(&s, t->m->return_path, err);
 }
 
 bool sg_tell_receipt(const struct sg_tell *t, bool authenticated, struct sg_error *err)

@@ -32,6 +32,9 @@ SG_MUST_USE bool sg_tell_failure(const struct sg_tell *t, const char *code, stru
  * is authenticated or the domain's policy tells others too. */
 SG_MUST_USE bool sg_tell_undelivered(const struct sg_tell *t, bool authenticated,
                                      struct sg_error *err);
+/* REQ-184: the recipients' server has not taken it for some time, for the reason in rcpt->remote.
+ * To the sender; for those who are authenticated alone. */
+SG_MUST_USE bool sg_tell_waiting(const struct sg_tell *t, struct sg_error *err);
 /* REQ-73, 75: a receipt is wanted. Called before the delivery: the outbox sends it once the
  * retention log says that the recipients' server has taken the message, and else drops it. */
 SG_MUST_USE bool sg_tell_receipt(const struct sg_tell *t, bool authenticated, struct sg_error *err);

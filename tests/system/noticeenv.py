@@ -12,6 +12,11 @@ FIRST = {"delayed": "SECURE DELIVERY DELAYED \u2013 Your message could not be de
                     "therefore, it was not sent. [Code: {codes}]",
          "unverified": "UNVERIFIED MESSAGE \u2013 The confidentiality, integrity and/or authenticity "
                        "of this message could not be verified. [Code: {codes}]",
+         "waiting": "MESSAGE WAITING \u2013 Your message has not been delivered yet to the organisation "
+                    "responsible for handling the addressee's messages. It is kept, sealed, and will "
+                    "be tried again.",
+         "certificate": "CERTIFICATE WARNING \u2013 A certificate of your domain is not trusted by this "
+                        "gateway; a message was sent with another one.",
          "receipt": "DELIVERY RECEIPT \u2013 Your message has been successfully delivered to the "
                     "organisation responsible for handling the addressee's messages. This is not a "
                     "read receipt.",

@@ -52,15 +52,26 @@ class Partner:
         der = peers.run("openssl", "x509", "-in", (identity or self.identity).certificate,
                         "-outform", "DER")
         dn = f"ou={self.domain},c=NZ"
-        ldif = (f"dn: {dn}\nobjectClass: organizationalUnit\nou: {self.domain}\n\n"
-                f"dn: cn={DCA},{dn}\nobjectClass: inetOrgPerson\ncn: {DCA}\nsn: {DCA}\n"
-                f"mail: {DCA}@{self.domain}\n"
+        self._add(f"dn: {dn}\nobjectClass: organizationalUnit\nou: {self.domain}\n\n", DCA, der)
+        return self
+
+    def beside(self, ca):
+        """What another CA issued for the same key and name, in an entry beside the one it has."""
+        request = (self.folder / "request.pem").read_text(encoding="ascii")
+        pem = PEM.findall(ca.issue(request))[0]
+        der = subprocess.run(["openssl", "x509", "-outform", "DER"], input=pem.encode(), check=True,
+                             capture_output=True).stdout
+        self._add("", "beside", der)
+        return self
+
+    def _add(self, before, cn, der):
+        ldif = (f"{before}dn: cn={cn},ou={self.domain},c=NZ\nobjectClass: inetOrgPerson\n"
+                f"cn: {cn}\nsn: {DCA}\nmail: {DCA}@{self.domain}\n"
                 f"userCertificate;binary:: {base64.b64encode(der).decode()}\n")
         directory = self.platform.directory
         subprocess.run(["ldapadd", "-x", "-H", directory.url, "-D", "cn=admin,c=NZ", "-y",
                         str(directory.password_file)], input=ldif.encode(), check=True,
                        capture_output=True)
-        return self
 
     def revoke(self, reason):
         path = self.ca.folder / f"revoke-{secrets.token_hex(6)}.pem"

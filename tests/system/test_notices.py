@@ -10,6 +10,7 @@ import pytest
 import peers
 from noticeenv import FIRST, SENDER, is_notice, member, notices, policy, rows, settled
 from partners import Partner, further_ca
+from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, OUTSIDE, Setting, header, simple
@@ -21,8 +22,10 @@ SETTINGS = {"gatewayd": {"hold.retry_first": "12h", "hold.retry_most": "12h", "n
 @pytest.fixture(scope="module")
 def setting():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgn", dir="/var/tmp") as folder:
-        s = Setting(folder, block, settings=SETTINGS,
-                    routes={name: block.base + 12 for name in ("one.test", "two.test", "silent.test")})
+        s = Setting(folder, block, settings=SETTINGS, routes={
+            **{name: block.base + 12 for name in ("one.test", "two.test", "silent.test")},
+            "mixed.test": block.base + 17})
+        s.servers["mixed.test"] = MailServer(block.base + 17, f"{folder}/mail/mixed")
         try:
             s.start()
             for name in ("one.test", "two.test"):
@@ -245,3 +248,26 @@ def test_a_certificate_that_is_not_good_is_the_recipients_postmasters_to_know(se
     settled(setting)
     assert told(setting, "rogue", "unverified") == [f"postmaster@{B}"]
     assert told(setting, "rogue", "non-delivery") == []
+
+
+def test_a_certificate_that_was_passed_over_is_its_agencys_to_know(setting):
+    """Table 1, sending: one of no trusted authority was found and a good one too: sent, and told."""
+    platform = setting.platform
+    rogue = further_ca(platform, "rogue-too", setting.c_port + 1)
+    partner = Partner(platform, "mixed.test")
+    platform.refca.publish()
+    partner.beside(rogue)
+    send(setting, "mixed", "ann@mixed.test")
+    server = setting.servers["mixed.test"]
+    mail, = server.wait(1, 60, lambda m: m.recipients == ["ann@mixed.test"])
+    assert b"Secret-" not in mail.raw and "pkcs7-mime" in header(mail.raw, "Content-Type")
+    notice, = server.wait(1, 60, lambda m: m.recipients == ["postmaster@mixed.test"])
+    assert "pkcs7-mime" in header(notice.raw, "Content-Type")  # REQ-62
+    path = partner.folder / "notice.eml"
+    path.write_bytes(notice.raw)
+    text = peers.run("openssl", "cms", "-decrypt", "-in", path, "-recip",
+                     partner.identity.certificate, "-inkey", partner.identity.key)
+    assert FIRST["certificate"].encode() in text and b"  Subject: mixed\r\n" in text
+    assert header(notice.raw, "From") == POSTMASTER
+    settled(setting)
+    assert told(setting, "mixed", "certificate") == ["postmaster@mixed.test"]

@@ -1,7 +1,7 @@
 """Delivery receipts: asked for by [RSVPDR], sent when the customer's server has the mail, to who is shown
 to have sent it.
 
-REQ-35 REQ-62 REQ-73 REQ-75 REQ-77
+REQ-35 REQ-62 REQ-73 REQ-75 REQ-77 REQ-184
 """
 import email.utils
 import tempfile
@@ -20,7 +20,7 @@ from setting import A, B, OUTSIDE, Setting, header, simple
 def setting():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgr", dir="/var/tmp") as folder:
         s = Setting(folder, block, settings={"gatewayd": {
-            "hold.retry_first": "1s", "hold.retry_most": "1s", "notice.attempts": "3"}})
+            "hold.retry_first": "1s", "hold.retry_most": "1s", "notice.attempts": "3", "notice.waiting": "2s"}})
         try:
             yield s.start()
         finally:
@@ -107,6 +107,30 @@ def test_no_receipt_before_the_server_has_it(setting):
     notices(setting.servers[A], "receipt", SENDER, "later")
     settled(setting)
     assert receipts(setting, "later") == [{"state": "sent", "recipient": SENDER}]
+
+
+def test_the_sender_knows_that_it_waits(setting):
+    """REQ-184: once, when the recipient's server has not taken it for some time; with the reason."""
+    postfix, server = setting.platform.postfix_in, setting.servers[B]
+    server.answer("data", "450 4.2.2 Secret-Remote")
+    send(setting, "patience", f"ann@{B}", f"bob@{B}")
+
+    def told():
+        postfix.flush()
+        return [r for r in rows(setting, "SELECT state FROM sealgate.notice WHERE kind = 'waiting'")
+                if r["state"] == "sent"]
+    wait_for(told, 60, "the notice", 0.5)
+    notice, = notices(setting.servers[A], "waiting", SENDER, "patience")
+    assert notice.first_line == FIRST["waiting"]
+    assert sorted(notice.recipients) == [f"ann@{B}", f"bob@{B}"]
+    assert {(b["Action"], b["Status"]) for b in notice.blocks[1:]} == {("delayed", "4.2.2")}
+    assert "\n    the mailbox is full\n" in notice.text and b"Secret-" not in notice.mail.raw
+    postfix.flush()
+    server.accept_all()
+    wait_for(lambda: postfix.flush() or [m for m in server.mails if b"Subject: patience" in m.head],
+             60, "the mail", 0.5)
+    settled(setting)
+    assert len(rows(setting, "SELECT id FROM sealgate.notice WHERE kind = 'waiting'")) == 1
 
 
 def test_one_has_it_and_the_other_never_will(setting):

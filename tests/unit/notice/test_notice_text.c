@@ -88,6 +88,11 @@ static void words(void **state)
          "SECURE DELIVERY DELAYED " DASH " Your message could not be delivered securely. The system"
          " will try again in 1 hours. [Code: 201, 202]",
          "delayed"},
+        {SG_NOTICE_WAITING,
+         "MESSAGE WAITING " DASH " Your message has not been delivered yet to the organisation"
+         " responsible for handling the addressee's messages. It is kept, sealed, and will be tried"
+         " again.",
+         "delayed"},
         {SG_NOTICE_UNVERIFIED,
          "UNVERIFIED MESSAGE " DASH " The confidentiality, integrity and/or authenticity of this"
          " message could not be verified. [Code: 201, 202]",
