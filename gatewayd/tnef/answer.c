@@ -206,7 +206,8 @@ static bool frames(struct answer *a, struct sg_tnef_content *content_r)
 {
     struct sg_tnef_frame frame;
     bool ok = true;
-    while (ok && (ok = receive(a, &frame, sizeof frame)))
+    /* Frames count, however empty: a stream of them has an end. */
+    while (ok && (ok = receive(a, &frame, sizeof frame) && spend(a, sizeof frame)))
         switch (frame.type) {
         case SG_TNEF_BEGIN:
             ok = begin(a, &frame);

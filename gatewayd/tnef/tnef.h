@@ -19,7 +19,7 @@ struct sg_tnef_options {
     const char *helper;   /* path of sealgate-tnef */
     int processes;        /* at the same time */
     size_t request_bytes; /* size of a TNEF stream */
-    size_t answer_bytes;  /* of all that is read out of one */
+    size_t answer_bytes;  /* of all that is read out of one, with some bytes for each part */
     size_t memory_bytes;  /* address space of a helper */
     int64_t cpu_ms;       /* its CPU time (whole seconds, rounded up) */
     int64_t timeout_ms;   /* until the answer is complete, the wait for a process included */

@@ -48,10 +48,11 @@ static void without_end(void)
     }
 }
 
-static void parts_without_end(void)
+static void frames_without_end(uint8_t type, uint8_t kind)
 {
+    say(SG_TNEF_BEGIN, 4, 0); /* of an attachment, which has names */
     for (;;)
-        say(SG_TNEF_BEGIN, 0, 0);
+        say(type, kind, 0);
 }
 
 /* Every system call that would get it out. */
@@ -145,7 +146,16 @@ static void misbehave(char how)
         without_end();
         break;
     case 'P':
-        parts_without_end();
+        frames_without_end(SG_TNEF_BEGIN, 0);
+        break;
+    case 'E':
+        frames_without_end(SG_TNEF_NAME, 0);
+        break;
+    case 'A':
+        frames_without_end(SG_TNEF_DAMAGE, 1);
+        break;
+    case 'O':
+        frames_without_end(SG_TNEF_DATA, 0);
         break;
     default:
         escape(how);

@@ -3,6 +3,7 @@
  * its message has taken over; that it costs that message and nothing else.
  */
 #include "tnef/tnef.h"
+#include "tnefreader/protocol.h"
 #include "vectors.h"
 
 #include <dirent.h>
@@ -145,11 +146,15 @@ static void whatever_a_helper_does_is_a_clear_error(void **state)
         {"D no such depth", SG_E_MALFORMED, "not understood"},
         {"N data of no part", SG_E_MALFORMED, "not understood"},
         {"M no such damage", SG_E_MALFORMED, "not understood"},
-        {"B bytes without end", SG_E_LIMIT, "has more than 8388608 bytes in it"},
-        {"P parts without end", SG_E_LIMIT, "has more than 8388608 bytes in it"},
+        {"B bytes without end", SG_E_LIMIT, "has more than 100000 bytes in it"},
+        {"P parts without end", SG_E_LIMIT, "has more than 100000 bytes in it"},
+        {"E names without end", SG_E_LIMIT, "has more than 100000 bytes in it"},
+        {"A damages without end", SG_E_LIMIT, "has more than 100000 bytes in it"},
+        {"O empty data without end", SG_E_LIMIT, "has more than 100000 bytes in it"},
     };
     size_t descriptors = entries("/proc/self/fd");
     struct sg_tnef_options options = options_of(SG_TNEF_HOSTILE);
+    options.answer_bytes = 100000;
     struct sg_tnef *tnef = sg_tnef_new(&options);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         expect(tnef, sg_bytes_str(rows[i].how), rows[i].code, rows[i].detail);
@@ -279,8 +284,10 @@ static void limits_hold_at_their_edge(void **state)
     }
     options = options_of(SG_TNEF_HELPER);
     for (int more = 0; more < 2; more++) {
-        options.answer_bytes = 2 * sizeof(struct sg_tnef_part) + strlen("The subject") +
-                               strlen("The body: [SECRET]") - 1 + (size_t)more;
+        /* Two parts of two frames each, and the end. */
+        options.answer_bytes = 2 * sizeof(struct sg_tnef_part) + 5 * sizeof(struct sg_tnef_frame) +
+                               strlen("The subject") + strlen("The body: [SECRET]") - 1 +
+                               (size_t)more;
         struct sg_tnef *tnef = sg_tnef_new(&options);
         if (more)
             assert_int_equal(read_well(tnef, arena, stream).count, 2);
