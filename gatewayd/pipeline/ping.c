@@ -23,6 +23,23 @@ static bool made_by_machine(struct sg_message *m)
     return field && strncasecmp(sg_header_unfold(m->arena, field), "no", 2) != 0;
 }
 
+static bool signer_trusted(const struct sg_inbound_facts *f)
+{
+    return f->signer != SG_POLICY_CERT_UNTRUSTED && f->signer != SG_POLICY_CERT_UNFIT;
+}
+
+/*
+ * Is a domain's signature shown to be over what is innermost? If not, then of what is in an
+ * envelope nothing is told, not even whether it opened: whoever has somebody else's ciphertext
+ * would learn by many pings what it says (Bleichenbacher, Vaudenay).
+ */
+static bool proved(const struct sg_inbound_facts *f)
+{
+    bool inside = !f->for_us || (f->opened && !f->malformed && !f->unsupported);
+    return inside && f->domain_signed && f->signature_good && f->signer_is_domain &&
+           f->signer_names_from && signer_trusted(f);
+}
+
 /*
  * Why nobody is answered; NULL: the sender is. From the envelope sender's domain must come what it
  * is told, or a stranger could have any member written to.
@@ -37,13 +54,15 @@ static const char *unanswered(struct sg_message *m, const struct sg_inbound_judg
         return "a machine's message is not answered";
     if (!f->from_readable || strcmp(j->from_domain, domain) != 0)
         return "From and the envelope sender name different domains";
+    if (f->for_us)
+        return NULL;
     if (!f->domain_signed)
-        return f->opened ? NULL : "neither signed by a domain nor encrypted to this one";
+        return "neither signed by a domain nor encrypted to this one";
     if (!f->signature_good)
         return "the signature does not fit the message";
     if (!f->signer_is_domain || !f->signer_names_from)
         return "the signer's certificate does not name the domain in From";
-    if (f->signer == SG_POLICY_CERT_UNTRUSTED || f->signer == SG_POLICY_CERT_UNFIT)
+    if (!signer_trusted(f))
         return "the signer's certificate is not of a Secure Email CA";
     return NULL;
 }
@@ -54,7 +73,7 @@ static const char *unanswered(struct sg_message *m, const struct sg_inbound_judg
 static bool certificate_find(struct sg_message *m, const struct sg_inbound_judgement *j,
                              const char *relying, struct sg_outbound_group *g, struct sg_error *err)
 {
-    X509 *signer = j->facts.signer_names_from ? j->signer : NULL;
+    X509 *signer = proved(&j->facts) ? j->signer : NULL;
     struct sg_cert_facts facts;
     struct sg_cert_question question = {.certificate = signer,
                                         .use = SG_CERT_ENCRYPT,
@@ -76,10 +95,10 @@ static bool certificate_find(struct sg_message *m, const struct sg_inbound_judge
 static void seen_add(const struct sg_inbound_judgement *j, struct sg_buf *out)
 {
     const struct sg_inbound_facts *f = &j->facts;
-    sg_buf_addf(out, "Signed by a domain: %s\r\n", f->domain_signed ? "yes" : "no");
-    if (f->domain_signed)
+    sg_buf_addf(out, "Signed by a domain: %s\r\n", proved(f) ? "yes" : "no");
+    if (proved(f))
         sg_buf_addf(out, "Signer's certificate: %s\r\n", sg_policy_certificate_name(f->signer));
-    sg_buf_addf(out, "Encrypted to this domain: %s\r\n", f->opened ? "yes" : "no");
+    sg_buf_addf(out, "Encrypted to this domain: %s\r\n", f->for_us ? "yes" : "no");
 }
 
 static bool agencies_add(struct sg_message *m, struct sg_buf *out, struct sg_error *err)
@@ -203,9 +222,10 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain, str
     if (!why && !sent)
         why = "there is no valid certificate to seal the answer with";
     sg_rcpt_decide(rcpt, sent ? "delivered" : "discarded",
-                   !sent                    ? ""
-                   : j->facts.domain_signed ? "verified"
-                                            : "opened",
+                   !sent               ? ""
+                   : proved(&j->facts) ? "verified"
+                   : j->facts.opened   ? "opened"
+                                       : "unverified",
                    "");
     rcpt->remote = why ? why : "ping answered";
     sg_smtp_reply_set(&rcpt->reply, 250, "2.0.0", "%s ping", m->msg_id);

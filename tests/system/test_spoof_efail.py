@@ -114,10 +114,21 @@ def gadget_as_a_member(s):
     return Attack(turned(s), VICTIM_FROM, "002", "member-unsigned", OPAQUE)
 
 
+def turned_for_two(s):
+    """One envelope for agencies A and B, of two tenants."""
+    captured = forge.Captured(forge.sealed(TEXT, s.agency[A], s.agency[B]))
+    return captured.gadget(TEXT[:16], HEADER, TAG)
+
+
 @ATTACKS.add
-def gadget_to_two_agencies(s):
-    """The recipients of one envelope belong to two tenants, and neither shows it."""
-    return Attack(turned(s, A), STRANGER, "002", "encrypted-unsigned", OPAQUE, to=A)
+def gadget_for_two_agencies_at_one(s):
+    """Each opens it with its own key, and neither shows it."""
+    return Attack(turned_for_two(s), STRANGER, "002", "encrypted-unsigned", OPAQUE, to=A)
+
+
+@ATTACKS.add
+def gadget_for_two_agencies_at_the_other(s):
+    return Attack(turned_for_two(s), STRANGER, "002", "encrypted-unsigned", OPAQUE)
 
 
 @ATTACKS.add

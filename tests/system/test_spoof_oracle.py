@@ -12,7 +12,7 @@ import pytest
 
 import forge
 from setting import A, B, OUTSIDE, simple
-from spoof import MESSAGE, TEXT, VICTIM, Attack, Attacks, spoof_fixture
+from spoof import EVIL, MESSAGE, TEXT, VICTIM, Attack, Attacks, spoof_fixture
 
 ATTACKS = Attacks()
 setting, sent = spoof_fixture(), ATTACKS.fixture()
@@ -110,6 +110,57 @@ def test_nothing_is_sent_back(sent, setting):
     setting.arrived(OUTSIDE, "after")
     for server in (OUTSIDE, "elsewhere"):
         assert not [m for m in setting.servers[server].mails if m.recipients != [f"after@{OUTSIDE}"]]
+
+
+PING = f"secure-email-ping@{B}"
+
+
+def ping(setting, name, entity):
+    """A ping of EVIL's with that content."""
+    head = f"From: <joe@{EVIL}>\r\nTo: {PING}\r\nMessage-ID: <{name}@x.test>\r\nMIME-Version: 1.0\r\n"
+    setting.from_outside(f"joe@{EVIL}", [PING], head.encode() + entity)
+
+
+def answered(setting, name):
+    """What is answered to it, opened, but for ids and times."""
+    field = f"\r\nIn-Reply-To: <{name}@x.test>".encode()
+    raw = setting.servers["elsewhere"].wait(1, 60, lambda m: field in m.head)[0].raw
+    content = b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    opened = setting.openssl(setting.evil).decrypt(content + raw.partition(b"\r\n\r\n")[2])
+    return masked(email.message_from_bytes(opened).get_payload(0).as_bytes())
+
+
+def test_ping_is_no_oracle(setting):
+    """Whoever pings with somebody else's ciphertext in it is answered the same, whether it opened or not, and
+    whatever was in it; a signature around it says nothing of it."""
+    signed = forge.detached(TEXT, [setting.evil])
+    captured = forge.Captured(forge.sealed(signed, setting.agency[B]))
+    turned = bytearray(captured.ciphertext)
+    turned[len(signed) // 2 // 16 * 16] ^= 1
+    ciphertexts = {**{name: make(setting) for name, make in WAYS.items()},
+                   "that-opens": whole(setting),
+                   "of-a-signature-altered": captured.cbc(captured.iv, bytes(turned)),
+                   "of-a-signature-cut": captured.cbc(captured.iv, captured.ciphertext[:64] + os.urandom(16)),
+                   "of-a-strangers-signature": whole(
+                       setting, plain=forge.detached(TEXT, [setting.nobody])),
+                   "of-another-members-signature": whole(
+                       setting, plain=forge.detached(TEXT, [setting.victim]))}
+    forms = {"bare": lambda entity: entity,
+             "signed": lambda entity: forge.detached(entity, [setting.evil]),
+             "in-layers": lambda entity: forge.sealed(forge.detached(entity, [setting.evil]),
+                                                      setting.agency[B])}
+    pings = {f"ping-{name}-{form}": make(entity) for name, entity in ciphertexts.items()
+             for form, make in forms.items()}
+    for name, entity in pings.items():
+        ping(setting, name, entity)
+    ping(setting, "ping-good", forge.sealed(signed, setting.agency[B]))
+    answers = {}
+    for name in pings:
+        answers.setdefault(answered(setting, name), []).append(name)
+    assert len(answers) == 1, answers
+    assert b"Signed by a domain: no" in list(answers)[0]
+    good = answered(setting, "ping-good")
+    assert b"Signed by a domain: yes" in good and good not in answers
 
 
 def test_time_is_of_one_class(sent, setting):
