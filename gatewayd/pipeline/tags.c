@@ -176,12 +176,12 @@ static void field_read(struct sg_bytes value, struct text *t)
     }
 }
 
-static bool is_plain(struct sg_bytes text)
+static bool is_ascii(struct sg_bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] >= 0x80)
             return false;
-    return !text.len || !memmem(text.data, text.len, "=?", 2);
+    return true;
 }
 
 static void write_as_it_is(struct sg_bytes text, struct sg_buf *out)
@@ -196,17 +196,27 @@ static void write_as_it_is(struct sg_bytes text, struct sg_buf *out)
     }
 }
 
-static void write_encoded(struct sg_bytes text, struct sg_buf *out)
+static void write_encoded(struct sg_bytes text, const char *charset, bool utf8, struct sg_buf *out)
 {
     for (size_t at = 0; at < text.len;) {
         size_t n = text.len - at < WORD ? text.len - at : WORD;
-        while (at + n < text.len && (text.data[at + n] & 0xc0) == 0x80)
+        while (utf8 && at + n < text.len && (text.data[at + n] & 0xc0) == 0x80)
             n--; /* no character is cut in two */
         unsigned char base64[WORD / 3 * 4 + 1];
         EVP_EncodeBlock(base64, text.data + at, (int)n);
-        sg_buf_addf(out, "%s=?utf-8?B?%s?=", at ? "\r\n " : "", (char *)base64);
+        sg_buf_addf(out, "%s=?%s?B?%s?=", at ? "\r\n " : "", charset, (char *)base64);
         at += n;
     }
+}
+
+/* As it is where it may stand so: what was decoded must not be read as encoded words once more. */
+static void text_write(struct sg_bytes text, struct sg_buf *out)
+{
+    bool words = text.len && memmem(text.data, text.len, "=?", 2), utf8 = sg_lex_utf8(text);
+    if (!words && (is_ascii(text) || !utf8))
+        write_as_it_is(text, out);
+    else
+        write_encoded(text, utf8 ? "utf-8" : "unknown-8bit", utf8, out); /* RFC 1428 */
 }
 
 bool sg_tags_strip(const char *tags, const struct sg_header *field, struct sg_buf *out)
@@ -222,10 +232,7 @@ bool sg_tags_strip(const char *tags, const struct sg_header *field, struct sg_bu
     if (t.removed) {
         sg_buf_add(out, field->name.data, field->name.len);
         sg_buf_adds(out, ": ");
-        if (is_plain(text) || !sg_lex_utf8(text))
-            write_as_it_is(text, out);
-        else
-            write_encoded(text, out);
+        text_write(text, out);
         sg_buf_adds(out, "\r\n");
     }
     sg_buf_free(&t.out);

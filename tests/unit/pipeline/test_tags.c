@@ -45,6 +45,7 @@ static void tags_go(void **state)
     check(" =?utf-8?q?=5Bver=5D=C4=81?=", "=?utf-8?B?xIE=?=");
     check("[ver] =?utf-8?q?=3D?=?utf-8?q?x?=", "=?utf-8?B?PT91dGYtOD9xP3g/PQ==?=");
     check("[ver] \xe4", "\xe4"); /* neither UTF-8 nor labelled: as it is */
+    check("[ver] =?\x81", "=?unknown-8bit?B?PT+B?=");
 }
 
 static void all_else_stays(void **state)
