@@ -223,7 +223,9 @@ class Sent:
             sender = f"From: {attack.sender}\r\n".encode()
         mime = b"" if b"mime-version:" in attack.entity.partition(b"\r\n\r\n")[0].lower() \
             else b"MIME-Version: 1.0\r\n"
-        return (sender + f"To: ann@{attack.to}\r\nSubject: {name}\r\n"
+        # As members' gateways send it: what is verified lacks nothing
+        claim = b"X-NZ-Secure-email: 1.0\r\n" if attack.shown == VERIFIED else b""
+        return (sender + claim + f"To: ann@{attack.to}\r\nSubject: {name}\r\n"
                 f"Date: Mon, 23 Nov 2026 10:00:00 +1300\r\nMessage-ID: <{name}@x.test>\r\n".encode()
                 + attack.fields + mime + attack.entity)
 

@@ -164,14 +164,17 @@ def test_ping_is_no_oracle(setting):
 
 
 def test_time_is_of_one_class(sent, setting):
-    """The quickest of many rounds: what the machine does beside it only adds."""
+    """The quickest of many rounds: what the machine does beside it only adds, so the quickest come to meet
+    unless the gateway itself takes longer for one."""
     names = ["bad-rsa-padding", "key-too-short", "wrong-key", "bad-cbc-padding", "no-mime"]
     best = dict.fromkeys(names, 60.0)
-    for turn in range(25):
+    for turn in range(300):
         for name in names:
             message = sent.message(f"time-{turn}-{name}", Attack(
                 WAYS[name](setting), f"x@{OUTSIDE}", "", "", MESSAGE))
             start = time.monotonic()
             setting.lmtp(f"3Time{turn}{name}", f"x@{OUTSIDE}", f"ann@{B}", message)
             best[name] = min(best[name], time.monotonic() - start)
-    assert max(best.values()) < 2 * min(best.values()) + 0.005, best
+        if turn >= 10 and max(best.values()) < 1.5 * min(best.values()) + 0.002:
+            return
+    raise AssertionError(best)
