@@ -25,6 +25,7 @@ enum state {
     BOGUS,     /* up to '>': what a browser takes for a comment */
     CONDITION, /* comments shown: behind "<!--" or "<!" */
     SILENT,    /* up to '>', never shown */
+    CDATA,     /* comments shown, in svg or math: text up to "]]>" */
     RAW_OPEN,
     RAW_END_OPEN
 };
@@ -156,20 +157,50 @@ static bool name_is(const struct sg_html_view *v, const char *name)
     return v->name_len == strlen(name) && memcmp(v->name, name, v->name_len) == 0;
 }
 
-static bool is_void(const struct sg_html_view *v)
+static bool name_among(const struct sg_html_view *v, const char *const *names)
 {
-    static const char *const names[] = {"area",  "base", "br",   "col",    "embed", "hr", "img",
-                                        "input", "link", "meta", "source", "track", "wbr"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (name_is(v, names[i]))
+    for (; *names; names++)
+        if (name_is(v, *names))
             return true;
     return false;
+}
+
+static bool is_void(const struct sg_html_view *v)
+{
+    static const char *const names[] = {"area",  "base", "br",   "col",    "embed", "hr",  "img",
+                                        "input", "link", "meta", "source", "track", "wbr", NULL};
+    return name_among(v, names);
+}
+
+/* svg and math, whose content is no HTML (HTML standard, §13.2.6.5): elements of HTML that end
+ * them, and elements of theirs that have HTML in them. */
+enum { HTML, SVG, MATH };
+
+static void foreign_follow(struct sg_html_view *v)
+{
+    static const char *const ends[] = {
+        "b",      "big",  "blockquote", "body",  "br",   "center", "code",    "dd",   "div",
+        "dl",     "dt",   "em",         "embed", "h1",   "h2",     "h3",      "h4",   "h5",
+        "h6",     "head", "hr",         "i",     "img",  "li",     "listing", "menu", "meta",
+        "nobr",   "ol",   "p",          "pre",   "ruby", "s",      "small",   "span", "strong",
+        "strike", "sub",  "sup",        "table", "tt",   "u",      "ul",      "var",  NULL};
+    static const char *const in_svg[] = {"foreignobject", "desc", NULL};
+    static const char *const in_math[] = {"mi", "mo", "mn", "ms", "mtext", NULL};
+    uint8_t named = name_is(v, "svg") ? SVG : name_is(v, "math") ? MATH : HTML;
+    if (named && v->closing)
+        v->foreign = v->foreign == named ? HTML : v->foreign;
+    else if (named && !v->slash)
+        v->foreign = named;
+    else if (!v->closing && !named &&
+             (name_among(v, ends) || (v->foreign == SVG && name_among(v, in_svg)) ||
+              (v->foreign == MATH && name_among(v, in_math))))
+        v->foreign = HTML;
 }
 
 static void name_begin(struct sg_html_view *v)
 {
     v->name_len = v->style_len = 0;
-    v->hides = false;
+    v->hides = v->slash = false;
 }
 
 /* A name that does not fit is none that means anything here. */
@@ -202,8 +233,7 @@ static void tag_end(struct sg_html_view *v)
     if (v->closing)
         v->raw = RAW_NONE;
     hidden_follow(v);
-    if (name_is(v, "svg") || name_is(v, "math"))
-        v->foreign = !v->closing;
+    foreign_follow(v);
     if (v->closing || v->foreign)
         return;
     for (uint8_t i = 1; i < sizeof raw_elements / sizeof *raw_elements; i++)
@@ -228,6 +258,8 @@ static void attribute_end(struct sg_html_view *v)
 /* One octet of a tag. */
 static void tag_step(struct sg_html_view *v, uint8_t c)
 {
+    if (c != '>')
+        v->slash = c == '/';
     switch (v->state) {
     case TAG_NAME:
         if (c == '>')
@@ -304,16 +336,30 @@ static void bogus_step(struct sg_html_view *v, uint8_t c)
         text_push(v, &c, 1);
 }
 
+static void cdata_step(struct sg_html_view *v, uint8_t c)
+{
+    if (c == '>' && v->dashes == 2)
+        v->state = DATA;
+    v->dashes = c != ']' ? 0 : v->dashes < 2 ? v->dashes + 1 : 2;
+    text_push(v, &c, 1);
+}
+
 /* Comments shown, behind "<!--" (begun) or "<!": "[if" and "[end" with what follows them up to '>'
  * are never shown, other things are. */
 static bool condition_step(struct sg_html_view *v, uint8_t c)
 {
-    static const char *const words[] = {"[if", "[end"};
+    static const struct {
+        const char *word;
+        enum state state;
+    } words[] = {{"[if", SILENT}, {"[end", SILENT}, {"[cdata[", CDATA}};
     v->ref[v->ref_len++] = (char)tolower(c);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (memcmp(words[i], v->ref, v->ref_len) == 0) {
-            if (words[i][v->ref_len] == 0)
-                v->state = SILENT;
+        if ((words[i].state != CDATA || v->foreign) &&
+            strncmp(words[i].word, v->ref, v->ref_len) == 0) {
+            if (words[i].word[v->ref_len] == 0) {
+                v->state = (uint8_t)words[i].state;
+                v->dashes = 0;
+            }
             return true;
         }
     v->state = v->begun ? DATA : BOGUS;
@@ -471,6 +517,9 @@ static bool step(struct sg_html_view *v, uint8_t c)
         return true;
     case BOGUS:
         bogus_step(v, c);
+        return true;
+    case CDATA:
+        cdata_step(v, c);
         return true;
     case SILENT:
         if (c == '>')

@@ -23,9 +23,10 @@ struct sg_html_view {
     uint8_t state, back; /* back: where a character reference stands */
     uint8_t raw;         /* an element whose content has no tags but its own end tag; 0: none */
     bool closing;        /* the tag is an end tag */
-    bool foreign;        /* inside svg or math, where no element is raw */
+    bool slash;          /* the tag's last octet so far is a '/' */
+    uint8_t foreign;     /* inside svg or math, where no element is raw; 0: in neither */
     char quote;
-    uint8_t dashes; /* of a comment's end, so far */
+    uint8_t dashes; /* of a comment's end, so far; brackets of CDATA's */
     bool begun;     /* the comment: it is longer than "<!--" and dashes */
     bool bang;      /* behind "--!" */
     bool hides;     /* the tag hides its element */
