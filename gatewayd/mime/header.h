@@ -46,6 +46,10 @@ size_t sg_header_count(const struct sg_header_block *block, const char *name);
 /* The value unfolded (line breaks dropped, outer white space trimmed), NUL-terminated. */
 char *sg_header_unfold(struct sg_arena *arena, const struct sg_header *field);
 
+/* An unfolded value as people read it: encoded words (RFC 2047) become UTF-8, what is nothing in
+ * their charset U+FFFD. To be shown, and never to decide by. */
+char *sg_header_decode(struct sg_arena *arena, const char *value);
+
 /* RFC 2045 §5.1 with RFC 2231: "type/subtype; name=value". Names and type in lower case. */
 struct sg_parameter {
     const char *name, *value;

@@ -33,9 +33,10 @@ void sg_notice_original_add(const struct sg_notice_original *o, const char *inde
         const char *name, *value;
     } fields[] = {
         {"To: ", o->to}, {"From: ", o->from}, {"Date: ", o->date}, {"Subject: ", o->subject}};
+    SG_AUTO_ARENA arena = sg_arena_new();
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         sg_buf_adds(out, indent);
-        sg_notice_line_add(out, fields[i].name, fields[i].value, 600);
+        sg_notice_line_add(out, fields[i].name, sg_header_decode(arena, fields[i].value), 600);
     }
 }
 

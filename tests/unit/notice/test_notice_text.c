@@ -242,6 +242,20 @@ static void international(void **state)
     assert_true(has(&out, "Content-Type: message/global-delivery-status\r\n"));
 }
 
+/* What mail programs wrote in encoded words is read by people; no line of it becomes one of ours.
+ */
+static void encoded_words(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF out = {0};
+    struct sg_notice n = notice(SG_NOTICE_NON_DELIVERY);
+    struct sg_notice_about a = about();
+    a.original.subject = "=?utf-8?Q?K=C4=81inga=0D=0AX-Evil:_1?=";
+    sg_notice_message(&n, &a, &out);
+    assert_true(has(&out, "  Subject: K\xc4\x81inga  X-Evil: 1\r\n"));
+    assert_false(has(&out, "\nX-Evil"));
+}
+
 /* A long field is cut, and no character in half. */
 static void long_field(void **state)
 {
@@ -318,7 +332,7 @@ int main(void)
         cmocka_unit_test(form),       cmocka_unit_test(warning),
         cmocka_unit_test(summary),    cmocka_unit_test(international),
         cmocka_unit_test(long_field), cmocka_unit_test(reasons),
-        cmocka_unit_test(codes),
+        cmocka_unit_test(codes),      cmocka_unit_test(encoded_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
