@@ -284,6 +284,10 @@ API_HANDLER(api_partner_approve);
 API_HANDLER(api_partner_refuse);
 API_HANDLER(api_partner_delete);
 
+extern const struct api_spec api_egress_body;
+API_HANDLER(api_egress_get);
+API_HANDLER(api_egress_set);
+
 extern const struct api_spec api_policy_body;
 API_HANDLER(api_policy_get);
 API_HANDLER(api_policy_set);

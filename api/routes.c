@@ -364,6 +364,8 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/partner-certificates/{partner_id}/refuse", API_WRITE(partners), NOTHING,
      .transact = api_partner_refuse},
 
+    {"GET", "/v1/egress", API_READ(egress), NOTHING, .transact = api_egress_get},
+    {"PUT", "/v1/egress", API_WRITE(egress), BODY(api_egress_body), .transact = api_egress_set},
     {"GET", "/v1/policy", API_READ(policies), NOTHING, .transact = api_policy_get},
     {"PUT", "/v1/policy", API_WRITE(policies), BODY(api_policy_body), .transact = api_policy_set},
     {"GET", TENANT "/policy", API_READ(policies), NOTHING, .transact = api_policy_get},

@@ -161,22 +161,42 @@ static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg
     return true;
 }
 
-bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r, struct sg_error *err)
+static bool connect_inet(const char *address, sg_io_may may, const void *ctx, sg_deadline deadline,
+                         int *fd_r, struct sg_error *err)
+{
+    struct addrinfo *list;
+    if (!inet_resolve(address, 0, &list, err))
+        return false;
+    bool ok = false, tried = false;
+    for (struct addrinfo *a = list; a && !ok; a = a->ai_next) {
+        if (may && !may(ctx, a->ai_addr))
+            continue;
+        tried = true;
+        ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, deadline, address, fd_r, err);
+    }
+    freeaddrinfo(list);
+    return ok ||
+           (tried ? false
+                  : sg_fail(err, SG_E_EGRESS, "no address of %s may be connected to", address));
+}
+
+bool sg_io_connect_if(const char *address, sg_io_may may, const void *ctx, sg_deadline deadline,
+                      int *fd_r, struct sg_error *err)
 {
     if (strncmp(address, "unix:", 5) == 0) {
         struct sockaddr_un un;
         return unix_address(address, &un, err) &&
+               (!may || may(ctx, (struct sockaddr *)&un) ||
+                sg_fail(err, SG_E_EGRESS, "%s may not be connected to", address)) &&
                connect_one(AF_UNIX, (struct sockaddr *)&un, sizeof un, deadline, address, fd_r,
                            err);
     }
-    struct addrinfo *list;
-    if (!inet_resolve(address, 0, &list, err))
-        return false;
-    bool ok = false;
-    for (struct addrinfo *a = list; a && !ok; a = a->ai_next)
-        ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, deadline, address, fd_r, err);
-    freeaddrinfo(list);
-    return ok;
+    return connect_inet(address, may, ctx, deadline, fd_r, err);
+}
+
+bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r, struct sg_error *err)
+{
+    return sg_io_connect_if(address, NULL, NULL, deadline, fd_r, err);
 }
 
 static bool listen_one(int family, const struct sockaddr *sa, socklen_t len, int backlog,

@@ -35,6 +35,11 @@ SG_MUST_USE bool sg_io_write_full(int fd, const void *data, size_t len, sg_deadl
  * close-on-exec. */
 SG_MUST_USE bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r,
                                struct sg_error *err);
+/* The same for the addresses alone that may says yes to; SG_E_EGRESS: to none of them. may NULL: to
+ * all. */
+typedef bool (*sg_io_may)(const void *ctx, const struct sockaddr *address);
+SG_MUST_USE bool sg_io_connect_if(const char *address, sg_io_may may, const void *ctx,
+                                  sg_deadline deadline, int *fd_r, struct sg_error *err);
 /* Listens; a stale Unix socket (and nothing else) is replaced. mode is for Unix sockets (0 leaves
  * the umask's). */
 SG_MUST_USE bool sg_io_listen(const char *address, mode_t mode, int backlog, int *fd_r,

@@ -7,6 +7,7 @@
 #include "pipeline/archive.h"
 #include "pipeline/bounce.h"
 #include "pipeline/edge.h"
+#include "pipeline/egress.h"
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
 #include "pipeline/recipient.h"
@@ -100,6 +101,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
     if (!sg_db_open(&db, &gw->db, err))
         return false;
     struct sg_cert_storage storage = sg_cert_storage_of(gw->db);
+    gw->egress = sg_egress_new(gw->db);
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
     gw->smtp = sg_smtp_client_new(&client);
@@ -117,6 +119,8 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->hostname = s->hostname;
     gw->reentry = (struct sg_smtp_destination){
         .host = s->reentry_host, .port = (int)s->reentry_port, .tls = SG_SMTP_TLS_NONE};
+    gw->reentry_sealed = (struct sg_smtp_destination){
+        .host = s->sealed_host, .port = (int)s->sealed_port, .tls = SG_SMTP_TLS_NONE};
     gw->spool =
         (struct sg_spool_limits){(size_t)s->memory_bytes, (uint64_t)s->message_bytes, s->spool_dir};
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
@@ -227,6 +231,8 @@ static void changed(void *ctx, const char *channel, const char *payload)
         sg_worker_wake(v->held);
     if (!channel || strcmp(channel, "sealgate_config") == 0)
         sg_certs_flush(v->gw.certs);
+    if (!channel || strcmp(payload, "egress_network") == 0)
+        sg_egress_changed(v->gw.egress);
     if (v->gw.recipients && (!channel || decides_recipients(payload)))
         sg_recipients_flush(v->gw.recipients);
 }
@@ -370,6 +376,7 @@ void services_stop(struct services **services)
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
     sg_hsm_free(&v->gw.hsm);
+    sg_egress_free(&v->gw.egress);
     sg_db_close(&v->gw.db);
     free(v);
     *services = NULL;

@@ -131,6 +131,10 @@ const struct sg_option settings_options[] = {
      "Where Postfix \"out\" takes mail back without filtering it."},
     {"reentry", "port", SG_OPT_INT, AT(reentry_port), NULL, 1, 65535, NULL,
      "Its port."},
+    {"reentry", "sealed_host", SG_OPT_STRING, AT(sealed_host), "127.0.0.1", 0, 0, NULL,
+     "Where it takes back sealed mail, which it sends into the egress networks alone."},
+    {"reentry", "sealed_port", SG_OPT_INT, AT(sealed_port), NULL, 1, 65535, NULL,
+     "Its port."},
 
     {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
      "Connections to one next hop at the same time."},

@@ -23,6 +23,8 @@ struct settings {
     int64_t ask_ms, pause_ms, ask_slots, questions, unknown, remembered, known_ms, unknown_ms;
     char *reentry_host;
     int64_t reentry_port;
+    char *sealed_host;
+    int64_t sealed_port;
     int64_t slots, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;
     char *submission_key, *submission_previous;
     int64_t submission_age_ms;

@@ -14,7 +14,7 @@
     X(tenants) X(contacts) X(domains) X(submitters) X(next_hops) X(keys) X(certificates)           \
     X(compromise) X(partners) X(anchors) X(authorities) X(directories) X(lists) X(exceptions)      \
     X(policies) X(held) X(messages) X(jobs) X(incidents) X(breaches) X(reports) X(usage)           \
-    X(documents) X(tokens) X(clients) X(audit) X(retention)
+    X(documents) X(tokens) X(clients) X(audit) X(retention) X(egress)
 /* clang-format on */
 
 enum sg_scope {

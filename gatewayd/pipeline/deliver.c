@@ -1,8 +1,12 @@
 #include "pipeline/deliver.h"
 
 #include "common/log.h"
+#include "pipeline/egress.h"
 #include "pipeline/metrics.h"
 #include "pipeline/next_hop.h"
+#include "schema/incident.h"
+
+#include <stdio.h>
 
 static const char **addresses_of(struct sg_message *m, struct sg_rcpt **rcpts, size_t count)
 {
@@ -38,7 +42,7 @@ static const char *destination_name(struct sg_message *m, const struct sg_smtp_d
 static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp_destination *d,
                                       struct sg_rcpt **rcpts, size_t count,
                                       const struct sg_smtp_piece *pieces, size_t piece_count,
-                                      bool notify_never)
+                                      bool notify_never, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_DELIVER);
     struct sg_smtp_envelope envelope = {.sender = m->return_path,
@@ -48,18 +52,19 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp
                                         .body_8bit = true,
                                         .notify_never = notify_never};
     struct sg_smtp_reply *replies = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, count + 1);
-    struct sg_error err = {0};
-    if (sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, &err))
+    if (sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, err))
         return replies;
-    defer_all(m, rcpts, count, destination_name(m, d), &err);
+    defer_all(m, rcpts, count, destination_name(m, d), err);
     return NULL;
 }
 
 void sg_deliver_reentry(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
                         const struct sg_smtp_piece *pieces, size_t piece_count, const char *verdict)
 {
-    struct sg_smtp_reply *replies =
-        transact(m, &m->gw->reentry, rcpts, count, pieces, piece_count, false);
+    struct sg_error err = {0};
+    bool sealed = strcmp(verdict, "sealed") == 0;
+    struct sg_smtp_reply *replies = transact(m, sealed ? &m->gw->reentry_sealed : &m->gw->reentry,
+                                             rcpts, count, pieces, piece_count, false, &err);
     for (size_t i = 0; replies && i < count; i++) {
         struct sg_rcpt *r = rcpts[i];
         r->remote = reply_text(m, &replies[i]);
@@ -100,19 +105,58 @@ static void next_hop_answer(struct sg_message *m, struct sg_rcpt *r,
     }
 }
 
+struct outside {
+    const struct sg_message *m;
+    const char *domain_id, *next_hop;
+};
+
+static bool outside_open(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    const struct outside *o = arg;
+    char key[80], summary[400];
+    snprintf(key, sizeof key, "egress.outside %s", o->domain_id);
+    snprintf(summary, sizeof summary,
+             "secure mail waits: the next hop %.200s is outside of the egress networks",
+             o->next_hop);
+    const struct sg_incident_new incident = {.tenant_id = o->m->tenant,
+                                             .domain_id = o->domain_id,
+                                             .kind = "egress.outside",
+                                             .severity = "critical",
+                                             .summary = summary,
+                                             .dedup_key = key};
+    return sg_incident_open(tx, &incident, err);
+}
+
+/* REQ-125: it waits in Postfix "in", sealed, until next hop or networks are put right. */
+static void outside_tell(struct sg_message *m, const char *domain_id, const char *next_hop)
+{
+    struct outside o = {m, domain_id, next_hop};
+    struct sg_error err = {0};
+    sg_trace_add(&m->trace, "egress", "REQ-125", "to", next_hop, "outcome", "deferred", "because",
+                 "none of its addresses lies in the egress networks", NULL);
+    if (!sg_db_transact(m->gw->db, NULL, outside_open, &o, &err))
+        sg_log_error(SG_LOG_WARNING, "egress.incident-failed", &err, "msg_id", m->msg_id, NULL);
+}
+
 void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_rcpt **rcpts,
                          size_t count, const struct sg_smtp_piece *pieces, size_t piece_count,
                          const char *verdict, const char *code)
 {
     struct sg_smtp_destination d;
+    struct sg_networks *within = NULL;
     struct sg_error err = {0};
-    bool found = false;
+    bool found = false, secure = strcmp(verdict, "plain") != 0;
     if (!sg_next_hop(m->gw, m->arena, domain_id, &d, &found, &err) ||
-        (!found && !sg_fail(&err, SG_E_SMTP_CONNECT, "the domain has no next hop"))) {
+        (!found && !sg_fail(&err, SG_E_SMTP_CONNECT, "the domain has no next hop")) ||
+        (secure && !sg_egress_get(m->gw->egress, &within, &err))) {
         defer_all(m, rcpts, count, "", &err);
         return;
     }
-    struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true);
+    d.within = within;
+    struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true, &err);
+    sg_networks_unref(&within);
+    if (!replies && err.code == SG_E_EGRESS)
+        outside_tell(m, domain_id, destination_name(m, &d));
     for (size_t i = 0; !replies && i < count; i++)
         rcpts[i]->verdict = verdict; /* who may be told, should it expire in Postfix's queue */
     for (size_t i = 0; replies && i < count; i++) {

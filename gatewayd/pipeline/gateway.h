@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 
+struct sg_egress;
 struct sg_registry;
 
 struct sg_gateway {
@@ -27,11 +28,14 @@ struct sg_gateway {
     struct sg_certs *certs;
     struct sg_journal *journal;
     struct sg_registry *registry;
-    struct sg_tnef *tnef;               /* reads winmail.dat for trigger words */
-    struct sg_smtp_client *smtp;        /* towards next hops and the re-entry listener */
-    struct sg_smtp_destination reentry; /* Postfix "out", behind its content filter */
-    struct sg_recipients *recipients;   /* NULL: recipients are not asked for */
-    const char *unasked;                /* local parts that are let in, with spaces between */
+    struct sg_tnef *tnef;        /* reads winmail.dat for trigger words */
+    struct sg_smtp_client *smtp; /* towards next hops and the re-entry listener */
+    /* Postfix "out", behind its content filter; for sealed mail, which goes on its own way
+     * (REQ-125) */
+    struct sg_smtp_destination reentry, reentry_sealed;
+    struct sg_egress *egress;
+    struct sg_recipients *recipients; /* NULL: recipients are not asked for */
+    const char *unasked;              /* local parts that are let in, with spaces between */
     struct sg_submission_keys submission;
     struct sg_spool_limits spool;
     struct sg_header_limits headers;

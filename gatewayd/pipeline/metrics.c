@@ -97,6 +97,13 @@ static struct sg_metric folded = {
     .cell_count = 1,
 };
 
+static struct sg_metric egress = {
+    .name = "sealgate_gateway_egress_networks",
+    .help = "Networks that secure mail may be sent into; 0: none configured, any.",
+    .type = SG_GAUGE,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
 static struct sg_metric asked = {
     .name = "sealgate_gateway_recipient_questions_total",
     .help = "Answers to Postfix in at RCPT: does the recipient's server know him?",
@@ -106,8 +113,9 @@ static struct sg_metric asked = {
     .cell_count = KNOWLEDGE * SOURCES,
 };
 
-struct sg_metric *const sg_pipeline_metrics[] = {
-    &messages, &recipients, &forms, &by_code, &seconds, &edge, &notices, &folded, &asked, NULL};
+struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms,   &by_code,
+                                                 &seconds,  &edge,       &notices, &folded,
+                                                 &asked,    &egress,     NULL};
 
 struct sg_stage_timer sg_stage_begin(enum sg_stage stage)
 {
@@ -154,4 +162,9 @@ void sg_count_folded(size_t count)
 void sg_count_asked(enum sg_recipient_answer answer, enum sg_recipient_source source)
 {
     sg_metric_add(&asked, (size_t)answer, (size_t)source, 1);
+}
+
+void sg_show_egress(size_t networks)
+{
+    sg_metric_set(&egress, 0, 0, (int64_t)networks);
 }

@@ -44,6 +44,9 @@ void sg_count_folded(size_t count);
 /* What became of a question of Postfix "in" about a recipient. */
 void sg_count_asked(enum sg_recipient_answer answer, enum sg_recipient_source source);
 
+/* Of how many networks the egress set is (REQ-125). */
+void sg_show_egress(size_t networks);
+
 extern struct sg_metric *const sg_pipeline_metrics[];
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/error.h"
+#include "common/networks.h"
 #include "smtp/reply.h"
 #include "spool/spool.h"
 
@@ -22,7 +23,8 @@ struct sg_smtp_destination {
     int port;
     bool lmtp;
     enum sg_smtp_tls tls;
-    const char *ca_pem; /* VERIFIED: the CAs to trust; "" means the system's */
+    const char *ca_pem;               /* VERIFIED: the CAs to trust; "" means the system's */
+    const struct sg_networks *within; /* no address outside is connected to; NULL: all are good */
 };
 
 struct sg_smtp_client_options {
@@ -57,11 +59,12 @@ void sg_smtp_client_free(struct sg_smtp_client **client);
 /*
  * Sends one message. replies_r[i] is what stands for recipient i in the end: the RCPT refusal, or
  * the reply to DATA (for LMTP its own). false only where nobody was answered for: then every
- * recipient may be tried again. SG_E_BUSY: no slot; SG_E_SMTP_TLS; SG_E_SMTP_CONNECT: no
- * connection, or lost before the end of the content was sent; SG_E_SMTP_PEER: lost after that (the
- * message may have been taken); SG_E_INVALID: an address that is none, or a message with a bare CR
- * or LF (SMTP smuggling), of which the end was not sent. Sends CRLF line ends as they are and
- * stuffs dots. The process ignores SIGPIPE (sg_daemon_begin).
+ * recipient may be tried again. SG_E_BUSY: no slot; SG_E_EGRESS: its addresses
+ * are outside; SG_E_SMTP_TLS; SG_E_SMTP_CONNECT: no connection, or lost before the end of the
+ * content was sent; SG_E_SMTP_PEER: lost after that (the message may have been taken);
+ * SG_E_INVALID: an address that is none, or a message with a bare CR or LF (SMTP smuggling), of
+ * which the end was not sent. Sends CRLF line ends as they are and stuffs dots. The process ignores
+ * SIGPIPE (sg_daemon_begin).
  */
 SG_MUST_USE bool sg_smtp_client_send(struct sg_smtp_client *client,
                                      const struct sg_smtp_destination *destination,

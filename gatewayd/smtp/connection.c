@@ -116,6 +116,11 @@ static bool greet(struct smtp_connection *c, const struct sg_smtp_client_options
            (d->tls == SG_SMTP_TLS_NONE || start_tls(c, o, d, tls, err));
 }
 
+static bool may(const void *networks, const struct sockaddr *address)
+{
+    return sg_networks_have(networks, address);
+}
+
 bool smtp_connection_open(const struct sg_smtp_client_options *options,
                           const struct sg_smtp_destination *destination, SSL_CTX *tls,
                           struct smtp_connection **connection_r, struct sg_error *err)
@@ -125,8 +130,9 @@ bool smtp_connection_open(const struct sg_smtp_client_options *options,
     const char *brackets = strchr(destination->host, ':') ? "[]" : "";
     snprintf(address, sizeof address, "inet:%.1s%.280s%s:%d", brackets, destination->host,
              *brackets ? brackets + 1 : "", destination->port);
-    if (!sg_io_connect(address, smtp_within(options, options->connect_timeout_ms), &fd, err)) {
-        if (err)
+    if (!sg_io_connect_if(address, destination->within ? may : NULL, destination->within,
+                          smtp_within(options, options->connect_timeout_ms), &fd, err)) {
+        if (err && err->code != SG_E_EGRESS)
             err->code = SG_E_SMTP_CONNECT;
         return false;
     }

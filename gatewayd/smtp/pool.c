@@ -9,7 +9,8 @@
 
 struct smtp_place {
     struct smtp_place *next;
-    struct sg_smtp_destination destination; /* with strings of its own */
+    struct sg_smtp_destination destination; /* with strings of its own, without the networks */
+    uint64_t within;                        /* their version; 0: anywhere */
     int used, waiting;
     struct smtp_connection *kept; /* the youngest first */
     SSL_CTX *tls;
@@ -39,21 +40,30 @@ static struct timespec monotonic(sg_deadline deadline)
     return (struct timespec){.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
 }
 
-static bool same(const struct sg_smtp_destination *a, const struct sg_smtp_destination *b)
+/* Which networks a connection was made within: one that leads outside is not taken for others. */
+static uint64_t within(const struct sg_smtp_destination *d)
 {
-    return a->port == b->port && a->lmtp == b->lmtp && a->tls == b->tls &&
+    return d->within ? sg_networks_version(d->within) : 0;
+}
+
+static bool same(const struct smtp_place *p, const struct sg_smtp_destination *b)
+{
+    const struct sg_smtp_destination *a = &p->destination;
+    return p->within == within(b) && a->port == b->port && a->lmtp == b->lmtp && a->tls == b->tls &&
            strcmp(a->host, b->host) == 0 && strcmp(a->ca_pem, b->ca_pem ? b->ca_pem : "") == 0;
 }
 
 static struct smtp_place *place_get(struct smtp_pool *pool, const struct sg_smtp_destination *d)
 {
     for (struct smtp_place *p = pool->places; p; p = p->next)
-        if (same(&p->destination, d))
+        if (same(p, d))
             return p;
     struct smtp_place *p = calloc(1, sizeof *p);
     if (!p)
         abort();
     p->destination = *d;
+    p->destination.within = NULL;
+    p->within = within(d);
     p->destination.host = copy(d->host);
     p->destination.ca_pem = copy(d->ca_pem);
     p->next = pool->places;

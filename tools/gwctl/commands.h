@@ -32,6 +32,9 @@ GW_COMMAND(gw_trace);
 GW_COMMAND(gw_explain);
 GW_COMMAND(gw_simulate);
 
+GW_COMMAND(gw_egress_postfix);
+GW_COMMAND(gw_egress_nftables);
+
 GW_COMMAND(gw_job_show);
 GW_COMMAND(gw_token_create);
 GW_COMMAND(gw_token_revoke);

@@ -25,13 +25,14 @@ class Platform:
     without: names of parts that are not started.
     agencies: their test mail servers run as processes (quickstart); tests run theirs themselves.
     settings: of daemons, above the templates': {"gatewayd": {"hold.retry_first": "1s"}}.
+    postfix_values: of the templates of both Postfix, above the usual ones.
     dns: .dns is a DNS that tenantd asks (dns.py).
     clock: daemons whose time clock_set() moves; the settable ones of the build.
     """
 
     def __init__(self, folder=lay.DIR, port_base=None, build=None, routes=None, tap=False,
                  without=(), agencies=False, log_level="info", settings=None,
-                 clock=False, dns=False, say=lambda text: None):
+                 clock=False, dns=False, postfix_values=None, say=lambda text: None):
         known = lay.ports_of(folder)
         if known and port_base and known["postfix_out"] != port_base:
             raise lay.SetupError(f"{folder} has the ports from {known['postfix_out']} on; choose "
@@ -42,7 +43,7 @@ class Platform:
         self.build = lay.ROOT / (build or os.environ.get("SG_BUILD") or "build/release")
         self.say, self.without, self.log_level = say, set(without), log_level
         self.routes = {"outside.test": self.port["outside"], **(routes or {})}
-        self.tap, self.settings = tap, settings or {}
+        self.tap, self.settings, self.postfix_values = tap, settings or {}, postfix_values or {}
         self.clock_file = self.layout.etc / "clock" if clock else None
         self._changed = set()  # parts with a new program or new settings
         self.api = Api(f"http://127.0.0.1:{self.port['api']}")
@@ -125,6 +126,7 @@ class Platform:
         values = template.values(
             self.layout, self.routes, self.port["wiretap" if self.tap else "postfix_in"],
             self.log_level, dns=self.dns is not None)
+        values.update(self.postfix_values)
         for name in ("hsmd", "tenantd", "apid", "gatewayd"):
             settings = dict(self.settings.get(name, {}))
             if self.clock_file and name != "hsmd":
@@ -185,9 +187,17 @@ class Platform:
             if part is self.apid:
                 self.api.token = provision.first_token(self).read_text("ascii").strip()
                 provision.trust(self)
+                self.egress()
         _together(lambda part=part: self._timed(part) for part in self.parts
                   if part in (self.postfix_out, self.postfix_in))
         return self
+
+    def egress(self, networks=None):
+        """Into which networks secure mail goes: loopback, where nothing was said yet. Postfix's table is written."""
+        if networks is not None or not self.api.get("/v1/egress")["networks"]:
+            self.api.put("/v1/egress", {"networks": ["127.0.0.0/8"] if networks is None else networks})
+        directory.run([self.layout.bin / "gwctl", "egress", "postfix", "--out", self.layout.etc / "egress.cidr",
+                       "--url", self.api.url, "--token-file", provision.first_token(self)], 0, 0)
 
     def migrate(self):
         directory.run([self.layout.bin / "tenantd", "migrate", "-c",

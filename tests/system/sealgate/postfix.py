@@ -14,7 +14,7 @@ class Postfix:
     """which: "out" or "in". values: of the templates."""
 
     FILES = {"out": (("main.cf", 0o644), ("master.cf", 0o644), ("transport", 0o644),
-                     ("hosted-transport.cf", 0o640)),
+                     ("hosted-transport.cf", 0o640), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o640)),
              "in": (("main.cf", 0o644), ("master.cf", 0o644), ("hosted-domains.cf", 0o640),
                     ("suspended-domains.cf", 0o640))}
 

@@ -18,7 +18,8 @@ def _load():
     return module
 
 
-render = _load().render
+_render = _load()
+render, sealed_routes = _render.render, _render.sealed_routes
 
 
 def change(text, settings):
@@ -71,6 +72,12 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "outbound_port": port["outbound"],
         "inbound_port": port["inbound"],
         "reentry_port": port["reentry"],
+        "sealed_host": "127.0.0.11",  # a port of its own is not left in a block
+        "sealed_port": port["reentry"],
+        "egress_table": layout.etc / "egress.cidr",
+        "sealed_source": "",
+        "sealed_source6": "",
+        "smtp_chroot": "n",
         "policy_socket": layout.run / "policy.sock",
         "recipient_socket": layout.run / "recipients.sock",
         "bounce_socket": layout.run / "bounce.sock",
@@ -89,6 +96,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         # In clear on this host's loopback, so that the wire can be looked at.
         "peer_tls": "none",
         "routes": static,
+        "sealed_routes": sealed_routes(static),
         "default_transport": "error:5.1.2 no route from a private Sealgate to the world",
         "dns": "disabled",
         "peername_lookup": "no",

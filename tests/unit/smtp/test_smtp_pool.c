@@ -73,6 +73,37 @@ static void not_shared(void **state)
     script_end(&s);
 }
 
+/* Nor is what leads anywhere used for what may go into some networks alone (REQ-125). */
+static void not_shared_within(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO, MESSAGE("S 250 1"), HELLO, MESSAGE("S 250 2"), NULL};
+    static const char *const loopback[] = {"127.0.0.0/8"}, *const elsewhere[] = {"192.0.2.0/24"};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_networks *here, *there;
+    struct sg_smtp_reply reply;
+    struct sg_error err;
+    assert_true(sg_networks_new(loopback, 1, 1, &here, &err));
+    assert_true(sg_networks_new(elsewhere, 1, 2, &there, &err));
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    expect(c, &d, 250);
+    d.within = there;
+    assert_false(script_send(c, &d, &reply, &err));
+    assert_int_equal(err.code, SG_E_EGRESS);
+    sg_smtp_client_free(&c);
+    c = sg_smtp_client_new(&options);
+    d.within = here;
+    expect(c, &d, 250);
+    d.within = there; /* the networks have changed */
+    assert_false(script_send(c, &d, &reply, &err));
+    assert_int_equal(err.code, SG_E_EGRESS);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+    sg_networks_unref(&here);
+    sg_networks_unref(&there);
+}
+
 static void closed_while_kept(void **state)
 {
     (void)state;
@@ -284,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_connection_for_many),
         cmocka_unit_test(not_shared),
+        cmocka_unit_test(not_shared_within),
         cmocka_unit_test(closed_while_kept),
         cmocka_unit_test(stale),
         cmocka_unit_test(never_twice),

@@ -1,0 +1,1 @@
+DELETE FROM egress_network WHERE id <> ALL ($1::text[])
