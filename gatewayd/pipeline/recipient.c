@@ -25,7 +25,7 @@ static bool listed(const char *list, const char *address)
 
 /* Which server, and what it says. In doubt he is let in: inbound.c defers or refuses. */
 static enum sg_recipient_answer ask(struct sg_gateway *gw, struct sg_arena *arena,
-                                    const char *address, const char *client,
+                                    const char *given, const char *address, const char *client,
                                     enum sg_recipient_source *source_r)
 {
     struct sg_domain_row domain;
@@ -40,7 +40,7 @@ static enum sg_recipient_answer ask(struct sg_gateway *gw, struct sg_arena *aren
     }
     if (!found || !sg_domain_active(&domain))
         return SG_RECIPIENT_UNDECIDED;
-    return sg_recipients_ask(gw->recipients, &server, address, client, source_r);
+    return sg_recipients_ask(gw->recipients, &server, given, address, client, source_r);
 }
 
 static enum sg_recipient_answer decide(struct sg_gateway *gw, struct sg_arena *arena,
@@ -58,7 +58,8 @@ static enum sg_recipient_answer decide(struct sg_gateway *gw, struct sg_arena *a
     if (sg_recipients_recall(gw->recipients, address, &answer))
         source = SG_RECIPIENT_REMEMBERED;
     else
-        answer = ask(gw, arena, address, sg_policy_attribute(request, "client_address"), &source);
+        answer =
+            ask(gw, arena, given, address, sg_policy_attribute(request, "client_address"), &source);
     sg_count_asked(answer, source);
     return answer;
 }

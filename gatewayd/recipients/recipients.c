@@ -96,13 +96,13 @@ static bool count_up(struct table_entry *e, int64_t span_ms, int64_t most)
     return true;
 }
 
-bool sg_recipients_recall(struct sg_recipients *recipients, const char *address,
+bool sg_recipients_recall(struct sg_recipients *recipients, const char *mailbox,
                           enum sg_recipient_answer *answer_r)
 {
     struct sg_recipients *r = recipients;
     uint8_t key[TABLE_KEY];
     sg_time now = sg_clock_now();
-    key_of(r, address, strlen(address), key);
+    key_of(r, mailbox, strlen(mailbox), key);
     pthread_mutex_lock(&r->lock);
     struct table_entry *e = table_find(r->answers, key);
     /* A clock that was set back makes nothing hold for longer. */
@@ -113,13 +113,13 @@ bool sg_recipients_recall(struct sg_recipients *recipients, const char *address,
     return found;
 }
 
-static void remember(struct sg_recipients *r, const char *address, enum sg_recipient_answer answer,
+static void remember(struct sg_recipients *r, const char *mailbox, enum sg_recipient_answer answer,
                      uint64_t generation)
 {
     uint8_t key[TABLE_KEY];
     sg_time now = sg_clock_now();
     int64_t ms = answer == SG_RECIPIENT_KNOWN ? r->options.known_ms : r->options.unknown_ms;
-    key_of(r, address, strlen(address), key);
+    key_of(r, mailbox, strlen(mailbox), key);
     pthread_mutex_lock(&r->lock);
     if (generation == r->generation) {
         struct table_entry *e = table_get(r->answers, key);
@@ -175,8 +175,8 @@ static void server_pause(struct sg_recipients *r, const struct sg_smtp_destinati
 
 enum sg_recipient_answer sg_recipients_ask(struct sg_recipients *recipients,
                                            const struct sg_smtp_destination *server,
-                                           const char *address, const char *client,
-                                           enum sg_recipient_source *source_r)
+                                           const char *address, const char *mailbox,
+                                           const char *client, enum sg_recipient_source *source_r)
 {
     struct sg_recipients *r = recipients;
     uint8_t server_is[TABLE_KEY], client_is[TABLE_KEY];
@@ -196,7 +196,7 @@ enum sg_recipient_answer sg_recipients_ask(struct sg_recipients *recipients,
     *source_r = SG_RECIPIENT_ASKED;
     answer = sg_recipient_verdict(&reply);
     if (answer != SG_RECIPIENT_UNDECIDED)
-        remember(r, address, answer, generation);
+        remember(r, mailbox, answer, generation);
     if (answer == SG_RECIPIENT_UNKNOWN)
         unknown_count(r, client_is);
     return answer;

@@ -32,17 +32,18 @@ struct sg_recipients;
 struct sg_recipients *sg_recipients_new(const struct sg_recipients_options *options);
 void sg_recipients_free(struct sg_recipients **recipients);
 
-/* What is remembered of the address, which is normalised. false: nothing. */
-bool sg_recipients_recall(struct sg_recipients *recipients, const char *address,
+/* What is remembered of the mailbox, by its normalised address. false: nothing. */
+bool sg_recipients_recall(struct sg_recipients *recipients, const char *mailbox,
                           enum sg_recipient_answer *answer_r);
 /*
- * Asks the address's server and remembers what it says. client is the address of who sends the
- * mail (IPv6: its /64 counts as one). *source_r: was the server really asked.
+ * Asks the server for the address, as it was given, and remembers what it says of the mailbox.
+ * client is the address of who sends the mail (IPv6: its /64 counts as one). *source_r: was the
+ * server really asked.
  */
 enum sg_recipient_answer sg_recipients_ask(struct sg_recipients *recipients,
                                            const struct sg_smtp_destination *server,
-                                           const char *address, const char *client,
-                                           enum sg_recipient_source *source_r);
+                                           const char *address, const char *mailbox,
+                                           const char *client, enum sg_recipient_source *source_r);
 /* Forgets all answers, those too that are being asked for. */
 void sg_recipients_flush(struct sg_recipients *recipients);
 

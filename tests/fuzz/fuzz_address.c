@@ -30,8 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *domain = sg_address_domain(address);
     check(domain && *domain && !strpbrk(domain, " <>\"\\@"));
     const char *once = sg_address_normalise(arena, address);
-    check(sg_address_valid(sg_bytes_str(once)) && strlen(once) <= size);
+    check(sg_address_valid(sg_bytes_str(once)));
     check(strcmp(once, sg_address_normalise(arena, once)) == 0);
-    check(strcasecmp(domain, sg_address_domain(once)) == 0);
+    check(!sg_address_ascii(domain) ||
+          (strlen(once) <= size && strcasecmp(domain, sg_address_domain(once)) == 0));
     return 0;
 }

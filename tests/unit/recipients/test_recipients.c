@@ -190,7 +190,7 @@ static void asking_end(struct asking *a)
 
 static enum sg_recipient_answer ask_from(struct asking *a, const char *address, const char *client)
 {
-    return sg_recipients_ask(a->recipients, &a->destination, address, client, &a->source);
+    return sg_recipients_ask(a->recipients, &a->destination, address, address, client, &a->source);
 }
 
 static enum sg_recipient_answer ask(struct asking *a, const char *address)
