@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#define PIECE 4096
+#define PIECE      4096
+#define MAX_BLINDS 4 /* at the same time, in messages within each other */
 
 struct sg_blind {
     struct sg_scan *scan;
@@ -14,6 +15,11 @@ struct sg_blind {
 struct sg_blind *sg_blind_new(struct sg_scan *scan)
 {
     const unsigned forms = SG_TEXT_PLAIN | SG_TEXT_HTML;
+    if (scan->blinds == MAX_BLINDS) {
+        sg_report_undecodable(scan, "messages within each other", "more doubt than is followed");
+        return NULL;
+    }
+    scan->blinds++;
     struct sg_blind *b = calloc(1, sizeof *b);
     if (!b)
         abort();
@@ -52,7 +58,7 @@ static void base64_push(struct sg_blind *b, const uint8_t *data, size_t len)
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len)
 {
     uint8_t out[PIECE + SG_TRANSFER_ROOM];
-    if (len == 0)
+    if (!b || len == 0)
         return;
     sg_text_push(&b->as_is, data, len);
     base64_push(b, data, len);
@@ -72,6 +78,7 @@ void sg_blind_end(struct sg_blind **blind, const char *where)
     sg_text_push(&b->decoded, out, sg_transfer_end(&b->base64, out));
     unsigned words = sg_text_end(&b->as_is) | sg_text_end(&b->unquoted) | sg_text_end(&b->decoded);
     sg_report_words(b->scan, words, where);
+    b->scan->blinds--;
     free(b);
     *blind = NULL;
 }

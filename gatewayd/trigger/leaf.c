@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#define PIECE 8192
+#define PIECE    8192
+#define MAX_WAYS 8 /* at the same time, of all that is within each other */
 
 enum reading { READ_TEXT, READ_MESSAGE, READ_OBJECT };
 
@@ -12,7 +13,7 @@ struct stream {
     enum reading reading;
     bool perhaps; /* there may be nothing of the kind in it */
     struct sg_text *text;
-    struct sg_words undecoded; /* of a text, for readers that show what they cannot decode */
+    struct sg_text *undecoded; /* for readers that show what they cannot decode; NULL */
     struct sg_walk *walk;
     struct sg_object *object;
 };
@@ -114,9 +115,15 @@ static const char *type_by_name(const char *type, const char *name)
     return type;
 }
 
+/* NULL: messages within each other, each readable in several ways, would cost more and more. */
 static struct stream *stream_add(struct sg_leaf *l, enum sg_transfer transfer, enum reading reading)
 {
+    if (l->scan->ways == MAX_WAYS) {
+        sg_report_undecodable(l->scan, l->where, "more ways to read it than are tried");
+        return NULL;
+    }
     struct stream *s = &l->streams[l->stream_count++];
+    l->scan->ways++;
     s->transfer.kind = transfer;
     s->reading = reading;
     return s;
@@ -130,16 +137,41 @@ static bool nests_too_deeply(struct sg_leaf *l)
     return true;
 }
 
-static struct stream *text_begin(struct sg_leaf *l, enum sg_transfer transfer, unsigned forms,
-                                 const char *charset)
+static struct sg_text *text_new(unsigned forms, const char *charset)
 {
     struct sg_text *text = malloc(sizeof *text);
     if (!text)
         abort();
     sg_text_begin(text, forms, charset);
+    return text;
+}
+
+static void text_begin(struct sg_leaf *l, enum sg_transfer transfer, unsigned forms,
+                       const char *charset)
+{
     struct stream *s = stream_add(l, transfer, READ_TEXT);
-    s->text = text;
-    return s;
+    if (!s)
+        return;
+    s->text = text_new(forms, charset);
+    if (transfer == SG_TRANSFER_BASE64 || transfer == SG_TRANSFER_UUENCODE)
+        s->undecoded = text_new(forms, NULL);
+}
+
+/* Files that stand in the text itself. */
+static void uuencoded_begin(struct sg_leaf *l)
+{
+    struct stream *s = stream_add(l, SG_TRANSFER_UUENCODE, READ_TEXT);
+    if (!s)
+        return;
+    s->text = text_new(SG_TEXT_PLAIN | SG_TEXT_HTML, NULL);
+    s->perhaps = true;
+}
+
+static void message_begin(struct sg_leaf *l, enum sg_transfer transfer)
+{
+    struct stream *s = stream_add(l, transfer, READ_MESSAGE);
+    if (s)
+        s->walk = sg_walk_new(l->scan, l->where);
 }
 
 /* One way to read it. All that is text in some way is read as text too, whatever else it is. */
@@ -148,16 +180,22 @@ static void way_begin(struct sg_leaf *l, enum sg_transfer transfer,
 {
     enum sg_object_kind kind;
     const char *what = type_by_name(type->type, l->scan->options->attachments ? name : "");
-    if (is_object(what, name, &kind) && !nests_too_deeply(l))
-        stream_add(l, transfer, READ_OBJECT)->object = sg_object_new(l->scan, kind, l->where);
+    if (is_object(what, name, &kind) && !nests_too_deeply(l)) {
+        struct stream *s = stream_add(l, transfer, READ_OBJECT);
+        if (s)
+            s->object = sg_object_new(l->scan, kind, l->where);
+    }
     if (sg_leaf_is_message(what)) {
-        if (!nests_too_deeply(l))
-            stream_add(l, transfer, READ_MESSAGE)->walk = sg_walk_new(l->scan, l->where);
+        if (nests_too_deeply(l))
+            return;
+        message_begin(l, transfer);
+        /* It may not be encoded so (RFC 2046 §5.2.1), and not everybody decodes it. */
+        if (transfer == SG_TRANSFER_BASE64 || transfer == SG_TRANSFER_UUENCODE)
+            message_begin(l, SG_TRANSFER_IDENTITY);
     } else if (forms_of(what)) {
         text_begin(l, transfer, forms_of(what), sg_content_type_parameter(type, "charset"));
-        /* Files that stand in the text itself. */
         if (l->scan->options->attachments && strcmp(what, "text/plain") == 0)
-            text_begin(l, SG_TRANSFER_UUENCODE, SG_TEXT_PLAIN | SG_TEXT_HTML, NULL)->perhaps = true;
+            uuencoded_begin(l);
     }
 }
 
@@ -229,7 +267,8 @@ void sg_leaf_push(struct sg_leaf *l, const uint8_t *data, size_t len)
             stream_push(l, s, data, len);
             continue;
         }
-        sg_words_push(&s->undecoded, data, len);
+        if (s->undecoded)
+            sg_text_push(s->undecoded, data, len);
         for (size_t at = 0; at < len; at += PIECE) {
             size_t n = len - at < PIECE ? len - at : PIECE;
             stream_push(l, s, out, sg_transfer_decode(&s->transfer, data + at, n, out));
@@ -251,15 +290,21 @@ static void stream_end(struct sg_leaf *l, struct stream *s)
     bool broken = s->transfer.broken && !s->perhaps;
     if (broken)
         sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
+    l->scan->ways--;
     if (s->reading == READ_MESSAGE)
         sg_walk_end(&s->walk);
     else if (s->reading == READ_OBJECT)
         sg_object_end(&s->object);
     if (s->reading != READ_TEXT)
         return;
-    sg_report_words(l->scan, sg_text_end(s->text) | (broken ? s->undecoded.found : 0), l->where);
+    sg_report_words(l->scan, sg_text_end(s->text), l->where);
     if (s->text->trouble)
         sg_report_undecodable(l->scan, l->where, s->text->trouble);
+    if (s->undecoded) {
+        unsigned words = sg_text_end(s->undecoded);
+        sg_report_words(l->scan, broken ? words : 0, l->where);
+    }
+    free(s->undecoded);
     free(s->text);
 }
 

@@ -78,9 +78,10 @@ static size_t base64_decode(struct sg_transfer_decoder *d, const uint8_t *in, si
     for (const uint8_t *p = in, *end = in + len; p < end; p++) {
         uint8_t v = base64_values[*p];
         if (v < 64) {
-            /* Behind padding a new text begins: some readers go on there. */
-            d->broken |= d->padded;
-            d->padded = false;
+            /* Behind padding a new text begins: some readers go on there. A '=' out of place they
+             * pass over. */
+            d->broken |= d->pads != 0;
+            d->pads = 0;
             d->bits = d->bits << 6 | v;
             if (++d->count == 4) {
                 *o++ = (uint8_t)(d->bits >> 16);
@@ -90,9 +91,10 @@ static size_t base64_decode(struct sg_transfer_decoder *d, const uint8_t *in, si
                 d->bits = 0;
             }
         } else if (v == PAD) {
+            d->pads += d->pads < 4;
             d->broken |= d->count == 1;
-            o += base64_flush(d, o);
-            d->padded = true;
+            if (d->count >= 2 && d->count + d->pads >= 4)
+                o += base64_flush(d, o);
         } else if (v == FOREIGN) {
             d->broken = true;
         }

@@ -23,8 +23,7 @@ struct sg_transfer_decoder {
     bool broken; /* base64 or uuencode with something in it that has no place there */
     /* base64 */
     uint32_t bits;
-    int count;
-    bool padded;
+    int count, pads; /* characters of a group, and '=' behind it */
     /* quoted-printable: what of "=XY" or "=   \r\n" has come */
     uint8_t held[2];
     int held_len;

@@ -14,6 +14,7 @@ struct sg_scan {
     struct sg_trigger_found *found;
     size_t parts;
     size_t depth;
+    size_t ways, blinds; /* in which octets are being read at the same time */
     uint64_t text_bytes;
     bool failed; /* our own trouble, in error: nothing is known */
     struct sg_error error;
@@ -30,6 +31,7 @@ void sg_field_scan(struct sg_scan *scan, struct sg_bytes value, const char *wher
 /* Blind reading: octets of which nobody knows what they are, as they are, as quoted-printable, and
  * their lines of base64 as such; each as text and as HTML. */
 struct sg_blind;
+/* NULL, which the others take too, where too many are at it already (a fact that is reported). */
 struct sg_blind *sg_blind_new(struct sg_scan *scan);
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len);
 /* Reports the words, frees and nulls. */

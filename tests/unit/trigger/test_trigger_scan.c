@@ -147,12 +147,33 @@ static void test_limits(void **state)
         }
 }
 
+/* Messages within each other, each with three transfer encodings and three types: what is read at
+ * the same time is bounded, and it is said so. */
+static void test_ways(void **state)
+{
+    (void)state;
+    static const char each[] = "Content-Transfer-Encoding: quoted-printable\r\n"
+                               "Content-Transfer-Encoding: 7bit\r\n"
+                               "Content-Transfer-Encoding: base64\r\n"
+                               "Content-Type: message/rfc822\r\nContent-Type: message/global\r\n"
+                               "Content-Type: message/news\r\n\r\n";
+    struct sg_trigger_options options = test_options();
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF mail;
+    mail_make(&mail, "", each, 20, "\r\n[SECRET]\r\n");
+    struct sg_trigger_found found;
+    test_scan(arena, mail.data, mail.len, &options, &found);
+    assert_true(found.undecodable);
+    assert_int_equal(found.words, S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

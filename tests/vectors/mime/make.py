@@ -164,6 +164,9 @@ put("base64-junk", raw("Content-Transfer-Encoding: base64\n", "!" + "*".join(B64
 put("base64-footer", raw("Content-Transfer-Encoding: base64\n", base64.b64encode(b"x").decode() + "\n\n-- \n[SENSITIVE]\n"),
     "SENSITIVE", "undecodable")
 put("base64-none", raw("Content-Transfer-Encoding: base64\n", "This is [SENSITIVE] and was never encoded.\n"), "SENSITIVE", "undecodable")
+put("base64-none-html", raw("Content-Type: text/html\nContent-Transfer-Encoding: base64\n", "<p>[SEN<b>SITIVE</b>]</p>\n"), "SENSITIVE", "undecodable")
+put("message-labelled-base64", raw("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n", "Subject: x\n\n[SENSITIVE]\n"),
+    "SENSITIVE", "undecodable")
 put("base64-two-texts", raw("Content-Transfer-Encoding: base64\n", base64.b64encode(b"x").decode() + "\n" + B64 + "\n"),
     "SENSITIVE", "undecodable")
 UU = b"begin 644 figures.txt\n" + b"".join(binascii.b2a_uu(b"a line\n[SENSITIVE]\n"[i:i + 9]) for i in (0, 9)) + b" \nend\n"
