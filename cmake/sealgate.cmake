@@ -60,18 +60,22 @@ function(sg_library name)
   target_link_libraries(${name} PUBLIC sg_flags ${A_LINKS} PRIVATE ${A_PRIVATE_LINKS})
 endfunction()
 
-# sg_program(NAME [CLOCKED] SOURCES ... LINKS ...): a daemon or a command, put into build/bin.
-# CLOCKED makes it a second time in build/clock/bin, with a clock that tests may set (common/clock.h):
-# the program that ships never has one.
+# sg_program(NAME [CLOCKED] SOURCES ... LINKS ... [SWITCHED ...]): a daemon or a command, put into build/bin.
+# CLOCKED makes it a second time in build/clock/bin, with a clock that tests may set (common/clock.h)
+# and, where SWITCHED names the sources of rules, with rules that tests may switch off: the program
+# that ships never has them.
 function(sg_program name)
-  cmake_parse_arguments(A "CLOCKED" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(A "CLOCKED" "" "SOURCES;LINKS;SWITCHED" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE sg_flags ${A_LINKS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   if(A_CLOCKED)
-    # Its own clock.c comes before the library's, which is then not taken.
-    add_executable(${name}_clock ${A_SOURCES} ${CMAKE_SOURCE_DIR}/common/clock.c)
+    # Its own clock.c and rules come before the library's, which are then not taken.
+    add_executable(${name}_clock ${A_SOURCES} ${CMAKE_SOURCE_DIR}/common/clock.c ${A_SWITCHED})
     target_compile_definitions(${name}_clock PRIVATE SG_SETTABLE_CLOCK=1)
+    if(A_SWITCHED)
+      target_compile_definitions(${name}_clock PRIVATE SG_RULE_SWITCH=1)
+    endif()
     target_link_libraries(${name}_clock PRIVATE sg_flags ${A_LINKS})
     set_target_properties(${name}_clock PROPERTIES OUTPUT_NAME ${name}
                           RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/clock/bin)

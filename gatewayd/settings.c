@@ -89,6 +89,9 @@ const struct sg_option settings_options[] = {
     {"recipients", "remember_unknown", SG_OPT_DURATION, AT(unknown_ms), "5m", 0, 7 * DAY, NULL,
      "How long an unknown one is."},
 
+    {"policy", "rule_off", SG_OPT_STRING, AT(rule_off), "", 0, 0, NULL,
+     "Test builds alone: a rule that is passed over."},
+
     {"limits", "connections", SG_OPT_INT, AT(max_connections), "100", 1, 10000, NULL,
      "Connections to one listener at the same time; more get 421."},
     {"limits", "recipients", SG_OPT_INT, AT(max_recipients), "1000", 1, 100000, NULL,

@@ -7,7 +7,7 @@
 struct settings {
     char *node, *hostname, *spool_dir;
     int log_level;
-    char *clock_file;
+    char *clock_file, *rule_off;
     char *conninfo, *password_file;
     int64_t db_connections, db_wait_ms, db_statement_ms;
     char *hsm_socket;

@@ -30,7 +30,7 @@ const struct sg_role sg_roles[] = {
      true,
      true,
      {ALL, S(compromise) | S(incidents) | S(breaches) | S(reports) | S(anchors) | S(partners) |
-               S(certificates)}},
+               S(certificates) | S(held)}},
     {"auditor", true, true, {ALL, 0}},
     /* What the tenant answers for itself; who may hand in mail for it (REQ-136), its rules and
      * lists are the provider's to set. */

@@ -6,10 +6,12 @@
 #include "common/id.h"
 
 bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena, const char *domain,
-                                 struct sg_bytes **ders_r, size_t *count_r, struct sg_error *err)
+                                 bool correspondent, struct sg_bytes **ders_r, size_t *count_r,
+                                 struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, domain);
+    sg_param_bool(&p, correspondent);
     return sg_der_list(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, ders_r, count_r, err);
 }
 

@@ -4,10 +4,12 @@
 
 #include "schema/db.h"
 
-/* DER, newest first; not what an administrator refused or has yet to approve. */
+/* DER, newest first; not what an administrator refused or has yet to approve. correspondent: none,
+ * unless one of them came with a mail or was added by hand. */
 SG_MUST_USE bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
-                                             const char *domain, struct sg_bytes **ders_r,
-                                             size_t *count_r, struct sg_error *err);
+                                             const char *domain, bool correspondent,
+                                             struct sg_bytes **ders_r, size_t *count_r,
+                                             struct sg_error *err);
 
 struct sg_partner_certificate {
     const char *domain;

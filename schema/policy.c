@@ -86,3 +86,17 @@ bool sg_domain_policy_read(struct sg_tx *tx, struct sg_arena *arena, const char 
     struct sg_row r = sg_row_at(&rows, 0, arena);
     return take(&r, 0, 1, policy_r, err) && sg_row_end(&r, err);
 }
+
+bool sg_policy_classification_approval(struct sg_tx *tx, bool *wanted_r, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
+    *wanted_r = false;
+    if (!sg_tx_query(tx, SG_Q_POLICY_CLASSIFICATION_APPROVAL, NULL, &rows, err))
+        return false;
+    if (rows.count == 0)
+        return true;
+    struct sg_row r = sg_row_at(&rows, 0, arena);
+    *wanted_r = sg_row_bool(&r);
+    return sg_row_end(&r, err);
+}

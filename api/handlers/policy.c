@@ -105,7 +105,7 @@ static const struct {
     {"false", "REQ-75", false, false},
     {"true", "REQ-72", false, false},
     {"false", "REQ-54", false, false},
-    {"false", "REQ-55", true, false},
+    {"false", "REQ-55", false, true},
     {"null", "REQ-59", true, false},
 };
 

@@ -72,8 +72,9 @@ struct sg_cert_storage {
     bool (*directories)(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err);
     /* Certificates known for a partner domain, newest first; among them those of the CAs above
-     * them, which are stored under the same domain. */
-    bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain,
+     * them, which are stored under the same domain. correspondent: none, unless one of them came
+     * with its mail or was added by hand. */
+    bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
     /* *usable_r: not refused by an administrator, nor waiting for one. */
     bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
@@ -143,7 +144,7 @@ struct sg_cert_wanted {
     const char *domain;
     const char *relying; /* as in a question */
     sg_time now;
-    bool stored_only; /* no directory is asked */
+    bool correspondent; /* of the store alone: who seals to us, or was added by hand (REQ-72) */
     enum sg_cert_keep keep;
 };
 /*

@@ -25,6 +25,7 @@ struct search {
     struct sg_cert_found *found;
     size_t room; /* for judgements */
     enum sg_cert_keep keep;
+    bool correspondent;
     const char *source; /* of what is not in the store: "ldap", "mail" */
 };
 
@@ -206,8 +207,8 @@ static bool from_store(struct search *search, struct sg_error *err)
 {
     struct sg_cert_der_list stored = {0};
     struct sg_certs *certs = search->certs;
-    if (!certs->storage.partner_find(certs->storage.ctx, search->arena, search->domain, &stored,
-                                     err))
+    if (!certs->storage.partner_find(certs->storage.ctx, search->arena, search->domain,
+                                     search->correspondent, &stored, err))
         return false;
     size_t most = certs->limits.max_certificates;
     if (stored.count > most)
@@ -301,6 +302,7 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
                               .found = found_r,
                               .room = 8,
                               .keep = wanted->keep,
+                              .correspondent = wanted->correspondent,
                               .source = "ldap"};
     if (!search->issuers)
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
@@ -308,14 +310,14 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
     return true;
 }
 
-static bool search_do(struct search *search, bool stored_only, struct sg_error *err)
+static bool search_do(struct search *search, struct sg_error *err)
 {
     struct sg_cert_found *found = search->found;
     if (!from_store(search, err))
         return false;
     found->detail = sg_arena_printf(search->arena, "store: %zu certificate%s",
                                     found->candidate_count, found->candidate_count == 1 ? "" : "s");
-    return found->certificate || stored_only || from_directories(search, err);
+    return found->certificate || search->correspondent || from_directories(search, err);
 }
 
 bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
@@ -325,7 +327,7 @@ bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
     struct search search;
     if (!search_begin(&search, certs, arena, wanted, found_r, err))
         return false;
-    bool ok = search_do(&search, wanted->stored_only, err);
+    bool ok = search_do(&search, err);
     sk_X509_pop_free(search.issuers, X509_free);
     if (!ok) {
         X509_free(found_r->certificate);

@@ -63,17 +63,15 @@ static void discard(struct sg_message *m, const struct group *g, const struct sg
 
 /*
  * REQ-72 and the note at 190: whoever seals to us is sealed to. The certificate of a signature that
- * proved the message goes to the store; that it cannot is no concern of the message's.
+ * proved the message goes to the store, if its chain is good for everybody: the store is one for
+ * all domains. That it cannot is no concern of the message's.
  */
-static void harvest(struct sg_message *m, const struct group *g,
-                    const struct sg_inbound_judgement *j)
+static void harvest(struct sg_message *m, const struct sg_inbound_judgement *j)
 {
     struct sg_error err = {0};
     bool kept = false;
-    struct sg_cert_wanted wanted = {.domain = j->from_domain,
-                                    .relying = g->domain.id,
-                                    .now = m->now,
-                                    .keep = sg_outbound_keep(m, &j->policy)};
+    struct sg_cert_wanted wanted = {
+        .domain = j->from_domain, .now = m->now, .keep = sg_outbound_keep(m, &j->policy)};
     if (!*j->signer_domain || !j->signer)
         return;
     if (!sg_cert_harvest(m->gw->certs, m->arena, j->signer, j->signer_came_with, &wanted, m->msg_id,
@@ -93,7 +91,7 @@ static void deliver(struct sg_message *m, const struct group *g,
         break;
     case SG_ACT_DELIVER:
         deliver_opened(m, g, j);
-        harvest(m, g, j);
+        harvest(m, j);
         break;
     case SG_ACT_DELETE:
         discard(m, g, &j->plan);

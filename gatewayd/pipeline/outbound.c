@@ -197,12 +197,12 @@ static bool certificate_find(struct sg_outbound *o, struct sg_outbound_group *g,
     if (!must_be_sealed(facts)) {
         if (!o->policy.seal_to_correspondents)
             return true;
-        wanted.stored_only = true;
+        wanted.correspondent = true;
         if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
             return false;
         if (g->found.certificate || !g->found.any)
             return true;
-        wanted.stored_only = false;
+        wanted.correspondent = false;
     }
     return sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err);
 }

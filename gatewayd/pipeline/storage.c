@@ -29,10 +29,11 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     return true;
 }
 
-static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
+static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
                          struct sg_cert_der_list *list_r, struct sg_error *err)
 {
-    return sg_partner_certificate_find(ctx, arena, domain, &list_r->items, &list_r->count, err);
+    return sg_partner_certificate_find(ctx, arena, domain, correspondent, &list_r->items,
+                                       &list_r->count, err);
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "schema/incident.h"
+#include "schema/policy.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -115,9 +116,14 @@ bool sg_list_apply(struct sg_tx *tx, struct sg_arena *arena,
         *state_r = "unchanged";
         return unchanged(&s, err);
     }
+    struct sg_directory_options chosen = *options;
+    bool approval;
+    if (!sg_policy_classification_approval(tx, &approval, err))
+        return false;
+    chosen.approval |= approval; /* by tenantd.conf, or by the platform's policy */
     const char *reason = sg_version_is_older(reading->version, list.version)
                              ? "older"
-                             : sg_list_verdict(options, (size_t)list.members, reading->count,
+                             : sg_list_verdict(&chosen, (size_t)list.members, reading->count,
                                                diff_r->added_count, diff_r->removed_count);
     if (*reason)
         return wait(&s, reason, state_r, err);

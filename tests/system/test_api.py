@@ -826,7 +826,7 @@ WRITES = {
                      "certificates", "policies", "lists", "exceptions", "jobs"],
     "billing": [], "support": ["held", "jobs"],
     "security-officer": ["compromise", "incidents", "breaches", "reports", "anchors", "partners",
-                         "certificates"],
+                         "certificates", "held"],
     "auditor": [],
     "tenant-admin": ["contacts", "domains", "next_hops", "keys", "certificates", "compromise",
                      "held", "jobs", "incidents", "reports", "documents"],

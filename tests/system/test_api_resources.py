@@ -169,6 +169,7 @@ def values(policy):
 
 ACTING = {
     "attachment_scanning",
+    "classification_approval",
     "discovery_approval",
     "hold_lifetime_hours",
     "hold_retry_minutes",
@@ -208,7 +209,8 @@ def test_policies_are_inherited(provider, agency, other):
 @pytest.mark.parametrize("body", [{"hold_lifetime_hours": 0}, {"hold_lifetime_hours": 1441}, {"notice_form": "loud"},
                                   {"administrator_address": "nobody"}, {"notice_addition": "x" * 1001}, {"notice_burst": 0},
                                   {"attachment_scanning": "yes"}, {"crl_bypass_until": "2020-01-01T00:00:00Z"},
-                                  {"crl_bypass_until": "2099-01-01T00:00:00Z"}, {"require_acknowledgements": True}])
+                                  {"crl_bypass_until": "2099-01-01T00:00:00Z"}, {"require_acknowledgements": True},
+                                  {"classification_approval": True}])
 def test_policies_are_checked(provider, agency, body):
     refused(provider, "PUT", f"{agency.path}/policy", body, "/" + next(iter(body)))
 

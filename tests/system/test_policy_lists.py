@@ -1,7 +1,7 @@
 """List servers: mail of theirs passes, with a soft warning where nothing proves a From that needs proof; the
 WORKSPACE list; secure mail among members by a list of a member's.
 
-REQ-13 REQ-108 REQ-196 REQ-197 REQ-198 REQ-199
+REQ-13 REQ-55 REQ-108 REQ-196 REQ-197 REQ-198 REQ-199
 """
 import tempfile
 
@@ -9,6 +9,7 @@ import pytest
 
 from policylab import MEMBER, Lab, mail
 from sealgate.ports import PortBlock
+from sealgate.process import wait_for
 from setting import A, B, C, OUTSIDE, header
 
 # REQ-199's own list, one a row; "mailing list:" as a field's name can be written
@@ -143,3 +144,20 @@ def test_workspace(lab):
     entity = lab.sealed(MEMBER, B, "Marker-4711\r\n", encrypt=False).replace(b"Marker-4711", b"Marker-4712")
     lab.from_outside(f"pat@{MEMBER}", [f"ann@{B}"], lab.outer(f"pat@{MEMBER}", [f"ann@{B}"], "workspace-altered") + entity)
     assert header(lab.arrived(B, "workspace-altered")[0].raw, "X-Sealgate-Verdict") == "unverified; code=003"
+
+
+def test_lists_may_wait_for_approval(lab):
+    """REQ-55: by the platform's policy nobody joins a list before somebody has looked."""
+    api = lab.platform.api
+
+    def listed():
+        return api.list("/v1/member-domains", environment="workspace", name="later.test")
+    api.put("/v1/policy", {"classification_approval": True})
+    try:
+        lab.platform.refca.list_add("WORKSPACE", "later.test")
+        change, = wait_for(lambda: api.list("/v1/list-changes", state="pending"), 30, "the change to wait")
+        assert change["reason"] == "approval" and not listed()
+        api.post(f"/v1/list-changes/{change['id']}/approve")
+        wait_for(listed, 10, "the approved domain")
+    finally:
+        api.put("/v1/policy", {})

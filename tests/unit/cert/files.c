@@ -115,9 +115,10 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     return true;
 }
 
-static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain,
+static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
                          struct sg_cert_der_list *list_r, struct sg_error *err)
 {
+    (void)correspondent;
     if (!reachable(ctx, err))
         return false;
     read_folder(arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain), list_r);

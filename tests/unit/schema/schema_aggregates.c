@@ -184,9 +184,11 @@ static void test_caches(void **state)
     new.domain = "q.test"; /* one certificate for two domains; REQ-54: of this one unknown */
     OK(sg_partner_certificate_store(db, &new, &usable, &err));
     assert_false(usable);
-    OK(sg_partner_certificate_find(db, arena, "q.test", &ders, &count, &err));
+    OK(sg_partner_certificate_find(db, arena, "q.test", false, &ders, &count, &err));
     assert_int_equal(count, 0);
-    OK(sg_partner_certificate_find(db, arena, "p.test", &ders, &count, &err));
+    OK(sg_partner_certificate_find(db, arena, "p.test", true, &ders, &count, &err));
+    assert_int_equal(count, 0); /* REQ-72: of the directory alone; it never wrote to us */
+    OK(sg_partner_certificate_find(db, arena, "p.test", false, &ders, &count, &err));
     assert_int_equal(count, 2);
     assert_true(sg_bytes_equal(ders[0], text("new")));
 
