@@ -39,7 +39,8 @@ SG_MUST_USE bool sg_domain_policy_read(struct sg_tx *tx, struct sg_arena *arena,
                                        const char *domain_id, struct sg_domain_policy *policy_r,
                                        struct sg_error *err);
 
-/* REQ-55: does every change of a list of member domains wait for approval? The platform's choice. */
+/* REQ-55: does every change of a list of member domains wait for approval? The platform's choice.
+ */
 SG_MUST_USE bool sg_policy_classification_approval(struct sg_tx *tx, bool *wanted_r,
                                                    struct sg_error *err);
 
