@@ -1,7 +1,7 @@
 """What arrives, by what is proved of it and what its domain has chosen: all through the real sockets, with
 mail that other software made.
 
-REQ-4 REQ-18 REQ-22 REQ-41 REQ-42 REQ-47 REQ-48 REQ-54 REQ-76 REQ-77 REQ-79 REQ-80 REQ-86 REQ-87 REQ-93 REQ-95
+REQ-4 REQ-18 REQ-22 REQ-41 REQ-42 REQ-47 REQ-48 REQ-50 REQ-54 REQ-76 REQ-77 REQ-79 REQ-80 REQ-86 REQ-87 REQ-93 REQ-95
 REQ-113
 """
 import base64
@@ -198,6 +198,21 @@ def test_signed_but_not_encrypted(lab):
     unverified(lab.arrived(B, "signed-only")[0], "008")
     lab.sealed_from(STRANGER, [f"ann@{B}"], "signed-stranger", encrypt=False)
     assert header(lab.arrived(B, "signed-stranger")[0].raw, "X-Sealgate-Verdict") == f"verified; domain={STRANGER}"
+
+
+def test_what_is_not_proved_is_not_learnt(lab):
+    """REQ-50: by a signature of another domain's, or an altered mail, nobody's certificate gets into the store."""
+    def learnt(domain):
+        return [r for r in lab.platform.api.list("/v1/partner-certificates", domain=domain) if r["source"] == "mail"]
+    lab.from_outside("x@nocert.test", [f"ann@{B}"], lab.outer("x@nocert.test", [f"ann@{B}"], "learn-mismatch")
+                     + lab.sealed(PARTNER, B, "Kia ora.\r\n"))
+    unverified(lab.arrived(B, "learn-mismatch")[0], "002")
+    altered = lab.sealed(STRANGER, C, "Marker-4711\r\n", encrypt=False).replace(b"Marker-4711", b"Marker-4712")
+    before = len(learnt(STRANGER))
+    lab.from_outside(f"pat@{STRANGER}", [f"ann@{C}"], lab.outer(f"pat@{STRANGER}", [f"ann@{C}"], "learn-altered") + altered)
+    unverified(lab.arrived(C, "learn-altered")[0], "003")
+    assert learnt("nocert.test") == [] and len(learnt(STRANGER)) == before
+    assert not [s for s in lab.trace("learn-mismatch", lab.b, "next-hop") if s["step"] == "harvested"]
 
 
 def test_both_certificates_are_one_warning(lab):
