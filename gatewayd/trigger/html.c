@@ -75,14 +75,15 @@ static void style_push(struct sg_html_view *v, const uint8_t *p, size_t len)
 {
     enum { LAP = 20 };
     for (size_t i = 0; i < len; i++) {
-        if (is_space(p[i]))
+        uint8_t c = p[i];
+        if (c <= ' ')
             continue;
         if (v->style_len == SG_HTML_STYLE) {
             v->hides |= style_hides(v);
             memmove(v->style, v->style + SG_HTML_STYLE - LAP, LAP);
             v->style_len = LAP;
         }
-        v->style[v->style_len++] = (char)tolower(p[i]);
+        v->style[v->style_len++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
 }
 
@@ -186,12 +187,14 @@ static void foreign_follow(struct sg_html_view *v)
         "strike", "sub",  "sup",        "table", "tt",   "u",      "ul",      "var",  NULL};
     static const char *const in_svg[] = {"foreignobject", "desc", NULL};
     static const char *const in_math[] = {"mi", "mo", "mn", "ms", "mtext", NULL};
+    if (!v->foreign && v->name[0] != 's' && v->name[0] != 'm')
+        return;
     uint8_t named = name_is(v, "svg") ? SVG : name_is(v, "math") ? MATH : HTML;
     if (named && v->closing)
         v->foreign = v->foreign == named ? HTML : v->foreign;
     else if (named && !v->slash)
         v->foreign = named;
-    else if (!v->closing && !named &&
+    else if (v->foreign && !v->closing && !named &&
              (name_among(v, ends) || (v->foreign == SVG && name_among(v, in_svg)) ||
               (v->foreign == MATH && name_among(v, in_math))))
         v->foreign = HTML;
@@ -207,7 +210,7 @@ static void name_begin(struct sg_html_view *v)
 static void name_add(char name[SG_HTML_NAME], uint8_t *len, uint8_t c)
 {
     if (*len < SG_HTML_NAME)
-        name[(*len)++] = (char)tolower(c);
+        name[(*len)++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
 static void hidden_follow(struct sg_html_view *v)
@@ -237,7 +240,8 @@ static void tag_end(struct sg_html_view *v)
     if (v->closing || v->foreign)
         return;
     for (uint8_t i = 1; i < sizeof raw_elements / sizeof *raw_elements; i++)
-        if (name_is(v, raw_elements[i].name) && (v->enriched || !name_is(v, "param")))
+        if (v->name[0] == raw_elements[i].name[0] && name_is(v, raw_elements[i].name) &&
+            (v->enriched || !name_is(v, "param")))
             v->raw = i;
 }
 

@@ -100,12 +100,14 @@ def run(build, rounds):
     times = {}
     for line in out.splitlines():
         path, ms = line.split("\t")
-        times.setdefault(paths[path][0], []).append(float(ms))
+        times.setdefault(paths.get(path, (path, 0))[0], []).append(float(ms))
     sizes = dict(paths.values())
     figures = []
     for name, values in times.items():
         ms = statistics.median(values)
-        figures += [(f"text_{name}", ms, "ms"), (f"text_{name}_rate", sizes[name] / ms / 1e3, "MB/s")]
+        figures.append((f"text_{name}", ms, "ms"))
+        if name in sizes:
+            figures.append((f"text_{name}_rate", sizes[name] / ms / 1e3, "MB/s"))
     for kind in ("plain", "html"):  # how much dearer an octet is in the large one, round by round
         ratio = statistics.median(large / small / 25 for small, large in zip(times[f"{kind}_1m"], times[f"{kind}_25m"]))
         figures.append((f"text_{kind}_linearity", ratio, "ratio"))
