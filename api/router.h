@@ -28,10 +28,9 @@ struct api_route {
     const struct api_spec *body;
     const struct api_spec *query;
     /*
-     * One of the two. answer works without a transaction (api_service_path_find() is its way to the
-     * tenant). transact is the body of a transaction
-     * (db.h: it may run several times), after the tenant and the domain of the path were found; it
-     * sets the reply.
+     * One of the two. answer works without a transaction (api_service_simulation_begin() is its way
+     * to the tenant). transact is the body of a transaction (db.h: it may run several times), after
+     * the tenant and the domain of the path were found; it sets the reply.
      */
     bool (*answer)(struct api_request *request, struct sg_error *err);
     bool (*transact)(struct api_request *request, struct sg_tx *tx, struct sg_error *err);

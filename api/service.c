@@ -4,6 +4,7 @@
 #include "api/auth.h"
 #include "api/etag.h"
 #include "api/router.h"
+#include "schema/api_message.h"
 
 static bool media_type_json(const char *content_type)
 {
@@ -98,10 +99,13 @@ static bool caller_transact(struct api_request *r,
 
 static bool path_find(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
-    return api_path_find(arg, tx, err);
+    struct api_request *r = arg;
+    return api_path_find(r, tx, err) &&
+           (r->caller.tenant_id ||
+            sg_api_audit_read(tx, r->tenant.key.id, "simulation", r->tenant.key.id, "{}", err));
 }
 
-bool api_service_path_find(struct api_request *r, struct sg_error *err)
+bool api_service_simulation_begin(struct api_request *r, struct sg_error *err)
 {
     return caller_transact(r, path_find, err);
 }

@@ -21,8 +21,8 @@ struct api_service {
 void api_service_answer(const struct api_service *service, struct api_request *request,
                         struct sg_error *err_r);
 
-/* For a handler of type answer: the tenant and the domain of the path, in a transaction of their
- * own that has ended when it returns. */
-SG_MUST_USE bool api_service_path_find(struct api_request *request, struct sg_error *err);
+/* Finds the tenant of the path and writes a dry run by the provider into the audit log, in a
+ * transaction that has ended when gatewayd is asked. */
+SG_MUST_USE bool api_service_simulation_begin(struct api_request *request, struct sg_error *err);
 
 #endif

@@ -152,7 +152,7 @@ def step_tsan(step, args):
     unit_tests(step, "tsan")
 
 
-ALONE_MAX = 5
+ALONE_MAX = 12
 
 
 def pytest(step, build_dir, *arguments, timeout=2400):
@@ -186,7 +186,7 @@ def step_system(step, args):
     """Real servers, release build."""
     OPERATIONS.unlink(missing_ok=True)
     pytest(step, "build/release", "tests/system", *(["--long"] if args.long else []),
-           timeout=7200 if args.long else 1200)
+           timeout=7200 if args.long else 3600)
 
 
 def step_operations(step, _args):

@@ -149,7 +149,7 @@ bool api_simulation_create(struct api_request *r, struct sg_error *err)
     SG_AUTO_BUF answer;
     long status = 0;
     sg_buf_init(&answer, ANSWER_MAX);
-    if (!api_service_path_find(r, err))
+    if (!api_service_simulation_begin(r, err))
         return false;
     if (!*r->service->simulation)
         return sg_fail(err, SG_E_GATEWAY, "no gatewayd is configured for dry runs");

@@ -13,7 +13,7 @@ from setting import A, B, C, OUTSIDE, Setting, simple
 
 NOCERT = "nocert.test"
 TABLES = ("message", "message_recipient", "trace_event", "held_message", "notice", "partner_certificate",
-          "audit", "job", "incident")
+          "job", "incident")
 
 
 class Simulated(Setting):
