@@ -575,3 +575,11 @@ def test_all_is_audited(provider, agency):
     seen = {(e["object"], e["action"]) for e in provider.pages(f"{agency.path}/audit")}
     assert {("contact", "insert"), ("contact", "delete"), ("smime_exception", "insert"), ("policy", "update"),
             ("domain_anchor", "delete"), ("acknowledgement", "insert")} <= seen
+
+
+def test_egress_networks_are_one_set(provider):
+    """REQ-125: replaced as a whole; each once, in its shortest form."""
+    networks = ["192.0.2.0/24", "2001:db8::/32"]
+    assert sorted(provider.put("/v1/egress", {"networks": networks})["networks"]) == sorted(networks)
+    assert sorted(provider.get("/v1/egress")["networks"]) == sorted(networks)
+    assert provider.put("/v1/egress", {"networks": []})["networks"] == []

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+import apienv
 from sealgate.api import Problem
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -165,3 +166,24 @@ def test_gatewayd_away(setting):
         assert problem["title"] == "the gateway does not answer"
     finally:
         setting.platform.gatewayd.start()
+
+
+def test_the_providers_dry_run_is_in_the_audit_log(setting):
+    """Who asked, for whose mail; a row as for any look into a tenant's mail."""
+    client = apienv.Client(setting.platform.port["api"], setting.platform.api.token)
+    reply = client.call("POST", f"{setting.a.path}/simulations", {
+        "direction": "outbound", "sender": f"joe@{A}", "recipients": [f"ann@{B}"],
+        "message": base64.b64encode(simple(f"joe@{A}", [f"ann@{B}"], "audited")).decode()}, expect=200)
+    found = setting.platform.postgresql.psql(
+        f"SELECT action FROM sealgate.audit WHERE request_id = '{reply.headers['X-Request-Id']}'")
+    assert found == "read"
+    apienv.seen("audited", "POST", "/v1/tenants/{tenant_id}/simulations")
+
+
+def test_a_notice_is_shown(setting):
+    """REQ-57: what support asks the API when a sender says that nobody told him."""
+    client = apienv.Client(setting.platform.port["api"], setting.platform.api.token)
+    setting.submit(f"joe@{A}", [f"x@{NOCERT}"], simple(f"joe@{A}", [f"x@{NOCERT}"], "noticed"))
+    path = f"{setting.a.path}/notices"
+    first = wait_for(lambda: client.get(path)["data"], 20, "a notice")[0]
+    assert client.get(f"{path}/{first['id']}")["id"] == first["id"]
