@@ -89,7 +89,7 @@ static const struct gw_command commands[] = {
      OWN},
     {"simulate", "TENANT FILE",
      OPTIONS({"--direction", "outbound|inbound", true}, {"--sender", "ADDRESS", true},
-             {"--recipients", "ADDRESS[,ADDRESS…]", true}),
+             {"--recipients", "ADDRESS[,ADDRESS...]", true}),
      gw_simulate,
      "Tells what would become of the mail in a file, and why. Nothing is sent and nothing stored.",
      OWN},
