@@ -132,6 +132,20 @@ static bool domain_valid(struct sg_bytes s)
     return label > 0 && last != '-';
 }
 
+/* A-labels are longer than the U-labels they are made of: what is stored has to fit as well. */
+static bool normalised_fits(size_t local_len, struct sg_bytes domain)
+{
+    bool u_label = false;
+    for (size_t i = 0; i < domain.len; i++)
+        u_label |= domain.data[i] >= 0x80;
+    if (!u_label)
+        return true;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    const char *ascii = sg_idna_ascii(arena, sg_arena_str(arena, domain));
+    size_t len = ascii ? strlen(ascii) : domain.len;
+    return len <= DOMAIN_MAX && local_len + 1 + len <= SG_ADDRESS_MAX;
+}
+
 /*
  * RFC 5321 §4.5.3.1.1 gives a local part 64 octets; bounce addresses of list servers have more, and
  * the same section asks not to impose limits where none is needed. The whole is bounded.
@@ -145,7 +159,8 @@ bool sg_address_valid(struct sg_bytes address)
         return false;
     struct sg_bytes local = {address.data, (size_t)(at - address.data)};
     struct sg_bytes domain = sg_bytes_slice(address, local.len + 1, address.len);
-    return (dot_string(local) || quoted_string(local)) && domain_valid(domain);
+    return (dot_string(local) || quoted_string(local)) && domain_valid(domain) &&
+           normalised_fits(local.len, domain);
 }
 
 const char *sg_address_domain(const char *address)

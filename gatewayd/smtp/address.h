@@ -9,7 +9,7 @@
 #define SG_ADDRESS_MAX 320 /* 64 + "@" + 255 */
 
 /* A mailbox without angle brackets: local part, "@", domain; no control characters, no white space
- * outside quotes. "" (the null sender) is not one. */
+ * outside quotes; within the limits also when normalised. "" (the null sender) is not one. */
 bool sg_address_valid(struct sg_bytes address);
 /* Behind the last "@"; NULL where there is none. Points into address. */
 const char *sg_address_domain(const char *address);

@@ -112,6 +112,15 @@ static void lengths(void **state)
     assert_false(sg_address_valid(make(text, 301, 19, 49)));
     assert_true(sg_address_valid(make(text, 1, 63, 63)));
     assert_false(sg_address_valid(make(text, 1, 64, 64)));
+
+    /* "xn--tda" for one letter: what is stored has to fit, not only what was said. */
+    static const char domain[] = "@\xc3\xbc.nz";
+    memset(text, 'a', 320);
+    memcpy(text + 309, domain, sizeof domain); /* 320 octets with A-labels */
+    assert_true(sg_address_valid(sg_bytes_str(text)));
+    text[309] = 'a';
+    memcpy(text + 310, domain, sizeof domain);
+    assert_false(sg_address_valid(sg_bytes_str(text)));
 }
 
 static void domains(void **state)
