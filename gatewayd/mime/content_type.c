@@ -1,6 +1,7 @@
 #include "mime/header.h"
 
 #include "common/buf.h"
+#include "mime/digits.h"
 #include "mime/lex.h"
 
 #include <ctype.h>
@@ -109,14 +110,6 @@ static bool next_part(struct sg_lex *lex)
     return false;
 }
 
-static int hex(uint8_t c)
-{
-    return isdigit(c)             ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static void value_add(struct sg_buf *out, const struct part *part)
 {
     const uint8_t *p = part->value.data, *end = p + part->value.len;
@@ -131,8 +124,9 @@ static void value_add(struct sg_buf *out, const struct part *part)
             c = *p++;
         } else if (part->quoted && (c == '\r' || c == '\n')) {
             continue;
-        } else if (part->extended && c == '%' && end - p >= 2 && hex(p[0]) >= 0 && hex(p[1]) >= 0) {
-            c = (uint8_t)(hex(p[0]) << 4 | hex(p[1]));
+        } else if (part->extended && c == '%' && end - p >= 2 && sg_hex_digit(p[0]) >= 0 &&
+                   sg_hex_digit(p[1]) >= 0) {
+            c = (uint8_t)(sg_hex_digit(p[0]) << 4 | sg_hex_digit(p[1]));
             p += 2;
         }
         sg_buf_add(out, &c, 1);

@@ -2,6 +2,7 @@
 #include "mime/header.h"
 
 #include "common/buf.h"
+#include "mime/digits.h"
 
 #include <iconv.h>
 #include <stdlib.h>
@@ -45,35 +46,17 @@ static bool word_read(const char *s, struct word *w, const char **end_r)
     return true;
 }
 
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
 static void quoted_add(struct sg_bytes in, struct sg_buf *out)
 {
     for (size_t i = 0; i < in.len; i++) {
         uint8_t c = in.data[i] == '_' ? ' ' : in.data[i];
-        if (c == '=' && i + 2 < in.len && hex_digit(in.data[i + 1]) >= 0 &&
-            hex_digit(in.data[i + 2]) >= 0) {
-            c = (uint8_t)(hex_digit(in.data[i + 1]) << 4 | hex_digit(in.data[i + 2]));
+        if (c == '=' && i + 2 < in.len && sg_hex_digit(in.data[i + 1]) >= 0 &&
+            sg_hex_digit(in.data[i + 2]) >= 0) {
+            c = (uint8_t)(sg_hex_digit(in.data[i + 1]) << 4 | sg_hex_digit(in.data[i + 2]));
             i += 2;
         }
         sg_buf_add(out, &c, 1);
     }
-}
-
-static int base64_digit(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
 }
 
 static void base64_add(struct sg_bytes in, struct sg_buf *out)
@@ -81,7 +64,7 @@ static void base64_add(struct sg_bytes in, struct sg_buf *out)
     uint32_t bits = 0;
     int have = 0;
     for (size_t i = 0; i < in.len; i++) {
-        int digit = base64_digit(in.data[i]);
+        int digit = sg_base64_digit(in.data[i]);
         if (digit < 0)
             continue;
         bits = bits << 6 | (uint32_t)digit;

@@ -3,6 +3,7 @@
 
 #include "common/id.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* RFC 3464 §2.3.3; NULL: no report, a message in plain text. */
@@ -76,6 +77,7 @@ void sg_notice_head(const struct sg_notice *n, const char *subject, bool reply, 
 static void codes_join(const struct sg_notice_about *a, char out[SG_NOTICE_CODES_MAX])
 {
     const char *last = "";
+    size_t len = 0;
     out[0] = 0;
     for (;;) {
         const char *next = NULL;
@@ -84,11 +86,10 @@ static void codes_join(const struct sg_notice_about *a, char out[SG_NOTICE_CODES
             if (*code && strcmp(code, last) > 0 && (!next || strcmp(code, next) < 0))
                 next = code;
         }
-        if (!next || strlen(out) + strlen(next) + 3 > SG_NOTICE_CODES_MAX)
+        if (!next || len + strlen(next) + 3 > SG_NOTICE_CODES_MAX)
             return;
-        if (*out)
-            strcat(out, ", ");
-        strcat(out, next);
+        len +=
+            (size_t)snprintf(out + len, SG_NOTICE_CODES_MAX - len, "%s%s", len ? ", " : "", next);
         last = next;
     }
 }

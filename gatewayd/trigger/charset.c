@@ -1,5 +1,7 @@
 #include "trigger/charset.h"
 
+#include "mime/digits.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -198,19 +200,9 @@ static void wide_push(struct sg_charset *c, const uint8_t *in, size_t len, sg_ut
 
 /* UTF-7 (RFC 2152) ---------------------------------------------------------------------------- */
 
-static int base64_value(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
 static size_t utf7_octet(struct sg_charset *c, uint8_t in, uint8_t *out)
 {
-    int value = c->shifted ? base64_value(in) : -1;
+    int value = c->shifted ? sg_base64_digit(in) : -1;
     bool fresh = c->fresh;
     c->fresh = false;
     if (value >= 0) {

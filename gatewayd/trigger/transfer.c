@@ -1,5 +1,6 @@
 #include "trigger/transfer.h"
 
+#include "mime/digits.h"
 #include "mime/lex.h"
 
 #include <ctype.h>
@@ -37,17 +38,11 @@ enum { SPACE = 64, PAD = 65, FOREIGN = 66 };
 
 static int base64_value(uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    if (c == '/')
-        return 63;
-    return c == '=' ? PAD : c == ' ' || (c >= '\t' && c <= '\r') ? SPACE : FOREIGN;
+    int digit = sg_base64_digit(c);
+    return digit >= 0                             ? digit
+           : c == '='                             ? PAD
+           : c == ' ' || (c >= '\t' && c <= '\r') ? SPACE
+                                                  : FOREIGN;
 }
 
 static uint8_t base64_values[256];
@@ -104,14 +99,6 @@ static size_t base64_decode(struct sg_transfer_decoder *d, const uint8_t *in, si
 
 /* quoted-printable ----------------------------------------------------------------------------- */
 
-static int hex(uint8_t c)
-{
-    return isdigit(c)             ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static uint8_t *held_give(struct sg_transfer_decoder *d, uint8_t *o)
 {
     for (int i = 0; i < d->held_len; i++)
@@ -132,10 +119,10 @@ static uint8_t *quoted_octet(struct sg_transfer_decoder *d, uint8_t c, uint8_t *
         d->skip_lf = c == '\r';
     } else if (d->held_len == 1 && (c == ' ' || c == '\t')) {
         d->blank = true;
-    } else if (d->held_len == 1 && !d->blank && hex(c) >= 0) {
+    } else if (d->held_len == 1 && !d->blank && sg_hex_digit(c) >= 0) {
         d->held[d->held_len++] = c;
-    } else if (d->held_len == 2 && hex(c) >= 0) {
-        *o++ = (uint8_t)(hex(d->held[1]) << 4 | hex(c));
+    } else if (d->held_len == 2 && sg_hex_digit(c) >= 0) {
+        *o++ = (uint8_t)(sg_hex_digit(d->held[1]) << 4 | sg_hex_digit(c));
         d->held_len = 0;
     } else { /* no escape after all: it stands for itself */
         o = held_give(d, o);
