@@ -37,6 +37,7 @@ BODIES = {
         "code": "1234-5678"},
     ("POST", "/v1/documents"): {"text": "read me"},
     ("POST", "/v1/tenants/{tenant_id}/held-actions"): {"action": "release", "all": True},
+    ("POST", "/v1/tenants/{tenant_id}/simulations"): {"recipients": ["ann@recipient.test"]},
 }
 
 
