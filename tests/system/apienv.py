@@ -304,7 +304,7 @@ class Platform:
                 self.audited()
             status = {name: self.stop(name) for name in list(self.processes)}
             # Under a sanitizer, a leak is an exit status.
-            for name in ("apid", "tenantd"):
+            for name in ("apid", "tenantd", "gatewayd"):
                 assert status.get(name, 0) == 0, self.log(name).read_text()[-3000:]
         finally:
             self.stack.close()
@@ -381,6 +381,8 @@ provider_password_file = {pg.password_file("sg_provider")}
 auth_password_file = {pg.password_file("sg_auth")}
 [export]
 dir = {self.dir}/exports
+[simulation]
+socket = unix:{self.dir}/simulation.sock
 {clock}""")
 
     def environment(self):
@@ -458,6 +460,46 @@ rules = {UID}:dca:generate,csr,public,destroy {UID}:archive:generate,public,dest
                 return False
 
         wait_for(ready, 30, "apid")
+
+    def gatewayd_start(self):
+        """For dry runs alone: no Postfix talks to it."""
+        for name in ("journal", "spool"):
+            (self.dir / name).mkdir(0o700)
+        self.write("submission.key", secrets.token_hex(32))
+        self.write("gatewayd.conf", f"""[gateway]
+node = gw1
+hostname = gateway.sealgate.test
+spool_dir = {self.dir}/spool
+[database]
+conninfo = {self.pg.conninfo("sg_gateway")}
+password_file = {self.pg.password_file("sg_gateway")}
+[hsm]
+socket = unix:{self.dir}/hsmd.sock
+[outbound]
+listen = unix:{self.dir}/outbound.sock
+[inbound]
+listen = unix:{self.dir}/inbound.sock
+[bounce]
+listen = unix:{self.dir}/bounce.sock
+[policy]
+listen = unix:{self.dir}/policy.sock
+[recipients]
+listen = unix:{self.dir}/recipients.sock
+[reentry]
+host = 127.0.0.1
+port = {self.mail_port}
+sealed_port = {self.mail_port}
+[submission]
+key_file = {self.dir}/submission.key
+[journal]
+dir = {self.dir}/journal
+[tnef]
+helper = {BUILD}/libexec/sealgate/sealgate-tnef
+[simulation]
+listen = unix:{self.dir}/simulation.sock
+""")
+        self.spawn("gatewayd", self.program("gatewayd"), "-c", self.dir / "gatewayd.conf")
+        wait_for(lambda: self.alive("gatewayd") and (self.dir / "simulation.sock").exists(), 30, "gatewayd")
 
     def client(self, token=None):
         return Client(self.port, token or self.token)

@@ -253,6 +253,7 @@ def send(world, draw):
 @pytest.fixture(scope="module")
 def world():
     with Platform(tenantd=False, hsm=False) as platform:
+        platform.gatewayd_start()
         yield World(platform)
 
 
