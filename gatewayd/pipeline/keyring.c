@@ -112,10 +112,14 @@ bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_ti
     return true;
 }
 
-bool sg_keyring_sign(void *ctx, struct sg_bytes sha256, struct sg_buf *sig_r, struct sg_error *err)
+bool sg_keyring_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
+                     struct sg_error *err)
 {
     struct sg_keyring_item *item = ctx;
-    return sg_hsm_sign(item->gw->hsm, &item->key, SG_HSM_PKCS1, SG_HSM_SHA256, sha256, sig_r, err);
+    if (strcmp(what->scheme, "rsa-pkcs1") != 0)
+        return sg_fail(err, SG_E_HSM_KEY, "no key of ours signs with %s", what->scheme);
+    return sg_hsm_sign(item->gw->hsm, &item->key, SG_HSM_PKCS1, SG_HSM_SHA256, what->hash, sig_r,
+                       err);
 }
 
 bool sg_keyring_decrypt(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,

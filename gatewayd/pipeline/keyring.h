@@ -40,7 +40,7 @@ SG_MUST_USE bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *
                                    struct sg_error *err);
 
 /* smime's callbacks; ctx is an item, key is an item. */
-bool sg_keyring_sign(void *item, struct sg_bytes sha256, struct sg_buf *sig_r,
+bool sg_keyring_sign(void *item, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
                      struct sg_error *err);
 bool sg_keyring_decrypt(void *ctx, void *item, struct sg_bytes encrypted, size_t key_bytes,
                         struct sg_secret *cek_r, struct sg_error *err);

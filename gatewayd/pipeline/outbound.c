@@ -318,9 +318,9 @@ static bool sign_and_envelop(struct sg_outbound *o, struct sg_outbound_group *g,
 {
     SG_MEASURE(SG_STAGE_SEAL);
     struct sg_smime_entity entity = entity_of(o);
-    return sign_once(o, err) &&
-           sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &g->found.certificate, 1,
-                            SG_SMIME_AES256_CBC, content, sink, err);
+    const struct sg_smime_recipient recipient = {.certificate = g->found.certificate};
+    return sign_once(o, err) && sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &recipient,
+                                                 1, SG_SMIME_AES256_CBC, content, sink, err);
 }
 
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)

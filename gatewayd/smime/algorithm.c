@@ -16,6 +16,7 @@
 #define OIW    "\x2b\x0e\x03\x02"             /* 1.3.14.3.2 */
 #define RSADSI PKCS "\x01\x01"                /* PKCS #1 */
 #define PKCS9  PKCS "\x01\x09"
+#define ECDSA  "\x2a\x86\x48\xce\x3d\x04" /* 1.2.840.10045.4 */
 #define AES    NIST "\x01"
 #define SHA2   NIST "\x02"
 
@@ -31,6 +32,9 @@ const struct sg_bytes sg_oid_rsa_encryption = LITERAL(RSADSI "\x01");
 const struct sg_bytes sg_oid_rsaes_oaep = LITERAL(RSADSI "\x07");
 const struct sg_bytes sg_oid_mgf1 = LITERAL(RSADSI "\x08");
 const struct sg_bytes sg_oid_sha256 = LITERAL(SHA2 "\x01");
+const struct sg_bytes sg_oid_sha384 = LITERAL(SHA2 "\x02");
+const struct sg_bytes sg_oid_aes256_gcm = LITERAL(AES "\x2e");
+const struct sg_bytes sg_oid_aes128_gcm = LITERAL(AES "\x06");
 const struct sg_bytes sg_oid_aes256_cbc = LITERAL(AES "\x2a");
 const struct sg_bytes sg_oid_aes192_cbc = LITERAL(AES "\x16");
 const struct sg_bytes sg_oid_aes128_cbc = LITERAL(AES "\x02");
@@ -64,6 +68,11 @@ static const struct sg_cipher_algorithm ciphers[] = {
     {LITERAL(AES "\x06"), "aes-128-gcm", 16, true, EVP_aes_128_gcm},
 };
 
+static const struct sg_curve curves[] = {
+    {"prime256v1", 32, "sha256", EVP_sha256, LITERAL(SHA2 "\x01"), LITERAL(ECDSA "\x03\x02")},
+    {"secp384r1", 48, "sha384", EVP_sha384, LITERAL(SHA2 "\x02"), LITERAL(ECDSA "\x03\x03")},
+};
+
 const struct sg_digest_algorithm *sg_digest_find(struct sg_bytes oid)
 {
     for (size_t i = 0; i < sizeof digests / sizeof *digests; i++)
@@ -85,6 +94,18 @@ const struct sg_cipher_algorithm *sg_cipher_find(struct sg_bytes oid)
     for (size_t i = 0; i < sizeof ciphers / sizeof *ciphers; i++)
         if (sg_bytes_equal(ciphers[i].oid, oid))
             return &ciphers[i];
+    return NULL;
+}
+
+const struct sg_curve *sg_curve_of(EVP_PKEY *key)
+{
+    char group[64];
+    if (!key || !EVP_PKEY_is_a(key, "EC") ||
+        !EVP_PKEY_get_group_name(key, group, sizeof group, NULL))
+        return NULL;
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+        if (strcmp(curves[i].name, group) == 0)
+            return &curves[i];
     return NULL;
 }
 

@@ -23,6 +23,9 @@ SG_OID(rsa_encryption);      /* 1.2.840.113549.1.1.1 */
 SG_OID(rsaes_oaep);          /* … 1.7 */
 SG_OID(mgf1);                /* … 1.8 */
 SG_OID(sha256);
+SG_OID(sha384);
+SG_OID(aes256_gcm);
+SG_OID(aes128_gcm);
 SG_OID(aes256_cbc);
 SG_OID(aes192_cbc);
 SG_OID(aes128_cbc);
@@ -54,6 +57,17 @@ struct sg_cipher_algorithm {
     const EVP_CIPHER *(*cipher)(void);
 };
 const struct sg_cipher_algorithm *sg_cipher_find(struct sg_bytes oid);
+
+/* An elliptic curve that we do, and what its keys sign and agree with (RFC 5753 §7.1). */
+struct sg_curve {
+    const char *name; /* OpenSSL's */
+    size_t field_bytes;
+    const char *digest; /* "sha256" */
+    const EVP_MD *(*md)(void);
+    struct sg_bytes digest_oid, signature_oid; /* of ECDSA with that digest */
+};
+/* NULL: no EC key, or none on such a curve. */
+const struct sg_curve *sg_curve_of(EVP_PKEY *key);
 
 /* A name for an operator: OpenSSL's, or dotted numbers. out has room for a sentence's part. */
 void sg_oid_text(struct sg_bytes oid, char *out, size_t size);

@@ -5,16 +5,16 @@
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PIECE 16384
+#define PIECE   16384
+#define GCM_TAG 16
 
 static const struct sg_bytes *const cipher_oids[] = {
-    [SG_SMIME_AES128_CBC] = &sg_oid_aes128_cbc,
-    [SG_SMIME_AES256_CBC] = &sg_oid_aes256_cbc,
-    [SG_SMIME_3DES_CBC] = &sg_oid_des_ede3_cbc,
+    [SG_SMIME_AES128_CBC] = &sg_oid_aes128_cbc, [SG_SMIME_AES256_CBC] = &sg_oid_aes256_cbc,
+    [SG_SMIME_3DES_CBC] = &sg_oid_des_ede3_cbc, [SG_SMIME_AES128_GCM] = &sg_oid_aes128_gcm,
+    [SG_SMIME_AES256_GCM] = &sg_oid_aes256_gcm,
 };
 
 /* Encrypts what is written to it into base64. */
@@ -40,70 +40,56 @@ static bool seal_write(void *ctx, const void *data, size_t len, struct sg_error 
     return true;
 }
 
-/* RecipientInfo (RFC 5652 §6.2.1): the content-encryption key to one certificate. */
-static bool recipient_add(struct sg_buf *out, X509 *certificate, struct sg_bytes cek,
-                          struct sg_error *err)
+/* The lengths of the CMS object that is being written, and what of it stands behind the ciphertext.
+ */
+struct layout {
+    const struct sg_cipher_algorithm *cipher;
+    uint64_t cipher_len;
+    size_t mac_len; /* 0: no AuthEnvelopedData */
+};
+
+/* What is written of the content-encryption algorithm: an IV, or GCMParameters (RFC 5084 §3.2). */
+static void parameters_add(struct sg_buf *out, const struct layout *layout, struct sg_bytes iv)
 {
-    EVP_PKEY *key = X509_get0_pubkey(certificate);
-    if (!key || !EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_get_bits(key) < SG_SMIME_RSA_BITS_MIN ||
-        EVP_PKEY_get_bits(key) > SG_SMIME_RSA_BITS_MAX)
-        return sg_fail_openssl(err, SG_E_CERT, "the recipient's certificate has no usable RSA key");
-    uint8_t encrypted[SG_SMIME_RSA_BITS_MAX / 8];
-    size_t len = sizeof encrypted, start = out->len;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    bool ok = ctx && EVP_PKEY_encrypt_init(ctx) > 0 &&
-              EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0 &&
-              EVP_PKEY_encrypt(ctx, encrypted, &len, cek.data, cek.len) > 0;
-    EVP_PKEY_CTX_free(ctx);
-    if (!ok)
-        return sg_fail_openssl(err, SG_E_CRYPTO, "encryption to the recipient's key");
-    sg_der_tlv(out, SG_BER_INTEGER, sg_bytes_of("\0", 1));
-    if (!sg_smime_issuer_and_serial(out, certificate, err))
-        return false;
-    sg_der_algorithm(out, sg_oid_rsa_encryption, sg_der_null);
-    sg_der_tlv(out, SG_BER_OCTETS, sg_bytes_of(encrypted, len));
-    sg_der_wrap(out, start, SG_BER_SEQUENCE);
-    return true;
+    uint8_t mac_len = (uint8_t)layout->mac_len;
+    sg_der_tlv(out, SG_BER_OCTETS, iv);
+    if (!layout->cipher->gcm)
+        return;
+    sg_der_tlv(out, SG_BER_INTEGER, sg_bytes_of(&mac_len, 1)); /* 16 is not the default, 12 is */
+    sg_der_wrap(out, 0, SG_BER_SEQUENCE);
 }
 
 /*
- * All of the EnvelopedData before the ciphertext. How long that becomes is known, so every length
- * is definite: no reader has to cope with BER.
+ * All of the CMS object before the ciphertext. How long that becomes is known, so every length is
+ * definite: no reader has to cope with BER.
  */
-static bool front_build(struct sg_buf *front, X509 *const *recipients, size_t recipient_count,
-                        struct sg_bytes cek, struct sg_bytes cipher_oid, struct sg_bytes iv,
-                        uint64_t cipher_len, struct sg_error *err)
+static void front_build(struct sg_buf *front, const struct layout *layout, struct sg_bytes infos,
+                        struct sg_bytes iv)
 {
-    SG_AUTO_BUF infos;
-    sg_buf_init(&infos, 0);
-    for (size_t i = 0; i < recipient_count; i++)
-        if (!recipient_add(&infos, recipients[i], cek, err))
-            return false;
-    sg_der_wrap(&infos, 0, SG_BER_SET);
-
+    struct sg_bytes type = layout->cipher->gcm ? sg_oid_auth_enveloped_data : sg_oid_enveloped_data;
     SG_AUTO_BUF content; /* EncryptedContentInfo, open at its end */
     sg_buf_init(&content, 0);
     SG_AUTO_BUF params;
     sg_buf_init(&params, 0);
-    sg_der_tlv(&params, SG_BER_OCTETS, iv);
+    parameters_add(&params, layout, iv);
     sg_der_tlv(&content, SG_BER_OID, sg_oid_data);
-    sg_der_algorithm(&content, cipher_oid, sg_buf_bytes(&params));
-    sg_der_head(&content, SG_BER_CONTEXT | 0, cipher_len);
+    sg_der_algorithm(&content, layout->cipher->oid, sg_buf_bytes(&params));
+    sg_der_head(&content, SG_BER_CONTEXT | 0, layout->cipher_len);
 
-    uint64_t content_len = content.len + cipher_len;
-    uint64_t enveloped_len = 3 + infos.len + sg_der_head_size(content_len) + content_len;
+    uint64_t content_len = content.len + layout->cipher_len;
+    uint64_t behind_len = layout->mac_len ? sg_der_head_size(layout->mac_len) + layout->mac_len : 0;
+    uint64_t enveloped_len =
+        3 + infos.len + sg_der_head_size(content_len) + content_len + behind_len;
     uint64_t explicit_len = sg_der_head_size(enveloped_len) + enveloped_len;
-    uint64_t whole_len =
-        2 + sg_oid_enveloped_data.len + sg_der_head_size(explicit_len) + explicit_len;
+    uint64_t whole_len = 2 + type.len + sg_der_head_size(explicit_len) + explicit_len;
     sg_der_head(front, SG_BER_SEQUENCE, whole_len);
-    sg_der_tlv(front, SG_BER_OID, sg_oid_enveloped_data);
+    sg_der_tlv(front, SG_BER_OID, type);
     sg_der_head(front, SG_BER_EXPLICIT(0), explicit_len);
     sg_der_head(front, SG_BER_SEQUENCE, enveloped_len);
     sg_der_tlv(front, SG_BER_INTEGER, sg_bytes_of("\0", 1)); /* version 0 */
     sg_buf_add(front, infos.data, infos.len);
     sg_der_head(front, SG_BER_SEQUENCE, content_len);
     sg_buf_add(front, content.data, content.len);
-    return true;
 }
 
 /* The multipart/signed around the entity: what stands before and behind its octets. */
@@ -115,6 +101,23 @@ static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *
 {
     (void)err;
     return sg_buf_add(ctx, data, len);
+}
+
+/* The digest of a SignedData of ours, as multipart/signed names it. */
+static const char *micalg_of(struct sg_bytes signature)
+{
+    static const int path[] = {SG_BER_SEQUENCE, SG_BER_EXPLICIT(0), SG_BER_SEQUENCE, SG_BER_SET,
+                               SG_BER_SEQUENCE};
+    struct sg_ber in = sg_ber_of(signature);
+    struct sg_tlv tlv = {0};
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+        while (sg_ber_next(&in, &tlv) && tlv.tag != path[i])
+            ; /* what stands before it */
+        in = sg_ber_of(tlv.content);
+    }
+    return sg_ber_expect(&in, SG_BER_OID, &tlv) && sg_bytes_equal(tlv.content, sg_oid_sha384)
+               ? "sha-384"
+               : "sha-256";
 }
 
 static bool wrapping_build(struct wrapping *w, struct sg_bytes signature, struct sg_error *err)
@@ -130,8 +133,8 @@ static bool wrapping_build(struct wrapping *w, struct sg_bytes signature, struct
         n += (size_t)snprintf(boundary + n, sizeof boundary - n, "%02x", random[i]);
     sg_buf_addf(&w->before,
                 "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n"
-                "\tmicalg=sha-256; boundary=\"%s\"\r\n\r\n--%s\r\n",
-                boundary, boundary);
+                "\tmicalg=%s; boundary=\"%s\"\r\n\r\n--%s\r\n",
+                micalg_of(signature), boundary, boundary);
     sg_buf_addf(&w->behind,
                 "\r\n--%s\r\nContent-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n"
                 "Content-Transfer-Encoding: base64\r\n"
@@ -162,8 +165,20 @@ static bool key_make(EVP_CIPHER_CTX *ctx, const struct sg_cipher_algorithm *ciph
     return true;
 }
 
+/* The tag of an AuthEnvelopedData, behind its ciphertext. */
+static bool mac_write(struct sealing *s, size_t len, struct sg_error *err)
+{
+    uint8_t mac[GCM_TAG];
+    SG_AUTO_BUF behind;
+    sg_buf_init(&behind, 0);
+    if (EVP_CIPHER_CTX_ctrl(s->cipher, EVP_CTRL_AEAD_GET_TAG, (int)len, mac) <= 0)
+        return sg_fail_openssl(err, SG_E_CRYPTO, "encryption");
+    sg_der_tlv(&behind, SG_BER_OCTETS, sg_bytes_of(mac, len));
+    return sg_base64_encode_write(&s->base64, behind.data, behind.len, err);
+}
+
 static bool body_write(struct sealing *s, const struct sg_smime_entity *entity,
-                       const struct wrapping *w, struct sg_error *err)
+                       const struct wrapping *w, const struct layout *layout, struct sg_error *err)
 {
     const struct sg_sink sink = {seal_write, s};
     int last = 0;
@@ -176,34 +191,51 @@ static bool body_write(struct sealing *s, const struct sg_smime_entity *entity,
     if (!EVP_EncryptFinal_ex(s->cipher, s->out, &last))
         return sg_fail_openssl(err, SG_E_CRYPTO, "encryption");
     return sg_base64_encode_write(&s->base64, s->out, (size_t)last, err) &&
+           (layout->mac_len == 0 || mac_write(s, layout->mac_len, err)) &&
            sg_base64_encode_end(&s->base64, err);
 }
 
+/* RecipientInfos. */
+static bool recipients_add(struct sg_buf *out, const struct sg_smime_recipient *recipients,
+                           size_t count, struct sg_bytes cek, struct sg_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!sg_smime_recipient_add(out, &recipients[i], cek, err))
+            return false;
+    sg_der_wrap(out, 0, SG_BER_SET);
+    return true;
+}
+
 static bool envelop(struct sealing *s, const struct sg_smime_entity *entity, struct wrapping *w,
-                    struct sg_bytes signature, X509 *const *recipients, size_t recipient_count,
-                    const struct sg_cipher_algorithm *cipher, const struct sg_sink *out,
-                    struct sg_error *err)
+                    struct sg_bytes signature, const struct sg_smime_recipient *recipients,
+                    size_t recipient_count, const struct sg_cipher_algorithm *cipher,
+                    const struct sg_sink *out, struct sg_error *err)
 {
     SG_AUTO_SECRET cek = {0};
+    SG_AUTO_BUF infos;
+    sg_buf_init(&infos, 0);
     SG_AUTO_BUF front;
     sg_buf_init(&front, 0);
     uint8_t iv[EVP_MAX_IV_LENGTH];
-    if (!wrapping_build(w, signature, err) || !key_make(s->cipher, cipher, &cek, iv, err))
+    if (!wrapping_build(w, signature, err) || !key_make(s->cipher, cipher, &cek, iv, err) ||
+        !recipients_add(&infos, recipients, recipient_count, sg_bytes_of(cek.data, cek.len), err))
         return false;
     uint64_t plain = w->before.len + entity->headers.len + 2 + entity->len + w->behind.len;
     uint64_t block = (uint64_t)EVP_CIPHER_CTX_get_block_size(s->cipher);
     size_t iv_len = (size_t)EVP_CIPHER_CTX_get_iv_length(s->cipher);
-    if (!front_build(&front, recipients, recipient_count, sg_bytes_of(cek.data, cek.len),
-                     cipher->oid, sg_bytes_of(iv, iv_len), (plain / block + 1) * block, err))
-        return false;
+    const struct layout layout = {.cipher = cipher,
+                                  .cipher_len = cipher->gcm ? plain : (plain / block + 1) * block,
+                                  .mac_len = cipher->gcm ? GCM_TAG : 0};
+    front_build(&front, &layout, sg_buf_bytes(&infos), sg_bytes_of(iv, iv_len));
     sg_base64_encode_begin(&s->base64, out);
     return sg_base64_encode_write(&s->base64, front.data, front.len, err) &&
-           body_write(s, entity, w, err);
+           body_write(s, entity, w, &layout, err);
 }
 
 bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes signature,
-                      X509 *const *recipients, size_t recipient_count, enum sg_smime_cipher cipher,
-                      struct sg_buf *headers_r, const struct sg_sink *out, struct sg_error *err)
+                      const struct sg_smime_recipient *recipients, size_t recipient_count,
+                      enum sg_smime_cipher cipher, struct sg_buf *headers_r,
+                      const struct sg_sink *out, struct sg_error *err)
 {
     if (recipient_count == 0)
         return sg_fail(err, SG_E_CERT_NONE, "nobody to encrypt to");
@@ -211,6 +243,7 @@ bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes sign
         entity->len > sg_spool_size(entity->body) - entity->offset)
         return sg_fail(err, SG_E_INTERNAL, "the entity is no range of its spool");
     ERR_clear_error();
+    const struct sg_cipher_algorithm *algorithm = sg_cipher_find(*cipher_oids[cipher]);
     struct wrapping w;
     sg_buf_init(&w.before, 0);
     sg_buf_init(&w.behind, 0);
@@ -219,15 +252,15 @@ bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes sign
         abort();
     s->cipher = EVP_CIPHER_CTX_new();
     bool ok = s->cipher || sg_fail_openssl(err, SG_E_NO_MEMORY, "cipher");
-    ok = ok && envelop(s, entity, &w, signature, recipients, recipient_count,
-                       sg_cipher_find(*cipher_oids[cipher]), out, err);
+    ok = ok && envelop(s, entity, &w, signature, recipients, recipient_count, algorithm, out, err);
     if (ok)
-        sg_buf_adds(headers_r,
+        sg_buf_addf(headers_r,
                     "MIME-Version: 1.0\r\n"
-                    "Content-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n"
+                    "Content-Type: application/pkcs7-mime; smime-type=%s;\r\n"
                     "\tname=\"smime.p7m\"\r\n"
                     "Content-Transfer-Encoding: base64\r\n"
-                    "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n");
+                    "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n",
+                    algorithm->gcm ? "authEnveloped-data" : "enveloped-data");
     EVP_CIPHER_CTX_free(s->cipher);
     free(s);
     sg_buf_free(&w.before);

@@ -18,12 +18,40 @@ static bool sink_digest(void *ctx, const void *data, size_t len, struct sg_error
     return EVP_DigestUpdate(ctx, data, len) || sg_fail_openssl(err, SG_E_CRYPTO, "digest");
 }
 
-static bool entity_digest(const struct sg_smime_entity *entity, uint8_t hash_r[32],
+/* How a certificate's key signs. RFC 5754 §3 */
+struct scheme {
+    const char *name, *digest;
+    const EVP_MD *md;
+    struct sg_bytes digest_oid, signature_oid, signature_params;
+};
+
+static bool scheme_choose(X509 *certificate, struct scheme *scheme_r, struct sg_error *err)
+{
+    EVP_PKEY *key = X509_get0_pubkey(certificate);
+    const struct sg_curve *curve = sg_curve_of(key);
+    if (curve)
+        *scheme_r = (struct scheme){.name = "ecdsa",
+                                    .digest = curve->digest,
+                                    .md = curve->md(),
+                                    .digest_oid = curve->digest_oid,
+                                    .signature_oid = curve->signature_oid};
+    else
+        *scheme_r = (struct scheme){.name = "rsa-pkcs1",
+                                    .digest = "sha256",
+                                    .md = EVP_sha256(),
+                                    .digest_oid = sg_oid_sha256,
+                                    .signature_oid = sg_oid_rsa_encryption,
+                                    .signature_params = sg_der_null};
+    return curve || (key && EVP_PKEY_is_a(key, "RSA")) ||
+           sg_fail_openssl(err, SG_E_CERT, "the certificate's key is none that we sign with");
+}
+
+static bool entity_digest(const struct sg_smime_entity *entity, const EVP_MD *md, uint8_t *hash_r,
                           struct sg_error *err)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     const struct sg_sink sink = {sink_digest, ctx};
-    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+    bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL);
     if (!ok)
         sg_fail_openssl(err, SG_E_CRYPTO, "digest");
     ok = ok && sg_sink_write(&sink, entity->headers.data, entity->headers.len, err) &&
@@ -70,7 +98,7 @@ static void attribute_capabilities(struct sg_buf *out)
 }
 
 /* The signed attributes as the SET that is hashed. */
-static bool attributes(struct sg_buf *out, const uint8_t hash[32], sg_time now,
+static bool attributes(struct sg_buf *out, struct sg_bytes content_hash, sg_time now,
                        struct sg_error *err)
 {
     struct sg_buf each[4];
@@ -78,7 +106,7 @@ static bool attributes(struct sg_buf *out, const uint8_t hash[32], sg_time now,
     for (size_t i = 0; i < 4; i++)
         sg_buf_init(&each[i], 0);
     attribute(&each[0], sg_oid_content_type, SG_BER_OID, sg_oid_data);
-    attribute(&each[1], sg_oid_message_digest, SG_BER_OCTETS, sg_bytes_of(hash, 32));
+    attribute(&each[1], sg_oid_message_digest, SG_BER_OCTETS, content_hash);
     bool ok = attribute_time(&each[2], now, err);
     attribute_capabilities(&each[3]);
     for (size_t i = 0; i < 4; i++)
@@ -90,15 +118,16 @@ static bool attributes(struct sg_buf *out, const uint8_t hash[32], sg_time now,
 }
 
 /* The caller's key must be the certificate's: a signature that does not fit never leaves. */
-static bool signature_fits(X509 *certificate, const uint8_t hash[32], struct sg_bytes sig,
-                           struct sg_error *err)
+static bool signature_fits(X509 *certificate, const struct scheme *scheme, struct sg_bytes hash,
+                           struct sg_bytes sig, struct sg_error *err)
 {
     EVP_PKEY *key = X509_get0_pubkey(certificate);
-    EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
-    bool ok = ctx && EVP_PKEY_verify_init(ctx) > 0 &&
-              EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0 &&
-              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0 &&
-              EVP_PKEY_verify(ctx, sig.data, sig.len, hash, 32) == 1;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    bool ok =
+        ctx && EVP_PKEY_verify_init(ctx) > 0 &&
+        (!EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0) &&
+        EVP_PKEY_CTX_set_signature_md(ctx, scheme->md) > 0 &&
+        EVP_PKEY_verify(ctx, sig.data, sig.len, hash.data, hash.len) == 1;
     EVP_PKEY_CTX_free(ctx);
     return ok || sg_fail_openssl(err, SG_E_HSM_KEY, "the signature does not fit the certificate");
 }
@@ -133,29 +162,33 @@ bool sg_smime_issuer_and_serial(struct sg_buf *out, const X509 *certificate, str
 }
 
 static bool signer_info(struct sg_buf *out, const struct sg_smime_signer *signer,
-                        const uint8_t content_hash[32], sg_time now, struct sg_error *err)
+                        const struct scheme *scheme, struct sg_bytes content_hash, sg_time now,
+                        struct sg_error *err)
 {
     SG_AUTO_BUF attrs;
     sg_buf_init(&attrs, 0);
     SG_AUTO_BUF sig;
     sg_buf_init(&sig, 2048);
-    uint8_t hash[32];
+    uint8_t hash[EVP_MAX_MD_SIZE];
     if (!attributes(&attrs, content_hash, now, err))
         return false;
-    if (!EVP_Digest(attrs.data, attrs.len, hash, NULL, EVP_sha256(), NULL))
+    if (!EVP_Digest(attrs.data, attrs.len, hash, NULL, scheme->md, NULL))
         return sg_fail_openssl(err, SG_E_CRYPTO, "digest");
-    if (!signer->sign(signer->ctx, sg_bytes_of(hash, sizeof hash), &sig, err) ||
-        !signature_fits(signer->certificate, hash, sg_buf_bytes(&sig), err))
+    const struct sg_smime_to_sign what = {.scheme = scheme->name,
+                                          .digest = scheme->digest,
+                                          .hash = sg_bytes_of(hash, content_hash.len)};
+    if (!signer->sign(signer->ctx, &what, &sig, err) ||
+        !signature_fits(signer->certificate, scheme, what.hash, sg_buf_bytes(&sig), err))
         return false;
 
     size_t start = out->len;
     sg_der_tlv(out, SG_BER_INTEGER, sg_bytes_of("\x01", 1));
     if (!sg_smime_issuer_and_serial(out, signer->certificate, err))
         return false;
-    sg_der_algorithm(out, sg_oid_sha256, sg_bytes_of("", 0)); /* RFC 5754 §2: no parameters */
+    sg_der_algorithm(out, scheme->digest_oid, sg_bytes_of("", 0)); /* RFC 5754 §2: no parameters */
     attrs.data[0] = SG_BER_EXPLICIT(0); /* hashed as a SET, sent as [0] IMPLICIT */
     sg_buf_add(out, attrs.data, attrs.len);
-    sg_der_algorithm(out, sg_oid_rsa_encryption, sg_der_null);
+    sg_der_algorithm(out, scheme->signature_oid, scheme->signature_params);
     sg_der_tlv(out, SG_BER_OCTETS, sg_buf_bytes(&sig));
     sg_der_wrap(out, start, SG_BER_SEQUENCE);
     return true;
@@ -164,16 +197,19 @@ static bool signer_info(struct sg_buf *out, const struct sg_smime_signer *signer
 bool sg_smime_sign(const struct sg_smime_entity *entity, const struct sg_smime_signer *signer,
                    sg_time now, struct sg_buf *signature_r, struct sg_error *err)
 {
-    uint8_t hash[32];
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    struct scheme scheme;
     ERR_clear_error();
-    if (!entity_digest(entity, hash, err))
+    if (!scheme_choose(signer->certificate, &scheme, err) ||
+        !entity_digest(entity, scheme.md, hash, err))
         return false;
+    struct sg_bytes content_hash = sg_bytes_of(hash, (size_t)EVP_MD_get_size(scheme.md));
 
     SG_AUTO_BUF cms;
     sg_buf_init(&cms, 0);
     sg_der_tlv(&cms, SG_BER_INTEGER, sg_bytes_of("\x01", 1));
     size_t part = cms.len;
-    sg_der_algorithm(&cms, sg_oid_sha256, sg_bytes_of("", 0));
+    sg_der_algorithm(&cms, scheme.digest_oid, sg_bytes_of("", 0));
     sg_der_wrap(&cms, part, SG_BER_SET);
     part = cms.len;
     sg_der_tlv(&cms, SG_BER_OID, sg_oid_data); /* without content: it is detached */
@@ -188,7 +224,7 @@ bool sg_smime_sign(const struct sg_smime_entity *entity, const struct sg_smime_s
     sg_der_wrap(&cms, part, SG_BER_EXPLICIT(0));
 
     part = cms.len;
-    if (!signer_info(&cms, signer, hash, now, err))
+    if (!signer_info(&cms, signer, &scheme, content_hash, now, err))
         return false;
     sg_der_wrap(&cms, part, SG_BER_SET);
     sg_der_wrap(&cms, 0, SG_BER_SEQUENCE);

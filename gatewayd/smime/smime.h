@@ -18,11 +18,21 @@
 
 /* Sealing -------------------------------------------------------------------------------------- */
 
-/* Signs the SHA-256 hash with RSA PKCS#1 v1.5; sig_r gets the signature. */
+/* A hash and how it is to be signed. */
+struct sg_smime_to_sign {
+    const char
+        *scheme; /* "rsa-pkcs1" or "ecdsa" (whose signature is the DER of an ECDSA-Sig-Value) */
+    const char *digest; /* "sha256", "sha384" */
+    struct sg_bytes hash;
+};
+
+/* The certificate's key says how it signs: RSA PKCS #1 v1.5 with SHA-256, ECDSA on P-256 with
+ * SHA-256 and on P-384 with SHA-384. sig_r gets the signature. */
 struct sg_smime_signer {
     X509 *certificate;
     STACK_OF(X509) *chain; /* intermediates that travel along (REQ-70); may be NULL */
-    bool (*sign)(void *ctx, struct sg_bytes sha256, struct sg_buf *sig_r, struct sg_error *err);
+    bool (*sign)(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
+                 struct sg_error *err);
     void *ctx;
 };
 
@@ -43,18 +53,33 @@ SG_MUST_USE bool sg_smime_sign(const struct sg_smime_entity *entity,
                                const struct sg_smime_signer *signer, sg_time now,
                                struct sg_buf *signature_r, struct sg_error *err);
 
-enum sg_smime_cipher { SG_SMIME_AES128_CBC, SG_SMIME_AES256_CBC, SG_SMIME_3DES_CBC };
+/* GCM gives an AuthEnvelopedData (RFC 5083, RFC 5084), the others an EnvelopedData. */
+enum sg_smime_cipher {
+    SG_SMIME_AES128_CBC,
+    SG_SMIME_AES256_CBC,
+    SG_SMIME_3DES_CBC,
+    SG_SMIME_AES128_GCM,
+    SG_SMIME_AES256_GCM
+};
+
+/* To an RSA key by PKCS #1 v1.5 or by OAEP (RFC 3560, SHA-256 with MGF1 of the same). */
+struct sg_smime_recipient {
+    X509 *certificate;
+    bool oaep;
+};
 
 /*
- * multipart/signed of entity and signature, encrypted to the recipient certificates
- * (IssuerAndSerialNumber, RSA PKCS#1 v1.5), as base64 with CRLF: the body of an
- * application/pkcs7-mime entity. headers_r gets that entity's header fields (MIME-Version,
- * Content-Type, Content-Transfer-Encoding, Content-Disposition).
+ * multipart/signed of entity and signature (of sg_smime_sign), encrypted to the recipients
+ * (IssuerAndSerialNumber), as base64 with CRLF: the body of an application/pkcs7-mime entity.
+ * headers_r gets that entity's header fields (MIME-Version, Content-Type,
+ * Content-Transfer-Encoding, Content-Disposition). What a partner can read is for the caller to
+ * know. SG_E_CERT: a recipient's key is none that we encrypt to.
  */
 SG_MUST_USE bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes signature,
-                                  X509 *const *recipients, size_t recipient_count,
-                                  enum sg_smime_cipher cipher, struct sg_buf *headers_r,
-                                  const struct sg_sink *out, struct sg_error *err);
+                                  const struct sg_smime_recipient *recipients,
+                                  size_t recipient_count, enum sg_smime_cipher cipher,
+                                  struct sg_buf *headers_r, const struct sg_sink *out,
+                                  struct sg_error *err);
 
 /* Opening -------------------------------------------------------------------------------------- */
 

@@ -16,6 +16,11 @@
 SG_MUST_USE bool sg_smime_issuer_and_serial(struct sg_buf *out, const X509 *certificate,
                                             struct sg_error *err);
 
+/* Appends the RecipientInfo that carries a content-encryption key to one recipient. */
+SG_MUST_USE bool sg_smime_recipient_add(struct sg_buf *out,
+                                        const struct sg_smime_recipient *recipient,
+                                        struct sg_bytes cek, struct sg_error *err);
+
 /*
  * Does a SignerIdentifier or RecipientIdentifier (IssuerAndSerialNumber, or [0] with the subject
  * key identifier) name this certificate?

@@ -1,7 +1,8 @@
 /*
  * smime-probe: seals and opens files with keys from files, for tests against other software.
  *
- *   smime-probe seal CERT KEY CIPHER IN OUT TO...   CIPHER aes128, aes256 or 3des
+ *   smime-probe seal CERT KEY CIPHER IN OUT [TO...] [--oaep TO...]
+ *      CIPHER aes128, aes256, 3des, aes128-gcm or aes256-gcm
  *   smime-probe open IN OUT [--individual] [CERT KEY]...
  *
  * Files hold MIME entities. open writes what it reached and prints a line of key=value a layer and
@@ -39,9 +40,11 @@ static FILE *output_open(const char *path)
 
 static enum sg_smime_cipher cipher_of(const char *name)
 {
-    return strcmp(name, "3des") == 0     ? SG_SMIME_3DES_CBC
-           : strcmp(name, "aes128") == 0 ? SG_SMIME_AES128_CBC
-                                         : SG_SMIME_AES256_CBC;
+    return strcmp(name, "3des") == 0         ? SG_SMIME_3DES_CBC
+           : strcmp(name, "aes128") == 0     ? SG_SMIME_AES128_CBC
+           : strcmp(name, "aes128-gcm") == 0 ? SG_SMIME_AES128_GCM
+           : strcmp(name, "aes256-gcm") == 0 ? SG_SMIME_AES256_GCM
+                                             : SG_SMIME_AES256_CBC;
 }
 
 static int seal(int argc, char **argv)
@@ -53,10 +56,15 @@ static int seal(int argc, char **argv)
     struct sg_header_block block;
     if (!sg_header_read(arena, spool, 0, UINT64_MAX, &headers_limits, &block, &err))
         return failed(&err);
-    X509 *to[MAX_KEYS];
+    struct sg_smime_recipient to[MAX_KEYS];
     size_t count = 0;
-    for (int i = 5; i < argc && count < MAX_KEYS; i++)
-        to[count++] = kit_certificate(argv[i]);
+    bool oaep = false;
+    for (int i = 5; i < argc && count < MAX_KEYS; i++) {
+        if (strcmp(argv[i], "--oaep") == 0)
+            oaep = true;
+        else
+            to[count++] = (struct sg_smime_recipient){kit_certificate(argv[i]), oaep};
+    }
 
     struct sg_smime_entity entity = {.headers = block.raw,
                                      .body = spool,
@@ -81,7 +89,7 @@ static int seal(int argc, char **argv)
     fclose(body);
     fclose(out);
     for (size_t i = 0; i < count; i++)
-        X509_free(to[i]);
+        X509_free(to[i].certificate);
     kit_key_free(&key);
     fprintf(stderr, "peak_kib=%ld\n", kit_peak_kib());
     return 0;

@@ -194,6 +194,54 @@ static void test_our_attributes(void **state)
             "! grep -qi -e rc2 -e 'des-cbc' print && test $(grep -c 'd.certificate' print) = 1");
 }
 
+/* What we make is read by the openssl command: the opened file is the entity as it was signed. */
+static void read_back(const struct kit_key *signer_key, enum sg_smime_cipher cipher, bool oaep)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_SPOOL body = kit_spool_of("hello\r\n", 7);
+    struct sg_smime_entity entity = {sg_bytes_str("Content-Type: text/plain\r\n"), body, 0, 7};
+    struct sg_smime_signer signer = {signer_key->certificate, NULL, kit_sign, (void *)signer_key};
+    const struct sg_smime_recipient to[] = {{.certificate = alice.certificate, .oaep = oaep},
+                                            {.certificate = bob.certificate, .oaep = oaep}};
+    SG_AUTO_BUF sig;
+    sg_buf_init(&sig, 0);
+    SG_AUTO_BUF headers;
+    sg_buf_init(&headers, 0);
+    SG_AUTO_SPOOL sealed = kit_spool_new();
+    struct sg_sink sink = sg_spool_sink(sealed);
+    struct sg_error err;
+    assert_true(sg_smime_sign(&entity, &signer, sg_clock_now(), &sig, &err));
+    assert_true(
+        sg_smime_envelop(&entity, sg_buf_bytes(&sig), to, 2, cipher, &headers, &sink, &err));
+    uint8_t text[16384];
+    size_t n;
+    assert_true(sg_spool_read(sealed, 0, text, sizeof text, &n, &err));
+    FILE *f = fopen(kit_path(arena, "mail"), "w");
+    fprintf(f, "%.*s\r\n", (int)headers.len, (const char *)headers.data);
+    fwrite(text, 1, n, f);
+    fclose(f);
+    kit_run("printf 'Content-Type: text/plain\r\n\r\nhello\r\n' >c && "
+            "openssl cms -decrypt -in mail -recip bob.pem -inkey bob.key -out signed && "
+            "openssl cms -verify -in signed -CAfile root.pem -purpose any -out plain && "
+            "cmp c plain");
+}
+
+static void test_ours_read_by_openssl(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    kit_issue("carol", "ec -pkeyopt ec_paramgen_curve:P-256");
+    kit_issue("dave", "ec -pkeyopt ec_paramgen_curve:P-384");
+    struct kit_key carol = kit_key_load(kit_path(arena, "carol.pem"), kit_path(arena, "carol.key"));
+    struct kit_key dave = kit_key_load(kit_path(arena, "dave.pem"), kit_path(arena, "dave.key"));
+    for (int cipher = 0; cipher <= SG_SMIME_AES256_GCM; cipher++)
+        read_back(&alice, (enum sg_smime_cipher)cipher, cipher % 2);
+    read_back(&carol, SG_SMIME_AES256_CBC, true);
+    read_back(&dave, SG_SMIME_AES256_CBC, false);
+    kit_key_free(&carol);
+    kit_key_free(&dave);
+}
+
 int main(void)
 {
     static const char *const names[] = {"alice", "bob"};
@@ -206,7 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enveloped),          cmocka_unit_test(test_signed),
         cmocka_unit_test(test_transfer_encodings), cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_our_attributes),
+        cmocka_unit_test(test_our_attributes),     cmocka_unit_test(test_ours_read_by_openssl),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&alice);

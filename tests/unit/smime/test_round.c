@@ -34,7 +34,8 @@ static void seal(struct sg_bytes headers, struct sg_bytes body, enum sg_smime_ci
     SG_AUTO_BUF sig;
     sg_buf_init(&sig, 0);
     assert_true(sg_smime_sign(&entity, &signer, sg_clock_now(), &sig, &err));
-    X509 *to[] = {other.certificate, bob.certificate};
+    const struct sg_smime_recipient to[] = {{.certificate = other.certificate, .oaep = true},
+                                            {.certificate = bob.certificate}};
     SG_AUTO_BUF text;
     sg_buf_init(&text, 0);
     struct sg_sink sink = {buf_write, &text};
@@ -90,6 +91,8 @@ static void round_trip(struct sg_bytes headers, struct sg_bytes body, enum sg_sm
     assert_int_equal(o.layers[1].result, SG_SMIME_OK);
     assert_true(o.layers[0].stripped && o.layers[1].stripped && o.changed);
     assert_int_equal(o.layers[1].signer_count, 1);
+    bool gcm = cipher == SG_SMIME_AES128_GCM || cipher == SG_SMIME_AES256_GCM;
+    assert_int_equal(o.layers[0].authenticated, gcm);
     assert_string_equal(o.layers[1].signers[0].digest, "sha256");
     assert_string_equal(o.layers[1].signers[0].signature, "rsaEncryption");
     assert_true(sg_clock_now() - o.layers[1].signers[0].signing_time < 60 * SG_SECOND);
@@ -119,14 +122,16 @@ static void test_shapes(void **state)
     };
     struct sg_bytes h = sg_bytes_str(plain_headers);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        round_trip(h, sg_bytes_str(bodies[i]), (enum sg_smime_cipher)(i % 3));
+        round_trip(h, sg_bytes_str(bodies[i]), (enum sg_smime_cipher)(i % 5));
         round_trip(sg_bytes_of("", 0), sg_bytes_str(bodies[i]), SG_SMIME_AES256_CBC);
     }
     round_trip(h, sg_bytes_of("a\0b\0\r\n\0", 7), SG_SMIME_AES128_CBC);
     char line[5000];
     memset(line, 'l', sizeof line);
-    for (size_t n = 0; n < 70; n++) /* every place within a block and a line of base64 */
+    for (size_t n = 0; n < 70; n++) { /* every place within a block and a line of base64 */
         round_trip(h, sg_bytes_of(line, n), SG_SMIME_AES256_CBC);
+        round_trip(h, sg_bytes_of(line, n), SG_SMIME_AES128_GCM);
+    }
     round_trip(h, sg_bytes_of(line, sizeof line), SG_SMIME_AES256_CBC);
     round_trip(sg_bytes_str("Content-Type: message/rfc822\r\n"),
                sg_bytes_str("From: x@y.test\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -147,6 +152,7 @@ static void test_large(void **state)
     for (size_t i = 76; i + 2 < len; i += 78)
         memcpy(big + i, "\r\n", 2);
     round_trip(sg_bytes_str(plain_headers), sg_bytes_of(big, len), SG_SMIME_AES256_CBC);
+    round_trip(sg_bytes_str(plain_headers), sg_bytes_of(big, len), SG_SMIME_AES256_GCM);
     free(big);
 }
 

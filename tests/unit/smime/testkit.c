@@ -45,16 +45,19 @@ void kit_key_free(struct kit_key *key)
     EVP_PKEY_free(key->key);
 }
 
-bool kit_sign(void *ctx, struct sg_bytes sha256, struct sg_buf *sig_r, struct sg_error *err)
+bool kit_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
+              struct sg_error *err)
 {
     struct kit_key *key = ctx;
     uint8_t sig[1024];
     size_t len = sizeof sig;
     (void)err;
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key->key, NULL);
-    need(EVP_PKEY_sign_init(c) > 0 && EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
-             EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()) > 0 &&
-             EVP_PKEY_sign(c, sig, &len, sha256.data, sha256.len) > 0,
+    need(EVP_PKEY_sign_init(c) > 0 &&
+             (strcmp(what->scheme, "ecdsa") == 0 ||
+              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0) &&
+             EVP_PKEY_CTX_set_signature_md(c, EVP_get_digestbyname(what->digest)) > 0 &&
+             EVP_PKEY_sign(c, sig, &len, what->hash.data, what->hash.len) > 0,
          "sign");
     EVP_PKEY_CTX_free(c);
     return sg_buf_add(sig_r, sig, len);
@@ -176,6 +179,17 @@ const char *kit_path(struct sg_arena *arena, const char *name)
     return sg_arena_printf(arena, "%s/%s", directory, name);
 }
 
+void kit_issue(const char *name, const char *key)
+{
+    static int serial;
+    kit_run("openssl req -newkey %s -nodes -keyout %s.key -out %s.csr"
+            " -subj '/O=Test/CN=%s' -addext subjectKeyIdentifier=hash"
+            " -addext subjectAltName=email:%s@agency.test && "
+            "openssl x509 -req -in %s.csr -CA root.pem -CAkey root.key -set_serial %d"
+            " -days 30 -copy_extensions copy -out %s.pem",
+            key, name, name, name, name, name, ++serial, name);
+}
+
 const char *kit_pki(const char *const *names, size_t count)
 {
     need(mkdtemp(directory) != NULL, "mkdtemp");
@@ -183,11 +197,6 @@ const char *kit_pki(const char *const *names, size_t count)
     kit_run("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 30"
             " -subj '/O=Test/CN=Test Root'");
     for (size_t i = 0; i < count; i++)
-        kit_run("openssl req -newkey rsa:2048 -nodes -keyout %s.key -out %s.csr"
-                " -subj '/O=Test/CN=%s' -addext subjectKeyIdentifier=hash"
-                " -addext subjectAltName=email:%s@agency.test && "
-                "openssl x509 -req -in %s.csr -CA root.pem -CAkey root.key -set_serial %zu"
-                " -days 30 -copy_extensions copy -out %s.pem",
-                names[i], names[i], names[i], names[i], names[i], i + 1, names[i]);
+        kit_issue(names[i], "rsa:2048");
     return directory;
 }

@@ -21,7 +21,8 @@ void kit_key_free(struct kit_key *key);
 
 /* Callbacks of struct sg_smime_signer and sg_smime_options; the context of the first and the key of
  * the second is a struct kit_key. Bad padding gives a random key, as hsmd does. */
-bool kit_sign(void *ctx, struct sg_bytes sha256, struct sg_buf *sig_r, struct sg_error *err);
+bool kit_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
+              struct sg_error *err);
 bool kit_decrypt_cek(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
                      struct sg_secret *cek_r, struct sg_error *err);
 bool kit_every_signer(void *ctx, const X509 *certificate);
@@ -39,6 +40,9 @@ long kit_peak_kib(void);
 /* A directory in /tmp with keys and certificates (root.pem, <name>.key, <name>.pem) that is removed
  * at exit. names are signed by root, serials run from 1. */
 const char *kit_pki(const char *const *names, size_t count);
+/* One more; key as the openssl command wants it for -newkey, "ec -pkeyopt ec_paramgen_curve:P-256"
+ */
+void kit_issue(const char *name, const char *key);
 /* Runs a shell command in that directory; aborts where it fails. */
 void kit_run(const char *fmt, ...) SG_PRINTF(1, 2);
 const char *kit_path(struct sg_arena *arena, const char *name);
