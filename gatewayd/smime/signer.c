@@ -90,9 +90,12 @@ bool sg_smime_names(const struct sg_tlv *identifier, const X509 *certificate)
     return equal;
 }
 
-/* What of the signed attributes counts; each at most once, with one value (RFC 5652 §11). */
+/* What of the signed attributes counts; each at most once, with one value (RFC 5652 §11). All
+ * others, those of RFC 2634 among them, are left alone. */
 struct attributes {
     struct sg_tlv content_type, message_digest, signing_time;
+    struct sg_tlv capabilities;
+    bool capabilities_doubled; /* they say nothing then, but the signature is no worse */
 };
 
 static bool attribute_keep(struct sg_tlv *slot, struct sg_bytes values)
@@ -120,6 +123,8 @@ static bool attributes_read(struct sg_bytes set, struct attributes *a)
                                                                                   : NULL;
         if (slot && !attribute_keep(slot, values.content))
             return false;
+        if (sg_bytes_equal(type.content, sg_oid_smime_capabilities))
+            a->capabilities_doubled |= !attribute_keep(&a->capabilities, values.content);
     }
     return a->content_type.tag == SG_BER_OID && a->message_digest.tag != 0;
 }
@@ -219,23 +224,23 @@ static void signature_check(const struct signer *s, bool pss, const EVP_MD *md,
 
 /* The hash that was signed: of the attributes, after they were held against the content. */
 static bool attributes_check(const struct signer *s, struct sg_bytes content_type,
-                             const struct sg_smime_hash *content, bool canonical, uint8_t *hash_r,
+                             const struct sg_smime_hash *content, bool canonical,
+                             struct attributes *a, uint8_t *hash_r,
                              struct sg_smime_signer_info *info)
 {
-    struct attributes a;
     SG_AUTO_BUF der;
     sg_buf_init(&der, 0);
     SG_AUTO_BUF digest;
     sg_buf_init(&digest, EVP_MAX_MD_SIZE);
     const uint8_t *expected = canonical ? content->canonical : content->raw;
-    if (!attributes_read(s->attributes.content, &a) ||
-        !sg_ber_octets(&a.message_digest, SG_BER_OCTETS, &digest) ||
+    if (!attributes_read(s->attributes.content, a) ||
+        !sg_ber_octets(&a->message_digest, SG_BER_OCTETS, &digest) ||
         !sg_ber_to_der(&s->attributes, SG_BER_SET, &der)) {
         verdict(info, SG_SMIME_MALFORMED, "the signed attributes are unreadable or incomplete");
         return false;
     }
-    info->signing_time = signing_time(&a.signing_time);
-    if (!sg_bytes_equal(a.content_type.content, content_type)) {
+    info->signing_time = signing_time(&a->signing_time);
+    if (!sg_bytes_equal(a->content_type.content, content_type)) {
         verdict(info, SG_SMIME_ALTERED, "the signed content type is another one");
         return false;
     }
@@ -248,6 +253,17 @@ static bool attributes_check(const struct signer *s, struct sg_bytes content_typ
         return false;
     }
     return true;
+}
+
+/* REQ-84: what the signer says that it can do, in DER. */
+static void capabilities_take(struct sg_arena *arena, const struct attributes *a,
+                              struct sg_smime_signer_info *info)
+{
+    SG_AUTO_BUF der;
+    sg_buf_init(&der, 0);
+    if (a->capabilities.tag == SG_BER_SEQUENCE && !a->capabilities_doubled &&
+        sg_ber_to_der(&a->capabilities, SG_BER_SEQUENCE, &der))
+        info->capabilities = sg_arena_copy(arena, sg_buf_bytes(&der));
 }
 
 static X509 *certificate_find(const struct sg_tlv *identifier, STACK_OF(X509) *certificates)
@@ -292,9 +308,10 @@ void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_i
     }
     info->signature = algorithm->name;
 
+    struct attributes attributes = {0};
     uint8_t hash[EVP_MAX_MD_SIZE];
     if (s.attributes.tag) {
-        if (!attributes_check(&s, content_type, content, canonical, hash, info))
+        if (!attributes_check(&s, content_type, content, canonical, &attributes, hash, info))
             return;
     } else if (!sg_bytes_equal(content_type, sg_oid_data)) { /* RFC 5652 §5.3 */
         verdict(info, SG_SMIME_MALFORMED, "signed attributes are missing");
@@ -308,4 +325,6 @@ void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_i
     }
     signature_check(&s, strcmp(algorithm->name, "rsassaPss") == 0, md,
                     sg_bytes_of(hash, content->len), info);
+    if (info->result == SG_SMIME_OK)
+        capabilities_take(arena, &attributes, info);
 }

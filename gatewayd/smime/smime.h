@@ -106,7 +106,9 @@ struct sg_smime_signer_info {
     const char *digest; /* "sha256" */
     const char *signature; /* "rsaEncryption", "rsassaPss" */
     sg_time signing_time;  /* 0: absent */
-    const char *detail;    /* a sentence for the trace */
+    /* DER of the SMIMECapabilities (RFC 8551 §2.5.2) of a good signature; empty: it has none. */
+    struct sg_bytes capabilities;
+    const char *detail; /* a sentence for the trace */
 };
 
 struct sg_smime_layer {

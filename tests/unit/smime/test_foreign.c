@@ -242,6 +242,42 @@ static void test_ours_read_by_openssl(void **state)
     kit_key_free(&dave);
 }
 
+/* What a signer says that it can do is known where its signature is good, and nowhere else. REQ-84
+ */
+static void test_their_capabilities(void **state)
+{
+    static const struct {
+        const char *command;
+        size_t least; /* octets; 0: none */
+    } cases[] = {
+        {SIGN, 40},
+        {SIGN "-nodetach -stream", 40},
+        {SIGN "-nosmimecap", 0},
+        {SIGN "-noattr", 0},
+        {SIGN "&& sed -i s/hello/hallo/ mail", 0},
+        {SIGN "-nocerts", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_smime_opened o;
+        struct sg_spool *spool;
+        kit_run("%s", cases[i].command);
+        open_mail(arena, &spool, &o);
+        assert_int_equal(o.layers[0].signer_count, 1);
+        struct sg_bytes can = o.layers[0].signers[0].capabilities;
+        assert_true(cases[i].least ? can.len > cases[i].least && can.data[0] == 0x30
+                                   : can.len == 0);
+        const unsigned char *p = can.data;
+        X509_ALGORS *list = can.len ? d2i_X509_ALGORS(NULL, &p, (long)can.len) : NULL;
+        assert_int_equal(list != NULL, cases[i].least != 0);
+        assert_true(p == can.data + can.len);
+        sk_X509_ALGOR_pop_free(list, X509_ALGOR_free);
+        sg_smime_opened_free(&o);
+        sg_spool_free(&spool);
+    }
+}
+
 int main(void)
 {
     static const char *const names[] = {"alice", "bob"};
@@ -255,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_enveloped),          cmocka_unit_test(test_signed),
         cmocka_unit_test(test_transfer_encodings), cmocka_unit_test(test_nested),
         cmocka_unit_test(test_our_attributes),     cmocka_unit_test(test_ours_read_by_openssl),
+        cmocka_unit_test(test_their_capabilities),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&alice);
