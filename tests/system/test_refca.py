@@ -301,6 +301,18 @@ def test_many_processes(ca):
     assert not [p for p in ca.folder.iterdir() if p.name.startswith(".")]
 
 
+def test_batch(ca):
+    """Many commands of one process; what one does wrong does not end the others."""
+    lines = [["list"], ["issue", "-"], ["revoke"], ["list"]]
+    result = subprocess.run([REFCA, "--dir", ca.folder, "batch"], capture_output=True, check=True, text=True,
+                            input="".join(json.dumps(line) + "\n" for line in lines))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["status"] for answer in answers] == [0, 2, 2, 0]
+    assert answers[0]["out"] == answers[3]["out"] == refca(ca, "list").stdout.decode()
+    assert answers[1]["err"].startswith("refca: ") and "required: SERIAL|FILE" in answers[2]["err"]
+    assert result.stderr == ""
+
+
 def test_server(ca):
     def get(name):
         with urllib.request.urlopen(f"http://127.0.0.1:{ca.port}/{name}", timeout=5) as answer:

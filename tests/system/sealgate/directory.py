@@ -5,18 +5,20 @@ import os
 import pathlib
 import secrets
 import subprocess
+import threading
 import urllib.request
 
 from .layout import CA, DIRECTORY, GROUP, ROOT, TENANT
 from .process import NotReady, Service, as_user
 
 
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def run(command, uid=0, gid=0, **more):
     if uid:
         command = as_user(command, uid, gid)
-    result = subprocess.run([str(c) for c in command], capture_output=True, text=True,
-                            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-                                 "PYTHONDONTWRITEBYTECODE": "1"},
+    result = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=ENVIRONMENT,
                             cwd="/", stdin=subprocess.DEVNULL, check=False, **more)
     if result.returncode != 0:
         raise NotReady(f"{pathlib.Path(str(command[0])).name}: "
@@ -113,6 +115,8 @@ class ReferenceCA:
         self.fault_file = layout.etc / f"{name}.fault"
         self.clock_file = layout.etc / f"{name}.clock"
         self.options = []            # further ones of `refca serve`
+        self.batch = None            # `refca batch`, from the first command to stop()
+        self.batch_lock = threading.Lock()
         self.service = Service(layout, name, self._command(), ready=self.answers, uid=CA, gid=GROUP,
                                env={"PYTHONDONTWRITEBYTECODE": "1"})
 
@@ -123,8 +127,17 @@ class ReferenceCA:
                 "--port", self.port, "--refresh", "60", *est, *self.options]
 
     def run(self, *arguments):
-        return run([self.program, "--dir", self.folder, "--clock-file", self.clock_file,
-                    *arguments], CA, GROUP)
+        with self.batch_lock:
+            if self.batch is None:
+                command = [self.program, "--dir", self.folder, "--clock-file", self.clock_file, "batch"]
+                self.batch = subprocess.Popen(as_user(command, CA, GROUP), text=True, env=ENVIRONMENT,
+                                              cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.batch.stdin.write(json.dumps([str(a) for a in arguments]) + "\n")
+            self.batch.stdin.flush()
+            answer = json.loads(self.batch.stdout.readline() or '{"status": 1, "err": "refca batch ended"}')
+        if answer["status"]:
+            raise NotReady(answer["err"].strip())
+        return answer["out"]
 
     def answers(self):
         with urllib.request.urlopen(self.crl_url.replace("ca.crl", "healthz"), timeout=3) as r:
@@ -157,6 +170,11 @@ class ReferenceCA:
         self.service.start()
 
     def stop(self):
+        if self.batch:
+            self.batch.stdin.close()
+            self.batch.stdout.close()
+            self.batch.wait()
+            self.batch = None
         return self.service.stop()
 
     def pid(self):

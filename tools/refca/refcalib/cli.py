@@ -1,6 +1,8 @@
 """The command line of refca."""
 import argparse
+import contextlib
 import datetime as dt
+import io
 import json
 import sqlite3
 import sys
@@ -141,6 +143,20 @@ def list_show(args) -> None:
         print(json.dumps(lists.show(target, lists.check_name(args.list))))
 
 
+def batch(args) -> None:
+    """Starting takes longer than most commands do."""
+    before = ["--dir", str(args.dir)] + (["--clock-file", args.clock_file] if args.clock_file else [])
+    lines, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO())  # no command's input
+    for line in lines:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = main(before + json.loads(line))
+            except SystemExit as end:  # argparse
+                status = end.code
+        print(json.dumps({"status": status, "out": out.getvalue(), "err": err.getvalue()}), flush=True)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="refca", description="Reference CA for tests and pilots.")
     top.add_argument("--dir", type=Path, required=True, help="directory of the CA")
@@ -201,6 +217,9 @@ def parser() -> argparse.ArgumentParser:
 
     command("list", list_issued, "Print what was issued, a JSON object a line.")
     cli_est.commands(command)
+
+    command("batch", batch, "Commands from standard input, a JSON array of arguments a line; answers each"
+            " with a line of status, out and err.")
 
     for name, function, text in (
             ("publish", publish, "Bring the directory to what the CA has: certificates and CRL."),
