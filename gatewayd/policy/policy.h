@@ -5,8 +5,11 @@
 #ifndef SG_POLICY_POLICY_H
 #define SG_POLICY_POLICY_H
 
+#include "common/capability.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum sg_environment { SG_ENV_NONE, SG_ENV_SEEMAIL, SG_ENV_SECUREMAIL };
 
@@ -112,6 +115,29 @@ struct sg_inbound_facts {
     bool warning_only;      /* … and REQ-80 */
 };
 
+/* What a mail is encrypted with towards one partner (REQ-26, 85): facts in, choice out. */
+struct sg_sealing_facts {
+    uint32_t capabilities; /* OR of sg_smime_can: learned of the partner, or set by hand; 0: none */
+    bool ec;               /* the partner's certificate has an elliptic-curve key */
+    bool allow_weak;       /* the sending domain's policy (REQ-24) */
+};
+enum sg_sealing_cipher {
+    SG_SEALING_AES256_GCM,
+    SG_SEALING_AES256_CBC,
+    SG_SEALING_AES128_GCM,
+    SG_SEALING_AES128_CBC,
+    SG_SEALING_3DES_CBC
+};
+enum sg_sealing_transport { SG_SEALING_PKCS1, SG_SEALING_OAEP, SG_SEALING_ECDH };
+struct sg_sealing {
+    enum sg_sealing_cipher cipher;
+    enum sg_sealing_transport transport;
+    const char *rule, *requirement, *explanation; /* as in a plan; of the cipher */
+};
+struct sg_sealing sg_policy_sealing(const struct sg_sealing_facts *facts);
+const char *sg_sealing_cipher_name(enum sg_sealing_cipher cipher);          /* "aes-256-gcm" */
+const char *sg_sealing_transport_name(enum sg_sealing_transport transport); /* "rsa-oaep" */
+
 struct sg_plan sg_policy_outbound(const struct sg_outbound_facts *facts);
 struct sg_plan sg_policy_inbound(const struct sg_inbound_facts *facts);
 
@@ -125,11 +151,12 @@ void sg_policy_inbound_words(const struct sg_inbound_facts *facts, char *out, si
 
 #ifdef SG_RULE_SWITCH
 /* Test builds: the rule of that index in its table is passed over (-1: none). */
-extern int sg_policy_rule_off_outbound, sg_policy_rule_off_inbound, sg_policy_rule_off_ways;
+extern int sg_policy_rule_off_outbound, sg_policy_rule_off_inbound, sg_policy_rule_off_ways,
+    sg_policy_rule_off_sealing;
 size_t sg_policy_rule_count_outbound(void), sg_policy_rule_count_inbound(void),
-    sg_policy_rule_count_ways(void);
+    sg_policy_rule_count_ways(void), sg_policy_rule_count_sealing(void);
 const char *sg_policy_rule_name_outbound(size_t i), *sg_policy_rule_name_inbound(size_t i),
-    *sg_policy_rule_name_ways(size_t i);
+    *sg_policy_rule_name_ways(size_t i), *sg_policy_rule_name_sealing(size_t i);
 #endif
 
 #endif

@@ -23,8 +23,10 @@
 
 /* The last rule of a table applies always, so that there is a plan for all facts. */
 #define SG_POLICY_FIRST(function, facts_type, table, name)                                         \
+    SG_POLICY_FIRST_OF(struct sg_plan, function, facts_type, table, name)
+#define SG_POLICY_FIRST_OF(plan_type, function, facts_type, table, name)                           \
     SG_POLICY_SWITCH(table, name)                                                                  \
-    static struct sg_plan function(const facts_type *f)                                            \
+    static plan_type function(const facts_type *f)                                                 \
     {                                                                                              \
         size_t last = sizeof table / sizeof table[0] - 1;                                          \
         for (size_t i = 0; i < last; i++)                                                          \
