@@ -128,9 +128,8 @@ struct sg_cert_candidate {
 struct sg_cert_found {
     X509 *certificate; /* NULL: none is valid; to be freed with X509_free() */
     enum sg_cert_status
-        status;           /* the best that was seen when none is valid; UNTRUSTED for nothing */
-    bool any;             /* a candidate was seen at all */
-    bool awaits_approval; /* a good one is there that an administrator has not approved of */
+        status; /* the best that was seen when none is valid; UNTRUSTED for nothing */
+    bool any;   /* a candidate was seen at all */
     struct sg_cert_candidate *candidates;
     size_t candidate_count;
     const char *detail; /* a sentence: what was asked and what came of it */
@@ -166,6 +165,22 @@ SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena
 SG_MUST_USE bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                                  STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,
                                  const char *origin, bool *kept_r, struct sg_error *err);
+
+/*
+ * REQ-82: certificates of a domain among which may be that of a signature which came without it.
+ * Nothing of them is judged. None is no error; a directory that is away is said in the detail.
+ */
+struct sg_cert_signers {
+    STACK_OF(X509) *certificates; /* to be freed with sk_X509_pop_free(, X509_free); never NULL */
+    const char *detail;           /* a sentence: what was asked and what came of it */
+};
+SG_MUST_USE bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena,
+                                        const char *domain, struct sg_cert_signers *signers_r,
+                                        struct sg_error *err);
+/* May take ldap_timeout_ms per directory. */
+SG_MUST_USE bool sg_cert_signers_published(struct sg_certs *certs, struct sg_arena *arena,
+                                           const char *domain, struct sg_cert_signers *signers_r,
+                                           struct sg_error *err);
 
 /* RFC 3183 §4.1 naming: CN=domain-confidentiality-authority (or -signing-authority), or an
  * address with that local part. */

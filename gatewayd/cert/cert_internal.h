@@ -166,7 +166,11 @@ SG_MUST_USE bool sg_directories_get(struct sg_certs *certs, struct sg_arena *are
 void sg_directories_gone(struct sg_directories *directories);
 
 /* directory.c: threads, queue and circuit breaker of one directory */
-enum sg_directory_question { SG_ASK_DOMAIN, SG_ASK_AUTHORITIES };
+enum sg_directory_question {
+    SG_ASK_DOMAIN,
+    SG_ASK_SIGNERS, /* … and its signing authority's (RFC 3183 section 4.1) */
+    SG_ASK_AUTHORITIES
+};
 struct sg_directory *sg_directory_new(struct sg_directories *all,
                                       const struct sg_cert_directory *source);
 void sg_directory_close(struct sg_directory *directory); /* gives the first reference back */

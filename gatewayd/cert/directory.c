@@ -152,7 +152,7 @@ static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct job *jo
         .base_dn = d->base_dn,
         .filter = job->filter,
         .scope = LDAP_SCOPE_SUBTREE,
-        .attributes = job->question == SG_ASK_DOMAIN ? user : ca,
+        .attributes = job->question == SG_ASK_AUTHORITIES ? ca : user,
         .max_entries = MAX_VALUES,
         .max_values = MAX_VALUES,
     };
@@ -307,16 +307,26 @@ static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *
     return ok;
 }
 
+static void authority_add(struct sg_buf *filter, const char *local, const char *domain)
+{
+    sg_buf_addf(filter, "(mail=%s@", local);
+    sg_ldap_escape(filter, sg_bytes_str(domain));
+    sg_buf_adds(filter, ")");
+}
+
 static char *filter_text(enum sg_directory_question question, const char *domain)
 {
     SG_AUTO_BUF filter;
     sg_buf_init(&filter, 0);
     if (question == SG_ASK_AUTHORITIES) {
         sg_buf_adds(&filter, "(&(objectClass=pkiCA)(cACertificate=*))");
-    } else {
-        sg_buf_adds(&filter, "(mail=domain-confidentiality-authority@");
-        sg_ldap_escape(&filter, sg_bytes_str(domain));
+    } else if (question == SG_ASK_SIGNERS) {
+        sg_buf_adds(&filter, "(|");
+        authority_add(&filter, "domain-confidentiality-authority", domain);
+        authority_add(&filter, "domain-signing-authority", domain);
         sg_buf_adds(&filter, ")");
+    } else {
+        authority_add(&filter, "domain-confidentiality-authority", domain);
     }
     return copy((const char *)filter.data);
 }

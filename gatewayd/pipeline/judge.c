@@ -1,187 +1,20 @@
 /* Opening a message and gathering the facts that the rules need. */
 #include "pipeline/inbound.h"
 
+#include "pipeline/layers.h"
 #include "pipeline/metrics.h"
 #include "pipeline/origin.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/scan.h"
 
-static bool is_domain_signer(void *ctx, const X509 *certificate)
-{
-    (void)ctx;
-    return sg_cert_is_domain_authority(certificate);
-}
-
-static const char *layer_result_name(enum sg_smime_result result)
-{
-    static const char *const names[] = {
-        "ok",          "altered",   "not-for-us",    "undecryptable",
-        "unsupported", "malformed", "no-certificate"};
-    return names[result];
-}
-
-static bool signer_names_all(const X509 *certificate, const struct sg_mailbox *from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!sg_cert_speaks_for(certificate, from[i].domain))
-            return false;
-    return count > 0;
-}
-
-/* One domain signature: what it covers fits or not, and whose certificate it is (REQ-36), to the
- * roots that the recipient's domain relies on (REQ-180). */
-static bool signer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                         const struct sg_smime_signer_info *signer, const char *relying,
-                         const struct sg_mailbox *from, size_t from_count,
-                         struct sg_inbound_judgement *j, struct sg_error *err)
-{
-    struct sg_inbound_facts *facts = &j->facts;
-    struct sg_cert_facts cert = {0};
-    struct sg_cert_question question = {.certificate = signer->certificate,
-                                        .untrusted = layer->certificates,
-                                        .use = SG_CERT_SIGN,
-                                        .domain = from_count ? from[0].domain : "",
-                                        .relying = relying,
-                                        .now = m->now};
-    j->signer = signer->certificate;
-    j->signer_came_with = layer->certificates;
-    facts->domain_signed = true;
-    /* Beside a signature that does not fit, a good one says nothing: the layer stays on. */
-    facts->signature_good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK;
-    facts->signer_is_domain = sg_cert_is_domain_authority(signer->certificate);
-    facts->signer_names_from = signer_names_all(signer->certificate, from, from_count);
-    if (!sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
-        return false;
-    facts->signer = sg_policy_certificate_of(cert.status);
-    sg_trace_add(&m->trace, "signature", "REQ-22", "result", layer_result_name(signer->result),
-                 "digest", signer->digest, "algorithm", signer->signature, "detail", signer->detail,
-                 "certificate", sg_cert_status_name(cert.status), "certificate_detail", cert.detail,
-                 "subject", cert.subject, "issuer", cert.issuer, "serial", cert.serial, "address",
-                 cert.address, NULL);
-    return true;
-}
-
-/* The first domain signer decides; an individual's signature proves integrity, no domain. */
-static bool signed_layer_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                               const char *relying, const struct sg_mailbox *from,
-                               size_t from_count, struct sg_inbound_judgement *j,
-                               struct sg_error *err)
-{
-    for (size_t i = 0; i < layer->signer_count; i++) {
-        const struct sg_smime_signer_info *signer = &layer->signers[i];
-        if (!signer->certificate || !sg_cert_is_domain_authority(signer->certificate))
-            continue;
-        return j->facts.domain_signed ||
-               signer_facts(m, layer, signer, relying, from, from_count, j, err);
-    }
-    sg_trace_add(&m->trace, "signature", "REQ-12", "result", layer_result_name(layer->result),
-                 "detail", "not a domain's signature: left on", NULL);
-    return true;
-}
-
-/*
- * A signature outside of an envelope covers a ciphertext, which anybody may have made: of what was
- * in it nobody is shown to be the author. Inner layers are judged for themselves.
- */
-static void outer_signature_forget(struct sg_message *m, struct sg_inbound_judgement *j)
-{
-    struct sg_inbound_facts *facts = &j->facts;
-    j->signer = NULL;
-    if (facts->domain_signed)
-        sg_trace_add(&m->trace, "signature", "REQ-22", "result", "ok", "detail",
-                     "outside of the envelope: says nothing of what is inside", NULL);
-    facts->domain_signed = facts->signature_good = false;
-    facts->signer_is_domain = facts->signer_names_from = false;
-    facts->signer = SG_POLICY_CERT_NONE;
-}
-
-/* REQ-86, 174: what was on its way when a certificate of ours was revoked or expired is opened, and
- * said to be. */
-static bool own_facts(struct sg_message *m, const struct sg_smime_layer *layer,
-                      const struct sg_keyring *keyring, struct sg_inbound_facts *facts,
-                      struct sg_error *err)
-{
-    const struct sg_keyring_item *item = &keyring->items[layer->own_key];
-    struct sg_cert_facts cert = {.status = SG_CERT_REVOKED, .detail = "revoked here", .serial = ""};
-    struct sg_cert_question question = {.certificate = item->certificate,
-                                        .untrusted = item->chain,
-                                        .use = SG_CERT_ENCRYPT,
-                                        .domain = keyring->domain,
-                                        .now = m->now};
-    if (!item->revoked && !sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
-        return false;
-    facts->own = sg_policy_certificate_of(cert.status);
-    if (facts->own != SG_POLICY_CERT_VALID)
-        sg_trace_add(&m->trace, "own-certificate", "REQ-86", "status",
-                     sg_policy_certificate_name(facts->own), "detail", cert.detail, "serial",
-                     cert.serial, "key", item->key.id, NULL);
-    return true;
-}
-
-static bool layer_facts(struct sg_message *m, struct sg_inbound_judgement *j,
-                        const struct sg_keyring *keyring, const struct sg_mailbox *from,
-                        size_t from_count, struct sg_error *err)
-{
-    struct sg_inbound_facts *facts = &j->facts;
-    for (size_t i = 0; i < j->opened.layer_count; i++) {
-        const struct sg_smime_layer *layer = &j->opened.layers[i];
-        bool for_us = layer->kind == SG_SMIME_ENVELOPED && layer->result != SG_SMIME_NOT_FOR_US &&
-                      layer->result != SG_SMIME_UNSUPPORTED;
-        facts->encrypted |= layer->kind == SG_SMIME_ENVELOPED;
-        facts->for_us |= for_us;
-        if (for_us && layer->result == SG_SMIME_OK) {
-            outer_signature_forget(m, j);
-            if (!own_facts(m, layer, keyring, facts, err))
-                return false;
-            /* Integrity is the innermost envelope's: an AEAD, or a good signature inside of it
-             * (ARCHITECTURE). What is around it covers a ciphertext, which anybody may have. */
-            facts->integrity = layer->authenticated;
-        }
-        facts->unsupported |= layer->result == SG_SMIME_UNSUPPORTED;
-        facts->malformed |=
-            layer->result == SG_SMIME_MALFORMED || layer->result == SG_SMIME_UNDECRYPTABLE;
-        facts->opened |= for_us && layer->result == SG_SMIME_OK;
-        if (layer->kind == SG_SMIME_ENVELOPED)
-            sg_trace_add(&m->trace, "envelope", "REQ-87", "result",
-                         layer_result_name(layer->result), "cipher", layer->cipher, "detail",
-                         layer->detail, NULL);
-        else if (!signed_layer_facts(m, layer, keyring->domain_id, from, from_count, j, err))
-            return false;
-        facts->integrity |=
-            facts->opened && layer->kind == SG_SMIME_SIGNED && layer->result == SG_SMIME_OK;
-    }
-    return true;
-}
-
-static bool open_layers(struct sg_message *m, const struct sg_keyring *keyring,
-                        struct sg_inbound_judgement *j, struct sg_error *err)
-{
-    struct sg_smime_own_key *own =
-        SG_ARENA_ARRAY(m->arena, struct sg_smime_own_key, keyring->count + 1);
-    for (size_t i = 0; i < keyring->count; i++)
-        own[i] = (struct sg_smime_own_key){keyring->items[i].certificate, &keyring->items[i]};
-    struct sg_smime_options options = {
-        .own = own,
-        .own_count = keyring->count,
-        .decrypt_cek = sg_keyring_decrypt,
-        .is_domain_signer = is_domain_signer,
-        .spool = m->gw->spool,
-        .headers = m->gw->headers,
-        .max_layers = m->gw->max_layers,
-        .max_cms_bytes = m->gw->max_cms_bytes,
-    };
-    uint64_t offset = m->headers.body_offset;
-    return sg_smime_open(m->arena, &m->headers, m->body, offset, sg_spool_size(m->body) - offset,
-                         &options, &j->opened, err);
-}
-
 static bool open_and_judge(struct sg_message *m, const struct sg_domain_row *domain,
-                           struct sg_inbound_judgement *j, const struct sg_mailbox *from,
-                           size_t from_count, struct sg_error *err)
+                           const struct sg_origin *origin, struct sg_inbound_judgement *j,
+                           struct sg_error *err)
 {
     SG_AUTO_KEYRING keyring = {0};
     return sg_keyring_load(m->gw, m->arena, domain->id, domain->name, &keyring, err) &&
-           open_layers(m, &keyring, j, err) && layer_facts(m, j, &keyring, from, from_count, err);
+           sg_layers_open(m, &keyring, origin, j, err) &&
+           sg_layers_facts(m, &keyring, origin, j, err);
 }
 
 bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
@@ -197,9 +30,8 @@ bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
         return false;
     if (origin.from_count)
         j_r->from_domain = origin.from[0].domain;
-    bool ok =
-        (!j_r->is_smime || open_and_judge(m, domain, j_r, origin.from, origin.from_count, err)) &&
-        sg_origin_lists(m, domain, &origin, &j_r->facts, err);
+    bool ok = (!j_r->is_smime || open_and_judge(m, domain, &origin, j_r, err)) &&
+              sg_origin_lists(m, domain, &origin, &j_r->facts, err);
     if (!ok)
         sg_inbound_judgement_free(j_r);
     return ok;

@@ -5,7 +5,6 @@
 #include "pipeline/metrics.h"
 #include "pipeline/next_hop.h"
 #include "pipeline/ping.h"
-#include "pipeline/request.h"
 #include "schema/domain.h"
 #include "smtp/address.h"
 
@@ -54,7 +53,7 @@ static enum sg_recipient_answer decide(struct sg_gateway *gw, struct sg_arena *a
     if (!given || listed(gw->unasked, given))
         return SG_RECIPIENT_UNDECIDED;
     const char *address = sg_address_normalise(arena, given);
-    if (sg_ping_is(gw, address) || sg_request_is(address))
+    if (sg_ping_is(gw, address))
         return SG_RECIPIENT_UNDECIDED; /* it is answered here */
     if (sg_recipients_recall(gw->recipients, address, &answer))
         source = SG_RECIPIENT_REMEMBERED;

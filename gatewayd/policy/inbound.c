@@ -174,6 +174,10 @@ static const struct {
     bool (*when)(const facts *);
     struct sg_plan then;
 } rules[] = {
+    /* What we cannot do is no sign of tampering, and no failure of the sender's. */
+    {unsupported,
+     {SG_ACT_WARN_ORIGINAL, "unsupported", "REQ-18", "002",
+      "a layer of the message uses what this gateway does not do", 0}},
     {unopened,
      {SG_ACT_WARN_ORIGINAL, "not-opened", "REQ-80", "003",
       "the message is encrypted to this domain and could not be decrypted", 0}},
@@ -183,9 +187,6 @@ static const struct {
     {altered,
      {SG_ACT_WARN_OPENED, "altered", "REQ-22", "003",
       "the domain signature does not fit the message: it was altered on the way", 0}},
-    {unsupported,
-     {SG_ACT_WARN_ORIGINAL, "unsupported", "REQ-18", "002",
-      "a layer of the message uses what this gateway does not do", 0}},
     {malformed,
      {SG_ACT_WARN_ORIGINAL, "malformed", "REQ-80", "003", "a layer of the message is malformed",
       0}},

@@ -15,6 +15,11 @@ SG_OID(data);                /* 1.2.840.113549.1.7.1 */
 SG_OID(signed_data);         /* 1.2.840.113549.1.7.2 */
 SG_OID(enveloped_data);      /* 1.2.840.113549.1.7.3 */
 SG_OID(auth_enveloped_data); /* 1.2.840.113549.1.9.16.1.23 */
+SG_OID(encrypted_data);      /* 1.2.840.113549.1.7.6 */
+SG_OID(digested_data);       /* 1.2.840.113549.1.7.5 */
+SG_OID(authenticated_data);  /* 1.2.840.113549.1.9.16.1.2 */
+SG_OID(compressed_data);     /* … 1.9 */
+SG_OID(receipt);             /* … 1.1, of RFC 2634 */
 SG_OID(content_type);        /* attributes, 1.2.840.113549.1.9.3 */
 SG_OID(message_digest);      /* … 9.4 */
 SG_OID(signing_time);        /* … 9.5 */

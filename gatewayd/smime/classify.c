@@ -7,10 +7,15 @@ static bool is_one_of(const char *value, const char *a, const char *b)
     return value && (strcasecmp(value, a) == 0 || strcasecmp(value, b) == 0);
 }
 
-static bool ends_with_p7m(const char *name)
+/* RFC 8551 §3.2.1: how files of S/MIME are named. */
+static bool is_named_so(const char *name)
 {
+    static const char *const ends[] = {".p7m", ".p7s", ".p7c", ".p7z"};
     size_t n = name ? strlen(name) : 0;
-    return n >= 4 && strcasecmp(name + n - 4, ".p7m") == 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (n >= 4 && strcasecmp(name + n - 4, ends[i]) == 0)
+            return true;
+    return false;
 }
 
 /* The file name that Content-Disposition gives. */
@@ -44,8 +49,8 @@ enum sg_smime_form sg_smime_classify(struct sg_arena *arena, const struct sg_hea
         return kind && strcasecmp(kind, "certs-only") == 0 ? SG_SMIME_FORM_NONE : SG_SMIME_FORM_CMS;
     }
     if (strcmp(type.type, "application/octet-stream") == 0 &&
-        (ends_with_p7m(sg_content_type_parameter(&type, "name")) ||
-         ends_with_p7m(file_name(arena, headers))))
+        (is_named_so(sg_content_type_parameter(&type, "name")) ||
+         is_named_so(file_name(arena, headers))))
         return SG_SMIME_FORM_CMS;
     return SG_SMIME_FORM_NONE;
 }

@@ -73,7 +73,7 @@ static bool recipient_try(const struct sg_tlv *info, const struct sg_smime_optio
     for (size_t i = 0; i < options->own_count && !search->opened; i++) {
         if (!sg_smime_names(&t.identifier, options->own[i].certificate))
             continue;
-        search->named = true;
+        search->named = layer->for_us = true;
         if (key_bytes == 0 || !sg_bytes_equal(t.algorithm, sg_oid_rsa_encryption))
             continue;
         search->supported = true;

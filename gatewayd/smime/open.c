@@ -125,8 +125,8 @@ static bool detached_open(struct work *w, const struct entity *outer, const char
               (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
                sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
               sg_smime_signed_read(&ber, NULL, &sd, err) &&
-              sg_smime_signed_verify(w->arena, &sd, outer->spool, parts.content, parts.content_end,
-                                     true, layer, err) &&
+              sg_smime_signed_verify(w->arena, &sd, w->options, outer->spool, parts.content,
+                                     parts.content_end, true, layer, err) &&
               signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err);
     sg_smime_signed_free(&sd);
     return ok;
@@ -140,11 +140,16 @@ static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smi
     const struct sg_sink sink = sg_spool_sink(spool);
     layer->kind = SG_SMIME_SIGNED;
     sg_smime_signed_init(&sd);
-    bool ok =
-        sg_smime_signed_read(ber, &sink, &sd, err) &&
-        (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
-        sg_smime_signed_verify(w->arena, &sd, spool, 0, sg_spool_size(spool), false, layer, err) &&
-        signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
+    bool ok = sg_smime_signed_read(ber, &sink, &sd, err);
+    if (ok && sg_smime_signed_is_bare(&sd)) {
+        layer->kind = SG_SMIME_CERTIFICATES;
+        layer->detail = "certificates alone, which sign nothing";
+    } else {
+        ok = ok && (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
+             sg_smime_signed_verify(w->arena, &sd, w->options, spool, 0, sg_spool_size(spool),
+                                    false, layer, err) &&
+             signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
+    }
     sg_smime_signed_free(&sd);
     return ok;
 }
@@ -167,13 +172,39 @@ static bool enveloped_open(struct work *w, struct sg_ber_stream *ber, bool authe
     return true;
 }
 
+/* What is neither signed nor enveloped, in an operator's words. */
+static bool unsupported_object(struct sg_bytes kind, struct sg_smime_layer *layer,
+                               struct sg_error *err)
+{
+    static const struct {
+        const struct sg_bytes *oid;
+        const char *words;
+        bool secret;
+    } known[] = {
+        {&sg_oid_compressed_data, "compressed data (RFC 3274), which this gateway does not unpack",
+         false},
+        {&sg_oid_data, "bare data in place of a signature or an envelope", false},
+        {&sg_oid_digested_data, "digested data, which nobody has signed", false},
+        {&sg_oid_authenticated_data, "authenticated data, which no certificate stands for", false},
+        {&sg_oid_encrypted_data, "data encrypted under a key that is agreed upon elsewhere", true},
+    };
+    char name[80];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!sg_bytes_equal(kind, *known[i].oid))
+            continue;
+        layer->kind = known[i].secret ? SG_SMIME_ENVELOPED : SG_SMIME_OTHER;
+        return sg_fail(err, SG_E_CMS_UNSUPPORTED, "%s", known[i].words);
+    }
+    sg_oid_text(kind, name, sizeof name);
+    return sg_fail(err, SG_E_CMS_UNSUPPORTED, "content type %s", name);
+}
+
 static bool cms_open(struct work *w, const struct entity *outer, struct sg_smime_layer *layer,
                      struct entity *inner_r, struct sg_error *err)
 {
     struct sg_ber_stream ber;
     SG_AUTO_BUF oid;
     sg_buf_init(&oid, 0);
-    char name[80];
     layer->kind = SG_SMIME_ENVELOPED; /* until it says otherwise */
     if (!sg_source_open(&w->source, w->arena, &outer->headers, outer->spool,
                         outer->headers.body_offset, outer->end - outer->headers.body_offset, err))
@@ -187,8 +218,7 @@ static bool cms_open(struct work *w, const struct entity *outer, struct sg_smime
     bool authenticated = sg_bytes_equal(kind, sg_oid_auth_enveloped_data);
     if (authenticated || sg_bytes_equal(kind, sg_oid_enveloped_data))
         return enveloped_open(w, &ber, authenticated, layer, inner_r, err);
-    sg_oid_text(kind, name, sizeof name);
-    return sg_fail(err, SG_E_CMS_UNSUPPORTED, "content type %s", name);
+    return unsupported_object(kind, layer, err);
 }
 
 /* Opens one layer; its result goes into it. false: nothing is known. */
@@ -225,6 +255,7 @@ static bool layers_open(struct work *w, struct entity *current, struct sg_smime_
         if (opened->layer_count > (size_t)w->options->max_layers) {
             layer->kind = form == SG_SMIME_FORM_DETACHED ? SG_SMIME_SIGNED : SG_SMIME_ENVELOPED;
             layer->result = SG_SMIME_UNSUPPORTED;
+            layer->beyond = true;
             layer->detail = "more layers than we open";
             return true;
         }

@@ -46,8 +46,12 @@ static bool encapsulated_read(struct sg_ber_stream *ber, const struct sg_sink *c
         return false;
     /* What a key signed as something else than mail (a request to its CA, a time stamp) is no mail.
      */
-    if (!sg_bytes_equal(sg_buf_bytes(&sd->content_type), sg_oid_data))
-        return sg_fail(err, SG_E_CMS_UNSUPPORTED, "signed content that is no MIME entity");
+    struct sg_bytes type = sg_buf_bytes(&sd->content_type);
+    if (!sg_bytes_equal(type, sg_oid_data))
+        return sg_fail(err, SG_E_CMS_UNSUPPORTED,
+                       sg_bytes_equal(type, sg_oid_receipt)
+                           ? "a signed receipt (RFC 2634), which is for its reader's software"
+                           : "signed content that is no MIME entity");
     sd->has_content = tag == SG_BER_EXPLICIT(0);
     if (sd->has_content) {
         if (!content)
@@ -76,6 +80,13 @@ bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg_sink *conte
         return false;
     return sg_ber_stream_take(ber, SG_BER_SET, &sd->signer_infos, err) &&
            sg_ber_stream_leave(ber, err);
+}
+
+bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd)
+{
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(&sd->signer_infos));
+    struct sg_tlv set;
+    return !sd->has_content && sg_ber_expect(&in, SG_BER_SET, &set) && set.content.len == 0;
 }
 
 /* REQ-81: any number, any order. What is no X.509 certificate is passed over. */
@@ -220,29 +231,91 @@ static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *
     return true;
 }
 
-bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                            const struct sg_spool *spool, uint64_t from, uint64_t end,
-                            bool detached, struct sg_smime_layer *layer, struct sg_error *err)
+/* REQ-82: is a signer's certificate wanting, so that nobody can be said to have signed? */
+static bool certificate_missing(const struct sg_smime_layer *layer)
 {
-    layer->certificates = sk_X509_new_null();
-    if (!layer->certificates)
-        abort();
-    struct sg_ber in = sg_ber_of(sg_buf_bytes(&sd->signer_infos));
-    struct sg_tlv set;
-    if (!certificates_read(&sd->certificates, layer->certificates, err))
-        return false;
-    if (!sg_ber_expect(&in, SG_BER_SET, &set))
-        return sg_fail(err, SG_E_CMS, "the signers are unreadable");
+    for (size_t i = 0; i < layer->signer_count; i++) {
+        const struct sg_smime_signer_info *s = &layer->signers[i];
+        if (!s->certificate &&
+            (s->result == SG_SMIME_NO_CERTIFICATE || s->result == SG_SMIME_ALTERED))
+            return true;
+    }
+    return false;
+}
 
-    struct sg_smime_hash hashes[8] = {0};
-    struct hashing h = {.count = hashes_wanted(set.content, hashes, 8)};
-    if (!hash_range(&h, hashes, spool, from, end, err) ||
-        !signers_check(arena, sd, set.content, hashes, h.count, false, layer, err))
+static void certificates_add(STACK_OF(X509) *to, STACK_OF(X509) *found)
+{
+    for (int i = 0; i < sk_X509_num(found); i++) {
+        X509 *x = sk_X509_value(found, i);
+        if (!X509_up_ref(x) || sk_X509_push(to, x) <= 0)
+            abort();
+    }
+}
+
+/* What a SignedData is checked over. */
+struct verification {
+    struct sg_arena *arena;
+    const struct sg_smime_signed *sd;
+    struct sg_bytes signer_infos;
+    struct sg_smime_hash hashes[8];
+    size_t hash_count;
+    bool canonical;
+};
+
+static bool again(struct verification *v, struct sg_smime_layer *layer, struct sg_error *err)
+{
+    return signers_check(v->arena, v->sd, v->signer_infos, v->hashes, v->hash_count, v->canonical,
+                         layer, err);
+}
+
+static bool elsewhere_look(struct verification *v, const struct sg_smime_options *options,
+                           struct sg_smime_layer *layer, struct sg_error *err)
+{
+    for (unsigned round = 0; certificate_missing(layer); round++) {
+        STACK_OF(X509) *found = NULL;
+        if (!options->certificates_elsewhere(options->ctx, round, &found, err))
+            return false;
+        if (!found)
+            break;
+        certificates_add(layer->certificates, found);
+        if (!again(v, layer, err))
+            return false;
+    }
+    return true;
+}
+
+static bool content_check(struct verification *v, const struct sg_spool *spool, uint64_t from,
+                          uint64_t end, bool detached, struct sg_smime_layer *layer,
+                          struct sg_error *err)
+{
+    struct hashing h = {.count = v->hash_count};
+    if (!hash_range(&h, v->hashes, spool, from, end, err) || !again(v, layer, err))
         return false;
     if (layer->result != SG_SMIME_ALTERED || !detached || !h.bare)
         return true;
     /* Many a tool signs the canonical form and then hands on its own line ends. */
     h = (struct hashing){.count = h.count, .canonical = true};
-    return hash_range(&h, hashes, spool, from, end, err) &&
-           signers_check(arena, sd, set.content, hashes, h.count, true, layer, err);
+    v->canonical = true;
+    return hash_range(&h, v->hashes, spool, from, end, err) && again(v, layer, err);
+}
+
+bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                            const struct sg_smime_options *options, const struct sg_spool *spool,
+                            uint64_t from, uint64_t end, bool detached,
+                            struct sg_smime_layer *layer, struct sg_error *err)
+{
+    struct verification v = {.arena = arena, .sd = sd};
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(&sd->signer_infos));
+    struct sg_tlv set;
+    layer->certificates = sk_X509_new_null();
+    if (!layer->certificates)
+        abort();
+    if (!certificates_read(&sd->certificates, layer->certificates, err))
+        return false;
+    if (!sg_ber_expect(&in, SG_BER_SET, &set))
+        return sg_fail(err, SG_E_CMS, "the signers are unreadable");
+    v.signer_infos = set.content;
+    v.hash_count = hashes_wanted(set.content, v.hashes, 8);
+    return content_check(&v, spool, from, end, detached, layer, err) &&
+           (!options->certificates_elsewhere || elsewhere_look(&v, options, layer, err));
 }

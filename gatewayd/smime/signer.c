@@ -266,11 +266,15 @@ static void capabilities_take(struct sg_arena *arena, const struct attributes *a
         info->capabilities = sg_arena_copy(arena, sg_buf_bytes(&der));
 }
 
-static X509 *certificate_find(const struct sg_tlv *identifier, STACK_OF(X509) *certificates)
+/* The next certificate that the identifier names, from *at on. */
+static X509 *certificate_next(const struct sg_tlv *identifier, STACK_OF(X509) *certificates,
+                              int *at)
 {
-    for (int i = 0; i < sk_X509_num(certificates); i++)
-        if (sg_smime_names(identifier, sk_X509_value(certificates, i)))
-            return sk_X509_value(certificates, i);
+    while (*at < sk_X509_num(certificates)) {
+        X509 *x = sk_X509_value(certificates, (*at)++);
+        if (sg_smime_names(identifier, x))
+            return x;
+    }
     return NULL;
 }
 
@@ -286,7 +290,8 @@ void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_i
         verdict(info, SG_SMIME_MALFORMED, "a signer is unreadable");
         return;
     }
-    info->certificate = certificate_find(&s.identifier, certificates);
+    int at = 0;
+    info->certificate = certificate_next(&s.identifier, certificates, &at);
     const struct sg_smime_hash *content = NULL;
     for (size_t i = 0; i < hash_count; i++)
         if (sg_bytes_equal(hashes[i].algorithm->oid, s.digest_oid))
@@ -323,8 +328,21 @@ void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_i
         verdict(info, SG_SMIME_NO_CERTIFICATE, "the signer's certificate is not in the message");
         return;
     }
-    signature_check(&s, strcmp(algorithm->name, "rsassaPss") == 0, md,
-                    sg_bytes_of(hash, content->len), info);
+    /* REQ-81: whoever made a certificate of the same name and number, which somebody has put beside
+     * the signer's, has made no signature the worse. */
+    bool pss = strcmp(algorithm->name, "rsassaPss") == 0;
+    struct sg_bytes signed_hash = sg_bytes_of(hash, content->len);
+    signature_check(&s, pss, md, signed_hash, info);
+    X509 *other;
+    for (int tries = 1; info->result != SG_SMIME_OK && tries < SG_SMIME_MAX_NAMESAKES &&
+                        (other = certificate_next(&s.identifier, certificates, &at));
+         tries++) {
+        struct sg_smime_signer_info by = *info;
+        by.certificate = other;
+        signature_check(&s, pss, md, signed_hash, &by);
+        if (by.result == SG_SMIME_OK)
+            *info = by;
+    }
     if (info->result == SG_SMIME_OK)
         capabilities_take(arena, &attributes, info);
 }

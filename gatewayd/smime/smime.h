@@ -89,7 +89,12 @@ struct sg_smime_own_key {
     void *key; /* the caller's */
 };
 
-enum sg_smime_layer_kind { SG_SMIME_ENVELOPED, SG_SMIME_SIGNED };
+enum sg_smime_layer_kind {
+    SG_SMIME_ENVELOPED, /* and whatever was not read far enough to tell */
+    SG_SMIME_SIGNED,
+    SG_SMIME_CERTIFICATES, /* certs-only (RFC 8551 §3.8): nothing is signed by it */
+    SG_SMIME_OTHER         /* neither secret nor signed by itself: compressed data (RFC 3274) … */
+};
 enum sg_smime_result {
     SG_SMIME_OK,
     SG_SMIME_ALTERED,       /* digest or signature does not fit (003) */
@@ -115,7 +120,9 @@ struct sg_smime_layer {
     enum sg_smime_layer_kind kind;
     enum sg_smime_result result;
     const char *detail;
+    bool beyond; /* deeper than we open: it was not looked at, and may be anything */
     /* ENVELOPED */
+    bool for_us;        /* a RecipientInfo names one of our certificates */
     const char *cipher; /* "aes-256-cbc" */
     size_t own_key;     /* index of the key that opened it */
     bool authenticated; /* GCM */
@@ -123,7 +130,8 @@ struct sg_smime_layer {
     bool detached;
     struct sg_smime_signer_info *signers;
     size_t signer_count;
-    STACK_OF(X509) *certificates; /* all that the message carried */
+    /* All that the message carried; behind them what was found elsewhere (REQ-82). */
+    STACK_OF(X509) *certificates;
     bool stripped; /* taken off (a domain's signature), or left on (an individual's) */
 };
 
@@ -135,6 +143,14 @@ struct sg_smime_options {
                         struct sg_secret *cek_r, struct sg_error *err);
     /* Is this signer's certificate a domain's (REQ-46, 88)? Only such a layer is taken off. */
     bool (*is_domain_signer)(void *ctx, const X509 *certificate);
+    /*
+     * REQ-82: certificates among which may be that of a signer whose own the message does not
+     * carry; the nearest place first, in rounds from 0, *found_r NULL where there are no more
+     * places. What is found is the caller's. NULL: nowhere else is looked. Not called for any other
+     * message.
+     */
+    bool (*certificates_elsewhere)(void *ctx, unsigned round, STACK_OF(X509) **found_r,
+                                   struct sg_error *err);
     void *ctx;
     struct sg_spool_limits spool; /* for what is decrypted */
     struct sg_header_limits headers;
@@ -183,7 +199,7 @@ SG_MUST_USE bool sg_smime_look(const struct sg_spool *cms, size_t max_cms_bytes,
                                struct sg_error *err);
 
 /* Is this entity an S/MIME message at all (application/pkcs7-mime, x-pkcs7-mime, multipart/signed
- * with a pkcs7 protocol, or smime.p7m as octet-stream)? */
+ * with a pkcs7 protocol, or .p7m, .p7s, .p7c, .p7z as octet-stream)? */
 bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define SG_SMIME_MAX_CERTIFICATES 64 /* of one SignedData */
 #define SG_SMIME_MAX_SIGNERS      16
+#define SG_SMIME_MAX_NAMESAKES    4 /* certificates of one name that a signature is tried with */
 #define SG_SMIME_RSA_BITS_MIN     1024
 #define SG_SMIME_RSA_BITS_MAX     8192
 
@@ -66,9 +67,12 @@ SG_MUST_USE bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg
  * signers, result. detached: bare line ends may have been signed as CRLF.
  */
 SG_MUST_USE bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                                        const struct sg_smime_options *options,
                                         const struct sg_spool *spool, uint64_t from, uint64_t end,
                                         bool detached, struct sg_smime_layer *layer,
                                         struct sg_error *err);
+/* Certificates (or nothing at all), without content and without signers? */
+bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd);
 /* One SignerInfo, given how the content hashes; fills info. */
 struct sg_smime_hash {
     const struct sg_digest_algorithm *algorithm;

@@ -1,5 +1,18 @@
 #include "smime/source.h"
 
+#define BASE64_OF_SEQUENCE 'M' /* 0x30 */
+
+static bool begins_as_base64(struct sg_source *source, struct sg_error *err)
+{
+    uint8_t first = 0;
+    size_t got = 0;
+    if (source->pos < source->end &&
+        !sg_spool_read(source->spool, source->pos, &first, 1, &got, err))
+        return false;
+    source->base64 = first == BASE64_OF_SEQUENCE;
+    return true;
+}
+
 bool sg_source_open(struct sg_source *source, struct sg_arena *arena,
                     const struct sg_header_block *headers, const struct sg_spool *spool,
                     uint64_t offset, uint64_t len, struct sg_error *err)
@@ -12,12 +25,13 @@ bool sg_source_open(struct sg_source *source, struct sg_arena *arena,
     source->at = source->stop = 0;
     const struct sg_header *field = sg_header_find(headers, "Content-Transfer-Encoding", 0);
     if (!field)
-        return true;
+        return begins_as_base64(source, err);
     char *encoding = sg_header_unfold(arena, field);
     encoding[strcspn(encoding, " \t(;")] = 0;
     source->base64 = strcasecmp(encoding, "base64") == 0;
-    if (source->base64 || strcasecmp(encoding, "7bit") == 0 || strcasecmp(encoding, "8bit") == 0 ||
-        strcasecmp(encoding, "binary") == 0)
+    if (strcasecmp(encoding, "7bit") == 0)
+        return begins_as_base64(source, err);
+    if (source->base64 || strcasecmp(encoding, "8bit") == 0 || strcasecmp(encoding, "binary") == 0)
         return true;
     return sg_fail(err, SG_E_CMS_UNSUPPORTED, "a transfer encoding other than base64");
 }

@@ -19,7 +19,8 @@ struct sg_source {
 
 /*
  * Opens [offset, offset + len) with the Content-Transfer-Encoding that the headers name: base64, or
- * none at all. SG_E_CMS_UNSUPPORTED for any other.
+ * none at all. SG_E_CMS_UNSUPPORTED for any other. Where they name none it is base64 too if it
+ * begins as a CMS object does in it: some leave the field out.
  */
 SG_MUST_USE bool sg_source_open(struct sg_source *source, struct sg_arena *arena,
                                 const struct sg_header_block *headers, const struct sg_spool *spool,

@@ -347,7 +347,10 @@ for trick, code, rule, shown, make in [
         ("forged-alone", "003", "altered-inside", OPAQUE,
          lambda s: ([s.victim], [forged_signer(s)])),
         ("without-its-certificate", "002", "member-unsigned", OPAQUE,
-         lambda s: ([s.evil], [forge.signer(s.victim, PLAIN)])),
+         lambda s: ([s.victim], [forge.signer(s.evil, PLAIN)])),
+        # REQ-82: the victim's certificate is found for it, and it is not the victim's signature
+        ("forged-without-a-certificate", "003", "altered-inside", OPAQUE,
+         lambda s: ([s.evil], [forged_signer(s)])),
         # Signed attributes
         ("digest-of-other-content", "003", "altered-inside", OPAQUE,
          lambda s: ([s.victim], [forge.signer(s.victim, PLAIN, forge.attributes(EXTRA))])),

@@ -1,2 +1,0 @@
-UPDATE certificate_request SET answered_at = coalesce(answered_at, $2::timestamptz)
-WHERE partner = $1::text

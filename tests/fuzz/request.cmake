@@ -1,1 +1,0 @@
-sg_fuzzer(fuzz_request SOURCES fuzz_request.c LINKS request)
