@@ -284,6 +284,15 @@ API_HANDLER(api_partner_approve);
 API_HANDLER(api_partner_refuse);
 API_HANDLER(api_partner_delete);
 
+extern const struct api_spec api_crl_bypass_new;
+/* REQ-59: a bypass ends, after the longest that is configured at the latest. */
+SG_MUST_USE bool api_crl_bypass_end_check(const struct api_request *r, const char *field,
+                                          sg_time end, struct sg_error *err);
+API_HANDLER(api_crl_bypass_create);
+API_HANDLER(api_crl_bypass_list);
+API_HANDLER(api_crl_bypass_get);
+API_HANDLER(api_crl_bypass_delete);
+
 extern const struct api_spec api_egress_body;
 API_HANDLER(api_egress_get);
 API_HANDLER(api_egress_set);

@@ -50,6 +50,7 @@ static void service_close(struct api_service *service)
 static bool service_open(struct api_service *service, struct sg_error *err)
 {
     service->export_dir = settings.export_dir;
+    service->crl_bypass_max_ms = settings.crl_bypass_max;
     service->simulation = settings.simulation;
     service->simulation_timeout_ms = settings.simulation_timeout;
     service->idempotency = (struct api_idempotency_options){.ttl_ms = settings.idempotency_ttl,

@@ -36,6 +36,7 @@ static const struct {
     {"order_id", "ord"},
     {"revocation_id", "rev"},
     {"partner_id", "pcr"},
+    {"bypass_id", "byp"},
     {"submitter_id", "sub"},
     {"tenant_id", "ten"},
     {"token_id", "tok"},

@@ -364,6 +364,14 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/partner-certificates/{partner_id}/refuse", API_WRITE(partners), NOTHING,
      .transact = api_partner_refuse},
 
+    {"GET", "/v1/crl-bypasses", API_READ(anchors), QUERY(PAGE), .transact = api_crl_bypass_list},
+    {"POST", "/v1/crl-bypasses", API_WRITE(anchors), BODY(api_crl_bypass_new),
+     .transact = api_crl_bypass_create},
+    {"GET", "/v1/crl-bypasses/{bypass_id}", API_READ(anchors), NOTHING,
+     .transact = api_crl_bypass_get},
+    {"DELETE", "/v1/crl-bypasses/{bypass_id}", API_WRITE(anchors), NOTHING,
+     .transact = api_crl_bypass_delete},
+
     {"GET", "/v1/egress", API_READ(egress), NOTHING, .transact = api_egress_get},
     {"PUT", "/v1/egress", API_WRITE(egress), BODY(api_egress_body), .transact = api_egress_set},
     {"GET", "/v1/policy", API_READ(policies), NOTHING, .transact = api_policy_get},

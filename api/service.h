@@ -12,8 +12,9 @@ struct api_service {
     struct sg_db *provider; /* sg_provider */
     struct api_rate *rate;  /* NULL: no limits */
     struct api_idempotency_options idempotency;
-    const char *export_dir; /* "": none */
-    const char *simulation; /* gatewayd's socket for dry runs, unix:PATH; "": none */
+    const char *export_dir;    /* "": none */
+    int64_t crl_bypass_max_ms; /* the longest (REQ-59) */
+    const char *simulation;    /* gatewayd's socket for dry runs, unix:PATH; "": none */
     int64_t simulation_timeout_ms;
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ADDRESS_MAX 160
+#define DAY_MS      86400000LL
 
 static const char *const socket_modes[] = {"0600", "0660", "0666", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
@@ -73,6 +74,9 @@ const struct sg_option api_options[] = {
      "Where gatewayd makes dry runs: unix:PATH; empty: there are none."},
     {"simulation", "timeout", SG_OPT_DURATION, AT(simulation_timeout), "30s", 100, 600000, NULL,
      "How long one may take."},
+    {"certificates", "crl_bypass_max", SG_OPT_DURATION, AT(crl_bypass_max), "30d", 0, 366 * DAY_MS,
+     NULL,
+     "How far ahead a bypass of the checking of revocation may end (REQ-59); 0: there is none."},
     {"clock", "file", SG_OPT_STRING, AT(clock_file), "", 0, 0, NULL,
      "For tests: a file with an offset in seconds (see the build option SG_SETTABLE_CLOCK)."},
 };

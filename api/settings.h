@@ -21,6 +21,7 @@ struct api_settings {
     char *ops_listen;
     char *export_dir, *clock_file;
     char *simulation;
+    int64_t crl_bypass_max;
     int64_t simulation_timeout;
 };
 

@@ -95,6 +95,8 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .max_crl_bytes = (size_t)s->crl_bytes,
         .crl_timeout_ms = s->crl_ms,
         .crl_grace_ms = s->crl_grace_ms,
+        .crl_refresh_ms = s->crl_refresh_ms,
+        .max_crl_memory = (size_t)s->crl_memory,
         .ldap_timeout_ms = s->ldap_ms,
         .clock_tolerance_ms = s->tolerance_ms,
     };

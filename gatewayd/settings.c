@@ -222,7 +222,13 @@ const struct sg_option settings_options[] = {
     {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,
      "Time to fetch a revocation list."},
     {"certificates", "crl_grace", SG_OPT_DURATION, AT(crl_grace_ms), "7d", 0, 60 * DAY, NULL,
-     "How long past its nextUpdate the last revocation list serves (REQ-40)."},
+     "How long past its nextUpdate the last revocation list serves (REQ-40), unless a domain's policy "
+     "says otherwise."},
+    {"certificates", "crl_refresh", SG_OPT_DURATION, AT(crl_refresh_ms), "1h", 0, 30 * DAY, NULL,
+     "How often a revocation list in use is asked for again in the background, so that what is revoked "
+     "meanwhile is known; 0: only ahead of its nextUpdate."},
+    {"certificates", "crl_memory", SG_OPT_SIZE, AT(crl_memory), "256m", MIB, 64 * GIB, NULL,
+     "Memory for revocation lists; those that do not fit in are read again from the database."},
     {"certificates", "ldap_timeout", SG_OPT_DURATION, AT(ldap_ms), "3s", 100, MINUTE, NULL,
      "Time for a directory's answer."},
     {"certificates", "clock_tolerance", SG_OPT_DURATION, AT(tolerance_ms), "5m", 0, DAY, NULL,

@@ -30,3 +30,37 @@ bool sg_crl_store(struct sg_db *db, const char *url, const struct sg_crl_row *ro
     sg_param_time(&p, row->fetched_at);
     return sg_db_change(db, SG_Q_CRL_STORE, &p, NULL, err);
 }
+
+bool sg_crl_forget(struct sg_db *db, sg_time before, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, before);
+    return sg_db_change(db, SG_Q_CRL_FORGET, &p, NULL, err);
+}
+
+struct bypass {
+    sg_time until;
+    const char *reason;
+};
+
+static void bypass_take(struct sg_row *r, void *item)
+{
+    struct bypass *bypass = item;
+    bypass->until = sg_row_time(r);
+    bypass->reason = sg_row_text(r);
+}
+
+bool sg_crl_bypass_find(struct sg_db *db, struct sg_arena *arena, struct sg_bytes sha256,
+                        sg_time now, sg_time *until_r, const char **reason_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    struct bypass bypass = {0};
+    bool found;
+    sg_param_bytes(&p, sha256);
+    sg_param_time(&p, now);
+    if (!sg_db_find(db, arena, SG_Q_CRL_BYPASS_FIND, &p, bypass_take, &bypass, &found, err))
+        return false;
+    *until_r = found ? bypass.until : 0;
+    *reason_r = found ? bypass.reason : "";
+    return true;
+}

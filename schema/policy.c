@@ -14,6 +14,7 @@ static const struct sg_domain_policy defaults = {
     .unknown_encrypted = "deliver_with_warning",
     .undecodable_action = "quarantine",
     .seal_to_correspondents = true,
+    .crl_grace_hours = -1,
 };
 
 /* What no level sets is NULL and stays as it is. */
@@ -60,6 +61,7 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     flag(r, &p->discovery_approval);
     flag(r, &p->classification_approval);
     p->crl_bypass_until = sg_row_time(r);
+    number(r, &p->crl_grace_hours);
     return true;
 }
 

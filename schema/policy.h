@@ -28,6 +28,7 @@ struct sg_domain_policy {
     bool seal_to_correspondents;    /* outsiders whose certificate is in the store (REQ-72) */
     bool discovery_approval, classification_approval; /* REQ-54, 55 */
     sg_time crl_bypass_until;                         /* REQ-59; 0: none */
+    int64_t crl_grace_hours;                          /* REQ-40; -1: gatewayd.conf's crl_grace */
 };
 
 /* A domain that is not there has the defaults. Strings live in the arena. */

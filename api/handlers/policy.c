@@ -12,8 +12,7 @@
 
 #include <stdlib.h>
 
-#define CRL_BYPASS_MAX (30LL * 86400 * SG_SECOND)
-#define ADDITION_MAX   1000
+#define ADDITION_MAX 1000
 
 static const char *const notice_forms[] = {"full", "brief", NULL};
 static const char *const unverified_actions[] = {"deliver", "delete", NULL};
@@ -25,6 +24,7 @@ struct policy {
     const char *notice_form, *notice_addition, *administrator_address;
     const char *unverified_action, *unverified_form, *unknown_encrypted, *undecodable_action;
     int64_t notice_repeat_hours, notice_burst, hold_lifetime_hours, hold_retry_minutes;
+    int64_t crl_grace_hours;
     sg_time crl_bypass_until;
     bool flag;
 };
@@ -75,6 +75,7 @@ static const struct api_field fields[] = {
     FLAG(seal_to_correspondents),
     FLAG(discovery_approval),
     FLAG(classification_approval),
+    NUMBER(crl_grace_hours, 0, 1440),
     {.name = "crl_bypass_until",
      .type = API_TIME,
      .offset = offsetof(struct policy, crl_bypass_until),
@@ -106,21 +107,11 @@ static const struct {
     {"true", "REQ-72", false, false},
     {"false", "REQ-54", false, false},
     {"false", "REQ-55", false, true},
-    {"null", "REQ-59", true, false},
+    {"null", "REQ-40", false, false}, /* null: [certificates] crl_grace of gatewayd.conf */
+    {"null", "REQ-59", false, false},
 };
 
-static bool check(struct sg_arena *arena, void *out, struct sg_error *err)
-{
-    (void)arena;
-    const struct policy *p = out;
-    sg_time now = sg_clock_now();
-    if (p->crl_bypass_until &&
-        (p->crl_bypass_until <= now || p->crl_bypass_until > now + CRL_BYPASS_MAX))
-        return api_invalid(err, "crl_bypass_until",
-                           "must lie ahead, within 30 days: a bypass has an end (REQ-59)");
-    return true;
-}
-const struct api_spec api_policy_body = {fields, FIELDS, sizeof(struct policy), check};
+const struct api_spec api_policy_body = {fields, FIELDS, sizeof(struct policy), NULL};
 
 static const char *level_of(const struct sg_api_policy *p)
 {
@@ -181,6 +172,10 @@ bool api_policy_get(struct api_request *r, struct sg_tx *tx, struct sg_error *er
  * inherited. */
 bool api_policy_set(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
+    const struct policy *policy = r->fields;
+    if (policy->crl_bypass_until &&
+        !api_crl_bypass_end_check(r, "crl_bypass_until", policy->crl_bypass_until, err))
+        return false;
     json_t *body = json_loadb((const char *)r->body.data, r->body.len, 0, NULL);
     for (size_t f = 0; r->tenant.key.id && f < FIELDS; f++) {
         if (about[f].platform_only && json_object_get(body, fields[f].name)) {

@@ -32,17 +32,18 @@ struct sg_cert_facts {
     const char *detail; /* a sentence for an operator: "expired on 2026-11-01T…" */
     const char *subject, *issuer, *serial, *sha256; /* RFC 2253 names, lower-case hexadecimal */
     const char *address; /* the rfc822Name or emailAddress that matched, or the first there is */
+    bool bypassed;       /* valid although nobody knows whether it is revoked (REQ-59) */
 };
 
 struct sg_cert_limits {
     size_t max_certificates; /* looked at per message */
     size_t max_crl_bytes;
     int64_t crl_timeout_ms;
-    int64_t crl_grace_ms;    /* REQ-40: 7 days */
+    int64_t crl_grace_ms;    /* REQ-40: 7 days; unless our domain chose another */
     int64_t ldap_timeout_ms; /* 3 s */
     int64_t clock_tolerance_ms;
-    int64_t
-        crl_max_age_ms; /* a CRL is asked for again after so long; 0: at its nextUpdate (REQ-39) */
+    size_t max_crl_memory;  /* of all lists that are at hand; 0: 256 MiB */
+    int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
     int64_t verdict_ttl_ms; /* a chain that was good is not looked at again for so long; 0: 60 s */
 };
 
@@ -61,6 +62,16 @@ struct sg_cert_partner {
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after, now;
     bool pending; /* if it is not known yet: for an administrator to approve of */
+};
+/* What a domain of ours has chosen about revocation lists. */
+struct sg_cert_choice {
+    sg_time crl_grace;        /* REQ-40; below 0: that of the limits */
+    sg_time crl_bypass_until; /* REQ-59; 0: none */
+};
+/* Checking of one certificate is bypassed (REQ-59). */
+struct sg_cert_bypass {
+    sg_time until; /* 0: it is not */
+    const char *reason;
 };
 struct sg_cert_storage {
     void *ctx;
@@ -84,6 +95,13 @@ struct sg_cert_storage {
                      bool *found_r, struct sg_error *err);
     bool (*crl_store)(void *ctx, const char *url, struct sg_bytes der, sg_time this_update,
                       sg_time next_update, sg_time now, struct sg_error *err);
+    /* Those that ended, and were fetched, before then. */
+    bool (*crl_forget)(void *ctx, sg_time before, struct sg_error *err);
+    /* Asked only about a certificate whose status is not known. */
+    bool (*domain_choice)(void *ctx, struct sg_arena *arena, const char *domain_id,
+                          struct sg_cert_choice *choice_r, struct sg_error *err);
+    bool (*crl_bypass)(void *ctx, struct sg_arena *arena, const uint8_t sha256[32], sg_time now,
+                       struct sg_cert_bypass *bypass_r, struct sg_error *err);
 };
 
 struct sg_certs;
@@ -96,6 +114,8 @@ struct sg_certs_state {
     size_t directories, directories_away; /* known since the last flush; whose circuit is open */
     size_t crls, crls_expired;            /* revocation lists at hand; past their nextUpdate */
     size_t crls_failing;                  /* that could not be fetched at the last attempt */
+    size_t crl_bytes;                     /* that lists take in memory */
+    size_t crl_fetches;                   /* since the start */
 };
 void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *state_r);
 /* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect. */
@@ -107,6 +127,7 @@ struct sg_cert_question {
     enum sg_cert_use use;
     const char *domain;  /* that it must name; NULL where none is claimed */
     const char *relying; /* id of the domain of ours whose further roots count; NULL: none do */
+    const char *ours;    /* … whose choices about revocation lists count; NULL: the platform's */
     sg_time now;
 };
 /*

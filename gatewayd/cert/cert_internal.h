@@ -9,8 +9,9 @@
 #include "ldapclient/client.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
-#define SG_CERT_WHY 240 /* room for a sentence */
+#define SG_CERT_WHY 400 /* room for a sentence */
 #define SG_SHA256   32
 
 struct sg_crl_cache;
@@ -41,12 +42,6 @@ static inline void sg_x509_cleanup(X509 **x)
     X509_free(*x);
 }
 #define SG_AUTO_X509 __attribute__((cleanup(sg_x509_cleanup))) X509 *
-static inline void sg_x509_crl_cleanup(X509_CRL **crl)
-{
-    X509_CRL_free(*crl);
-}
-#define SG_AUTO_CRL __attribute__((cleanup(sg_x509_crl_cleanup))) X509_CRL *
-
 /* certs.c */
 /* The anchors as a store of its own reference. false: storage failed. */
 SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
@@ -75,6 +70,9 @@ void sg_facts_fill(struct sg_arena *arena, X509 *certificate, const char *domain
 const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name);
 /* "2026-11-23T04:05:06Z" */
 const char *sg_facts_time(struct sg_arena *arena, sg_time time);
+const char *sg_facts_date(sg_time time, char text[SG_TIME_TEXT]);
+/* "3 days" */
+const char *sg_facts_span(sg_time span, char text[SG_TIME_TEXT]);
 void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256]);
 void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 */
 
@@ -82,7 +80,7 @@ void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 *
 bool sg_suitable_leaf(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY]);
 /* issuer is a CA of the chain; its own signature is looked at unless it is the anchor. */
 bool sg_suitable_issuer(X509 *issuer, bool anchor, char why[SG_CERT_WHY]);
-bool sg_suitable_crl_digest(const X509_CRL *crl);
+bool sg_suitable_crl_algorithm(const X509_ALGOR *algorithm);
 
 /* chain.c */
 struct sg_chain {
@@ -102,22 +100,26 @@ static inline void sg_chain_cleanup(struct sg_chain *chain)
 SG_MUST_USE bool sg_chain_build(struct sg_certs *certs, const struct sg_cert_question *question,
                                 struct sg_chain *chain_r, struct sg_error *err);
 
-/* crl.c: one revocation list */
+/* crl.c, crl_read.c: one revocation list */
+struct sg_crl;
 struct sg_crl_times {
     sg_time this_update, next_update;
 };
-/* DER or PEM; NULL and why when it cannot be read. */
-X509_CRL *sg_crl_parse(struct sg_bytes data, char why[SG_CERT_WHY]);
-/* Is all of it understood, and does it say how long it holds? */
-bool sg_crl_understood(X509_CRL *crl, struct sg_crl_times *times_r, char why[SG_CERT_WHY]);
-/* And is it the issuer's own? */
-bool sg_crl_acceptable(X509_CRL *crl, X509 *issuer, struct sg_crl_times *times_r,
-                       char why[SG_CERT_WHY]);
+/* DER of one whole list, all of it understood and saying how long it holds; NULL and why
+ * otherwise. issuer NULL: whose it is is not asked. */
+struct sg_crl *sg_crl_read(struct sg_bytes der, X509 *issuer, char why[SG_CERT_WHY]);
+/* PEM becomes the DER that is in it; everything else stays as it is. */
+void sg_crl_unwrap(struct sg_buf *data);
+struct sg_crl *sg_crl_hold(struct sg_crl *crl); /* a further reference, of NULL too */
+void sg_crl_free(struct sg_crl **crl);
+const struct sg_crl_times *sg_crl_times_of(const struct sg_crl *crl);
+size_t sg_crl_bytes(const struct sg_crl *crl); /* what it takes in memory */
+bool sg_crl_same_entries(const struct sg_crl *a, const struct sg_crl *b);
 /* Does it speak of certificates like this one, named by this distribution point? */
-bool sg_crl_covers(X509_CRL *crl, const X509 *certificate, const DIST_POINT *point,
+bool sg_crl_covers(const struct sg_crl *crl, const X509 *certificate, const DIST_POINT *point,
                    char why[SG_CERT_WHY]);
 /* true: on the list, why says since when and for what reason. */
-bool sg_crl_lists(X509_CRL *crl, X509 *certificate, char why[SG_CERT_WHY]);
+bool sg_crl_lists(const struct sg_crl *crl, const X509 *certificate, char why[SG_CERT_WHY]);
 
 /* crl_points.c: the lists that a certificate names */
 enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH };
@@ -125,32 +127,34 @@ enum sg_revocation { SG_NOT_REVOKED, SG_REVOKED, SG_REVOCATION_UNKNOWN };
 struct sg_revocation_facts {
     enum sg_revocation answer;
     bool has_points;               /* it names distribution points at all */
+    bool lapsed;                   /* the list that answered has ended: within grace */
     sg_time good_from, good_until; /* of the list that answered */
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
-/* SG_CRL_CACHED: by what is at hand and current. */
+#define SG_CRL_FOREVER (100000 * SG_DAY)
+/* By lists that are current, SG_CRL_CACHED by those at hand. grace: and by those at hand that ended
+ * no longer ago. */
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                         enum sg_crl_mode mode, sg_time now, struct sg_revocation_facts *facts_r);
+                         enum sg_crl_mode mode, sg_time grace, sg_time now,
+                         struct sg_revocation_facts *facts_r);
 
 /* crl_cache.c */
 struct sg_crl_got {
-    X509_CRL *crl; /* a reference of the caller's, NULL for none */
-    struct sg_crl_times times;
+    struct sg_crl *crl;    /* a reference of the caller's, NULL for none */
     char why[SG_CERT_WHY]; /* what the last attempt to fetch it came to, "" for success */
 };
 struct sg_crl_cache *sg_crl_cache_new(void);
 void sg_crl_cache_free(struct sg_crl_cache **cache);
 void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
                 sg_time now, struct sg_crl_got *got_r);
+void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state);
 
 /* fetch.c */
 void sg_fetch_init(void); /* of the libraries, once a process */
 bool sg_fetch_url_allowed(const char *url);
-/* http(s):// and ldap(s)://, within limit bytes and the deadline. */
+/* http(s):// and ldap(s)://, within limit bytes and the deadline. *stop true: it is broken off. */
 SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,
-                          struct sg_buf *body, struct sg_error *err);
-
-void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state);
+                          const atomic_bool *stop, struct sg_buf *body, struct sg_error *err);
 
 /* directories.c: those that are configured */
 struct sg_directory;

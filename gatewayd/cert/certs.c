@@ -1,5 +1,5 @@
 /* The object that daemons hold: anchors, known issuers, caches. */
-#include "cert/cert_internal.h"
+#include "cert/crl_cache.h"
 
 #include "common/log.h"
 
@@ -30,6 +30,7 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     sg_fetch_init();
     if (!certs->issuers)
         abort();
+    sg_crl_renewal_start(certs);
     return certs;
 }
 
@@ -37,6 +38,7 @@ void sg_certs_free(struct sg_certs **certs)
 {
     if (!*certs)
         return;
+    sg_crl_renewal_stop(*certs);
     sg_directories_free(&(*certs)->directories);
     sg_crl_cache_free(&(*certs)->crls);
     sg_verdicts_free(&(*certs)->verdicts);

@@ -17,18 +17,21 @@ static bool judged(struct sg_cert_facts *facts, enum sg_cert_status status, cons
 
 /* Status and sentence of a certificate's own times. */
 static bool judge_time(struct sg_arena *arena, X509 *certificate, const struct sg_chain *chain,
-                       struct sg_cert_facts *facts)
+                       sg_time now, struct sg_cert_facts *facts)
 {
     sg_time time = 0;
+    char span[SG_TIME_TEXT];
     if (chain->status == SG_CERT_EXPIRED) {
         (void)sg_asn1_time(X509_get0_notAfter(certificate), &time);
         return judged(facts, SG_CERT_EXPIRED,
-                      sg_arena_printf(arena, "expired on %s", sg_facts_time(arena, time)));
+                      sg_arena_printf(arena, "expired %s ago, on %s",
+                                      sg_facts_span(now - time, span), sg_facts_time(arena, time)));
     }
     if (chain->status == SG_CERT_NOT_YET_VALID) {
         (void)sg_asn1_time(X509_get0_notBefore(certificate), &time);
         return judged(facts, SG_CERT_NOT_YET_VALID,
-                      sg_arena_printf(arena, "valid only from %s on", sg_facts_time(arena, time)));
+                      sg_arena_printf(arena, "valid only in %s, from %s on",
+                                      sg_facts_span(time - now, span), sg_facts_time(arena, time)));
     }
     return true;
 }
@@ -47,7 +50,8 @@ static bool judge_name(struct sg_arena *arena, X509 *certificate, const char *do
 
 struct window {
     sg_time from, until;
-    const char *remark; /* a list within its grace */
+    const char *remark; /* a list within its grace, or a bypass */
+    bool passing;       /* it is not for all, or not for long: not to be remembered */
 };
 
 static void narrow(struct window *window, sg_time from, sg_time until)
@@ -58,41 +62,121 @@ static void narrow(struct window *window, sg_time from, sg_time until)
         window->until = until;
 }
 
-/* Everything but the anchor, which is trusted by decree. */
-static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
-                             const struct sg_chain *chain, sg_time now, struct window *window,
-                             struct sg_cert_facts *facts)
+/* What our domain has chosen counts where no current list is to be had; only then it is read. */
+static bool domain_choice(struct sg_certs *certs, struct sg_arena *arena,
+                          const struct sg_cert_question *q, struct sg_cert_choice *choice_r,
+                          struct sg_error *err)
 {
+    const struct sg_cert_storage *storage = &certs->storage;
+    *choice_r = (struct sg_cert_choice){.crl_grace = -1};
+    if (q->ours && !storage->domain_choice(storage->ctx, arena, q->ours, choice_r, err))
+        return false;
+    if (choice_r->crl_grace < 0)
+        choice_r->crl_grace = certs->limits.crl_grace_ms * 1000;
+    return true;
+}
+
+/*
+ * REQ-59: checking may be bypassed for a domain of ours or for one certificate, until an end. That
+ * answers for what is not known; what any list says that is at hand, however old, is known.
+ */
+static bool bypass(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,
+                   const struct sg_cert_choice *choice, X509 *certificate, X509 *issuer,
+                   struct sg_revocation_facts *revocation, const char **said_r,
+                   struct sg_error *err)
+{
+    const struct sg_cert_storage *storage = &certs->storage;
+    struct sg_cert_bypass one = {0};
+    uint8_t sha256[SG_SHA256];
+    sg_x509_sha256(certificate, sha256);
+    *said_r = NULL;
+    if (!storage->crl_bypass(storage->ctx, arena, sha256, q->now, &one, err))
+        return false;
+    bool whole = choice->crl_bypass_until > q->now;
+    if (!whole && one.until <= q->now)
+        return true;
+    struct sg_revocation_facts known;
+    sg_revocation_check(certs, certificate, issuer, SG_CRL_CACHED, SG_CRL_FOREVER, q->now, &known);
+    if (known.answer == SG_REVOKED) {
+        *revocation = known;
+        return true;
+    }
+    *said_r = sg_arena_printf(
+        arena, "not known whether it is revoked, and checking is bypassed for %s until %s%s%s: %s",
+        whole ? "the whole domain" : "this certificate",
+        sg_facts_time(arena, whole ? choice->crl_bypass_until : one.until),
+        whole ? "" : ", because: ", whole ? "" : one.reason, revocation->why);
+    return true;
+}
+
+/* One certificate of the chain: by current lists, else by what our domain allows. */
+static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
+                      const struct sg_cert_question *q, X509 *certificate, X509 *issuer, bool leaf,
+                      struct sg_revocation_facts *revocation, const char **bypass_r,
+                      struct sg_error *err)
+{
+    struct sg_cert_choice choice;
+    *bypass_r = NULL;
+    sg_revocation_check(certs, certificate, issuer, SG_CRL_FETCH, 0, q->now, revocation);
+    /* A CA that names no list is watched by whoever accredited it; end certificates have to name
+     * one (REQ-158). */
+    if (!leaf && !revocation->has_points)
+        revocation->answer = SG_NOT_REVOKED;
+    if (revocation->answer != SG_REVOCATION_UNKNOWN)
+        return true;
+    if (!domain_choice(certs, arena, q, &choice, err))
+        return false;
+    if (revocation->has_points && choice.crl_grace > 0)
+        sg_revocation_check(certs, certificate, issuer, SG_CRL_CACHED, choice.crl_grace, q->now,
+                            revocation);
+    return revocation->answer != SG_REVOCATION_UNKNOWN ||
+           bypass(certs, arena, q, &choice, certificate, issuer, revocation, bypass_r, err);
+}
+
+/* Everything but the anchor, which is trusted by decree. facts get a status where it is not
+ * valid. */
+static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
+                             const struct sg_cert_question *q, const struct sg_chain *chain,
+                             struct window *window, struct sg_cert_facts *facts, bool *good_r,
+                             struct sg_error *err)
+{
+    *good_r = false;
     for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
         X509 *certificate = sk_X509_value(chain->chain, i);
         struct sg_revocation_facts revocation;
-        sg_revocation_check(certs, certificate, sk_X509_value(chain->chain, i + 1), SG_CRL_FETCH,
-                            now, &revocation);
-        /* A CA that names no list is watched by whoever accredited it; end certificates have to
-         * name one (REQ-158). */
-        if (i > 0 && !revocation.has_points)
-            continue;
+        const char *bypassed;
+        if (!ask_lists(certs, arena, q, certificate, sk_X509_value(chain->chain, i + 1), i == 0,
+                       &revocation, &bypassed, err))
+            return false;
         const char *prefix =
             i == 0 ? ""
                    : sg_arena_printf(arena, "the CA %s above it: ",
                                      sg_facts_name(arena, X509_get_subject_name(certificate)));
         if (revocation.answer == SG_REVOKED)
             return judged(facts, i == 0 ? SG_CERT_REVOKED : SG_CERT_UNTRUSTED,
-                          sg_arena_printf(arena, "%s%s", prefix, revocation.why));
-        if (revocation.answer == SG_REVOCATION_UNKNOWN)
+                          sg_arena_printf(arena, "%s%s", prefix, revocation.why)),
+                   true;
+        if (revocation.answer == SG_REVOCATION_UNKNOWN && !bypassed)
             return judged(facts, SG_CERT_STATUS_UNKNOWN,
                           sg_arena_printf(arena, "%snot known whether it is revoked: %s", prefix,
-                                          revocation.why));
-        if (revocation.why[0])
-            window->remark = sg_arena_strdup(arena, revocation.why);
-        narrow(window, revocation.good_from, revocation.good_until);
+                                          revocation.why)),
+                   true;
+        if (bypassed || revocation.lapsed)
+            window->remark = sg_arena_printf(
+                arena, "%s%s%s%s", window->remark ? window->remark : "", window->remark ? "; " : "",
+                prefix, bypassed ? bypassed : revocation.why);
+        window->passing |= bypassed || revocation.lapsed;
+        facts->bypassed |= bypassed != NULL;
+        if (revocation.answer == SG_NOT_REVOKED && revocation.good_until)
+            narrow(window, revocation.good_from, revocation.good_until);
     }
+    *good_r = true;
     return true;
 }
 
 static struct window chain_window(const struct sg_certs *certs, const struct sg_chain *chain)
 {
-    struct window window = {INT64_MIN, INT64_MAX, NULL};
+    struct window window = {.from = INT64_MIN, .until = INT64_MAX};
     sg_time tolerance = certs->limits.clock_tolerance_ms * 1000, from, until;
     for (int i = 0; i < sk_X509_num(chain->chain); i++) {
         const X509 *x = sk_X509_value(chain->chain, i);
@@ -121,7 +205,9 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
         key->relying = q->relying;
     for (int i = 1; i < sk_X509_num(chain->chain) - 1 && !chain->further; i++)
         sg_certs_issuers_add(certs, sk_X509_value(chain->chain, i));
-    sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until, facts->detail);
+    if (!window->passing)
+        sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until,
+                        facts->detail);
 }
 
 /* A verdict that holds for all, or for the relying domain. */
@@ -164,9 +250,13 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
         return true;
     }
     struct window window = chain_window(certs, &chain);
-    if (judge_time(arena, q->certificate, &chain, facts_r) &&
-        judge_name(arena, q->certificate, q->domain, facts_r) &&
-        judge_revocation(certs, arena, &chain, q->now, &window, facts_r)) {
+    bool good;
+    if (!judge_time(arena, q->certificate, &chain, q->now, facts_r) ||
+        !judge_name(arena, q->certificate, q->domain, facts_r))
+        return true;
+    if (!judge_revocation(certs, arena, q, &chain, &window, facts_r, &good, err))
+        return false;
+    if (good) {
         remember(certs, arena, q, &key, generation, &chain, &window, facts_r);
         *chain_r = chain.chain;
         chain.chain = NULL;

@@ -2,39 +2,16 @@
  * Revocation lists by address and issuer (REQ-39, 40): in memory, behind that in storage, behind
  * that at the address. Whoever needs a list that is being fetched waits for that one fetch; after
  * one that failed nobody tries again for a while, so that a dead distribution point does not stall
- * every message. Only lists that the issuer signed get in, and never an older one than we have.
+ * every message. A list that is in use is renewed ahead of time by a thread (crl_renew.c): nobody
+ * waits for it. What they take of memory is bounded; what was dropped is in storage.
  */
-#include "cert/cert_internal.h"
+#include "cert/crl_cache.h"
 
-#include "common/log.h"
-
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS    30000
 #define MAX_ENTRIES 1024
-#define BUCKETS     257
-
-struct entry {
-    struct entry *next;
-    char *url;
-    uint8_t issuer[SG_SHA256]; /* of its certificate */
-    X509_CRL *crl;
-    struct sg_crl_times times;
-    bool storage_asked, busy;
-    int users;                             /* threads that wait for it or fetch it */
-    int64_t fetched_ms, retry_ms, used_ms; /* monotonic */
-    char why[SG_CERT_WHY];
-};
-
-struct sg_crl_cache {
-    pthread_mutex_t lock;
-    pthread_cond_t done; /* some entry is no longer busy */
-    size_t count;
-    struct entry *buckets[BUCKETS];
-};
+#define MAX_BYTES   (256UL * 1024 * 1024)
 
 struct sg_crl_cache *sg_crl_cache_new(void)
 {
@@ -43,12 +20,14 @@ struct sg_crl_cache *sg_crl_cache_new(void)
         abort();
     pthread_mutex_init(&cache->lock, NULL);
     sg_cond_init(&cache->done);
+    sg_cond_init(&cache->wake);
     return cache;
 }
 
-static void entry_free(struct entry *entry)
+static void entry_free(struct sg_crl_entry *entry)
 {
-    X509_CRL_free(entry->crl);
+    sg_crl_free(&entry->crl);
+    X509_free(entry->issuer);
     free(entry->url);
     free(entry);
 }
@@ -57,12 +36,13 @@ void sg_crl_cache_free(struct sg_crl_cache **cache)
 {
     if (!*cache)
         return;
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < SG_CRL_BUCKETS; i++)
         while ((*cache)->buckets[i]) {
-            struct entry *entry = (*cache)->buckets[i];
+            struct sg_crl_entry *entry = (*cache)->buckets[i];
             (*cache)->buckets[i] = entry->next;
             entry_free(entry);
         }
+    pthread_cond_destroy(&(*cache)->wake);
     pthread_cond_destroy(&(*cache)->done);
     pthread_mutex_destroy(&(*cache)->lock);
     free(*cache);
@@ -74,204 +54,118 @@ static size_t bucket(const char *url)
     uint32_t hash = 5381;
     for (const char *p = url; *p; p++)
         hash = hash * 33 + (uint8_t)*p;
-    return hash % BUCKETS;
+    return hash % SG_CRL_BUCKETS;
 }
 
-/* Makes room by the list that was unused the longest. */
-static void evict(struct sg_crl_cache *cache)
+void sg_crl_entry_drop(struct sg_crl_cache *cache, struct sg_crl_entry *entry)
 {
-    struct entry **oldest = NULL;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct entry **p = &cache->buckets[i]; *p; p = &(*p)->next)
-            if ((*p)->users == 0 && (!oldest || (*p)->used_ms < (*oldest)->used_ms))
-                oldest = p;
-    if (!oldest)
-        return;
-    struct entry *gone = *oldest;
-    *oldest = gone->next;
-    entry_free(gone);
+    struct sg_crl_entry **at = &cache->buckets[bucket(entry->url)];
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    cache->bytes -= entry->crl ? sg_crl_bytes(entry->crl) : 0;
     cache->count--;
+    entry_free(entry);
 }
 
-static struct entry *entry_get(struct sg_crl_cache *cache, const char *url,
-                               const uint8_t issuer[SG_SHA256])
+/* Drops the list that was unused the longest; false: all are in use. */
+static bool evict(struct sg_crl_cache *cache)
 {
+    struct sg_crl_entry *oldest = NULL;
+    for (size_t i = 0; i < SG_CRL_BUCKETS; i++)
+        for (struct sg_crl_entry *e = cache->buckets[i]; e; e = e->next)
+            if (e->users == 0 && (!oldest || e->used_ms < oldest->used_ms))
+                oldest = e;
+    if (oldest)
+        sg_crl_entry_drop(cache, oldest);
+    return oldest != NULL;
+}
+
+void sg_crl_entry_put(struct sg_certs *certs, struct sg_crl_entry *entry, struct sg_crl *crl)
+{
+    struct sg_crl_cache *cache = certs->crls;
+    size_t most = certs->limits.max_crl_memory ? certs->limits.max_crl_memory : MAX_BYTES;
+    cache->bytes += sg_crl_bytes(crl);
+    cache->bytes -= entry->crl ? sg_crl_bytes(entry->crl) : 0;
+    sg_crl_free(&entry->crl);
+    entry->crl = crl;
+    entry->users++; /* not the one that has just come */
+    while (cache->bytes > most && evict(cache))
+        ;
+    entry->users--;
+}
+
+static struct sg_crl_entry *entry_get(struct sg_crl_cache *cache, const char *url, X509 *issuer)
+{
+    uint8_t issuer_id[SG_SHA256];
+    sg_x509_sha256(issuer, issuer_id);
     size_t b = bucket(url);
-    for (struct entry *e = cache->buckets[b]; e; e = e->next)
-        if (strcmp(e->url, url) == 0 && memcmp(e->issuer, issuer, SG_SHA256) == 0)
+    for (struct sg_crl_entry *e = cache->buckets[b]; e; e = e->next)
+        if (strcmp(e->url, url) == 0 && memcmp(e->issuer_id, issuer_id, SG_SHA256) == 0)
             return e;
     if (cache->count >= MAX_ENTRIES)
         evict(cache);
-    struct entry *entry = calloc(1, sizeof *entry);
-    if (!entry || !(entry->url = strdup(url)))
+    struct sg_crl_entry *entry = calloc(1, sizeof *entry);
+    if (!entry || !(entry->url = strdup(url)) || !X509_up_ref(issuer))
         abort();
-    memcpy(entry->issuer, issuer, SG_SHA256);
+    entry->issuer = issuer;
+    memcpy(entry->issuer_id, issuer_id, SG_SHA256);
     entry->next = cache->buckets[b];
     cache->buckets[b] = entry;
     cache->count++;
     return entry;
 }
 
-static bool current(const struct sg_certs *certs, const struct entry *entry, sg_time now)
+bool sg_crl_entry_current(const struct sg_crl_entry *entry, sg_time now)
 {
-    int64_t age = certs->limits.crl_max_age_ms;
-    return entry->crl && now <= entry->times.next_update &&
-           (age <= 0 || sg_clock_monotonic_ms() - entry->fetched_ms < age);
+    return entry->crl && now <= sg_crl_times_of(entry->crl)->next_update;
 }
 
-/* What a look into storage or a fetch brought. */
-struct brought {
-    X509_CRL *crl;
-    struct sg_crl_times times;
-    struct sg_bytes der;
-    char why[SG_CERT_WHY];
-};
-
-static bool judge(struct brought *brought, X509 *issuer)
+/*
+ * Is it to be fetched, or waited for? A list that has lapsed serves within its grace while somebody
+ * is at it. The thread that renews tries again before anybody else does.
+ */
+static bool wanted(const struct sg_certs *certs, const struct sg_crl_entry *entry, sg_time now)
 {
-    brought->crl = sg_crl_parse(brought->der, brought->why);
-    if (brought->crl && sg_crl_acceptable(brought->crl, issuer, &brought->times, brought->why))
-        return true;
-    X509_CRL_free(brought->crl);
-    brought->crl = NULL;
-    return false;
+    if (sg_crl_entry_current(entry, now))
+        return false;
+    if (entry->busy)
+        return !sg_crl_entry_current(entry, now - certs->limits.crl_grace_ms * 1000);
+    return entry->failures == 0 || sg_clock_monotonic_ms() > entry->next_ms + SG_CRL_RETRY_MS;
 }
 
-static void from_storage(struct sg_certs *certs, struct sg_arena *arena, const char *url,
-                         X509 *issuer, struct brought *brought)
+static void wait_until_idle(struct sg_certs *certs, const struct sg_crl_entry *entry)
 {
-    struct sg_error err;
-    sg_error_reset(&err);
-    bool found = false;
-    if (!certs->storage.crl_find(certs->storage.ctx, arena, url, &brought->der, &found, &err))
-        sg_log_error(SG_LOG_WARNING, "cert.crl_storage", &err, "url", url, NULL);
-    else if (found)
-        (void)judge(brought, issuer);
+    sg_deadline until = sg_deadline_in(certs->limits.crl_timeout_ms + 1000);
+    while (entry->busy && sg_cond_wait(&certs->crls->done, &certs->crls->lock, until))
+        ;
 }
 
-static void to_storage(struct sg_certs *certs, const char *url, const struct brought *brought,
-                       sg_time now)
-{
-    struct sg_error err;
-    sg_error_reset(&err);
-    uint8_t *der = NULL;
-    int len = i2d_X509_CRL(brought->crl, &der); /* it may have come as PEM */
-    if (len > 0 && !certs->storage.crl_store(certs->storage.ctx, url, sg_bytes_of(der, (size_t)len),
-                                             brought->times.this_update, brought->times.next_update,
-                                             now, &err))
-        sg_log_error(SG_LOG_WARNING, "cert.crl_storage", &err, "url", url, NULL);
-    OPENSSL_free(der);
-}
-
-static void from_network(struct sg_certs *certs, const char *url, X509 *issuer,
-                         struct brought *brought)
-{
-    struct sg_error err;
-    sg_error_reset(&err);
-    SG_AUTO_BUF body;
-    if (sg_fetch(url, certs->limits.max_crl_bytes, sg_deadline_in(certs->limits.crl_timeout_ms),
-                 &body, &err)) {
-        brought->der = sg_buf_bytes(&body);
-        (void)judge(brought, issuer);
-    } else {
-        snprintf(brought->why, sizeof brought->why, "%.230s", err.detail);
-    }
-    if (!brought->crl)
-        sg_log(SG_LOG_WARNING, "cert.crl_unavailable", "url", url, "reason", brought->why, NULL);
-    brought->der = sg_bytes_of(NULL, 0);
-}
-
-/* Under the lock: a newer list replaces what is there. */
-static void take(struct entry *entry, struct brought *brought)
-{
-    if (!brought->crl)
-        return;
-    if (!entry->crl || brought->times.this_update >= entry->times.this_update) {
-        X509_CRL_free(entry->crl);
-        entry->crl = brought->crl;
-        entry->times = brought->times;
-    } else {
-        X509_CRL_free(brought->crl);
-    }
-    brought->crl = NULL;
-}
-
-/* Storage once, then the network; the entry is busy and the lock is not held. */
-static void refresh(struct sg_certs *certs, struct entry *entry, X509 *issuer, sg_time now)
+static void get_from_afar(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
 {
     struct sg_crl_cache *cache = certs->crls;
-    SG_AUTO_ARENA arena = sg_arena_new();
-    bool ask_storage = !entry->storage_asked, enough = false;
-    if (ask_storage) {
-        struct brought stored = {0};
-        from_storage(certs, arena, entry->url, issuer, &stored);
-        pthread_mutex_lock(&cache->lock);
-        entry->storage_asked = true;
-        entry->fetched_ms = INT64_MIN / 2; /* nobody knows how long ago */
-        take(entry, &stored);
-        enough = current(certs, entry, now);
-        pthread_mutex_unlock(&cache->lock);
-    }
-    if (enough)
+    wait_until_idle(certs, entry);
+    if (entry->busy || !wanted(certs, entry, now))
         return;
-    struct brought fetched = {0};
-    from_network(certs, entry->url, issuer, &fetched);
-    bool good = fetched.crl && now <= fetched.times.next_update;
-    if (good)
-        to_storage(certs, entry->url, &fetched, now);
-    else if (fetched.crl)
-        snprintf(fetched.why, sizeof fetched.why, "the one at %.150s has expired too", entry->url);
-    pthread_mutex_lock(&cache->lock);
-    take(entry, &fetched);
-    int64_t mono = sg_clock_monotonic_ms();
-    if (good)
-        entry->fetched_ms = mono;
-    entry->retry_ms = good ? 0 : mono + RETRY_MS;
-    memcpy(entry->why, fetched.why, sizeof entry->why);
+    entry->busy = true;
     pthread_mutex_unlock(&cache->lock);
-}
-
-static void wait_until_idle(struct sg_certs *certs, struct entry *entry)
-{
-    int64_t until = sg_clock_monotonic_ms() + certs->limits.crl_timeout_ms + 1000;
-    struct timespec ts = {until / 1000, until % 1000 * 1000000};
-    while (entry->busy)
-        if (pthread_cond_timedwait(&certs->crls->done, &certs->crls->lock, &ts) != 0)
-            return;
+    sg_crl_entry_fetch(certs, entry, now);
+    pthread_mutex_lock(&cache->lock);
+    entry->busy = false;
+    pthread_cond_broadcast(&cache->done);
 }
 
 void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
                 sg_time now, struct sg_crl_got *got_r)
 {
     struct sg_crl_cache *cache = certs->crls;
-    uint8_t issuer_id[SG_SHA256];
-    sg_x509_sha256(issuer, issuer_id);
-    memset(got_r, 0, sizeof *got_r);
-
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = entry_get(cache, url, issuer_id);
+    struct sg_crl_entry *entry = entry_get(cache, url, issuer);
     entry->used_ms = sg_clock_monotonic_ms();
     entry->users++;
-    if (mode == SG_CRL_FETCH) {
-        wait_until_idle(certs, entry);
-        if (!entry->busy && !current(certs, entry, now) &&
-            sg_clock_monotonic_ms() >= entry->retry_ms) {
-            entry->busy = true;
-            pthread_mutex_unlock(&cache->lock);
-            refresh(certs, entry, issuer, now);
-            pthread_mutex_lock(&cache->lock);
-            entry->busy = false;
-            pthread_cond_broadcast(&cache->done);
-        }
-    }
-    /* With a largest age an older list still serves when a newer one cannot be had. */
-    bool usable = mode == SG_CRL_FETCH || certs->limits.crl_max_age_ms <= 0 ||
-                  current(certs, entry, now) || sg_clock_monotonic_ms() < entry->retry_ms;
-    if (entry->crl && usable) {
-        X509_CRL_up_ref(entry->crl);
-        got_r->crl = entry->crl;
-        got_r->times = entry->times;
-    }
+    if (mode == SG_CRL_FETCH && wanted(certs, entry, now))
+        get_from_afar(certs, entry, now);
+    got_r->crl = sg_crl_hold(entry->crl);
     memcpy(got_r->why, entry->why, sizeof got_r->why);
     entry->users--;
     pthread_mutex_unlock(&cache->lock);
@@ -280,11 +174,13 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_c
 void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state)
 {
     pthread_mutex_lock(&cache->lock);
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (const struct entry *entry = cache->buckets[i]; entry; entry = entry->next) {
-            state->crls += entry->crl != NULL;
-            state->crls_expired += entry->crl && now > entry->times.next_update;
-            state->crls_failing += entry->retry_ms != 0;
+    state->crl_bytes = cache->bytes;
+    state->crl_fetches = cache->fetches;
+    for (size_t i = 0; i < SG_CRL_BUCKETS; i++)
+        for (const struct sg_crl_entry *e = cache->buckets[i]; e; e = e->next) {
+            state->crls += e->crl != NULL;
+            state->crls_expired += e->crl && !sg_crl_entry_current(e, now);
+            state->crls_failing += e->failures != 0;
         }
     pthread_mutex_unlock(&cache->lock);
 }

@@ -44,52 +44,68 @@ static size_t point_urls(const DIST_POINT *point, struct point *out, size_t room
     return n;
 }
 
-static const char *date_text(sg_time time, char text[SG_TIME_TEXT])
+/* Why a list says nothing, for an operator. */
+static void why_not(const struct sg_crl_got *got, const char *url, sg_time good_until, sg_time now,
+                    char why[SG_CERT_WHY])
 {
-    sg_time_rfc3339(time, text);
-    text[19] = 'Z';
-    text[20] = 0;
-    return text;
+    char date[SG_TIME_TEXT], span[SG_TIME_TEXT];
+    if (!got->crl) {
+        snprintf(why, SG_CERT_WHY, "the revocation list of %.150s could not be had: %.200s", url,
+                 *got->why ? got->why : "it has not been fetched yet");
+        return;
+    }
+    const struct sg_crl_times *times = sg_crl_times_of(got->crl);
+    if (now < times->this_update)
+        snprintf(why, SG_CERT_WHY, "the revocation list of %.150s begins only at %s", url,
+                 sg_facts_date(times->this_update, date));
+    else if (now > good_until) {
+        int used = snprintf(why, SG_CERT_WHY, "the revocation list of %.150s ended %s ago, at %s",
+                            url, sg_facts_span(now - times->next_update, span),
+                            sg_facts_date(times->next_update, date));
+        if (*got->why)
+            snprintf(why + used, SG_CERT_WHY - (size_t)used,
+                     ", and no newer one could be had: %.150s", got->why);
+    }
+}
+
+static void why_lapsed(const struct sg_crl_got *got, const char *url, sg_time good_until,
+                       sg_time now, char why[SG_CERT_WHY])
+{
+    char date[SG_TIME_TEXT], span[SG_TIME_TEXT];
+    snprintf(why, SG_CERT_WHY,
+             "by the revocation list of %.150s, which ended %s ago and could not be renewed: "
+             "%.120s; grace ends at %s",
+             url, sg_facts_span(now - sg_crl_times_of(got->crl)->next_update, span),
+             *got->why ? got->why : "not tried yet", sg_facts_date(good_until, date));
 }
 
 /* A list that was got is asked when its time and its scope allow it. why: the answer's reason, or
  * why there is none. */
 static bool ask(const struct sg_crl_got *got, const struct point *point, X509 *certificate,
-                sg_time good_until, sg_time now, sg_time tolerance,
-                struct sg_revocation_facts *facts, char why[SG_CERT_WHY])
+                sg_time grace, sg_time now, sg_time tolerance, struct sg_revocation_facts *facts,
+                char why[SG_CERT_WHY])
 {
-    char date[SG_TIME_TEXT];
-    if (!got->crl) {
-        snprintf(why, SG_CERT_WHY, "%s", got->why);
-        return false;
-    }
-    if (now + tolerance < got->times.this_update) {
-        snprintf(why, SG_CERT_WHY, "the revocation list begins only at %s",
-                 date_text(got->times.this_update, date));
-        return false;
-    }
-    if (now > good_until) {
-        snprintf(why, SG_CERT_WHY, "the last revocation list expired at %s%s%.130s",
-                 date_text(got->times.next_update, date),
-                 got->why[0] ? ", and no new one could be had: " : "", got->why);
+    const struct sg_crl_times *times = got->crl ? sg_crl_times_of(got->crl) : NULL;
+    sg_time good_until = times ? times->next_update + grace : 0;
+    if (!times || now + tolerance < times->this_update || now > good_until) {
+        why_not(got, point->url, good_until, now, why);
         return false;
     }
     if (!sg_crl_covers(got->crl, certificate, point->point, why))
         return false;
     facts->answer = sg_crl_lists(got->crl, certificate, why) ? SG_REVOKED : SG_NOT_REVOKED;
-    facts->good_from = got->times.this_update - tolerance;
+    facts->lapsed = now > times->next_update;
+    facts->good_from = times->this_update - tolerance;
     facts->good_until = good_until;
-    if (facts->answer == SG_NOT_REVOKED && now > got->times.next_update)
-        snprintf(why, SG_CERT_WHY,
-                 "by a revocation list that expired at %s and is used within its grace: %.130s",
-                 date_text(got->times.next_update, date), got->why);
+    if (facts->answer == SG_NOT_REVOKED && facts->lapsed)
+        why_lapsed(got, point->url, good_until, now, why);
     return true;
 }
 
 /* Each point in turn until one answers; else what came of all of them. */
 static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                       const struct point *points, size_t count, enum sg_crl_mode mode, sg_time now,
-                       sg_time grace, struct sg_revocation_facts *facts)
+                       const struct point *points, size_t count, enum sg_crl_mode mode,
+                       sg_time grace, sg_time now, struct sg_revocation_facts *facts)
 {
     sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
     size_t used = 0;
@@ -97,9 +113,8 @@ static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
         struct sg_crl_got got;
         char why[SG_CERT_WHY] = "";
         sg_crl_get(certs, points[i].url, issuer, mode, now, &got);
-        bool answered = ask(&got, &points[i], certificate, got.times.next_update + grace, now,
-                            tolerance, facts, why);
-        X509_CRL_free(got.crl);
+        bool answered = ask(&got, &points[i], certificate, grace, now, tolerance, facts, why);
+        sg_crl_free(&got.crl);
         if (answered) {
             snprintf(facts->why, sizeof facts->why, "%s", why);
             return true;
@@ -112,7 +127,8 @@ static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
 }
 
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                         enum sg_crl_mode mode, sg_time now, struct sg_revocation_facts *facts_r)
+                         enum sg_crl_mode mode, sg_time grace, sg_time now,
+                         struct sg_revocation_facts *facts_r)
 {
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
@@ -130,10 +146,11 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
         snprintf(facts_r->why, sizeof facts_r->why,
                  "it names no revocation list that can be fetched");
     /* Current ones that are at hand; current ones that can be had; the last known within grace. */
-    if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now, 0, facts_r) &&
-        mode == SG_CRL_FETCH &&
-        !ask_points(certs, certificate, issuer, points, count, SG_CRL_FETCH, now, 0, facts_r))
-        (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, now,
-                         certs->limits.crl_grace_ms * 1000, facts_r);
+    if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, 0, now, facts_r) &&
+        (mode != SG_CRL_FETCH ||
+         !ask_points(certs, certificate, issuer, points, count, SG_CRL_FETCH, 0, now, facts_r)) &&
+        grace > 0)
+        (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, grace, now,
+                         facts_r);
     CRL_DIST_POINTS_free(list);
 }

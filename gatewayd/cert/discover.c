@@ -102,6 +102,7 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = search->domain,
                                         .relying = search->relying,
+                                        .ours = search->relying,
                                         .now = search->now};
     if (!sg_check(search->certs, search->arena, &question, &facts, issuer_missing_r, chain_r, err))
         return false;

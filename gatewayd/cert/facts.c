@@ -3,6 +3,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *sg_cert_status_name(enum sg_cert_status status)
@@ -61,13 +62,35 @@ const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name)
     return text;
 }
 
-const char *sg_facts_time(struct sg_arena *arena, sg_time time)
+const char *sg_facts_date(sg_time time, char text[SG_TIME_TEXT])
 {
-    char text[SG_TIME_TEXT];
     sg_time_rfc3339(time, text);
     text[19] = 'Z'; /* the milliseconds of a certificate are always zero */
     text[20] = 0;
-    return sg_arena_strdup(arena, text);
+    return text;
+}
+
+const char *sg_facts_time(struct sg_arena *arena, sg_time time)
+{
+    char text[SG_TIME_TEXT];
+    return sg_arena_strdup(arena, sg_facts_date(time, text));
+}
+
+const char *sg_facts_span(sg_time span, char text[SG_TIME_TEXT])
+{
+    static const struct {
+        sg_time length;
+        const char *name;
+    } units[] = {{SG_DAY, "day"}, {3600 * SG_SECOND, "hour"}, {60 * SG_SECOND, "minute"}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        long count = (long)(span / units[i].length);
+        if (count > 0) {
+            snprintf(text, SG_TIME_TEXT, "%ld %s%s", count, units[i].name, count == 1 ? "" : "s");
+            return text;
+        }
+    }
+    snprintf(text, SG_TIME_TEXT, "less than a minute");
+    return text;
 }
 
 static const char *serial_text(struct sg_arena *arena, const X509 *certificate)

@@ -1,13 +1,15 @@
 /*
  * Fetching revocation lists, by HTTP and by LDAP. The address comes from a certificate whose chain
- * is accredited already, and still nothing but these protocols, few redirections, a size and a
- * time are allowed.
+ * is accredited already, and still nothing but these protocols, few redirections within a host, a
+ * size and a time are allowed: whoever sits on the way of plain HTTP must not make us ask others.
  */
 #include "cert/cert_internal.h"
 
 #include <curl/curl.h>
 #include <ldap.h>
 #include <string.h>
+
+#define MAX_REDIRECTIONS 3
 
 static bool starts(const char *url, const char *scheme)
 {
@@ -42,19 +44,22 @@ static size_t receive(char *data, size_t size, size_t count, void *ctx)
     return sg_buf_add(ctx, data, size * count) ? size * count : 0; /* short: curl stops */
 }
 
-static bool http_fetch(const char *url, sg_deadline deadline, struct sg_buf *body,
-                       struct sg_error *err)
+/* Not 0: the transfer is broken off. */
+static int progress(void *stop, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                    curl_off_t up_now)
+{
+    (void)total, (void)now, (void)up_total, (void)up_now;
+    return atomic_load((const atomic_bool *)stop);
+}
+
+static CURL *http_open(sg_deadline deadline, const atomic_bool *stop, struct sg_buf *body,
+                       char text[CURL_ERROR_SIZE])
 {
     CURL *curl = curl_easy_init();
-    if (!curl)
-        return sg_fail(err, SG_E_NO_MEMORY, "curl_easy_init");
-    char text[CURL_ERROR_SIZE] = "";
     long left = sg_deadline_left(deadline);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
+    if (!curl)
+        return NULL;
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 3L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
@@ -63,14 +68,78 @@ static bool http_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    CURLcode rc = curl_easy_perform(curl);
-    curl_easy_cleanup(curl);
-    if (rc == CURLE_OK)
-        return true;
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stop);
+    return curl;
+}
+
+static bool http_fail(CURL *curl, CURLcode rc, const struct sg_buf *body, const char *text,
+                      struct sg_error *err)
+{
+    long number = 0;
     if (body->overflown)
-        return sg_fail(err, SG_E_CRL, "%.120s: larger than %zu bytes", url, body->limit);
-    return sg_fail_lib(err, SG_E_CRL, SG_LIB_CURL, rc, "%.120s: %.100s", url,
+        return sg_fail(err, SG_E_CRL, "larger than %zu bytes", body->limit);
+    if (rc == CURLE_COULDNT_CONNECT &&
+        curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number) {
+        char reason[100];
+        return sg_fail_lib(err, SG_E_CRL, SG_LIB_CURL, rc, "%s",
+                           strerror_r((int)number, reason, sizeof reason));
+    }
+    return sg_fail_lib(err, SG_E_CRL, SG_LIB_CURL, rc, "%.150s",
                        text[0] ? text : curl_easy_strerror(rc));
+}
+
+static bool same_host(const char *a, const char *b)
+{
+    CURLU *x = curl_url(), *y = curl_url();
+    char *host_a = NULL, *host_b = NULL;
+    bool same = x && y && curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK &&
+                curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK &&
+                curl_url_get(x, CURLUPART_HOST, &host_a, 0) == CURLUE_OK &&
+                curl_url_get(y, CURLUPART_HOST, &host_b, 0) == CURLUE_OK &&
+                strcasecmp(host_a, host_b) == 0;
+    curl_free(host_a);
+    curl_free(host_b);
+    curl_url_cleanup(x);
+    curl_url_cleanup(y);
+    return same;
+}
+
+/* *to_r: where it was sent on to, in curl's memory; NULL: nowhere. */
+static bool http_get(CURL *curl, const char *url, const char *text, struct sg_buf *body,
+                     char **to_r, struct sg_error *err)
+{
+    *to_r = NULL;
+    sg_buf_clear(body);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    CURLcode rc = curl_easy_perform(curl);
+    if (rc != CURLE_OK)
+        return http_fail(curl, rc, body, text, err);
+    curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, to_r);
+    if (*to_r && !same_host(url, *to_r))
+        return sg_fail(err, SG_E_CRL, "sent on to another host, %.120s", *to_r);
+    return true;
+}
+
+static bool http_fetch(const char *url, sg_deadline deadline, const atomic_bool *stop,
+                       struct sg_buf *body, struct sg_error *err)
+{
+    char text[CURL_ERROR_SIZE] = "";
+    SG_AUTO_ARENA arena = sg_arena_new();
+    CURL *curl = http_open(deadline, stop, body, text);
+    if (!curl)
+        return sg_fail(err, SG_E_NO_MEMORY, "curl_easy_init");
+    char *to = NULL;
+    bool ok = http_get(curl, url, text, body, &to, err);
+    for (int i = 0; ok && to && i < MAX_REDIRECTIONS; i++) {
+        url = sg_arena_strdup(arena, to);
+        long left = sg_deadline_left(deadline);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1L);
+        ok = http_get(curl, url, text, body, &to, err);
+    }
+    curl_easy_cleanup(curl);
+    return ok && (!to || sg_fail(err, SG_E_CRL, "sent on more than %d times", MAX_REDIRECTIONS));
 }
 
 /* RFC 4516: ldap://host:port/dn?attribute?scope?filter */
@@ -81,7 +150,7 @@ static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
     if (ldap_url_parse(url, &parts) != LDAP_URL_SUCCESS || !parts->lud_dn || !parts->lud_attrs ||
         !parts->lud_attrs[0] || parts->lud_exts) {
         ldap_free_urldesc(parts);
-        return sg_fail(err, SG_E_CRL, "%.150s: not an address of one LDAP attribute", url);
+        return sg_fail(err, SG_E_CRL, "not the address of one attribute in a directory");
     }
     char server[300];
     bool v6 = strchr(parts->lud_host, ':') != NULL;
@@ -101,18 +170,18 @@ static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
     sg_ldap_free(&ldap);
     ldap_free_urldesc(parts);
     if (ok && values.count == 0)
-        return sg_fail(err, SG_E_CRL, "%.150s: nothing is there", url);
+        return sg_fail(err, SG_E_CRL, "nothing is there");
     if (ok && !sg_buf_add(body, values.items[0].data, values.items[0].len))
-        return sg_fail(err, SG_E_CRL, "%.120s: larger than %zu bytes", url, body->limit);
+        return sg_fail(err, SG_E_CRL, "larger than %zu bytes", body->limit);
     return ok;
 }
 
-bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline, struct sg_buf *body,
-              struct sg_error *err)
+bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline, const atomic_bool *stop,
+              struct sg_buf *body, struct sg_error *err)
 {
     sg_buf_init(body, max_bytes);
     if (!sg_fetch_url_allowed(url))
-        return sg_fail(err, SG_E_CRL, "%.150s: protocol not supported", url);
+        return sg_fail(err, SG_E_CRL, "protocol not supported");
     return is_ldap(url) ? ldap_fetch(url, deadline, body, err)
-                        : http_fetch(url, deadline, body, err);
+                        : http_fetch(url, deadline, stop, body, err);
 }

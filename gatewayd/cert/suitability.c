@@ -139,12 +139,10 @@ bool sg_suitable_issuer(X509 *issuer, bool anchor, char why[SG_CERT_WHY])
     return true;
 }
 
-static int pss_digest(const X509_CRL *crl)
+static int pss_digest(const X509_ALGOR *algorithm)
 {
-    const X509_ALGOR *algorithm;
     const void *parameters = NULL;
     int type;
-    X509_CRL_get0_signature(crl, NULL, &algorithm);
     X509_ALGOR_get0(NULL, &type, &parameters, algorithm);
     if (type != V_ASN1_SEQUENCE)
         return NID_undef;
@@ -161,13 +159,15 @@ static int pss_digest(const X509_CRL *crl)
     return digest;
 }
 
-bool sg_suitable_crl_digest(const X509_CRL *crl)
+bool sg_suitable_crl_algorithm(const X509_ALGOR *algorithm)
 {
+    const ASN1_OBJECT *object;
     int digest = NID_undef, key = NID_undef;
-    int nid = X509_CRL_get_signature_nid(crl);
+    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+    int nid = OBJ_obj2nid(object);
     if (nid == NID_ED25519 || nid == NID_ED448)
         return true;
     if (nid == NID_rsassaPss)
-        return digest_allowed(pss_digest(crl), true);
+        return digest_allowed(pss_digest(algorithm), true);
     return OBJ_find_sigid_algs(nid, &digest, &key) && digest_allowed(digest, true);
 }

@@ -84,6 +84,7 @@ static bool signer_among(struct sg_keyring *keyring, bool waiting, struct sg_are
                                             .untrusted = item->chain,
                                             .use = SG_CERT_SIGN,
                                             .domain = keyring->domain,
+                                            .ours = keyring->domain_id,
                                             .now = now};
         if (!sg_cert_check(item->gw->certs, arena, &question, &facts, err))
             return false;

@@ -123,6 +123,7 @@ static bool authority_judge(const struct judging *g, const struct sg_smime_layer
                                         .domain =
                                             g->origin->from_count ? g->origin->from[0].domain : "",
                                         .relying = g->keyring->domain_id,
+                                        .ours = g->keyring->domain_id,
                                         .now = m->now};
     *a = (struct authority){.signer = signer,
                             .good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK,
@@ -225,6 +226,7 @@ static bool own_facts(const struct judging *g, const struct sg_smime_layer *laye
                                         .untrusted = item->chain,
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = g->keyring->domain,
+                                        .ours = g->keyring->domain_id,
                                         .now = m->now};
     if (!item->revoked && !sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
         return false;

@@ -79,6 +79,7 @@ static bool certificate_find(struct sg_message *m, const struct sg_inbound_judge
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = g->domain,
                                         .relying = relying,
+                                        .ours = relying,
                                         .now = m->now};
     struct sg_cert_wanted wanted = {.domain = g->domain, .relying = relying, .now = m->now};
     if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))

@@ -3,6 +3,7 @@
 #include "schema/crl.h"
 #include "schema/directory_source.h"
 #include "schema/partner_certificate.h"
+#include "schema/policy.h"
 #include "schema/trust_anchor.h"
 
 static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
@@ -67,6 +68,30 @@ static bool crl_store(void *ctx, const char *url, struct sg_bytes der, sg_time t
     return sg_crl_store(ctx, url, &row, err);
 }
 
+static bool crl_forget(void *ctx, sg_time before, struct sg_error *err)
+{
+    return sg_crl_forget(ctx, before, err);
+}
+
+static bool domain_choice(void *ctx, struct sg_arena *arena, const char *domain_id,
+                          struct sg_cert_choice *choice_r, struct sg_error *err)
+{
+    struct sg_domain_policy policy;
+    if (!sg_domain_policy_load(ctx, arena, domain_id, &policy, err))
+        return false;
+    choice_r->crl_grace =
+        policy.crl_grace_hours < 0 ? -1 : policy.crl_grace_hours * 3600 * SG_SECOND;
+    choice_r->crl_bypass_until = policy.crl_bypass_until;
+    return true;
+}
+
+static bool crl_bypass(void *ctx, struct sg_arena *arena, const uint8_t sha256[32], sg_time now,
+                       struct sg_cert_bypass *bypass_r, struct sg_error *err)
+{
+    return sg_crl_bypass_find(ctx, arena, sg_bytes_of(sha256, 32), now, &bypass_r->until,
+                              &bypass_r->reason, err);
+}
+
 struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
 {
     return (struct sg_cert_storage){.ctx = db,
@@ -76,5 +101,8 @@ struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,
                                     .crl_find = crl_find,
-                                    .crl_store = crl_store};
+                                    .crl_store = crl_store,
+                                    .crl_forget = crl_forget,
+                                    .domain_choice = domain_choice,
+                                    .crl_bypass = crl_bypass};
 }

@@ -5,7 +5,8 @@ SELECT (s->>'hold_lifetime_hours')::int8, (s->>'hold_retry_minutes')::int8, s->>
     s->>'unverified_form', s->>'unknown_encrypted', s->>'undecodable_action',
     (s->>'attachment_scanning')::bool, (s->>'receipts_for_unauthenticated')::bool,
     (s->>'seal_to_correspondents')::bool, (s->>'discovery_approval')::bool,
-    (s->>'classification_approval')::bool, (s->>'crl_bypass_until')::timestamptz
+    (s->>'classification_approval')::bool, (s->>'crl_bypass_until')::timestamptz,
+    (s->>'crl_grace_hours')::int8
 FROM (
     SELECT coalesce(p.settings, '{}') || coalesce(t.settings, '{}') || coalesce(o.settings, '{}') AS s
     FROM domain d

@@ -6,6 +6,7 @@ What the reference CA refuses to make is made here with python3-cryptography or 
 import base64
 import contextlib
 import datetime as dt
+import hashlib
 import io
 import json
 import os
@@ -196,15 +197,16 @@ class CA:
                  for url in points]), False)
         return self.save(builder.sign(ca_key, digest))
 
-    def openssl(self, domain, *arguments):
+    def openssl(self, domain, *arguments, serial=None):
         """By openssl x509, for what python3-cryptography does not sign."""
+        serial = secrets.randbits(64) if serial is None else serial
         csr, extensions, out = (self.folder / n for n in ("o.csr", "o.ext", "o.pem"))
         csr.write_bytes(dca_csr(domain, rsa_key("forged")))
         extensions.write_text(f"subjectAltName=email:{DCA}@{domain}\n"
                               "keyUsage=critical,digitalSignature,keyEncipherment\n"
                               f"crlDistributionPoints=URI:{self.url}\n")
         run("openssl", "x509", "-req", "-in", csr, "-CA", self.folder / "issuing.pem", "-CAkey",
-            self.folder / "issuing.key.pem", "-set_serial", secrets.randbits(64), "-days", "100",
+            self.folder / "issuing.key.pem", "-set_serial", serial, "-days", "100",
             "-extfile", extensions, "-out", out, *arguments)
         return self.save(x509.load_pem_x509_certificate(out.read_bytes()))
 
@@ -236,7 +238,7 @@ class CA:
 class Leaf:
     def __init__(self, path, certificate, helpers):
         self.path, self.certificate, self.helpers = path, certificate, helpers
-        serial = certificate.serial_number
+        serial = abs(certificate.serial_number)
         self.serial = serial.to_bytes((serial.bit_length() + 7) // 8, "big").hex()
 
 
@@ -331,6 +333,23 @@ class Probe:
         self.command("relying", domain_id or "-")
         return self
 
+    def ours(self, domain_id):
+        """Whose choices about lists count from now on; None: nobody's."""
+        self.command("ours", domain_id or "-")
+        return self
+
+    def choice(self, domain_id, *, grace=-1, bypass=0):
+        """What a domain of ours has chosen: seconds of grace, a bypass until a time."""
+        (self.folder / f"choice-{domain_id}").write_text(f"{grace} {bypass and unix(bypass)}")
+
+    def bypass(self, leaf, until, reason="disaster"):
+        """Of one certificate; until None: none."""
+        path = self.folder / f"bypass-{hashlib.sha256(leaf.path.read_bytes()).hexdigest()}"
+        if until:
+            path.write_text(f"{unix(until)} {reason}")
+        else:
+            path.unlink()
+
     def directories(self, directories):
         (self.folder / "directories").write_text(
             "".join(f"{url} c=NZ {ca or '-'}\n" for url, ca in directories))
@@ -345,12 +364,19 @@ class Probe:
         return self.command("check", use, domain, unix(now) if now else "-", leaf.path,
                             *([leaf.helpers] if helpers else []))
 
+    def checks(self, threads, leaf, domain="a.test", use="encrypt"):
+        return self.command("checks", threads, use, domain, "-", leaf.path, leaf.helpers,
+                            answers=threads)
+
     def discover(self, domain="a.test", now=None, threads=1):
         return self.command("discover", domain, unix(now) if now else "-", threads,
                             answers=threads)
 
     def flush(self):
         self.command("flush")
+
+    def state(self):
+        return self.command("state")
 
     def close(self):
         self.process.stdin.close()

@@ -224,6 +224,36 @@ def test_a_bypass_has_an_end(provider, agency):
     provider.put(f"{agency.domain_path}/policy", {})
 
 
+def test_grace_and_bypass_act(provider):
+    """REQ-40, 59: both are settings of a domain that something acts on."""
+    acting = {v["name"] for v in provider.get("/v1/policy")["effective"] if not v["reserved"]}
+    assert {"crl_grace_hours", "crl_bypass_until"} <= acting
+
+
+def test_bypass_of_a_certificate(platform, provider, agency):
+    """REQ-59: with its reason, its end, and who asked for it; audited; nobody's but the platform's."""
+    sha256 = hashlib.sha256(new_id("crt").encode()).hexdigest()
+    ends = (datetime.datetime.utcnow() + DAY).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    body = {"sha256": ":".join(sha256.upper()[i:i + 2] for i in range(0, 64, 2)), "reason": "The CA has burnt down",
+            "ends_at": ends}
+    answer = provider.call("POST", "/v1/crl-bypasses", body, expect=201)
+    made = answer.json
+    assert (made["sha256"], made["reason"], made["ends_at"]) == (sha256, body["reason"], ends)
+    assert made["actor"].startswith("token:tok_")
+    assert provider.get(answer.headers["Location"]) == made
+    assert made in provider.pages("/v1/crl-bypasses")
+    kept, = json.loads(sql(platform, "SELECT json_agg(after) FROM audit WHERE object = 'crl_bypass' AND action = 'insert'"
+                           f" AND object_id = '{made['id']}'").splitlines()[-1])
+    assert (kept["reason"], kept["actor"]) == (body["reason"], made["actor"])
+    provider.call("DELETE", answer.headers["Location"], expect=204)
+    provider.call("GET", answer.headers["Location"], expect=404)
+    for wrong, pointer in (({"ends_at": "2020-01-01T00:00:00Z"}, "/ends_at"), ({"ends_at": "2099-01-01T00:00:00Z"}, "/ends_at"),
+                           ({"reason": ""}, "/reason"), ({"sha256": "00" * 31}, "/sha256")):
+        refused(provider, "POST", "/v1/crl-bypasses", {**body, **wrong}, pointer)
+    agency.admin.call("POST", "/v1/crl-bypasses", body, expect=404)
+    agency.viewer.call("GET", "/v1/crl-bypasses", expect=404)
+
+
 # Documents (REQ-142, 155, 157, 185 to 188) ----------------------------------------------------------
 
 def document(**more):

@@ -5,11 +5,14 @@
  *     cert_probe FOLDER [NAME=NUMBER ...]      limits, by their names in struct sg_cert_limits
  *
  *     relying DOMAIN_ID                        whose further roots count from now on; "-": nobody's
+ *     ours DOMAIN_ID                           whose choices count from now on; "-": nobody's
  *     check sign|encrypt DOMAIN NOW FILE [HELPERS]   NOW in seconds, "-" for the clock; DER file,
  *                                                    PEM file of further certificates
  *     names FILE DOMAIN
  *     discover DOMAIN NOW [THREADS]            by so many threads at once: as many lines
+ *     checks THREADS … (as check)              the same check by so many threads at once
  *     flush
+ *     state                                    figures of the lists
  */
 #include "files.h"
 
@@ -27,7 +30,7 @@
 #define MAX_THREADS 64
 
 static struct sg_certs *certs;
-static char relying[64];
+static char relying[64], ours[64];
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
 static void put_string(struct sg_buf *out, const char *name, const char *value)
@@ -54,6 +57,7 @@ static void put_facts(struct sg_buf *out, const struct sg_cert_facts *facts)
     put_string(out, "serial", facts->serial);
     put_string(out, "sha256", facts->sha256);
     put_string(out, "address", facts->address);
+    put_number(out, "bypassed", facts->bypassed);
 }
 
 static void finish(struct sg_buf *out, const struct sg_error *err, int64_t started)
@@ -120,6 +124,7 @@ static void do_check(char **words, int count)
                                                                              : SG_CERT_ENCRYPT,
                                         .domain = strcmp(words[2], "-") == 0 ? NULL : words[2],
                                         .relying = relying_get(),
+                                        .ours = *ours ? ours : NULL,
                                         .now = parse_now(words[3])};
     if (!x)
         put_string(&out, "status", "unreadable");
@@ -128,6 +133,31 @@ static void do_check(char **words, int count)
     sk_X509_pop_free(helpers, X509_free);
     X509_free(x);
     finish(&out, &err, started);
+}
+
+struct checks {
+    char **words;
+    int count;
+};
+
+static void *check(void *ctx)
+{
+    const struct checks *checks = ctx;
+    do_check(checks->words, checks->count);
+    return NULL;
+}
+
+static void do_checks(char **words, int count)
+{
+    if (count < 6)
+        exit(2);
+    struct checks checks = {words + 1, count - 1};
+    long threads = strtol(words[1], NULL, 10);
+    pthread_t ids[MAX_THREADS];
+    for (long i = 0; i < threads && i < MAX_THREADS; i++)
+        pthread_create(&ids[i], NULL, check, &checks);
+    for (long i = 0; i < threads && i < MAX_THREADS; i++)
+        pthread_join(ids[i], NULL);
 }
 
 static void do_names(char **words, int count)
@@ -147,6 +177,16 @@ static void do_names(char **words, int count)
                 sg_cert_names_domain(x, words[2]) ? "true" : "false");
     X509_free(x);
     finish(&out, &err, sg_clock_monotonic_ms());
+}
+
+static void do_state(void)
+{
+    struct sg_certs_state state;
+    sg_certs_state(certs, sg_clock_now(), &state);
+    printf("{\"lists\": %zu, \"expired\": %zu, \"failing\": %zu, \"bytes\": %zu, "
+           "\"fetches\": %zu}\n",
+           state.crls, state.crls_expired, state.crls_failing, state.crl_bytes, state.crl_fetches);
+    fflush(stdout);
 }
 
 struct discovery {
@@ -224,7 +264,8 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(crl_grace_ms)
     LIMIT(ldap_timeout_ms)
     LIMIT(clock_tolerance_ms)
-    LIMIT(crl_max_age_ms)
+    LIMIT(crl_refresh_ms)
+    LIMIT(max_crl_memory)
     LIMIT(verdict_ttl_ms)
     exit(2);
 }
@@ -254,6 +295,8 @@ int main(int argc, char **argv)
                 words[count++] = word;
         if (count > 0 && strcmp(words[0], "check") == 0) {
             do_check(words, count);
+        } else if (count > 0 && strcmp(words[0], "checks") == 0) {
+            do_checks(words, count);
         } else if (count > 0 && strcmp(words[0], "names") == 0) {
             do_names(words, count);
         } else if (count > 0 && strcmp(words[0], "discover") == 0) {
@@ -262,6 +305,12 @@ int main(int argc, char **argv)
             snprintf(relying, sizeof relying, "%s", strcmp(words[1], "-") == 0 ? "" : words[1]);
             puts("{}");
             fflush(stdout);
+        } else if (count > 1 && strcmp(words[0], "ours") == 0) {
+            snprintf(ours, sizeof ours, "%s", strcmp(words[1], "-") == 0 ? "" : words[1]);
+            puts("{}");
+            fflush(stdout);
+        } else if (count > 0 && strcmp(words[0], "state") == 0) {
+            do_state();
         } else if (count > 0 && strcmp(words[0], "flush") == 0) {
             sg_certs_flush(certs);
             puts("{}");

@@ -165,6 +165,45 @@ static bool crl_store(void *ctx, const char *url, struct sg_bytes der, sg_time t
            sg_fail_errno(err, SG_E_IO, "cannot write");
 }
 
+static bool crl_forget(void *ctx, sg_time before, struct sg_error *err)
+{
+    (void)before;
+    return reachable(ctx, err);
+}
+
+/* "GRACE BYPASS" in seconds; the second is a point in time. */
+static bool domain_choice(void *ctx, struct sg_arena *arena, const char *domain_id,
+                          struct sg_cert_choice *choice_r, struct sg_error *err)
+{
+    if (!reachable(ctx, err))
+        return false;
+    FILE *in = fopen(sg_arena_printf(arena, "%s/choice-%s", (const char *)ctx, domain_id), "re");
+    int64_t grace, bypass;
+    if (in && fscanf(in, "%" SCNd64 " %" SCNd64, &grace, &bypass) == 2)
+        *choice_r = (struct sg_cert_choice){grace < 0 ? -1 : grace * SG_SECOND, bypass * SG_SECOND};
+    if (in)
+        fclose(in);
+    return true;
+}
+
+/* "UNTIL REASON" in seconds and a word. */
+static bool crl_bypass(void *ctx, struct sg_arena *arena, const uint8_t sha256[32], sg_time now,
+                       struct sg_cert_bypass *bypass_r, struct sg_error *err)
+{
+    char hex[65], reason[64];
+    int64_t until;
+    if (!reachable(ctx, err))
+        return false;
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", sha256[i]);
+    FILE *in = fopen(sg_arena_printf(arena, "%s/bypass-%s", (const char *)ctx, hex), "re");
+    if (in && fscanf(in, "%" SCNd64 " %63s", &until, reason) == 2 && until * SG_SECOND > now)
+        *bypass_r = (struct sg_cert_bypass){until * SG_SECOND, sg_arena_strdup(arena, reason)};
+    if (in)
+        fclose(in);
+    return true;
+}
+
 struct sg_cert_storage files_storage(const char *folder)
 {
     return (struct sg_cert_storage){.ctx = (void *)(uintptr_t)folder,
@@ -174,5 +213,8 @@ struct sg_cert_storage files_storage(const char *folder)
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,
                                     .crl_find = crl_find,
-                                    .crl_store = crl_store};
+                                    .crl_store = crl_store,
+                                    .crl_forget = crl_forget,
+                                    .domain_choice = domain_choice,
+                                    .crl_bypass = crl_bypass};
 }

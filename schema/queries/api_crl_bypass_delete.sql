@@ -1,0 +1,1 @@
+DELETE FROM crl_bypass WHERE id = $1::text
