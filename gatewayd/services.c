@@ -11,6 +11,7 @@
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
 #include "pipeline/recipient.h"
+#include "pipeline/request.h"
 #include "pipeline/retry.h"
 #include "pipeline/storage.h"
 #include "pipeline/worker.h"
@@ -32,7 +33,7 @@ struct services {
     struct sg_simulate_server *simulation;
     struct sg_archive *archive;
     struct sg_db_listener *listener;
-    struct sg_worker *held, *notices, *replay;
+    struct sg_worker *held, *discovery, *requests, *notices, *replay;
     struct sg_smtp_server *outbound, *inbound, *bounce;
     struct sg_policy_server *policy, *recipients;
     struct sg_watch feeding;
@@ -142,6 +143,8 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->ping_local_part = s->ping_local_part;
     gw->ping_agencies = s->ping_agencies;
     gw->unasked = s->unasked;
+    gw->request_repeat = s->request_repeat_ms * 1000;
+    gw->request_answer_every = s->request_answer_ms * 1000;
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;
@@ -226,6 +229,17 @@ static bool decides_recipients(const char *table)
            strcmp(table, "tenant") == 0;
 }
 
+/* … and of which it depends whether a partner's certificate is to be had. */
+static bool decides_certificates(const char *table)
+{
+    static const char *const tables[] = {"directory_source", "trust_anchor", "domain_anchor",
+                                         "certificate", "policy"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (strcmp(table, tables[i]) == 0)
+            return true;
+    return false;
+}
+
 static void changed(void *ctx, const char *channel, const char *payload)
 {
     struct services *v = ctx;
@@ -233,6 +247,10 @@ static void changed(void *ctx, const char *channel, const char *payload)
         sg_worker_wake(v->held);
     if (!channel || strcmp(channel, "sealgate_config") == 0)
         sg_certs_flush(v->gw.certs);
+    if (!channel || decides_certificates(payload))
+        sg_worker_wake(v->discovery);
+    if (!channel || strcmp(channel, "sealgate_request") == 0)
+        sg_worker_wake(v->requests);
     if (!channel || strcmp(payload, "egress_network") == 0)
         sg_egress_changed(v->gw.egress);
     if (v->gw.recipients && (!channel || decides_recipients(payload)))
@@ -241,9 +259,14 @@ static void changed(void *ctx, const char *channel, const char *payload)
 
 static bool workers_start(struct services *v, struct sg_error *err)
 {
-    static const char *const channels[] = {"sealgate_config", "sealgate_held", NULL};
+    static const char *const channels[] = {"sealgate_config", "sealgate_held", "sealgate_request",
+                                           NULL};
     struct sg_worker_options held = {"held mail", v->settings->poll_ms, sg_retry_held_round,
                                      &v->gw};
+    struct sg_worker_options discovery = {"discovery", v->settings->discover_ms,
+                                          sg_retry_discovery_round, &v->gw};
+    struct sg_worker_options requests = {"requests", v->settings->poll_ms, sg_request_round,
+                                         &v->gw};
     struct sg_worker_options notices = {"notices", v->settings->poll_ms, sg_retry_notice_round,
                                         &v->gw};
     struct sg_worker_options replay = {"replay", BACKLOG_WAIT_MS, replay_round, v};
@@ -253,6 +276,8 @@ static bool workers_start(struct services *v, struct sg_error *err)
                                            v->settings->clock_grace_ms};
     return sg_clock_watch_start(&clock, &v->clock, err) &&
            sg_worker_start(&replay, &v->replay, err) && sg_worker_start(&held, &v->held, err) &&
+           sg_worker_start(&discovery, &v->discovery, err) &&
+           sg_worker_start(&requests, &v->requests, err) &&
            sg_worker_start(&notices, &v->notices, err) &&
            sg_db_listen(&db, channels, changed, v, &v->listener, err);
 }
@@ -360,6 +385,8 @@ void services_stop(struct services **services)
         sg_db_listen_stop(&v->listener);
     sg_clock_watch_stop(&v->clock);
     sg_worker_stop(&v->held);
+    sg_worker_stop(&v->discovery);
+    sg_worker_stop(&v->requests);
     sg_worker_stop(&v->notices);
     sg_worker_stop(&v->replay);
     struct sg_error err = {0};

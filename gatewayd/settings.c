@@ -175,6 +175,12 @@ const struct sg_option settings_options[] = {
     {"ping", "agencies", SG_OPT_INT, AT(ping_agencies), "1000", 0, 100000, NULL,
      "How many SEEMail agencies an answer lists at most (REQ-99)."},
 
+    {"request", "repeat", SG_OPT_DURATION, AT(request_repeat_ms), "12h", 0, 30 * DAY, NULL,
+     "A partner whose certificate is not to be had is asked for it by mail once in so long, for all "
+     "who wait (REQ-44); 0: never."},
+    {"request", "answer_every", SG_OPT_DURATION, AT(request_answer_ms), "10m", 0, 30 * DAY, NULL,
+     "A partner's own requests are answered once in so long, by each domain."},
+
     {"simulation", "listen", SG_OPT_STRING, AT(simulation), "", 0, 0, NULL,
      "Where apid asks for dry runs: unix:PATH; empty: there are none."},
     {"simulation", "at_once", SG_OPT_INT, AT(simulation_at_once), "4", 1, 256, NULL,
@@ -190,6 +196,8 @@ const struct sg_option settings_options[] = {
      "After this the sender is told that the message could not be sent."},
     {"hold", "poll", SG_OPT_DURATION, AT(poll_ms), "1s", 100, MINUTE, NULL,
      "How often held mail and notices are looked through."},
+    {"hold", "discover", SG_OPT_DURATION, AT(discover_ms), "1m", 100, DAY, NULL,
+     "How often the certificates that held mail waits for are looked for, once for each partner."},
 
     {"notice", "merge", SG_OPT_DURATION, AT(notice_merge_ms), "3s", 0, 10 * MINUTE, NULL,
      "How long further recipients of a message come to its notice before it is sent."},

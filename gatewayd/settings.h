@@ -34,6 +34,8 @@ struct settings {
     int64_t simulation_at_once, simulation_recipients;
     char *ping_local_part;
     int64_t ping_agencies;
+    int64_t request_repeat_ms, request_answer_ms;
+    int64_t discover_ms;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_grace_ms, crl_refresh_ms, crl_memory;

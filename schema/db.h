@@ -76,7 +76,7 @@ SG_MUST_USE bool sg_db_transact(struct sg_db *db, const struct sg_db_context *ct
  * Listens on channels (ended by NULL, static) with a connection and a thread of its own. fn is
  * called with each notification, and with payload NULL and channel NULL after every (re)connect:
  * flush all, for anything may have been missed. Channels: sealgate_config (payload: the table),
- * sealgate_job, sealgate_held.
+ * sealgate_job, sealgate_held, sealgate_request.
  */
 struct sg_db_listener;
 typedef void (*sg_db_listen_fn)(void *ctx, const char *channel, const char *payload);

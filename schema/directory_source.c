@@ -20,6 +20,9 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     row->url = sg_row_text(r);
     row->base_dn = sg_row_text(r);
     row->ca_pem = sg_row_text(r);
+    row->filter = sg_row_text(r);
+    row->attribute = sg_row_text(r);
+    row->anchor = sg_row_bytes(r);
     return true;
 }
 

@@ -6,6 +6,9 @@
 
 struct sg_directory_source_row {
     const char *id, *url, *base_dn, *ca_pem;
+    /* REQ-58; of a list alone */
+    const char *filter, *attribute; /* "": the usual */
+    struct sg_bytes anchor;         /* DER of the CA that it belongs to; empty: of all */
 };
 
 SG_MUST_USE bool sg_directory_source_list(struct sg_db *db, struct sg_arena *arena,

@@ -149,8 +149,9 @@ struct sg_cert_candidate {
 struct sg_cert_found {
     X509 *certificate; /* NULL: none is valid; to be freed with X509_free() */
     enum sg_cert_status
-        status; /* the best that was seen when none is valid; UNTRUSTED for nothing */
-    bool any;   /* a candidate was seen at all */
+        status;           /* the best that was seen when none is valid; UNTRUSTED for nothing */
+    bool any;             /* a candidate was seen at all */
+    bool awaits_approval; /* a good one is there that an administrator has not approved of */
     struct sg_cert_candidate *candidates;
     size_t candidate_count;
     const char *detail; /* a sentence: what was asked and what came of it */

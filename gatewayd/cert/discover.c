@@ -170,6 +170,7 @@ static void not_approved(struct search *search)
         facts->detail = "an administrator has yet to approve of it, or has refused it";
     }
     found->status = SG_CERT_UNTRUSTED;
+    found->awaits_approval = true;
 }
 
 /* Newest first until one is valid. origin: NULL for the store. */

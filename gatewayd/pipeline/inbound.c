@@ -7,6 +7,7 @@
 #include "pipeline/outbound.h"
 #include "pipeline/ping.h"
 #include "pipeline/receive.h"
+#include "pipeline/request.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/warning.h"
 #include "smtp/address.h"
@@ -123,6 +124,17 @@ static void group_process(struct sg_message *m, const struct group *g)
         sg_rcpt_defer(g->rcpts[i], &err);
 }
 
+/* Addresses at which the gateway itself answers; false: it is none of these. */
+static bool serve(struct sg_message *m, const struct sg_domain_row *domain, struct sg_rcpt *rcpt)
+{
+    bool ping = sg_ping_is(m->gw, rcpt->normalised), request = sg_request_is(rcpt->normalised);
+    if (ping)
+        sg_ping_answer(m, domain, rcpt);
+    else if (request)
+        sg_request_message(m, domain, rcpt);
+    return ping || request;
+}
+
 /* One tenant's part of a transaction is one message (no tenant sees another's recipients). */
 static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
 {
@@ -136,13 +148,9 @@ static void tenant_process(struct sg_message *m, struct sg_domain_row *domains)
     }
     sg_trace_add(&m->trace, "received", "REQ-100", "listener", "inbound", "client",
                  m->client_address, "queue_id", m->queue_id, NULL);
-    /* REQ-97: before the rules, and without them. */
-    for (size_t i = 0; i < m->rcpt_count; i++) {
-        if (m->rcpts[i].settled || !sg_ping_is(m->gw, m->rcpts[i].normalised))
-            continue;
-        taken[i] = true;
-        sg_ping_answer(m, &domains[m->rcpts[i].index], &m->rcpts[i]);
-    }
+    /* REQ-44, 97: before the rules, and without them. */
+    for (size_t i = 0; i < m->rcpt_count; i++)
+        taken[i] = m->rcpts[i].settled || serve(m, &domains[m->rcpts[i].index], &m->rcpts[i]);
     for (size_t i = 0; i < m->rcpt_count; i++) {
         if (taken[i] || m->rcpts[i].settled)
             continue;

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "hold/hold.h"
 #include "pipeline/metrics.h"
+#include "pipeline/request.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/tell.h"
 
@@ -121,7 +122,11 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     if (row.next_try_at > row.expires_at)
         row.next_try_at = row.expires_at;
     /* The notices first: once the message is held it may be sent, and must not come again. */
-    return held_tell(o, g, row.next_try_at, err) && store(o, g, &row, err);
+    if (!held_tell(o, g, row.next_try_at, err) || !store(o, g, &row, err))
+        return false;
+    if (g->plan.action == SG_ACT_HOLD)
+        sg_request_want(o, g);
+    return true;
 }
 
 static void group_defer(struct sg_outbound *o, struct sg_outbound_group *g, const char *event,

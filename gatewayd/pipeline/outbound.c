@@ -281,7 +281,7 @@ static struct sg_smime_entity entity_of(struct sg_outbound *o)
 }
 
 /* One private operation for the whole message. */
-static bool sign_once(struct sg_outbound *o, struct sg_error *err)
+bool sg_outbound_sign(struct sg_outbound *o, struct sg_error *err)
 {
     if (o->signature.len)
         return true;
@@ -319,8 +319,9 @@ static bool sign_and_envelop(struct sg_outbound *o, struct sg_outbound_group *g,
     SG_MEASURE(SG_STAGE_SEAL);
     struct sg_smime_entity entity = entity_of(o);
     const struct sg_smime_recipient recipient = {.certificate = g->found.certificate};
-    return sign_once(o, err) && sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &recipient,
-                                                 1, SG_SMIME_AES256_CBC, content, sink, err);
+    return sg_outbound_sign(o, err) &&
+           sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &recipient, 1,
+                            SG_SMIME_AES256_CBC, content, sink, err);
 }
 
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)

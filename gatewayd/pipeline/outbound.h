@@ -40,6 +40,9 @@ void sg_outbound_end(struct sg_outbound *o);
  */
 SG_MUST_USE bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_error *err);
 
+/* The signature over the message, once. To be called where there is an o->signer. */
+SG_MUST_USE bool sg_outbound_sign(struct sg_outbound *o, struct sg_error *err);
+
 /* What becomes of a certificate that is met for the first time (REQ-54). */
 enum sg_cert_keep sg_outbound_keep(const struct sg_message *m,
                                    const struct sg_domain_policy *policy);

@@ -5,6 +5,7 @@
 #include "pipeline/metrics.h"
 #include "pipeline/next_hop.h"
 #include "pipeline/ping.h"
+#include "pipeline/request.h"
 #include "schema/domain.h"
 #include "smtp/address.h"
 
@@ -53,7 +54,7 @@ static enum sg_recipient_answer decide(struct sg_gateway *gw, struct sg_arena *a
     if (!given || listed(gw->unasked, given))
         return SG_RECIPIENT_UNDECIDED;
     const char *address = sg_address_normalise(arena, given);
-    if (sg_ping_is(gw, address))
+    if (sg_ping_is(gw, address) || sg_request_is(address))
         return SG_RECIPIENT_UNDECIDED; /* it is answered here */
     if (sg_recipients_recall(gw->recipients, address, &answer))
         source = SG_RECIPIENT_REMEMBERED;

@@ -1,4 +1,4 @@
-/* Rounds over what waits in PostgreSQL: held mail and the outbox of notices. */
+/* Rounds over what waits in PostgreSQL: held mail, certificates for it, the outbox of notices. */
 #ifndef SG_PIPELINE_RETRY_H
 #define SG_PIPELINE_RETRY_H
 
@@ -7,5 +7,6 @@
 /* For sg_worker: the gateway is a struct sg_gateway. True where there may be more. */
 bool sg_retry_held_round(void *gateway);
 bool sg_retry_notice_round(void *gateway);
+bool sg_retry_discovery_round(void *gateway);
 
 #endif

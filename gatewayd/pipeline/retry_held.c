@@ -6,6 +6,7 @@
 #include "hold/hold.h"
 #include "pipeline/keep.h"
 #include "pipeline/outbound.h"
+#include "pipeline/request.h"
 #include "pipeline/retry.h"
 #include "pipeline/tell.h"
 #include "schema/held.h"
@@ -149,6 +150,8 @@ static bool settle(struct sg_outbound *o, const struct sg_held_row *row,
     if (g->plan.action == SG_ACT_FAIL)
         return fail(o, row, g, err);
     bool hold = g->plan.action == SG_ACT_HOLD;
+    if (hold)
+        sg_request_want(o, g);
     return sg_held_reschedule(
         m->gw->db, row->id, sg_keep_next_try(m->gw, &o->policy, row->attempts + 1, m->now),
         hold ? g->plan.code : row->reason, hold ? g->plan.explanation : row->explanation,

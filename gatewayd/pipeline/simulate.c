@@ -4,6 +4,7 @@
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
 #include "pipeline/ping.h"
+#include "pipeline/request.h"
 #include "smtp/address.h"
 
 static bool message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
@@ -128,13 +129,22 @@ static const struct sg_plan ping_plan = {
     "the address answers pings, before all rules; nothing goes to the customer's server",
     0};
 
+static const struct sg_plan request_plan = {
+    SG_ACT_DELIVER,
+    "certificate-request",
+    "REQ-44",
+    "",
+    "the address is that of certificates by mail, before all rules; nothing goes to the customer's "
+    "server",
+    0};
+
 static bool inbound_domain(struct sg_message *m, const struct sg_domain_row *domain,
                            const struct sg_rcpt *first, struct sg_plan *plan_r,
                            struct sg_error *err)
 {
     struct sg_inbound_judgement j;
-    *plan_r = ping_plan;
-    if (sg_ping_is(m->gw, first->normalised))
+    *plan_r = sg_request_is(first->normalised) ? request_plan : ping_plan;
+    if (sg_ping_is(m->gw, first->normalised) || sg_request_is(first->normalised))
         return true;
     if (!sg_inbound_judge(m, domain, &j, err))
         return false;

@@ -1,1 +1,3 @@
-SELECT id, url, base_dn, ca_pem FROM directory_source ORDER BY position, created_at, id
+SELECT s.id, s.url, s.base_dn, s.ca_pem, s.filter, s.attribute, a.der
+FROM directory_source s LEFT JOIN trust_anchor a ON a.id = s.anchor_id
+ORDER BY s.position, s.created_at, s.id

@@ -1,0 +1,99 @@
+/* Asking a partner's gateway for its certificate: once a partner and period, through an outbox. */
+#include "common/id.h"
+#include "common/log.h"
+#include "pipeline/keep.h"
+#include "pipeline/request.h"
+#include "request/request.h"
+#include "schema/certificate_request.h"
+
+#define CLAIM_AT_ONCE 1
+#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
+
+void sg_request_want(struct sg_outbound *o, const struct sg_outbound_group *g)
+{
+    struct sg_message *m = o->m;
+    struct sg_error err = {0};
+    struct sg_id id = sg_id_new("crq");
+    const struct sg_certificate_request row = {.id = id.text,
+                                               .partner = g->domain,
+                                               .tenant_id = m->tenant,
+                                               .domain_id = o->own.id,
+                                               .created_at = m->now};
+    bool asked = false;
+    /* 201: its status may not be known (202), and then no other certificate is wanted. */
+    if (m->gw->request_repeat == 0 || strcmp(g->plan.code, "201") != 0 || g->found.awaits_approval)
+        return;
+    if (!sg_certificate_request_ask(m->gw->db, &row, m->now - m->gw->request_repeat, &asked,
+                                    &err)) {
+        sg_log_error(SG_LOG_WARNING, "request.not_stored", &err, "msg_id", m->msg_id, NULL);
+        return;
+    }
+    sg_trace_add(&m->trace, "certificate-request", "REQ-44", "domain", g->domain, "asked",
+                 asked ? "yes" : "before", "detail",
+                 asked ? "its gateway is asked for its certificate by a signed mail"
+                       : "its gateway was asked by mail a short while ago",
+                 "request", asked ? id.text : NULL, NULL);
+}
+
+static bool attempt(struct sg_gateway *gw, const struct sg_certificate_request *row,
+                    struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF text = {0};
+    struct sg_domain_row domain;
+    bool found = false;
+    if (!sg_domain_find(gw->db, arena, row->domain_id, &domain, &found, err))
+        return false;
+    if (!found || !sg_domain_active(&domain))
+        return sg_fail(err, SG_E_NOT_FOUND, "the domain that asks is not active");
+    struct sg_request_mail mail = {.id = row->id,
+                                   .hostname = gw->hostname,
+                                   .from_domain = domain.name,
+                                   .to =
+                                       sg_arena_printf(arena, SG_REQUEST_ASKED "@%s", row->partner),
+                                   .in_reply_to = "",
+                                   .date = sg_clock_now()};
+    struct sg_request_envelope envelope = {
+        .tenant = row->tenant_id,
+        .msg_id = row->id,
+        .return_path = sg_arena_printf(arena, SG_REQUEST_ANSWERED "@%s", domain.name),
+        .recipient = mail.to};
+    sg_request_write(&mail, row->partner, &text);
+    return sg_request_send(gw, arena, &envelope, sg_buf_bytes(&text), err);
+}
+
+static void request_try(struct sg_gateway *gw, const struct sg_certificate_request *row)
+{
+    struct sg_error err = {0}, again = {0};
+    sg_time now = sg_clock_now();
+    bool ok = attempt(gw, row, &err), last = row->attempts + 1 >= gw->notice_attempts;
+    bool stored = ok ? sg_certificate_request_sent(gw->db, row->id, now, &again)
+                     : sg_certificate_request_failed(gw->db, row->id,
+                                                     sg_keep_next_try(gw, NULL, row->attempts, now),
+                                                     last, err.detail, &again);
+    if (ok)
+        sg_log(SG_LOG_INFO, "request.sent", "request", row->id, "domain", row->partner, "tenant",
+               row->tenant_id, NULL);
+    else
+        sg_log_error(SG_LOG_WARNING, last ? "request.failed" : "request.deferred", &err, "request",
+                     row->id, "tenant", row->tenant_id, NULL);
+    if (!stored)
+        sg_log_error(SG_LOG_WARNING, "request.not_settled", &again, "request", row->id, NULL);
+}
+
+bool sg_request_round(void *gateway)
+{
+    struct sg_gateway *gw = gateway;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_certificate_request *rows;
+    size_t count = 0;
+    struct sg_error err = {0};
+    if (!sg_certificate_request_claim(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows,
+                                      &count, &err)) {
+        sg_log_error(SG_LOG_WARNING, "request.claim_failed", &err, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        request_try(gw, &rows[i]);
+    return count == CLAIM_AT_ONCE;
+}

@@ -1,0 +1,2 @@
+UPDATE certificate_request SET answered_at = coalesce(answered_at, $2::timestamptz)
+WHERE partner = $1::text
