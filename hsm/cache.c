@@ -14,7 +14,7 @@ struct sg_entry {
     unsigned generation;
     int users;
     CK_OBJECT_HANDLE handle;
-    struct sg_rsa_public public;
+    struct sg_public_key public;
     struct sg_entry *chain;         /* of the bucket */
     struct sg_entry *newer, *older; /* by use */
 };
@@ -193,7 +193,7 @@ enum sg_cache_found sg_cache_get(struct sg_cache *c, const uint8_t name[SG_CACHE
 }
 
 void sg_cache_loaded(struct sg_cache *c, struct sg_entry *e, CK_OBJECT_HANDLE handle,
-                     const struct sg_rsa_public *public)
+                     const struct sg_public_key *public)
 {
     pthread_mutex_lock(&c->mutex);
     e->handle = handle;
@@ -254,7 +254,7 @@ CK_OBJECT_HANDLE sg_entry_handle(const struct sg_entry *entry)
     return entry->handle;
 }
 
-const struct sg_rsa_public *sg_entry_public(const struct sg_entry *entry)
+const struct sg_public_key *sg_entry_public(const struct sg_entry *entry)
 {
     return &entry->public;
 }

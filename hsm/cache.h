@@ -33,7 +33,7 @@ enum sg_cache_found sg_cache_get(struct sg_cache *cache, const uint8_t name[SG_C
                                  unsigned generation, sg_deadline deadline, void *context,
                                  struct sg_entry **entry_r);
 void sg_cache_loaded(struct sg_cache *cache, struct sg_entry *entry, CK_OBJECT_HANDLE handle,
-                     const struct sg_rsa_public *public);
+                     const struct sg_public_key *public);
 void sg_cache_failed(struct sg_cache *cache, struct sg_entry *entry);
 /* forget: its handle is no longer good; the next caller loads it anew. */
 void sg_cache_put(struct sg_cache *cache, struct sg_entry *entry, bool forget, void *context);
@@ -42,6 +42,6 @@ void sg_cache_remove(struct sg_cache *cache, const uint8_t name[SG_CACHE_NAME], 
                      void *context);
 
 CK_OBJECT_HANDLE sg_entry_handle(const struct sg_entry *entry);
-const struct sg_rsa_public *sg_entry_public(const struct sg_entry *entry);
+const struct sg_public_key *sg_entry_public(const struct sg_entry *entry);
 
 #endif

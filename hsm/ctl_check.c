@@ -1,5 +1,6 @@
 /* hsmctl check: hsmd's own operations on throw-away keys, their results judged by OpenSSL. */
 #include "hsm/ctl.h"
+#include "hsm/ec.h"
 #include "hsm/ops.h"
 
 #include <openssl/evp.h>
@@ -42,6 +43,33 @@ static bool mechanisms_check(struct sg_ctl *ctl, struct sg_error *err)
     return true;
 }
 
+/* What keys on curves need: a module may do without. */
+static bool curves_check(struct sg_ctl *ctl)
+{
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        CK_FLAGS flags;
+        const char *name;
+    } wanted[] = {
+        {CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, "CKM_EC_KEY_PAIR_GEN"},
+        {CKM_ECDSA, CKF_SIGN, "CKM_ECDSA (sign)"},
+        {CKM_ECDH1_DERIVE, CKF_DERIVE, "CKM_ECDH1_DERIVE"},
+    };
+    struct sg_token_choice choice = sg_hsmd_token(&ctl->settings);
+    CK_SLOT_ID slot = 0;
+    if (!sg_token_find(&ctl->module, &choice, &slot, NULL))
+        return false;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        CK_MECHANISM_INFO info;
+        CK_RV rv = ctl->module.p11->C_GetMechanismInfo(slot, wanted[i].type, &info);
+        if (rv != CKR_OK || (info.flags & wanted[i].flags) != wanted[i].flags) {
+            printf("none\tkeys on curves: the module has no %s\n", wanted[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool verify(EVP_PKEY *key, struct sg_bytes hash, struct sg_bytes signature)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
@@ -81,6 +109,7 @@ static bool pair_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_byt
     if (ok && !(key && verify(key, q->input, sg_bytes_of(result->first, result->first_len))))
         ok = sg_fail(err, SG_E_HSM_OPERATION, "the signature does not verify");
     q->op = SG_HSM_OP_DECRYPT;
+    q->digest = (enum sg_hsm_digest)0;
     q->number = CEK_BYTES;
     q->input = sg_bytes_of(encrypted, len);
     ok = ok && sg_ops_run(ops, q, result, err);
@@ -91,20 +120,39 @@ static bool pair_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_byt
     return ok;
 }
 
-static bool pair_check(struct sg_ops *ops, enum sg_hsm_kind kind, struct sg_error *err)
+static bool curve_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_bytes spki,
+                      struct sg_result *result, struct sg_error *err)
 {
+    static const uint8_t hash[32] = {1, 2, 3};
+    struct sg_public_key public;
+    q->op = SG_HSM_OP_SIGN;
+    q->number = 0;
+    q->scheme = SG_HSM_ECDSA;
+    q->digest = SG_HSM_SHA256;
+    q->input = sg_bytes_of(hash, sizeof hash);
+    return sg_spki_decode(spki, &public, err) && sg_ops_run(ops, q, result, err) &&
+           (sg_ecdsa_verify(&public, q->input, sg_bytes_of(result->first, result->first_len)) ||
+            sg_fail(err, SG_E_HSM_OPERATION, "the signature does not verify"));
+}
+
+static bool pair_check(struct sg_ops *ops, enum sg_hsm_kind kind, unsigned bits,
+                       struct sg_error *err)
+{
+    bool curve = bits == 256;
     static struct sg_result made, result;
     struct sg_error why = {0};
     struct sg_id id = sg_id_new("key");
     struct sg_hsm_request q = {.op = SG_HSM_OP_GENERATE,
                                .class = SG_HSM_DCA,
                                .kind = kind,
-                               .number = 2048,
+                               .number = bits,
                                .id = sg_bytes_str(id.text)};
     if (!sg_ops_run(ops, &q, &made, err))
         return false;
     q.blob = sg_bytes_of(made.second, made.second_len);
-    bool ok = pair_use(ops, &q, sg_bytes_of(made.first, made.first_len), &result, err);
+    struct sg_bytes spki = sg_bytes_of(made.first, made.first_len);
+    bool ok =
+        curve ? curve_use(ops, &q, spki, &result, err) : pair_use(ops, &q, spki, &result, err);
     q.op = SG_HSM_OP_DESTROY;
     if (!sg_ops_run(ops, &q, &result, &why)) {
         if (ok)
@@ -112,8 +160,8 @@ static bool pair_check(struct sg_ops *ops, enum sg_hsm_kind kind, struct sg_erro
         return false;
     }
     if (ok)
-        printf("ok\t%s key: generate, sign, decrypt, destroy\n",
-               kind == SG_HSM_TOKEN ? "token" : "wrapped");
+        printf("ok\t%s %s: generate, sign,%s destroy\n", kind == SG_HSM_TOKEN ? "token" : "wrapped",
+               curve ? "key on P-256" : "key", curve ? "" : " decrypt,");
     return ok;
 }
 
@@ -157,8 +205,10 @@ bool sg_ctl_check(struct sg_ctl *ctl, struct sg_error *err)
     ok = ok && sg_ops_run(ops, &health, &result, err);
     if (ok)
         printf("ok\tkey-encryption and MAC keys\n");
-    ok = ok && pair_check(ops, SG_HSM_TOKEN, err) && pair_check(ops, SG_HSM_WRAPPED, err) &&
-         data_key_check(ops, err);
+    ok = ok && pair_check(ops, SG_HSM_TOKEN, 2048, err) &&
+         pair_check(ops, SG_HSM_WRAPPED, 2048, err) && data_key_check(ops, err);
+    if (ok && curves_check(ctl))
+        ok = pair_check(ops, SG_HSM_TOKEN, 256, err) && pair_check(ops, SG_HSM_WRAPPED, 256, err);
     sg_ops_free(&ops);
     sg_pool_free(&pool);
     sg_keystore_free(&store);

@@ -1,5 +1,6 @@
 /* hsmctl: making a token, making key-encryption keys, listing. */
 #include "hsm/ctl.h"
+#include "hsm/ec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -110,8 +111,8 @@ bool sg_ctl_kek_make(struct sg_ctl *ctl, struct sg_error *err)
 static void object_print(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                          const char *kind)
 {
-    uint8_t label[256], id[64], modulus[1024];
-    size_t label_len, id_len, modulus_len = 0;
+    uint8_t label[256], id[64], modulus[1024], params[64];
+    size_t label_len, id_len, modulus_len = 0, params_len;
     if (sg_p11_get(p11, session, object, CKA_LABEL, label, sizeof label, &label_len) != CKR_OK ||
         sg_p11_get(p11, session, object, CKA_ID, id, sizeof id, &id_len) != CKR_OK)
         return;
@@ -119,8 +120,13 @@ static void object_print(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OB
         CKR_OK)
         modulus_len = 0;
     printf("%s\t", kind);
+    enum sg_key_type curve;
     if (modulus_len)
         printf("rsa-%zu\t", modulus_len * 8);
+    else if (sg_p11_get(p11, session, object, CKA_EC_PARAMS, params, sizeof params, &params_len) ==
+                 CKR_OK &&
+             sg_ec_type(sg_bytes_of(params, params_len), &curve))
+        printf("p%zu\t", sg_ec_field_size(curve) * 8);
     else
         printf("-\t");
     for (size_t i = 0; i < id_len; i++)

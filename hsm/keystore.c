@@ -1,6 +1,7 @@
 #include "hsm/keystore_internal.h"
 
 #include "common/secret.h"
+#include "hsm/ec.h"
 #include "hsm/metrics.h"
 
 #include <openssl/evp.h>
@@ -91,8 +92,8 @@ static struct sg_cache *cache_of(struct sg_keystore *store, const struct sg_hsm_
     return key->kind == SG_HSM_WRAPPED ? store->wrapped : store->token;
 }
 
-CK_RV sg_object_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
-                       struct sg_rsa_public *public, struct sg_error *err)
+static CK_RV rsa_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                        struct sg_rsa_public *public, struct sg_error *err)
 {
     uint8_t n[SG_RSA_BYTES_MAX + 1], e[16];
     size_t n_len, e_len = 0;
@@ -104,6 +105,72 @@ CK_RV sg_object_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
     return sg_rsa_public_set(public, sg_bytes_of(n, n_len), sg_bytes_of(e, e_len), err)
                ? CKR_OK
                : SG_RV_REFUSED;
+}
+
+/* CKA_EC_POINT is an OCTET STRING in DER; some modules leave its head away. */
+static struct sg_bytes point_of(struct sg_bytes attribute)
+{
+    bool wrapped =
+        attribute.len > 2 && attribute.data[0] == 0x04 && attribute.data[1] == attribute.len - 2;
+    return wrapped ? sg_bytes_slice(attribute, 2, attribute.len) : attribute;
+}
+
+static CK_RV ec_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                       struct sg_public_key *public, struct sg_error *err)
+{
+    uint8_t params[64], point[SG_POINT_MAX + 2];
+    size_t params_len, point_len = 0;
+    CK_RV rv =
+        sg_p11_get(s->p11, s->handle, object, CKA_EC_PARAMS, params, sizeof params, &params_len);
+    if (rv == CKR_OK)
+        rv = sg_p11_get(s->p11, s->handle, object, CKA_EC_POINT, point, sizeof point, &point_len);
+    if (rv == CKR_BUFFER_TOO_SMALL ||
+        (rv == CKR_OK &&
+         (!sg_ec_type(sg_bytes_of(params, params_len), &public->type) ||
+          !sg_ec_point_read(public->type, point_of(sg_bytes_of(point, point_len)), &public->ec)))) {
+        sg_fail(err, SG_E_HSM_KEY, "no key on P-256 or P-384");
+        rv = SG_RV_REFUSED;
+    }
+    return rv;
+}
+
+static CK_RV is_rsa(const struct sg_session *s, CK_OBJECT_HANDLE object, bool *rsa_r)
+{
+    CK_KEY_TYPE type = CKK_RSA;
+    size_t len;
+    CK_RV rv = sg_p11_get(s->p11, s->handle, object, CKA_KEY_TYPE, &type, sizeof type, &len);
+    *rsa_r = type == CKK_RSA;
+    return rv;
+}
+
+CK_RV sg_object_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                       struct sg_public_key *public, struct sg_error *err)
+{
+    bool rsa;
+    memset(public, 0, sizeof *public);
+    CK_RV rv = is_rsa(s, object, &rsa);
+    if (rv != CKR_OK)
+        return rv;
+    return rsa ? rsa_public(s, object, &public->rsa, err) : ec_public(s, object, public, err);
+}
+
+/* A private key on a curve does not carry its public half: that this one is it, is shown. */
+static CK_RV ec_prove(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                      const struct sg_public_key *public, struct sg_error *err)
+{
+    static const uint8_t hash[32] = "is this private key the one of..";
+    uint8_t rs[2 * SG_POINT_MAX], signature[SG_ECDSA_MAX];
+    size_t len = sizeof rs;
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    CK_RV rv = sg_p11_sign(s->p11, s->handle, object, &mechanism, sg_bytes_of(hash, sizeof hash),
+                           rs, &len);
+    if (rv != CKR_OK)
+        return rv;
+    len = sg_ecdsa_encode(sg_bytes_of(rs, len), signature);
+    if (len && sg_ecdsa_verify(public, sg_bytes_of(hash, sizeof hash), sg_bytes_of(signature, len)))
+        return CKR_OK;
+    sg_fail(err, SG_E_HSM_KEY, "the private key is not the one of its public key");
+    return SG_RV_REFUSED;
 }
 
 /* Token keys ----------------------------------------------------------------------------------- */
@@ -122,9 +189,22 @@ CK_RV sg_token_key_find(const struct sg_session *s, const struct sg_hsm_request 
     return rv;
 }
 
-CK_RV sg_token_key_check(const struct sg_session *s, const struct sg_hsm_request *key,
-                         CK_OBJECT_HANDLE object, struct sg_rsa_public *public,
-                         struct sg_error *err)
+CK_RV sg_token_public_find(const struct sg_session *s, const struct sg_hsm_request *key,
+                           CK_OBJECT_HANDLE found[2], CK_ULONG *count_r)
+{
+    uint8_t id[SG_ID_RANDOM];
+    char label[SG_LABEL_MAX];
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    CK_ATTRIBUTE attrs[] = {SG_P11_VALUE(CKA_CLASS, class),
+                            SG_P11_BOOL(CKA_TOKEN, true),
+                            {CKA_ID, id, sizeof id},
+                            {CKA_LABEL, label, sg_key_label(key, label)}};
+    sg_key_id_bytes(key->id, id);
+    return sg_p11_find(s->p11, s->handle, attrs, 4, found, 2, count_r);
+}
+
+static CK_RV label_check(const struct sg_session *s, const struct sg_hsm_request *key,
+                         CK_OBJECT_HANDLE object, struct sg_error *err)
 {
     char wanted[SG_LABEL_MAX];
     uint8_t label[SG_LABEL_MAX];
@@ -136,11 +216,42 @@ CK_RV sg_token_key_check(const struct sg_session *s, const struct sg_hsm_request
         sg_fail(err, SG_E_HSM_KEY, "the token key is for another purpose or another domain");
         return SG_RV_REFUSED;
     }
-    return rv == CKR_OK ? sg_object_public(s, object, public, err) : rv;
+    return rv;
+}
+
+static CK_RV token_ec_public(const struct sg_session *s, const struct sg_hsm_request *key,
+                             CK_OBJECT_HANDLE object, struct sg_public_key *public,
+                             struct sg_error *err)
+{
+    CK_OBJECT_HANDLE found[2];
+    CK_ULONG count;
+    CK_RV rv = sg_token_public_find(s, key, found, &count);
+    if (rv == CKR_OK && count != 1) {
+        sg_fail(err, SG_E_HSM_KEY, "the token key has %s public half",
+                count ? "more than one" : "no");
+        rv = SG_RV_REFUSED;
+    }
+    if (rv == CKR_OK)
+        rv = sg_object_public(s, found[0], public, err);
+    return rv == CKR_OK ? ec_prove(s, object, public, err) : rv;
+}
+
+CK_RV sg_token_key_check(const struct sg_session *s, const struct sg_hsm_request *key,
+                         CK_OBJECT_HANDLE object, struct sg_public_key *public,
+                         struct sg_error *err)
+{
+    bool rsa;
+    CK_RV rv = label_check(s, key, object, err);
+    if (rv == CKR_OK)
+        rv = is_rsa(s, object, &rsa);
+    if (rv != CKR_OK)
+        return rv;
+    return rsa ? sg_object_public(s, object, public, err)
+               : token_ec_public(s, key, object, public, err);
 }
 
 static CK_RV token_load(const struct sg_session *s, const struct sg_hsm_request *key,
-                        CK_OBJECT_HANDLE *object_r, struct sg_rsa_public *public,
+                        CK_OBJECT_HANDLE *object_r, struct sg_public_key *public,
                         struct sg_error *err)
 {
     CK_OBJECT_HANDLE found[2];
@@ -196,20 +307,16 @@ CK_RV sg_blob_unseal(struct sg_keystore *store, const struct sg_session *s, stru
 
 static CK_RV unwrap(const struct sg_session *s, const struct sg_kek *kek,
                     const struct sg_blob *blob, enum sg_hsm_class key_class,
-                    CK_OBJECT_HANDLE *object_r)
+                    enum sg_key_type key_type, CK_OBJECT_HANDLE *object_r)
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_KEY_TYPE type = CKK_RSA;
+    CK_KEY_TYPE type = key_type == SG_KEY_RSA ? CKK_RSA : CKK_EC;
     CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
     CK_ATTRIBUTE attrs[] = {
-        SG_P11_VALUE(CKA_CLASS, class),
-        SG_P11_VALUE(CKA_KEY_TYPE, type),
-        SG_P11_BOOL(CKA_TOKEN, false),
-        SG_P11_BOOL(CKA_PRIVATE, true),
-        SG_P11_BOOL(CKA_SENSITIVE, true),
-        SG_P11_BOOL(CKA_EXTRACTABLE, false),
-        SG_P11_BOOL(CKA_SIGN, sg_class_signs(key_class)),
-        SG_P11_BOOL(CKA_DECRYPT, sg_class_decrypts(key_class)),
+        SG_P11_VALUE(CKA_CLASS, class),   SG_P11_VALUE(CKA_KEY_TYPE, type),
+        SG_P11_BOOL(CKA_TOKEN, false),    SG_P11_BOOL(CKA_PRIVATE, true),
+        SG_P11_BOOL(CKA_SENSITIVE, true), SG_P11_BOOL(CKA_EXTRACTABLE, false),
+        SG_P11_USES(key_type, key_class),
     };
     CK_SESSION_HANDLE keeper = sg_session_keeper_begin(s);
     CK_RV rv =
@@ -219,25 +326,39 @@ static CK_RV unwrap(const struct sg_session *s, const struct sg_kek *kek,
     return rv;
 }
 
-static CK_RV wrapped_load(struct sg_keystore *store, const struct sg_session *s,
-                          const struct sg_hsm_request *key, CK_OBJECT_HANDLE *object_r,
-                          struct sg_rsa_public *public, struct sg_error *err)
+/* That what was unwrapped is the key that the blob names. */
+static CK_RV unwrapped_check(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                             struct sg_bytes spki, const struct sg_public_key *named,
+                             struct sg_error *err)
 {
-    struct sg_blob blob;
-    struct sg_kek kek;
-    uint8_t spki[SG_SPKI_MAX];
-    size_t spki_len;
-    CK_RV rv = sg_blob_unseal(store, s, key->blob, SG_BLOB_PRIVATE, key, &blob, &kek, err);
-    if (rv == CKR_OK)
-        rv = unwrap(s, &kek, &blob, key->class, object_r);
-    if (rv != CKR_OK)
-        return rv;
-    rv = sg_object_public(s, *object_r, public, err);
-    if (rv == CKR_OK && (!sg_spki_encode(public, spki, &spki_len, err) ||
-                         !sg_bytes_equal(blob.spki, sg_bytes_of(spki, spki_len)))) {
+    struct sg_public_key public;
+    uint8_t encoded[SG_SPKI_MAX];
+    size_t len;
+    if (named->type != SG_KEY_RSA)
+        return ec_prove(s, object, named, err);
+    CK_RV rv = sg_object_public(s, object, &public, err);
+    if (rv == CKR_OK && (!sg_spki_encode(&public, encoded, &len, err) ||
+                         !sg_bytes_equal(spki, sg_bytes_of(encoded, len)))) {
         sg_fail(err, SG_E_HSM_KEY, "the wrapped key is not the one of its public key");
         rv = SG_RV_REFUSED;
     }
+    return rv;
+}
+
+static CK_RV wrapped_load(struct sg_keystore *store, const struct sg_session *s,
+                          const struct sg_hsm_request *key, CK_OBJECT_HANDLE *object_r,
+                          struct sg_public_key *public, struct sg_error *err)
+{
+    struct sg_blob blob;
+    struct sg_kek kek;
+    CK_RV rv = sg_blob_unseal(store, s, key->blob, SG_BLOB_PRIVATE, key, &blob, &kek, err);
+    if (rv == CKR_OK && !sg_spki_decode(blob.spki, public, err))
+        rv = SG_RV_REFUSED;
+    if (rv == CKR_OK)
+        rv = unwrap(s, &kek, &blob, key->class, public->type, object_r);
+    if (rv != CKR_OK)
+        return rv;
+    rv = unwrapped_check(s, *object_r, blob.spki, public, err);
     if (rv != CKR_OK)
         unwrapped_drop((void *)s, *object_r);
     return rv;
@@ -265,7 +386,7 @@ CK_RV sg_keystore_acquire(struct sg_keystore *store, const struct sg_session *s,
         break;
     }
     CK_OBJECT_HANDLE object;
-    struct sg_rsa_public public;
+    struct sg_public_key public;
     CK_RV rv = key->kind == SG_HSM_WRAPPED ? wrapped_load(store, s, key, &object, &public, err)
                                            : token_load(s, key, &object, &public, err);
     if (rv == CKR_OK) {
@@ -284,8 +405,8 @@ void sg_keystore_release(struct sg_keystore *store, const struct sg_session *s,
     sg_cache_put(cache_of(store, key), entry, kind == SG_RV_STALE || kind == SG_RV_LOST, (void *)s);
 }
 
-static CK_RV token_objects_destroy(const struct sg_session *s, const CK_OBJECT_HANDLE *found,
-                                   CK_ULONG count)
+CK_RV sg_token_objects_destroy(const struct sg_session *s, const CK_OBJECT_HANDLE *found,
+                               CK_ULONG count)
 {
     CK_SESSION_HANDLE writable;
     CK_RV rv = count ? sg_session_writable(s, &writable) : CKR_OK;
@@ -297,22 +418,30 @@ static CK_RV token_objects_destroy(const struct sg_session *s, const CK_OBJECT_H
     return rv;
 }
 
+/* Its public half last: what is without it is found and destroyed all the same. */
+static CK_RV token_destroy(const struct sg_session *s, const struct sg_hsm_request *key,
+                           struct sg_error *err)
+{
+    CK_OBJECT_HANDLE found[2];
+    CK_ULONG count = 0;
+    CK_RV rv = sg_token_key_find(s, key, found, &count);
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
+        rv = label_check(s, key, found[i], err);
+    if (rv == CKR_OK)
+        rv = sg_token_objects_destroy(s, found, count);
+    if (rv == CKR_OK)
+        rv = sg_token_public_find(s, key, found, &count);
+    return rv == CKR_OK ? sg_token_objects_destroy(s, found, count) : rv;
+}
+
 CK_RV sg_keystore_destroy(struct sg_keystore *store, const struct sg_session *s,
                           const struct sg_hsm_request *key, struct sg_error *err)
 {
     uint8_t name[SG_CACHE_NAME];
-    struct sg_rsa_public public;
-    CK_OBJECT_HANDLE found[2];
-    CK_ULONG count = 0;
     CK_RV rv = CKR_OK;
     cache_name(key, name);
-    if (key->kind == SG_HSM_TOKEN) {
-        rv = sg_token_key_find(s, key, found, &count);
-        for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
-            rv = sg_token_key_check(s, key, found[i], &public, err);
-        if (rv == CKR_OK)
-            rv = token_objects_destroy(s, found, count);
-    }
+    if (key->kind == SG_HSM_TOKEN)
+        rv = token_destroy(s, key, err);
     /* Of a wrapped key nothing but this is here: the caller destroys the blob. */
     sg_cache_remove(cache_of(store, key), name, s->generation, (void *)s);
     return rv;

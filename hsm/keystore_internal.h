@@ -27,6 +27,12 @@ static inline bool sg_class_decrypts(enum sg_hsm_class class)
     return class != SG_HSM_EVIDENCE;
 }
 
+/* What a private key that is unwrapped or made is allowed: SIGN, then DECRYPT or DERIVE. */
+#define SG_P11_USES(public_type, class)                                                            \
+    SG_P11_BOOL(CKA_SIGN, sg_class_signs(class)),                                                  \
+        SG_P11_BOOL(CKA_DECRYPT, (public_type) == SG_KEY_RSA && sg_class_decrypts(class)),         \
+        SG_P11_BOOL(CKA_DERIVE, (public_type) != SG_KEY_RSA && sg_class_decrypts(class))
+
 /* The 16 bytes behind an id of any prefix; the protocol has validated it. */
 void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM]);
 /* "class/tenant/domain"; returns its length. */
@@ -35,12 +41,20 @@ size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX]);
  */
 CK_RV sg_token_key_find(const struct sg_session *session, const struct sg_hsm_request *key,
                         CK_OBJECT_HANDLE found[2], CK_ULONG *count_r);
-/* That one object is this key and may be used: its label, its public half. */
+/* That one object is this key and may be used: its label, its public half. Of a key on a curve the
+ * public half is an object of its own, which proves itself by a signature of the private one. */
 CK_RV sg_token_key_check(const struct sg_session *session, const struct sg_hsm_request *key,
-                         CK_OBJECT_HANDLE object, struct sg_rsa_public *public_r,
+                         CK_OBJECT_HANDLE object, struct sg_public_key *public_r,
                          struct sg_error *err);
+/* The public half of an object that carries it: any public key, a private one of RSA. */
 CK_RV sg_object_public(const struct sg_session *session, CK_OBJECT_HANDLE object,
-                       struct sg_rsa_public *public_r, struct sg_error *err);
+                       struct sg_public_key *public_r, struct sg_error *err);
+/* Public keys with that CKA_ID and label on the token: halves of keys on curves. */
+CK_RV sg_token_public_find(const struct sg_session *session, const struct sg_hsm_request *key,
+                           CK_OBJECT_HANDLE found[2], CK_ULONG *count_r);
+/* Destroys token objects. */
+CK_RV sg_token_objects_destroy(const struct sg_session *session, const CK_OBJECT_HANDLE *found,
+                               CK_ULONG count);
 /* Adds the MAC and encodes. */
 CK_RV sg_blob_seal(const struct sg_session *session, const struct sg_kek *kek, struct sg_blob *blob,
                    const struct sg_hsm_request *names, struct sg_result *result,

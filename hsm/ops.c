@@ -1,5 +1,8 @@
 #include "hsm/ops.h"
 
+#include "hsm/cek.h"
+#include "hsm/ec.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -52,9 +55,15 @@ struct job {
 
 /* With a key ----------------------------------------------------------------------------------- */
 
-static CK_RV sign_with(const struct sg_session *s, const struct sg_entry *key,
-                       enum sg_hsm_scheme scheme, enum sg_hsm_digest digest, struct sg_bytes hash,
-                       uint8_t *out, size_t *len)
+static CK_RV type_refuse(struct sg_error *err)
+{
+    sg_fail(err, SG_E_HSM_KEY, "the key is of another kind than the scheme");
+    return SG_RV_REFUSED;
+}
+
+static CK_RV rsa_sign(const struct sg_session *s, const struct sg_entry *key,
+                      enum sg_hsm_scheme scheme, enum sg_hsm_digest digest, struct sg_bytes hash,
+                      uint8_t *out, size_t *len)
 {
     static const CK_MECHANISM_TYPE hashes[] = {[SG_HSM_SHA1] = CKM_SHA_1,
                                                [SG_HSM_SHA256] = CKM_SHA256,
@@ -75,27 +84,52 @@ static CK_RV sign_with(const struct sg_session *s, const struct sg_entry *key,
     return sg_p11_sign(s->p11, s->handle, sg_entry_handle(key), &mechanism, hash, out, len);
 }
 
+static CK_RV ec_sign(const struct sg_session *s, const struct sg_entry *key, struct sg_bytes hash,
+                     uint8_t *out, size_t *len)
+{
+    uint8_t rs[2 * SG_POINT_MAX];
+    size_t rs_len = sizeof rs;
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    CK_RV rv = sg_p11_sign(s->p11, s->handle, sg_entry_handle(key), &mechanism, hash, rs, &rs_len);
+    *len = rv == CKR_OK ? sg_ecdsa_encode(sg_bytes_of(rs, rs_len), out) : 0;
+    return rv == CKR_OK && *len == 0 ? CKR_FUNCTION_FAILED : rv;
+}
+
+static CK_RV sign_with(const struct sg_session *s, const struct sg_entry *key,
+                       enum sg_hsm_scheme scheme, enum sg_hsm_digest digest, struct sg_bytes hash,
+                       uint8_t *out, size_t *len, struct sg_error *err)
+{
+    enum sg_key_type type = sg_entry_public(key)->type;
+    if ((type == SG_KEY_RSA) != (scheme != SG_HSM_ECDSA))
+        return type_refuse(err);
+    if (type == SG_KEY_RSA)
+        return rsa_sign(s, key, scheme, digest, hash, out, len);
+    if (hash.len > sg_ec_field_size(type)) /* what modules cut off, and not all alike */
+        return type_refuse(err);
+    return ec_sign(s, key, hash, out, len);
+}
+
 static CK_RV sign(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
                   struct sg_error *err)
 {
     const struct sg_hsm_request *q = job->request;
-    (void)err;
     return sign_with(s, key, q->scheme, q->digest, q->input, job->result->first,
-                     &job->result->first_len);
+                     &job->result->first_len, err);
 }
 
 static CK_RV csr(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
                  struct sg_error *err)
 {
-    uint8_t spki[SG_SPKI_MAX], hash[32], signature[SG_RSA_BYTES_MAX];
-    size_t spki_len, len;
+    const struct sg_public_key *public = sg_entry_public(key);
+    enum sg_hsm_digest digest = sg_csr_digest(public->type);
+    uint8_t hash[EVP_MAX_MD_SIZE], signature[SG_RSA_BYTES_MAX];
+    size_t len;
     struct sg_csr *request = NULL;
     struct sg_result *r = job->result;
-    if (!sg_spki_encode(sg_entry_public(key), spki, &spki_len, err) ||
-        !sg_csr_prepare(job->request->input, sg_bytes_of(spki, spki_len), &request, hash, err))
+    if (!sg_csr_prepare(job->request->input, public, &request, hash, err))
         return SG_RV_REFUSED;
-    CK_RV rv = sign_with(s, key, SG_HSM_PKCS1, SG_HSM_SHA256, sg_bytes_of(hash, sizeof hash),
-                         signature, &len);
+    CK_RV rv = sign_with(s, key, public->type == SG_KEY_RSA ? SG_HSM_PKCS1 : SG_HSM_ECDSA, digest,
+                         sg_bytes_of(hash, sg_hsm_digest_size(digest)), signature, &len, err);
     if (rv == CKR_OK && !sg_csr_finish(request, sg_bytes_of(signature, len), r->first,
                                        sizeof r->first, &r->first_len, err))
         rv = SG_RV_REFUSED;
@@ -112,55 +146,42 @@ static CK_RV public_key(const struct sg_session *s, const struct job *job,
                : SG_RV_REFUSED;
 }
 
-/* The key that answers bad padding: random to everybody, the same for the same ciphertext. */
+/* The key that answers what does not open: random to everybody, the same for the same question. */
 static bool fallback_key(const struct sg_ops *ops, const struct sg_hsm_request *q,
-                         const struct sg_rsa_public *public, uint8_t out[EVP_MAX_MD_SIZE])
+                         const struct sg_public_key *public, uint8_t out[EVP_MAX_MD_SIZE])
 {
-    uint8_t data[SG_RSA_BYTES_MAX + 1024 + 2];
+    uint8_t data[SG_SPKI_MAX + 1024 + 6];
     unsigned len;
-    size_t n = 0;
-    data[n++] = (uint8_t)(q->number >> 8);
-    data[n++] = (uint8_t)q->number;
-    memcpy(data + n, public->n, public->n_len);
-    n += public->n_len;
+    size_t n = 0, spki_len;
+    const uint8_t head[] = {(uint8_t)(q->number >> 8), (uint8_t)q->number, (uint8_t)q->scheme,
+                            (uint8_t)q->digest,        (uint8_t)q->mask,   (uint8_t)q->wrap};
+    memcpy(data, head, sizeof head);
+    n += sizeof head;
+    if (!sg_spki_encode(public, data + n, &spki_len, NULL))
+        return false;
+    n += spki_len;
     memcpy(data + n, q->input.data, q->input.len);
     n += q->input.len;
     return HMAC(EVP_sha512(), ops->fallback_secret, sizeof ops->fallback_secret, data, n, out,
                 &len) != NULL;
 }
 
-/*
- * The HSM does the raw RSA operation and the padding is judged here in constant time: a module's
- * own unpadding answers bad padding with an error and logs it, which can be told from outside; and
- * its error could not be told from a fault of the HSM (RFC 3218, RFC 8017 §7.2.2).
- */
 static CK_RV decrypt(const struct sg_session *s, const struct job *job, const struct sg_entry *key,
                      struct sg_error *err)
 {
     const struct sg_hsm_request *q = job->request;
-    const struct sg_rsa_public *public = sg_entry_public(key);
-    uint8_t fallback[EVP_MAX_MD_SIZE], em[SG_RSA_BYTES_MAX] = {0}, raw[SG_RSA_BYTES_MAX];
-    size_t len = sizeof raw;
-    CK_RV rv = CKR_OK;
-    if (!fallback_key(job->ops, q, public, fallback)) {
+    uint8_t fallback[EVP_MAX_MD_SIZE];
+    bool rsa = sg_entry_public(key)->type == SG_KEY_RSA;
+    if (rsa != (q->scheme != SG_HSM_ECDH))
+        return type_refuse(err);
+    if (!fallback_key(job->ops, q, sg_entry_public(key), fallback)) {
         sg_fail_openssl(err, SG_E_CRYPTO, "HMAC");
         return SG_RV_REFUSED;
     }
-    if (sg_rsa_in_range(public, q->input)) {
-        CK_MECHANISM mechanism = {CKM_RSA_X_509, NULL, 0};
-        rv = sg_p11_decrypt(s->p11, s->handle, sg_entry_handle(key), &mechanism, q->input, raw,
-                            &len);
-        if (rv == CKR_OK && len > public->n_len)
-            rv = CKR_FUNCTION_FAILED;
-        if (rv == CKR_OK)
-            memcpy(em + public->n_len - len, raw, len);
-    }
-    if (rv == CKR_OK) {
-        sg_pkcs1_unpad(sg_bytes_of(em, public->n_len), fallback, job->result->first, q->number);
+    CK_RV rv = rsa ? sg_cek_transported(s, key, q, fallback, job->result->first, err)
+                   : sg_cek_agreed(s, key, q, fallback, job->result->first);
+    if (rv == CKR_OK)
         job->result->first_len = q->number;
-    }
-    OPENSSL_cleanse(em, sizeof em);
-    OPENSSL_cleanse(raw, sizeof raw);
     OPENSSL_cleanse(fallback, sizeof fallback);
     return rv;
 }

@@ -128,7 +128,9 @@ bool sg_keyring_decrypt(void *ctx, void *key, struct sg_bytes encrypted, size_t 
 {
     (void)ctx;
     struct sg_keyring_item *item = key;
-    return sg_hsm_decrypt_cek(item->gw->hsm, &item->key, encrypted, key_bytes, cek_r, err);
+    const struct sg_hsm_cek cek = {
+        .scheme = SG_HSM_PKCS1, .encrypted = encrypted, .key_bytes = key_bytes};
+    return sg_hsm_decrypt_cek(item->gw->hsm, &item->key, &cek, cek_r, err);
 }
 
 enum sg_policy_certificate sg_policy_certificate_of(enum sg_cert_status status)

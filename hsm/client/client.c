@@ -140,14 +140,26 @@ bool sg_hsm_sign_csr(struct sg_hsm *hsm, const struct sg_hsm_key *key, struct sg
     return call_do(hsm, &call, err) && keep(csr_r, call.reply.first, err);
 }
 
-bool sg_hsm_decrypt_cek(struct sg_hsm *hsm, const struct sg_hsm_key *key, struct sg_bytes encrypted,
-                        size_t key_bytes, struct sg_secret *cek_r, struct sg_error *err)
+bool sg_hsm_decrypt_cek(struct sg_hsm *hsm, const struct sg_hsm_key *key,
+                        const struct sg_hsm_cek *cek, struct sg_secret *cek_r, struct sg_error *err)
 {
     AUTO_CALL call;
+    uint8_t input[SG_HSM_AGREEMENT_MAX];
     call_init(&call, SG_HSM_OP_DECRYPT, key);
-    call.request.number = key_bytes <= SG_HSM_CEK_MAX ? (unsigned)key_bytes : 0;
-    call.request.input = encrypted;
-    return call_do(hsm, &call, err) && keep_secret(cek_r, call.reply.first, key_bytes, err);
+    call.request.scheme = cek->scheme;
+    call.request.digest = cek->digest;
+    call.request.mask = cek->mask;
+    call.request.wrap = cek->wrap;
+    call.request.number = cek->key_bytes <= SG_HSM_CEK_MAX ? (unsigned)cek->key_bytes : 0;
+    call.request.input = cek->encrypted;
+    if (cek->scheme == SG_HSM_ECDH) {
+        const struct sg_hsm_agreement agreement = {cek->point, cek->info, cek->encrypted};
+        size_t len = sg_hsm_agreement_encode(&agreement, input);
+        if (len == 0)
+            return sg_fail(err, SG_E_USAGE, "a field is too long for hsmd's protocol");
+        call.request.input = sg_bytes_of(input, len);
+    }
+    return call_do(hsm, &call, err) && keep_secret(cek_r, call.reply.first, cek->key_bytes, err);
 }
 
 bool sg_hsm_data_key_make(struct sg_hsm *hsm, enum sg_hsm_class class, const char *binding,

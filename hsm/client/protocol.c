@@ -4,7 +4,7 @@
 
 enum {
     USES_KEY = 1,     /* kind, id, tenant, domain, and the blob of a wrapped key */
-    USES_SCHEME = 2,  /* scheme and digest */
+    USES_SCHEME = 2,  /* scheme, and what it takes of digest, mask and wrap */
     USES_BINDING = 4, /* binding */
     MAKES_KEY = 8     /* a key without a blob */
 };
@@ -22,8 +22,8 @@ static const struct spec {
     [SG_HSM_OP_GENERATE] = {"generate", USES_KEY | MAKES_KEY,
                             CLASS(DCA) | CLASS(ARCHIVE) | CLASS(EVIDENCE), 4096, 0, 0},
     [SG_HSM_OP_SIGN] = {"sign", USES_KEY | USES_SCHEME, CLASS(DCA) | CLASS(EVIDENCE), 0, 20, 64},
-    [SG_HSM_OP_DECRYPT] = {"decrypt", USES_KEY, CLASS(DCA) | CLASS(ARCHIVE), SG_HSM_CEK_MAX, 1,
-                           1024},
+    [SG_HSM_OP_DECRYPT] = {"decrypt", USES_KEY | USES_SCHEME, CLASS(DCA) | CLASS(ARCHIVE),
+                           SG_HSM_CEK_MAX, 1, 1024},
     [SG_HSM_OP_CSR] = {"csr", USES_KEY, CLASS(DCA), 0, 1, SG_HSM_INPUT_MAX},
     [SG_HSM_OP_PUBLIC] = {"public", USES_KEY, CLASS(DCA) | CLASS(ARCHIVE) | CLASS(EVIDENCE), 0, 0,
                           0},
@@ -109,8 +109,10 @@ static void put_number(struct writer *w, uint32_t n, unsigned octets)
 
 static void put_view(struct writer *w, struct sg_bytes view, unsigned length_octets, size_t max)
 {
-    if (view.len > max)
+    if (view.len > max) {
         w->failed = true;
+        return;
+    }
     put_number(w, (uint32_t)view.len, length_octets);
     put(w, view.data, view.len);
 }
@@ -164,6 +166,26 @@ static struct sg_bytes get_text(struct reader *r, size_t max)
     return text;
 }
 
+/* Agreements ----------------------------------------------------------------------------------- */
+
+size_t sg_hsm_agreement_encode(const struct sg_hsm_agreement *a, uint8_t *out)
+{
+    struct writer w = {.data = out};
+    put_view(&w, a->point, 2, SG_HSM_POINT_MAX);
+    put_view(&w, a->info, 2, SG_HSM_INFO_MAX);
+    put_view(&w, a->wrapped, 2, SG_HSM_WRAPPED_MAX);
+    return w.failed ? 0 : w.len;
+}
+
+bool sg_hsm_agreement_decode(struct sg_bytes input, struct sg_hsm_agreement *a)
+{
+    struct reader r = {.rest = input};
+    a->point = get_view(&r, 2, SG_HSM_POINT_MAX);
+    a->info = get_view(&r, 2, SG_HSM_INFO_MAX);
+    a->wrapped = get_view(&r, 2, SG_HSM_WRAPPED_MAX);
+    return !r.failed && r.rest.len == 0;
+}
+
 /* Requests ------------------------------------------------------------------------------------- */
 
 bool sg_hsm_request_encode(const struct sg_hsm_request *q, uint8_t *buf, size_t *len_r,
@@ -176,6 +198,8 @@ bool sg_hsm_request_encode(const struct sg_hsm_request *q, uint8_t *buf, size_t 
     put_number(&w, q->kind, 1);
     put_number(&w, q->scheme, 1);
     put_number(&w, q->digest, 1);
+    put_number(&w, q->mask, 1);
+    put_number(&w, q->wrap, 1);
     put_number(&w, q->number, 2);
     put_view(&w, q->id, 1, SG_HSM_TEXT_MAX);
     put_view(&w, q->tenant, 1, SG_HSM_TEXT_MAX);
@@ -222,11 +246,57 @@ static bool key_check(const struct sg_hsm_request *q, unsigned uses, struct sg_e
 static bool number_check(const struct sg_hsm_request *q, struct sg_error *err)
 {
     unsigned n = q->number;
-    if (q->op == SG_HSM_OP_GENERATE && n != 2048 && n != 3072 && n != 4096)
-        return sg_fail(err, SG_E_USAGE, "RSA keys have 2048, 3072 or 4096 bits");
+    bool curve = q->class == SG_HSM_DCA && (n == 256 || n == 384);
+    if (q->op == SG_HSM_OP_GENERATE && n != 2048 && n != 3072 && n != 4096 && !curve)
+        return sg_fail(err, SG_E_USAGE,
+                       "RSA keys have 2048, 3072 or 4096 bits; keys of class dca may have 256 or "
+                       "384 on a curve");
     if (n > specs[q->op].number_max || (specs[q->op].number_max && n == 0))
         return sg_fail(err, SG_E_USAGE, "number out of range");
     return true;
+}
+
+static bool sign_check(const struct sg_hsm_request *q, struct sg_error *err)
+{
+    size_t size = sg_hsm_digest_size(q->digest);
+    bool ec = q->scheme == SG_HSM_ECDSA;
+    if ((!ec && q->scheme != SG_HSM_PKCS1 && q->scheme != SG_HSM_PSS) || size == 0 ||
+        (ec && q->digest != SG_HSM_SHA256 && q->digest != SG_HSM_SHA384))
+        return sg_fail(err, SG_E_USAGE, "no such signature scheme or digest");
+    if (q->mask || q->wrap)
+        return sg_fail(err, SG_E_USAGE, "mask and wrap belong to decryption");
+    return q->input.len == size || sg_fail(err, SG_E_USAGE, "the hash has the wrong length");
+}
+
+/* What a decryption may ask for: nothing else is tried with a private key. */
+static bool decrypt_check(const struct sg_hsm_request *q, struct sg_error *err)
+{
+    struct sg_hsm_agreement agreement;
+    bool digest = sg_hsm_digest_size(q->digest) > 0, mask = sg_hsm_digest_size(q->mask) > 0;
+    switch (q->scheme) {
+    case SG_HSM_PKCS1:
+        return (!q->digest && !q->mask && !q->wrap) ||
+               sg_fail(err, SG_E_USAGE, "PKCS #1 v1.5 has no parameters");
+    case SG_HSM_OAEP:
+        return (digest && mask && !q->wrap) ||
+               sg_fail(err, SG_E_USAGE, "no such digest or mask of OAEP");
+    case SG_HSM_ECDH:
+        if (!digest || q->digest == SG_HSM_SHA512 || q->mask || q->class != SG_HSM_DCA ||
+            q->wrap < SG_HSM_AES128_WRAP || q->wrap > SG_HSM_3DES_WRAP)
+            return sg_fail(err, SG_E_USAGE, "no such key derivation or key wrap of ECDH");
+        return sg_hsm_agreement_decode(q->input, &agreement) ||
+               sg_fail(err, SG_E_USAGE, "the key agreement is malformed");
+    default:
+        return sg_fail(err, SG_E_USAGE, "no such decryption scheme");
+    }
+}
+
+static bool scheme_check(const struct sg_hsm_request *q, unsigned uses, struct sg_error *err)
+{
+    if (uses & USES_SCHEME)
+        return q->op == SG_HSM_OP_SIGN ? sign_check(q, err) : decrypt_check(q, err);
+    return (!q->scheme && !q->digest && !q->mask && !q->wrap) ||
+           sg_fail(err, SG_E_USAGE, "schemes belong to signing and decryption");
 }
 
 static bool request_check(const struct sg_hsm_request *q, struct sg_error *err)
@@ -238,20 +308,11 @@ static bool request_check(const struct sg_hsm_request *q, struct sg_error *err)
         return sg_fail(err, SG_E_USAGE, "%s is no operation of that class", spec->name);
     if (!key_check(q, spec->uses, err) || !number_check(q, err))
         return false;
-    if (spec->uses & USES_SCHEME) {
-        size_t size = sg_hsm_digest_size(q->digest);
-        if ((q->scheme != SG_HSM_PKCS1 && q->scheme != SG_HSM_PSS) || size == 0)
-            return sg_fail(err, SG_E_USAGE, "no such signature scheme or digest");
-        if (q->input.len != size)
-            return sg_fail(err, SG_E_USAGE, "the hash has the wrong length");
-    } else if (q->scheme || q->digest) {
-        return sg_fail(err, SG_E_USAGE, "scheme and digest belong to signing");
-    }
     if (!(spec->uses & USES_BINDING) && q->binding.len)
         return sg_fail(err, SG_E_USAGE, "the binding belongs to data keys");
     if (q->input.len < spec->input_min || q->input.len > spec->input_max)
         return sg_fail(err, SG_E_USAGE, "input of %zu bytes", q->input.len);
-    return true;
+    return scheme_check(q, spec->uses, err);
 }
 
 bool sg_hsm_request_decode(struct sg_bytes body, struct sg_hsm_request *q, struct sg_error *err)
@@ -265,6 +326,8 @@ bool sg_hsm_request_decode(struct sg_bytes body, struct sg_hsm_request *q, struc
     q->kind = (enum sg_hsm_kind)get_number(&r, 1);
     q->scheme = (enum sg_hsm_scheme)get_number(&r, 1);
     q->digest = (enum sg_hsm_digest)get_number(&r, 1);
+    q->mask = (enum sg_hsm_digest)get_number(&r, 1);
+    q->wrap = (enum sg_hsm_wrap)get_number(&r, 1);
     q->number = get_number(&r, 2);
     q->id = get_text(&r, SG_HSM_TEXT_MAX);
     q->tenant = get_text(&r, SG_HSM_TEXT_MAX);

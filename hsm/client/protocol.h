@@ -1,13 +1,14 @@
 /*
- * The protocol between hsmd and its clients, version 1, over a Unix stream socket.
+ * The protocol between hsmd and its clients, version 2, over a Unix stream socket.
  *
  * A frame is a 32-bit length of what follows and a body; integers are big-endian. The client sends
  * a request and reads its reply; one request at a time on a connection.
  *
- * Request:  u8 version (1) | u8 operation | u8 class | u8 kind | u8 scheme | u8 digest |
- *           u16 number | text id | text tenant | text domain | text binding | data blob | data
- * input Reply:    u8 version (1) | u8 library | u16 error code | u32 library code | data first |
- * data second
+ * Request: u8 version (2) | u8 operation | u8 class | u8 kind | u8 scheme | u8 digest | u8 mask |
+ *          u8 wrap | u16 number | text id | text tenant | text domain | text binding | data blob |
+ *          data input
+ * Reply:   u8 version (2) | u8 library | u16 error code | u32 library code | data first |
+ *          data second
  *
  * text is a u8 length and as many octets without NUL, data a u16 length and as many octets. Fields
  * that an operation does not use are zero or empty; anything else in them is refused, and so is
@@ -16,13 +17,15 @@
  *   operation   number     input                       first            second
  *   generate    bits                                   SPKI             bound blob (wrapped keys)
  *   sign                   digest                      signature
- *   decrypt     octets     encrypted key               key
+ *   decrypt     octets     encrypted key, agreement    key
  *   csr                    CertificationRequestInfo    CertificationRequest
  *   public                                             SPKI
  *   make                                               data key         wrapped data key
  *   open                   wrapped data key            data key
  *   destroy
  *   health                                             counters, one line of text
+ *
+ * agreement, the input of decrypt by ECDH: data point | data shared info | data wrapped key.
  */
 #ifndef SG_HSMCLIENT_PROTOCOL_H
 #define SG_HSMCLIENT_PROTOCOL_H
@@ -30,16 +33,20 @@
 #include "common/deadline.h"
 #include "hsmclient/client.h"
 
-#define SG_HSM_VERSION     1
-#define SG_HSM_FRAME_MAX   16384 /* bytes of a body, either way */
-#define SG_HSM_TEXT_MAX    32    /* of id, tenant, domain */
-#define SG_HSM_BINDING_MAX 128
-#define SG_HSM_BLOB_MAX    4096
-#define SG_HSM_INPUT_MAX   8192
-#define SG_HSM_CEK_MAX     64 /* octets of a content-encryption key */
-#define SG_HSM_DATA_KEY    32
-#define SG_HSM_FIRST_MAX   9216
-#define SG_HSM_SECOND_MAX  SG_HSM_BLOB_MAX
+#define SG_HSM_VERSION       2
+#define SG_HSM_FRAME_MAX     16384 /* bytes of a body, either way */
+#define SG_HSM_TEXT_MAX      32    /* of id, tenant, domain */
+#define SG_HSM_BINDING_MAX   128
+#define SG_HSM_BLOB_MAX      4096
+#define SG_HSM_INPUT_MAX     8192
+#define SG_HSM_CEK_MAX       64 /* octets of a content-encryption key */
+#define SG_HSM_DATA_KEY      32
+#define SG_HSM_POINT_MAX     97  /* octets of a point, uncompressed */
+#define SG_HSM_INFO_MAX      512 /* octets of a SharedInfo */
+#define SG_HSM_WRAPPED_MAX   (SG_HSM_CEK_MAX + 16)
+#define SG_HSM_AGREEMENT_MAX (6 + SG_HSM_POINT_MAX + SG_HSM_INFO_MAX + SG_HSM_WRAPPED_MAX)
+#define SG_HSM_FIRST_MAX     9216
+#define SG_HSM_SECOND_MAX    SG_HSM_BLOB_MAX
 
 enum sg_hsm_op {
     SG_HSM_OP_HEALTH = 1,
@@ -61,7 +68,8 @@ struct sg_hsm_request {
     enum sg_hsm_class class;
     enum sg_hsm_kind kind;
     enum sg_hsm_scheme scheme;
-    enum sg_hsm_digest digest;
+    enum sg_hsm_digest digest, mask;
+    enum sg_hsm_wrap wrap;
     unsigned number;
     struct sg_bytes id, tenant, domain, binding, blob, input;
 };
@@ -79,6 +87,15 @@ bool sg_hsm_class_parse(struct sg_bytes name, enum sg_hsm_class *class_r);
 bool sg_hsm_op_fits(enum sg_hsm_op op, enum sg_hsm_class class);
 /* Octets of a digest, 0: no such. */
 size_t sg_hsm_digest_size(enum sg_hsm_digest digest);
+
+/* The input of a decryption by ECDH. */
+struct sg_hsm_agreement {
+    struct sg_bytes point, info, wrapped;
+};
+/* Into out of SG_HSM_AGREEMENT_MAX octets; returns its length, 0: it does not fit. */
+size_t sg_hsm_agreement_encode(const struct sg_hsm_agreement *agreement, uint8_t *out);
+/* Views into input. */
+bool sg_hsm_agreement_decode(struct sg_bytes input, struct sg_hsm_agreement *agreement_r);
 
 /* Into buf of SG_HSM_FRAME_MAX + 4 bytes, length in front. *len_r is of the whole frame. */
 SG_MUST_USE bool sg_hsm_request_encode(const struct sg_hsm_request *request, uint8_t *buf,

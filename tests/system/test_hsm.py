@@ -24,7 +24,11 @@ import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.x509.oid import NameOID
 
 REPO = Path(__file__).resolve().parents[2]
@@ -153,8 +157,9 @@ class Client:
     def csr(self, key, info):
         return self.call(f"csr {key.words()} {info.hex()}")[0]
 
-    def decrypt(self, key, octets, encrypted):
-        return self.call(f"decrypt {key.words()} {octets} {encrypted.hex()}")[0]
+    def decrypt(self, key, octets, encrypted, how=""):
+        """how: "oaep DIGEST MASK" or "ecdh DIGEST WRAP POINT INFO"."""
+        return self.call(f"decrypt {key.words()} {octets} {encrypted.hex() or '-'} {how}")[0]
 
     def make(self, cls, binding):
         return self.call(f"make {cls} {binding}")
@@ -493,6 +498,231 @@ def test_data_keys(gateway):
             damaged = wrapped[:i] + bytes([wrapped[i] ^ 1]) + wrapped[i + 1:]
             refused("SG_E_HSM_KEY", gateway.open, cls, "msg_1", damaged)
         refused("SG_E_HSM_KEY", gateway.open, cls, "msg_1", wrapped[:-1])
+
+
+# OAEP and elliptic curves --------------------------------------------------------------------------
+
+
+def oaep(digest, mask):
+    return padding.OAEP(padding.MGF1(DIGESTS[mask]()), DIGESTS[digest](), None)
+
+
+@KINDS
+@pytest.mark.parametrize("digest, mask", [("sha1", "sha1"), ("sha256", "sha256"),
+                                          ("sha384", "sha384"), ("sha512", "sha1")])
+def test_oaep_keys_are_decrypted(keys, gateway, kind, digest, mask):
+    """REQ-25"""
+    for bits, octets in ((2048, 32), (3072, 24), (4096, 16)):
+        key, cek = keys[kind, bits], secrets.token_bytes(octets - 1) + b"\0"
+        encrypted = key.public.encrypt(cek, oaep(digest, mask))
+        assert gateway.decrypt(key, octets, encrypted, f"oaep {digest} {mask}") == cek
+
+
+@KINDS
+def test_bad_oaep_gives_a_random_key(keys, gateway, kind):
+    """Nothing in the answer tells a bad block, another hash or another scheme from a good one."""
+    key, cek = keys[kind, 2048], secrets.token_bytes(32)
+    good = key.public.encrypt(cek, oaep("sha256", "sha256"))
+    answers = [
+        gateway.decrypt(key, 32, good, "oaep sha1 sha256"),
+        gateway.decrypt(key, 32, good, "oaep sha256 sha1"),
+        gateway.decrypt(key, 32, good),  # as PKCS #1 v1.5
+        gateway.decrypt(key, 32, key.public.encrypt(cek, padding.PKCS1v15()),
+                        "oaep sha256 sha256"),
+        gateway.decrypt(key, 32, key.public.encrypt(cek[:31], oaep("sha256", "sha256")),
+                        "oaep sha256 sha256"),
+        gateway.decrypt(key, 32, key.public.encrypt(cek + b"x", oaep("sha256", "sha256")),
+                        "oaep sha256 sha256"),
+        gateway.decrypt(key, 32, raw(key, b"\0" * key.size), "oaep sha256 sha256"),
+        gateway.decrypt(key, 32, b"\xff" * key.size, "oaep sha256 sha256"),
+        gateway.decrypt(key, 32, b"\1", "oaep sha256 sha256"),
+    ]
+    assert all(len(a) == 32 and a != cek for a in answers) and len(set(answers)) == len(answers)
+    assert gateway.decrypt(key, 32, good, "oaep sha256 sha1") == answers[1]  # again: the same
+    assert gateway.decrypt(key, 32, good, "oaep sha256 sha256") == cek
+    for how in ("oaep md5 sha1", "oaep sha1 md5", "oaep - sha1"):
+        refused("SG_E_USAGE", gateway.decrypt, key, 32, good, how)
+
+
+CURVES = {256: ec.SECP256R1, 384: ec.SECP384R1}
+WRAPS = {"aes128": 16, "aes192": 24, "aes256": 32, "3des": 24}
+
+
+@pytest.fixture(scope="module")
+def curve_keys(tenant):
+    """REQ-24: of each kind on each curve."""
+    return {(kind, bits): tenant.generate(Key(kind), bits)
+            for kind in ("token", "wrapped") for bits in CURVES}
+
+
+ON_CURVES = pytest.mark.parametrize("bits", CURVES)
+
+
+@KINDS
+@ON_CURVES
+def test_keys_on_curves(curve_keys, gateway, hsmd, kind, bits):
+    """REQ-24"""
+    key = curve_keys[kind, bits]
+    assert isinstance(key.public.curve, CURVES[bits])
+    assert (key.blob == b"") == (kind == "token")
+    assert gateway.public(key) == key.spki
+    digests = ("sha256",) if bits == 256 else ("sha256", "sha384")
+    for digest in digests:
+        signature = gateway.sign(key, digest, b"signed attributes", "ecdsa")
+        key.public.verify(signature, b"signed attributes", ec.ECDSA(DIGESTS[digest]()))
+    if kind == "token":
+        assert f"private\tp{bits}\t" in hsmd.ctl("list").stdout
+
+
+@KINDS
+@ON_CURVES
+def test_certification_requests_of_keys_on_curves(curve_keys, tenant, kind, bits):
+    key = curve_keys[kind, bits]
+    csr = x509.load_der_x509_csr(tenant.csr(key, request_info(key.spki)))
+    assert csr.is_signature_valid and csr.tbs_certrequest_bytes == request_info(key.spki)
+    assert csr.signature_hash_algorithm.name == {256: "sha256", 384: "sha384"}[bits]
+    other = curve_keys[kind, 640 - bits]
+    refused("SG_E_INVALID", tenant.csr, key, request_info(other.spki))
+
+
+@KINDS
+def test_kinds_of_keys_are_not_confused(keys, curve_keys, gateway, tenant, kind):
+    """REQ-132"""
+    rsa, p256, p384 = keys[kind, 2048], curve_keys[kind, 256], curve_keys[kind, 384]
+    for scheme in ("pkcs1", "pss"):
+        refused("SG_E_HSM_KEY", gateway.sign, p256, "sha256", b"x", scheme)
+    refused("SG_E_HSM_KEY", gateway.sign, rsa, "sha256", b"x", "ecdsa")
+    refused("SG_E_HSM_KEY", gateway.sign, p256, "sha384", b"x", "ecdsa")  # it would be cut off
+    refused("SG_E_USAGE", gateway.sign, p256, "sha1", b"x", "ecdsa")
+    refused("SG_E_HSM_KEY", gateway.decrypt, p384, 32, b"x" * 256)
+    refused("SG_E_HSM_KEY", gateway.decrypt, p384, 32, b"x" * 256, "oaep sha1 sha1")
+    refused("SG_E_HSM_KEY", gateway.decrypt, rsa, 32, b"x" * 40, "ecdh sha256 aes128 04 00")
+    refused("SG_E_USAGE", tenant.generate, Key(kind, "archive", key_id("ark"), "", ""), 256)
+    refused("SG_E_USAGE", tenant.generate, Key(kind), 521)
+    other = {"domain": "dom_" + "0" * 25 + "9"}
+    refused("SG_E_HSM_KEY", gateway.sign, p256.but(**other), "sha256", b"x", "ecdsa")
+    if kind == "wrapped":
+        for i in range(0, len(p256.blob), 7):
+            blob = p256.blob[:i] + bytes([p256.blob[i] ^ 0x40]) + p256.blob[i + 1:]
+            refused("SG_E_HSM_KEY", gateway.sign, p256.but(blob=blob), "sha256", b"x", "ecdsa")
+        refused("SG_E_HSM_KEY", gateway.sign, p256.but(blob=p384.blob), "sha256", b"x", "ecdsa")
+
+
+def triple_des_wrap(kek, cek):
+    """RFC 3217 §3.1."""
+    cbc = lambda iv, data: encrypted(Cipher(TripleDES(kek), modes.CBC(iv)).encryptor(), data)
+    encrypted = lambda e, data: e.update(data) + e.finalize()
+    iv = secrets.token_bytes(8)
+    inner = iv + cbc(iv, cek + hashlib.sha1(cek).digest()[:8])
+    return cbc(bytes.fromhex("4adda22c79e82105"), inner[::-1])
+
+
+def agreed(key, digest, wrap, cek, ephemeral=None, info=b"shared info"):
+    """What a sender does (RFC 5753 §3.1); the wrapped key, and the words for hsm-probe."""
+    ephemeral = ephemeral or ec.generate_private_key(key.public.curve)
+    kek = X963KDF(DIGESTS[digest](), WRAPS[wrap], info).derive(
+        ephemeral.exchange(ec.ECDH(), key.public))
+    wrapped = triple_des_wrap(kek, cek) if wrap == "3des" else aes_key_wrap(kek, cek)
+    point = ephemeral.public_key().public_bytes(serialization.Encoding.X962,
+                                                serialization.PublicFormat.UncompressedPoint)
+    return wrapped, f"ecdh {digest} {wrap} {point.hex()} {info.hex()}"
+
+
+@KINDS
+@ON_CURVES
+@pytest.mark.parametrize("digest", ["sha1", "sha256", "sha384"])
+def test_agreed_keys_are_unwrapped(curve_keys, gateway, kind, bits, digest):
+    """REQ-24, REQ-25"""
+    key = curve_keys[kind, bits]
+    for wrap in WRAPS:
+        for octets in (16, 24, 32):
+            cek = secrets.token_bytes(octets)
+            wrapped, how = agreed(key, digest, wrap, cek)
+            assert gateway.decrypt(key, octets, wrapped, how) == cek
+
+
+def test_an_agreed_secret_keeps_its_leading_zeros(curve_keys, gateway):
+    """One in 256 begins with a zero octet: the KDF takes it as long as the field."""
+    key, zeros = curve_keys["token", 256], 0
+    for _ in range(4000):
+        ephemeral = ec.generate_private_key(key.public.curve)
+        if ephemeral.exchange(ec.ECDH(), key.public)[0]:
+            continue
+        zeros, cek = zeros + 1, secrets.token_bytes(16)
+        wrapped, how = agreed(key, "sha256", "aes128", cek, ephemeral)
+        assert gateway.decrypt(key, 16, wrapped, how) == cek
+        if zeros == 3:
+            break
+    assert zeros
+
+
+@KINDS
+@ON_CURVES
+def test_a_bad_agreement_gives_a_random_key(curve_keys, gateway, kind, bits):
+    """Whatever is wrong with it, the answer has the shape of a good one."""
+    key, other, cek = curve_keys[kind, bits], curve_keys[kind, 640 - bits], secrets.token_bytes(32)
+    wrapped, how = agreed(key, "sha256", "aes256", cek)
+    scheme, digest, wrap, point, info = how.split()
+    damaged = bytes([wrapped[0] ^ 1]) + wrapped[1:]
+    off_curve = point[:-1] + ("0" if point[-1] != "0" else "1")
+    elsewhere = agreed(other, "sha256", "aes256", cek)[1].split()[3]
+    size = bits // 8
+    bad = {
+        "wrapped key": (damaged, how),
+        "too short": (wrapped[:-8], how),
+        "empty": (b"", how),
+        "info": (wrapped, f"{scheme} {digest} {wrap} {point} 00"),
+        "digest": (wrapped, f"{scheme} sha384 {wrap} {point} {info}"),
+        "wrap": (wrapped, f"{scheme} {digest} aes128 {point} {info}"),
+        "3des": (wrapped, f"{scheme} {digest} 3des {point} {info}"),
+        "off the curve": (wrapped, f"{scheme} {digest} {wrap} {off_curve} {info}"),
+        "of the other curve": (wrapped, f"{scheme} {digest} {wrap} {elsewhere} {info}"),
+        "at infinity": (wrapped, f"{scheme} {digest} {wrap} 00 {info}"),
+        "no point": (wrapped, f"{scheme} {digest} {wrap} - {info}"),
+        "zeros": (wrapped, f"{scheme} {digest} {wrap} 04{'00' * 2 * size} {info}"),
+        "another sender": (wrapped, agreed(key, "sha256", "aes256", cek)[1]),
+    }
+    answers = {name: gateway.decrypt(key, 32, *question) for name, question in bad.items()}
+    assert all(len(a) == 32 and a != cek for a in answers.values())
+    assert len(set(answers.values())) == len(answers)
+    for name, question in bad.items():
+        assert gateway.decrypt(key, 32, *question) == answers[name]  # again: the same
+    compressed = ec.EllipticCurvePublicKey.from_encoded_point(
+        CURVES[bits](), bytes.fromhex(point)).public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    assert gateway.decrypt(
+        key, 32, wrapped, f"{scheme} {digest} {wrap} {compressed.hex()} {info}") == cek
+    for refusal in (f"ecdh sha512 aes256 {point} {info}", f"ecdh sha256 - {point} {info}",
+                    f"ecdh sha256 aes256 {'04' * 98} {info}",
+                    f"ecdh sha256 aes256 {point} {'00' * 513}"):
+        refused("SG_E_USAGE", gateway.decrypt, key, 32, wrapped, refusal)
+
+
+def test_token_keys_on_curves_come_and_go(gateway, tenant, hsmd):
+    """REQ-133: nothing of one is left, and what was half made is made anew."""
+    key = tenant.generate(Key("token", tenant=key_id("ten")), 256)
+    assert tenant.generate(key.but(), 256).spki == key.spki
+    refused("SG_E_HSM_KEY", tenant.generate, key.but(), 384)
+    refused("SG_E_HSM_KEY", tenant.generate, key.but(), 2048)
+    gateway.sign(key, "sha256", b"x", "ecdsa")
+    tenant.destroy(key)
+    tenant.destroy(key)
+    refused("SG_E_HSM_KEY", gateway.sign, key, "sha256", b"x", "ecdsa")
+    assert key.tenant not in hsmd.ctl("list").stdout
+    assert tenant.generate(key.but(), 256).spki != key.spki
+
+
+@pytest.mark.smoke
+def test_keys_on_curves_outlive_lost_sessions(faulty):
+    tenant, gateway = faulty.client(TENANT), faulty.client(GATEWAY)
+    for kind in ("token", "wrapped"):
+        key, cek = tenant.generate(Key(kind), 384), secrets.token_bytes(32)
+        for fault in ("lose", "stale", "logout"):
+            faulty.fault(fault)
+            signature = gateway.sign(key, "sha384", b"x", "ecdsa")
+            key.public.verify(signature, b"x", ec.ECDSA(hashes.SHA384()))
+            wrapped, how = agreed(key, "sha384", "aes256", cek)
+            assert gateway.decrypt(key, 32, wrapped, how) == cek
 
 
 # A key is for one purpose of one domain of one tenant ---------------------------------------------
@@ -875,7 +1105,7 @@ def test_hsmctl(hsmd):
         "token-init", "--label", "sealgate", "--so-pin-file", str(hsmd.dir / "so-pin"),
         check=False).stderr
     checked = hsmd.ctl("check").stdout.splitlines()
-    assert all(line.startswith("ok\t") for line in checked) and len(checked) == 8
+    assert all(line.startswith("ok\t") for line in checked) and len(checked) == 10
     listed = hsmd.ctl("list").stdout
     for label in ("sealgate-kek-1", "sealgate-kek-data-1", "sealgate-kek-mac-1"):
         assert re.search(rf"^secret\t-\t-\t{label}$", listed, re.M)

@@ -8,7 +8,8 @@
  * kind id tenant domain, and a sixth, blob, but for generate.
  *
  *   health | generate KEY bits | public KEY | destroy KEY | csr KEY info
- *   sign KEY scheme digest hash | decrypt KEY octets input
+ *   sign KEY scheme digest hash | decrypt KEY octets input [oaep digest mask |
+ *      ecdh digest wrap point info]
  *   make class binding | open class binding wrapped
  *   load threads count KEY scheme digest hash      signs at once: "ok GOOD BAD FIRST-ERROR"
  *   time count KEY octets input input              decrypts in turn: "ok MEDIAN MEDIAN" in ns
@@ -98,7 +99,11 @@ static struct sg_hsm_key key_at(int i, bool with_blob, int *next_r)
 
 static enum sg_hsm_scheme scheme_at(int i)
 {
-    return strcmp(words[i].text, "pss") == 0 ? SG_HSM_PSS : SG_HSM_PKCS1;
+    static const char *const names[] = {"", "pkcs1", "pss", "ecdsa", "oaep", "ecdh"};
+    for (int s = 1; s < 6; s++)
+        if (strcmp(words[i].text, names[s]) == 0)
+            return (enum sg_hsm_scheme)s;
+    return (enum sg_hsm_scheme)0;
 }
 
 static enum sg_hsm_digest digest_at(int i)
@@ -108,6 +113,31 @@ static enum sg_hsm_digest digest_at(int i)
         if (strcmp(words[i].text, names[d]) == 0)
             return (enum sg_hsm_digest)d;
     return (enum sg_hsm_digest)0;
+}
+
+static enum sg_hsm_wrap wrap_at(int i)
+{
+    static const char *const names[] = {"", "aes128", "aes192", "aes256", "3des"};
+    for (int w = 1; w < 5; w++)
+        if (strcmp(words[i].text, names[w]) == 0)
+            return (enum sg_hsm_wrap)w;
+    return (enum sg_hsm_wrap)0;
+}
+
+/* octets input | octets input scheme digest mask | octets input ecdh digest wrap point info */
+static struct sg_hsm_cek cek_at(int i)
+{
+    struct sg_hsm_cek cek = {
+        .scheme = SG_HSM_PKCS1, .key_bytes = (size_t)number(i), .encrypted = words[i + 1].octets};
+    if (count > i + 2) {
+        cek.scheme = scheme_at(i + 2);
+        cek.digest = digest_at(i + 3);
+        cek.mask = digest_at(i + 4);
+        cek.wrap = wrap_at(i + 4);
+        cek.point = words[i + 5].octets;
+        cek.info = words[i + 6].octets;
+    }
+    return cek;
 }
 
 /* load ----------------------------------------------------------------------------------------- */
@@ -187,8 +217,10 @@ static void time_run(void)
     for (int i = 0; i < n; i++) {
         for (int which = 0; which < 2; which++) {
             int64_t began = now_ns();
-            if (!sg_hsm_decrypt_cek(hsm, &key, words[next + 1 + which].octets, (size_t)number(next),
-                                    &cek, &err)) {
+            const struct sg_hsm_cek asked = {.scheme = SG_HSM_PKCS1,
+                                             .key_bytes = (size_t)number(next),
+                                             .encrypted = words[next + 1 + which].octets};
+            if (!sg_hsm_decrypt_cek(hsm, &key, &asked, &cek, &err)) {
                 answer(false, sg_bytes_of(NULL, 0), sg_bytes_of(NULL, 0), &err);
                 return;
             }
@@ -220,8 +252,10 @@ static bool with_key(const char *verb, struct sg_buf *first, struct sg_buf *seco
     if (strcmp(verb, "sign") == 0)
         return sg_hsm_sign(hsm, &key, scheme_at(n), digest_at(n + 1), words[n + 2].octets, first,
                            err);
-    if (strcmp(verb, "decrypt") == 0)
-        return sg_hsm_decrypt_cek(hsm, &key, words[n + 1].octets, (size_t)number(n), secret, err);
+    if (strcmp(verb, "decrypt") == 0) {
+        const struct sg_hsm_cek cek = cek_at(n);
+        return sg_hsm_decrypt_cek(hsm, &key, &cek, secret, err);
+    }
     return sg_fail(err, SG_E_USAGE, "no such command");
 }
 

@@ -37,7 +37,7 @@ static struct sg_entry *get(struct sg_cache *c, unsigned n, unsigned generation,
 /* Loads name n with handle n, leaves it unused. */
 static void load(struct sg_cache *c, unsigned n, unsigned generation)
 {
-    struct sg_rsa_public public = {.n_len = n};
+    struct sg_public_key public = {.rsa = {.n_len = n}};
     struct sg_entry *e = get(c, n, generation, SG_CACHE_LOAD);
     sg_cache_loaded(c, e, n, &public);
     sg_cache_put(c, e, false, NULL);
@@ -47,7 +47,7 @@ static void hit(struct sg_cache *c, unsigned n, unsigned generation)
 {
     struct sg_entry *e = get(c, n, generation, SG_CACHE_HIT);
     assert_int_equal(sg_entry_handle(e), n);
-    assert_int_equal(sg_entry_public(e)->n_len, n);
+    assert_int_equal(sg_entry_public(e)->rsa.n_len, n);
     sg_cache_put(c, e, false, NULL);
 }
 
@@ -87,7 +87,7 @@ static void what_is_in_use_stays(void **state)
 {
     struct sg_cache *c = *state;
     struct sg_entry *used[4];
-    struct sg_rsa_public public = {0};
+    struct sg_public_key public = {0};
     for (unsigned n = 1; n <= 4; n++) {
         used[n - 1] = get(c, n, 1, SG_CACHE_LOAD);
         sg_cache_loaded(c, used[n - 1], n, &public);
@@ -166,7 +166,7 @@ static void *crowd_thread(void *arg)
     unsigned seed = (unsigned)(uintptr_t)&seed;
     for (int i = 0; i < 2000; i++) {
         unsigned n = 1 + (unsigned)rand_r(&seed) % 8;
-        struct sg_rsa_public public = {.n_len = n};
+        struct sg_public_key public = {.rsa = {.n_len = n}};
         struct sg_entry *e;
         switch (sg_cache_get(crowd->cache, name_of(n), 1, sg_deadline_in(5000), NULL, &e)) {
         case SG_CACHE_LOAD:
@@ -183,7 +183,7 @@ static void *crowd_thread(void *arg)
             crowd->wrong++;
             continue;
         }
-        if (sg_entry_handle(e) != n || sg_entry_public(e)->n_len != n)
+        if (sg_entry_handle(e) != n || sg_entry_public(e)->rsa.n_len != n)
             crowd->wrong++;
         sg_cache_put(crowd->cache, e, n == 7 && i % 16 == 0, NULL);
         if (n == 6 && i % 32 == 0)

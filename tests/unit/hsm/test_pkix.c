@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 static EVP_PKEY *key, *other;
-static struct sg_rsa_public public;
+static struct sg_public_key public;
 static uint8_t spki[SG_SPKI_MAX];
 static size_t spki_len;
 
@@ -26,7 +26,8 @@ static int setup(void **state)
     assert_int_equal(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n), 1);
     BN_bn2bin(n, modulus);
     BN_free(n);
-    assert_true(sg_rsa_public_set(&public, sg_bytes_of(modulus, 256), sg_bytes_of(NULL, 0), &err));
+    assert_true(
+        sg_rsa_public_set(&public.rsa, sg_bytes_of(modulus, 256), sg_bytes_of(NULL, 0), &err));
     assert_true(sg_spki_encode(&public, spki, &spki_len, &err));
     return 0;
 }
@@ -47,6 +48,12 @@ static void spki_is_what_openssl_makes(void **state)
     assert_int_equal(len, spki_len);
     assert_memory_equal(der, spki, spki_len);
     OPENSSL_free(der);
+    struct sg_public_key back;
+    struct sg_error err;
+    assert_true(sg_spki_decode(sg_bytes_of(spki, spki_len), &back, &err));
+    assert_memory_equal(&back, &public, sizeof back);
+    assert_false(sg_spki_decode(sg_bytes_of(spki, spki_len - 1), &back, &err));
+    assert_int_equal(err.code, SG_E_HSM_KEY);
 }
 
 static void small_keys_are_none(void **state)
@@ -117,18 +124,68 @@ static void unpadding_tells_good_from_bad(void **state)
     assert_memory_equal(out, want, LEN);
 }
 
+/* A block as OpenSSL pads it, seen through a raw operation. */
+static void oaep_block(const EVP_MD *md, const EVP_MD *mask, struct sg_bytes cek, uint8_t em[256])
+{
+    uint8_t encrypted[256];
+    size_t len = sizeof encrypted;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    assert_true(EVP_PKEY_encrypt_init(ctx) > 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) > 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) > 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mask) > 0);
+    assert_true(EVP_PKEY_encrypt(ctx, encrypted, &len, cek.data, cek.len) > 0);
+    EVP_PKEY_CTX_free(ctx);
+    ctx = EVP_PKEY_CTX_new(key, NULL);
+    len = 256;
+    assert_true(EVP_PKEY_decrypt_init(ctx) > 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0);
+    assert_true(EVP_PKEY_decrypt(ctx, em, &len, encrypted, 256) > 0);
+    EVP_PKEY_CTX_free(ctx);
+}
+
+static void oaep_is_unpadded_as_openssl_pads_it(void **state)
+{
+    (void)state;
+    struct sg_error err;
+    uint8_t em[256], fallback[64], out[64], cek[32] = {0, 0, 1, 2, 3};
+    memset(fallback, 0xee, sizeof fallback);
+    for (int d = SG_HSM_SHA1; d <= SG_HSM_SHA512; d++) {
+        for (int m = SG_HSM_SHA1; m <= SG_HSM_SHA512; m++) {
+            enum sg_hsm_digest digest = (enum sg_hsm_digest)d, mask = (enum sg_hsm_digest)m;
+            struct sg_bytes block = sg_bytes_of(em, sizeof em);
+            oaep_block(sg_hsm_md(digest), sg_hsm_md(mask), sg_bytes_of(cek, 32), em);
+            assert_true(sg_oaep_unpad(block, digest, mask, fallback, out, 32, &err));
+            assert_memory_equal(out, cek, 32);
+            assert_true(sg_oaep_unpad(block, digest, mask, fallback, out, 31, &err));
+            assert_memory_equal(out, fallback, 31);
+            assert_true(sg_oaep_unpad(block, digest, mask, fallback, out, 33, &err));
+            assert_memory_equal(out, fallback, 33);
+            enum sg_hsm_digest next = (enum sg_hsm_digest)(1 + d % 4);
+            assert_true(sg_oaep_unpad(block, next, mask, fallback, out, 32, &err));
+            assert_memory_equal(out, fallback, 32);
+            for (size_t i = 0; i < sizeof em; i++) { /* a bit of it wrong, anywhere */
+                em[i] ^= 1;
+                assert_true(sg_oaep_unpad(block, digest, mask, fallback, out, 32, &err));
+                assert_memory_equal(out, fallback, 32);
+                em[i] ^= 1;
+            }
+        }
+    }
+}
+
 static void range_of_a_ciphertext(void **state)
 {
     (void)state;
     uint8_t c[257] = {0};
-    memcpy(c, public.n, 256);
-    assert_false(sg_rsa_in_range(&public, sg_bytes_of(c, 256))); /* the modulus itself */
+    memcpy(c, public.rsa.n, 256);
+    assert_false(sg_rsa_in_range(&public.rsa, sg_bytes_of(c, 256))); /* the modulus itself */
     c[255]--;
-    assert_true(sg_rsa_in_range(&public, sg_bytes_of(c, 256)));
-    assert_false(sg_rsa_in_range(&public, sg_bytes_of(c, 255)));
-    assert_false(sg_rsa_in_range(&public, sg_bytes_of(c, 257)));
+    assert_true(sg_rsa_in_range(&public.rsa, sg_bytes_of(c, 256)));
+    assert_false(sg_rsa_in_range(&public.rsa, sg_bytes_of(c, 255)));
+    assert_false(sg_rsa_in_range(&public.rsa, sg_bytes_of(c, 257)));
     memset(c, 0xff, sizeof c);
-    assert_false(sg_rsa_in_range(&public, sg_bytes_of(c, 256)));
+    assert_false(sg_rsa_in_range(&public.rsa, sg_bytes_of(c, 256)));
 }
 
 /* The CertificationRequestInfo of a request that OpenSSL signed. */
@@ -152,16 +209,15 @@ static size_t info_of(EVP_PKEY *signer, uint8_t *out)
 static void a_request_is_signed(void **state)
 {
     (void)state;
-    uint8_t info[2048], hash[32], signature[256], out[4096];
+    uint8_t info[2048], hash[EVP_MAX_MD_SIZE], signature[256], out[4096];
     size_t info_len = info_of(key, info), len = sizeof signature, out_len = 0;
     struct sg_csr *csr;
     struct sg_error err;
-    assert_true(
-        sg_csr_prepare(sg_bytes_of(info, info_len), sg_bytes_of(spki, spki_len), &csr, hash, &err));
+    assert_true(sg_csr_prepare(sg_bytes_of(info, info_len), &public, &csr, hash, &err));
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     assert_true(EVP_PKEY_sign_init(ctx) > 0);
     assert_true(EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0);
-    assert_true(EVP_PKEY_sign(ctx, signature, &len, hash, sizeof hash) > 0);
+    assert_true(EVP_PKEY_sign(ctx, signature, &len, hash, 32) > 0);
     EVP_PKEY_CTX_free(ctx);
     assert_false(sg_csr_finish(csr, sg_bytes_of(hash, 32), out, sizeof out, &out_len, &err));
     assert_int_equal(err.code, SG_E_HSM_OPERATION);
@@ -179,23 +235,22 @@ static void a_request_is_signed(void **state)
 static void other_requests_are_refused(void **state)
 {
     (void)state;
-    uint8_t info[2048], hash[32];
+    uint8_t info[2048], hash[EVP_MAX_MD_SIZE];
     size_t len = info_of(other, info);
     struct sg_csr *csr;
     struct sg_error err;
-    struct sg_bytes ours = sg_bytes_of(spki, spki_len);
-    assert_false(sg_csr_prepare(sg_bytes_of(info, len), ours, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(info, len), &public, &csr, hash, &err));
     assert_int_equal(err.code, SG_E_INVALID);
     len = info_of(key, info);
-    assert_false(sg_csr_prepare(sg_bytes_of(info, len - 1), ours, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(info, len - 1), &public, &csr, hash, &err));
     info[len] = 0;
-    assert_false(sg_csr_prepare(sg_bytes_of(info, len + 1), ours, &csr, hash, &err));
-    assert_false(sg_csr_prepare(sg_bytes_of(info, 0), ours, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(info, len + 1), &public, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(info, 0), &public, &csr, hash, &err));
     assert_int_equal(info[6], 0); /* the version */
     info[6] = 1;
-    assert_false(sg_csr_prepare(sg_bytes_of(info, len), ours, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(info, len), &public, &csr, hash, &err));
     /* What would be a certificate when signed is not signed here. */
-    assert_false(sg_csr_prepare(sg_bytes_of(spki, spki_len), ours, &csr, hash, &err));
+    assert_false(sg_csr_prepare(sg_bytes_of(spki, spki_len), &public, &csr, hash, &err));
 }
 
 int main(void)
@@ -205,6 +260,7 @@ int main(void)
         cmocka_unit_test(small_keys_are_none),
         cmocka_unit_test(digest_info_verifies),
         cmocka_unit_test(unpadding_tells_good_from_bad),
+        cmocka_unit_test(oaep_is_unpadded_as_openssl_pads_it),
         cmocka_unit_test(range_of_a_ciphertext),
         cmocka_unit_test(a_request_is_signed),
         cmocka_unit_test(other_requests_are_refused),

@@ -32,6 +32,7 @@ static struct sg_hsm_request request_of(enum sg_hsm_op op)
         q.input = sg_bytes_of(filler, 48);
         break;
     case SG_HSM_OP_DECRYPT:
+        q.scheme = SG_HSM_PKCS1;
         q.number = 32;
         q.input = sg_bytes_of(filler, 256);
         break;
@@ -87,6 +88,8 @@ static void every_operation_survives_the_trip(void **state)
         assert_int_equal(back.kind, q.kind);
         assert_int_equal(back.scheme, q.scheme);
         assert_int_equal(back.digest, q.digest);
+        assert_int_equal(back.mask, q.mask);
+        assert_int_equal(back.wrap, q.wrap);
         assert_int_equal(back.number, q.number);
         assert_true(sg_bytes_equal(back.id, q.id) && sg_bytes_equal(back.tenant, q.tenant));
         assert_true(sg_bytes_equal(back.domain, q.domain) && sg_bytes_equal(back.blob, q.blob));
@@ -135,7 +138,7 @@ static void limits_hold_on_both_sides(void **state)
     /* A length that points beyond the frame. */
     struct sg_error err;
     struct sg_hsm_request back;
-    frame[4 + 8] = 0xff;
+    frame[4 + 10] = 0xff;
     assert_false(sg_hsm_request_decode(sg_bytes_of(frame + 4, frame_len - 4), &back, &err));
     assert_int_equal(err.code, SG_E_HSM_PROTOCOL);
 }
@@ -185,6 +188,82 @@ static void fields_must_fit_the_operation(void **state)
     assert_int_equal(trip(&q, NULL), SG_E_HSM_PROTOCOL);
 }
 
+/* A private key is tried with nothing but what stands on the list. */
+static void schemes_must_be_on_the_list(void **state)
+{
+    (void)state;
+    struct sg_hsm_request good, q;
+    static uint8_t input[SG_HSM_AGREEMENT_MAX];
+    const struct sg_hsm_agreement agreement = {sg_bytes_of(filler, SG_HSM_POINT_MAX),
+                                               sg_bytes_of(filler, SG_HSM_INFO_MAX),
+                                               sg_bytes_of(filler, SG_HSM_WRAPPED_MAX)};
+    struct sg_hsm_request oaep = request_of(SG_HSM_OP_DECRYPT), ecdh = oaep;
+    oaep.scheme = SG_HSM_OAEP;
+    oaep.digest = SG_HSM_SHA1;
+    oaep.mask = SG_HSM_SHA512;
+    ecdh.scheme = SG_HSM_ECDH;
+    ecdh.digest = SG_HSM_SHA384;
+    ecdh.wrap = SG_HSM_3DES_WRAP;
+    ecdh.input = sg_bytes_of(input, sg_hsm_agreement_encode(&agreement, input));
+    assert_int_equal(ecdh.input.len, SG_HSM_AGREEMENT_MAX);
+#define REFUSED_OF(request, change)                                                                \
+    do {                                                                                           \
+        good = q = request;                                                                        \
+        assert_int_equal(trip(&good, NULL), SG_OK);                                                \
+        change;                                                                                    \
+        assert_int_equal(trip(&q, NULL), SG_E_USAGE);                                              \
+    } while (0)
+    REFUSED(SG_HSM_OP_DECRYPT, q.scheme = SG_HSM_PSS);
+    REFUSED(SG_HSM_OP_DECRYPT, q.scheme = SG_HSM_ECDSA);
+    REFUSED(SG_HSM_OP_DECRYPT, q.scheme = (enum sg_hsm_scheme)0);
+    REFUSED(SG_HSM_OP_DECRYPT, q.mask = SG_HSM_SHA1);
+    REFUSED(SG_HSM_OP_DECRYPT, q.wrap = SG_HSM_AES128_WRAP);
+    REFUSED_OF(oaep, q.digest = (enum sg_hsm_digest)5);
+    REFUSED_OF(oaep, q.digest = (enum sg_hsm_digest)0);
+    REFUSED_OF(oaep, q.mask = (enum sg_hsm_digest)0);
+    REFUSED_OF(oaep, q.wrap = SG_HSM_AES128_WRAP);
+    REFUSED_OF(ecdh, q.digest = SG_HSM_SHA512);
+    REFUSED_OF(ecdh, q.digest = (enum sg_hsm_digest)0);
+    REFUSED_OF(ecdh, q.mask = SG_HSM_SHA1);
+    REFUSED_OF(ecdh, q.wrap = (enum sg_hsm_wrap)0);
+    REFUSED_OF(ecdh, q.wrap = (enum sg_hsm_wrap)5);
+    REFUSED_OF(ecdh, q.class = SG_HSM_ARCHIVE);
+    REFUSED_OF(ecdh, q.input.len--);
+    REFUSED_OF(ecdh, q.input.len = 7);
+    REFUSED(SG_HSM_OP_SIGN, q.scheme = SG_HSM_OAEP);
+    REFUSED(SG_HSM_OP_SIGN, q.scheme = SG_HSM_ECDH);
+    REFUSED(SG_HSM_OP_SIGN, q.mask = SG_HSM_SHA1);
+    good = request_of(SG_HSM_OP_SIGN);
+    good.scheme = SG_HSM_ECDSA;
+    REFUSED_OF(good, (q.digest = SG_HSM_SHA1, q.input.len = 20));
+    REFUSED(SG_HSM_OP_PUBLIC, q.scheme = SG_HSM_PKCS1);
+    REFUSED(SG_HSM_OP_GENERATE, (q.class = SG_HSM_ARCHIVE, q.number = 256));
+    good = request_of(SG_HSM_OP_GENERATE);
+    good.number = 384;
+    REFUSED_OF(good, q.number = 521);
+}
+
+static void agreements_survive_the_trip(void **state)
+{
+    (void)state;
+    static uint8_t input[SG_HSM_AGREEMENT_MAX];
+    struct sg_hsm_agreement agreement = {sg_bytes_of(filler, 65), sg_bytes_of(filler + 1, 30),
+                                         sg_bytes_of(filler, 40)},
+                            back;
+    size_t len = sg_hsm_agreement_encode(&agreement, input);
+    assert_true(sg_hsm_agreement_decode(sg_bytes_of(input, len), &back));
+    assert_true(sg_bytes_equal(back.point, agreement.point));
+    assert_true(sg_bytes_equal(back.info, agreement.info));
+    assert_true(sg_bytes_equal(back.wrapped, agreement.wrapped));
+    for (size_t n = 0; n < len; n++)
+        assert_false(sg_hsm_agreement_decode(sg_bytes_of(input, n), &back));
+    agreement.point.len = SG_HSM_POINT_MAX + 1;
+    assert_int_equal(sg_hsm_agreement_encode(&agreement, input), 0);
+    agreement.point.len = 65;
+    agreement.wrapped.len = sizeof filler;
+    assert_int_equal(sg_hsm_agreement_encode(&agreement, input), 0);
+}
+
 static void replies_survive_the_trip(void **state)
 {
     (void)state;
@@ -217,6 +296,8 @@ int main(void)
         cmocka_unit_test(no_octet_may_be_missing_or_too_many),
         cmocka_unit_test(limits_hold_on_both_sides),
         cmocka_unit_test(fields_must_fit_the_operation),
+        cmocka_unit_test(schemes_must_be_on_the_list),
+        cmocka_unit_test(agreements_survive_the_trip),
         cmocka_unit_test(replies_survive_the_trip),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
