@@ -54,6 +54,11 @@ struct sg_cert_der_list {
 };
 struct sg_cert_directory {
     const char *url, *base_dn, *ca_pem;
+    /* REQ-58: of one CA (DER) alone: asked in the place of certificates below it that have lapsed.
+     * Empty: of all. */
+    struct sg_bytes anchor;
+    const char *filter;    /* "{address}" in it is what is looked for; "" or NULL: by mail */
+    const char *attribute; /* "" or NULL: userCertificate */
 };
 struct sg_cert_partner {
     const char *domain;

@@ -188,6 +188,43 @@ SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,
                                   enum sg_directory_question question, const char *domain,
                                   int64_t timeout_ms, struct sg_arena *arena,
                                   struct sg_ldap_values *values_r, struct sg_error *err);
+/* NULL: it is of no CA alone. */
+X509 *sg_directory_anchor(const struct sg_directory *directory);
+/* The same to several at once (lookup.c): begin, be signalled of what is done, and take that, or
+ * leave the job to its thread. A gathering outlives its jobs' ends alone by sg_directory_leave().
+ */
+struct sg_directory_job;
+struct sg_gathering {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t done;
+};
+SG_MUST_USE struct sg_directory_job *sg_directory_begin(struct sg_directory *directory,
+                                                        const char *domain, sg_deadline deadline,
+                                                        struct sg_gathering *gathering,
+                                                        struct sg_error *err);
+/* *done_r false: not yet. Else the job is gone, and this is how it went. */
+SG_MUST_USE bool sg_directory_take(struct sg_directory *directory, struct sg_directory_job *job,
+                                   struct sg_arena *arena, struct sg_ldap_values *values_r,
+                                   bool *done_r, struct sg_error *err);
+/* Nobody waits for it any more; err says what is known of it. */
+void sg_directory_leave(struct sg_directory *directory, struct sg_directory_job *job,
+                        struct sg_error *err);
+
+/* lookup.c: one question to many directories at the same time (REQ-43, 58) */
+struct sg_lookup {
+    struct sg_directory *directory; /* set by the caller */
+    bool ok;
+    struct sg_ldap_values values; /* in the arena */
+    struct sg_error err;          /* not ok: why */
+};
+/*
+ * Takes as long as the slowest, and timeout_ms at most; where one has brought certificates, the
+ * others are waited for a moment only: one that hangs costs nobody its time-out.
+ */
+void sg_lookup_all(struct sg_lookup *list, size_t count, const char *domain, int64_t timeout_ms,
+                   struct sg_arena *arena);
+
 /* The CA certificates of the directory, as of a minute ago at most: one lookup for all who want
  * them. Views into the arena. */
 SG_MUST_USE bool sg_directory_authorities(struct sg_directory *directory, int64_t timeout_ms,
@@ -198,6 +235,9 @@ SG_MUST_USE bool sg_directory_authorities(struct sg_directory *directory, int64_
 bool sg_is_authority(X509 *x);
 SG_MUST_USE bool sg_authorities_add(struct sg_certs *certs, struct sg_directory *directory,
                                     struct sg_arena *arena, STACK_OF(X509) *issuers);
+/* Is the certificate below this CA, whatever the time and its revocation? */
+bool sg_authority_above(struct sg_certs *certs, X509 *anchor, X509 *certificate,
+                        STACK_OF(X509) *issuers);
 /* Of all that are configured; one that is away brings none. false: storage failed. */
 SG_MUST_USE bool sg_authorities_add_all(struct sg_certs *certs, struct sg_arena *arena,
                                         STACK_OF(X509) *issuers, bool *came_r,

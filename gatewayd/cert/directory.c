@@ -22,24 +22,26 @@
 #define MAX_VALUES     32
 #define MAX_BYTES      (1024 * 1024)
 
-struct job {
-    struct job *next;
+struct sg_directory_job {
+    struct sg_directory_job *next;
     bool started, done, abandoned; /* abandoned: the worker frees it */
     bool ok;
     char *filter;
     enum sg_directory_question question;
     sg_deadline deadline;
-    struct sg_arena *arena; /* the worker's until done */
+    struct sg_gathering *gathering; /* told when it is done; may be NULL */
+    struct sg_arena *arena;         /* the worker's until done */
     struct sg_ldap_values values;
     struct sg_error err;
 };
 
 struct sg_directory {
     struct sg_directories *all;
-    char *url, *base_dn, *ca_pem;
+    char *url, *base_dn, *ca_pem, *filter, *attribute;
+    X509 *anchor; /* NULL: of no CA alone */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
-    struct job *first, **last;
+    struct sg_directory_job *first, **last;
     size_t queued;
     int references, workers, idle;
     int failures;
@@ -71,6 +73,9 @@ struct sg_directory *sg_directory_new(struct sg_directories *all,
     d->url = copy(source->url);
     d->base_dn = copy(source->base_dn);
     d->ca_pem = copy(source->ca_pem);
+    d->filter = copy(source->filter);
+    d->attribute = copy(source->attribute);
+    d->anchor = sg_x509_parse(source->anchor);
     pthread_mutex_init(&d->lock, NULL);
     sg_cond_init(&d->work);
     sg_cond_init(&d->done);
@@ -95,6 +100,9 @@ void sg_directory_put(struct sg_directory *d)
     free(d->url);
     free(d->base_dn);
     free(d->ca_pem);
+    free(d->filter);
+    free(d->attribute);
+    X509_free(d->anchor);
     free(d);
     sg_directories_gone(all);
 }
@@ -106,11 +114,23 @@ void sg_directory_hold(struct sg_directory *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+static bool same(const char *own, const char *other)
+{
+    return strcmp(own, other ? other : "") == 0;
+}
+
 bool sg_directory_is(const struct sg_directory *d, const struct sg_cert_directory *source)
 {
-    return strcmp(d->url, source->url ? source->url : "") == 0 &&
-           strcmp(d->base_dn, source->base_dn ? source->base_dn : "") == 0 &&
-           strcmp(d->ca_pem, source->ca_pem ? source->ca_pem : "") == 0;
+    SG_AUTO_X509 anchor = sg_x509_parse(source->anchor);
+    return same(d->url, source->url) && same(d->base_dn, source->base_dn) &&
+           same(d->ca_pem, source->ca_pem) && same(d->filter, source->filter) &&
+           same(d->attribute, source->attribute) &&
+           (anchor && d->anchor ? X509_cmp(anchor, d->anchor) == 0 : !anchor && !d->anchor);
+}
+
+X509 *sg_directory_anchor(const struct sg_directory *directory)
+{
+    return directory->anchor;
 }
 
 void sg_directory_close(struct sg_directory *d)
@@ -137,22 +157,25 @@ const char *sg_directory_url(const struct sg_directory *directory)
 
 /* Jobs and workers */
 
-static void job_free(struct job *job)
+static void job_free(struct sg_directory_job *job)
 {
     sg_arena_free(&job->arena);
     free(job->filter);
     free(job);
 }
 
-static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct job *job)
+static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct sg_directory_job *job)
 {
     static const char *const user[] = {"userCertificate;binary", "userCertificate", NULL};
     static const char *const ca[] = {"cACertificate;binary", NULL};
+    const char *const own[] = {d->attribute, NULL};
     struct sg_ldap_query query = {
         .base_dn = d->base_dn,
         .filter = job->filter,
         .scope = LDAP_SCOPE_SUBTREE,
-        .attributes = job->question == SG_ASK_AUTHORITIES ? ca : user,
+        .attributes = job->question == SG_ASK_AUTHORITIES ? ca
+                      : *d->attribute                     ? own
+                                                          : user,
         .max_entries = MAX_VALUES,
         .max_values = MAX_VALUES,
     };
@@ -178,10 +201,10 @@ static void circuit_note(struct sg_directory *d, bool ok)
 }
 
 /* Under the lock; the next job that somebody still waits for. */
-static struct job *job_next(struct sg_directory *d)
+static struct sg_directory_job *job_next(struct sg_directory *d)
 {
     for (;;) {
-        struct job *job = d->first;
+        struct sg_directory_job *job = d->first;
         if (!job)
             return NULL;
         d->first = job->next;
@@ -194,13 +217,30 @@ static struct job *job_next(struct sg_directory *d)
     }
 }
 
+/* Under the lock. */
+static void job_end(struct sg_directory *d, struct sg_directory_job *job)
+{
+    job->done = true;
+    if (job->abandoned) {
+        job_free(job);
+        return;
+    }
+    pthread_cond_broadcast(&d->done);
+    if (!job->gathering)
+        return;
+    pthread_mutex_lock(&job->gathering->lock);
+    job->gathering->done++;
+    pthread_cond_signal(&job->gathering->changed);
+    pthread_mutex_unlock(&job->gathering->lock);
+}
+
 static void *worker_main(void *arg)
 {
     struct sg_directory *d = arg;
     struct sg_ldap *ldap = sg_ldap_new(d->url, d->ca_pem, MAX_BYTES);
     pthread_mutex_lock(&d->lock);
     while (!d->closing) {
-        struct job *job = job_next(d);
+        struct sg_directory_job *job = job_next(d);
         if (!job) {
             d->idle++;
             pthread_cond_wait(&d->work, &d->lock);
@@ -213,17 +253,12 @@ static void *worker_main(void *arg)
         pthread_mutex_lock(&d->lock);
         circuit_note(d, ok);
         job->ok = ok;
-        job->done = true;
-        if (job->abandoned)
-            job_free(job);
-        else
-            pthread_cond_broadcast(&d->done);
+        job_end(d, job);
     }
-    struct job *left;
+    struct sg_directory_job *left;
     while ((left = job_next(d))) {
         sg_fail(&left->err, SG_E_DIRECTORY, "the directory is no longer configured");
-        left->done = true;
-        pthread_cond_broadcast(&d->done);
+        job_end(d, left);
     }
     d->workers--;
     pthread_mutex_unlock(&d->lock);
@@ -283,20 +318,21 @@ static void values_copy(struct sg_arena *arena, const struct sg_ldap_values *fro
         to->items[i] = sg_arena_copy(arena, from->items[i]);
 }
 
-/* Under the lock. Waits, and takes the result over or leaves the job to the worker. */
-static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *arena,
-                      struct sg_ldap_values *values_r, struct sg_error *err)
+/* Under the lock. */
+static bool job_leave(struct sg_directory *d, struct sg_directory_job *job, struct sg_error *err)
 {
-    struct timespec ts = {job->deadline / 1000, job->deadline % 1000 * 1000000};
-    while (!job->done && pthread_cond_timedwait(&d->done, &d->lock, &ts) == 0)
-        ;
-    if (!job->done) {
-        job->abandoned = true;
-        if (!job->started)
-            d->probing = false;
-        return sg_fail(err, SG_E_TIMEOUT, "%.120s: %s", d->url,
-                       job->started ? "no answer in time" : "busy, not asked in time");
-    }
+    job->abandoned = true;
+    job->gathering = NULL;
+    if (!job->started)
+        d->probing = false;
+    return sg_fail(err, SG_E_TIMEOUT, "%.120s: %s", d->url,
+                   job->started ? "no answer in time" : "busy, not asked in time");
+}
+
+/* Under the lock. */
+static bool job_take(struct sg_directory_job *job, struct sg_arena *arena,
+                     struct sg_ldap_values *values_r, struct sg_error *err)
+{
     bool ok = job->ok;
     if (ok) {
         values_copy(arena, &job->values, values_r);
@@ -305,6 +341,16 @@ static bool job_await(struct sg_directory *d, struct job *job, struct sg_arena *
     }
     job_free(job);
     return ok;
+}
+
+/* Under the lock. Waits, and takes the result over or leaves the job to the worker. */
+static bool job_await(struct sg_directory *d, struct sg_directory_job *job, struct sg_arena *arena,
+                      struct sg_ldap_values *values_r, struct sg_error *err)
+{
+    struct timespec ts = {job->deadline / 1000, job->deadline % 1000 * 1000000};
+    while (!job->done && pthread_cond_timedwait(&d->done, &d->lock, &ts) == 0)
+        ;
+    return job->done ? job_take(job, arena, values_r, err) : job_leave(d, job, err);
 }
 
 static void authority_add(struct sg_buf *filter, const char *local, const char *domain)
@@ -331,29 +377,84 @@ static char *filter_text(enum sg_directory_question question, const char *domain
     return copy((const char *)filter.data);
 }
 
-bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question question,
-                      const char *domain, int64_t timeout_ms, struct sg_arena *arena,
-                      struct sg_ldap_values *values_r, struct sg_error *err)
+/* REQ-58: as the directory's specification has it. */
+static char *filter_own(const char *pattern, const char *domain)
 {
-    pthread_mutex_lock(&d->lock);
-    if (!circuit_admits(d, err)) {
-        pthread_mutex_unlock(&d->lock);
-        return false;
+    static const char mark[] = "{address}";
+    SG_AUTO_BUF filter;
+    sg_buf_init(&filter, 0);
+    for (const char *at; (at = strstr(pattern, mark)); pattern = at + sizeof mark - 1) {
+        sg_buf_add(&filter, pattern, (size_t)(at - pattern));
+        sg_buf_adds(&filter, "domain-confidentiality-authority@");
+        sg_ldap_escape(&filter, sg_bytes_str(domain));
     }
-    struct job *job = calloc(1, sizeof *job);
+    sg_buf_adds(&filter, pattern);
+    return copy((const char *)filter.data);
+}
+
+/* Under the lock; NULL: it is not asked. */
+static struct sg_directory_job *job_begin(struct sg_directory *d,
+                                          enum sg_directory_question question, const char *domain,
+                                          sg_deadline deadline, struct sg_error *err)
+{
+    if (!circuit_admits(d, err))
+        return NULL;
+    struct sg_directory_job *job = calloc(1, sizeof *job);
     if (!job)
         abort();
     job->question = question;
-    job->filter = filter_text(question, domain);
-    job->deadline = sg_deadline_in(timeout_ms);
+    job->filter = question == SG_ASK_DOMAIN && *d->filter ? filter_own(d->filter, domain)
+                                                          : filter_text(question, domain);
+    job->deadline = deadline;
     job->arena = sg_arena_new();
     *d->last = job;
     d->last = &job->next;
     d->queued++;
     pthread_cond_signal(&d->work);
-    bool ok = job_await(d, job, arena, values_r, err);
+    return job;
+}
+
+bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question question,
+                      const char *domain, int64_t timeout_ms, struct sg_arena *arena,
+                      struct sg_ldap_values *values_r, struct sg_error *err)
+{
+    pthread_mutex_lock(&d->lock);
+    struct sg_directory_job *job = job_begin(d, question, domain, sg_deadline_in(timeout_ms), err);
+    bool ok = job && job_await(d, job, arena, values_r, err);
     pthread_mutex_unlock(&d->lock);
     return ok;
+}
+
+struct sg_directory_job *sg_directory_begin(struct sg_directory *d, const char *domain,
+                                            sg_deadline deadline, struct sg_gathering *gathering,
+                                            struct sg_error *err)
+{
+    pthread_mutex_lock(&d->lock);
+    struct sg_directory_job *job = job_begin(d, SG_ASK_DOMAIN, domain, deadline, err);
+    if (job)
+        job->gathering = gathering;
+    pthread_mutex_unlock(&d->lock);
+    return job;
+}
+
+bool sg_directory_take(struct sg_directory *d, struct sg_directory_job *job, struct sg_arena *arena,
+                       struct sg_ldap_values *values_r, bool *done_r, struct sg_error *err)
+{
+    pthread_mutex_lock(&d->lock);
+    *done_r = job->done;
+    bool ok = job->done && job_take(job, arena, values_r, err);
+    pthread_mutex_unlock(&d->lock);
+    return ok;
+}
+
+void sg_directory_leave(struct sg_directory *d, struct sg_directory_job *job, struct sg_error *err)
+{
+    pthread_mutex_lock(&d->lock);
+    if (job->done)
+        job_free(job); /* just now */
+    else
+        (void)job_leave(d, job, err);
+    pthread_mutex_unlock(&d->lock);
 }
 
 /* Under the lock. Known, and not for longer than a minute? */

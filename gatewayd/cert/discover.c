@@ -14,6 +14,7 @@
 struct candidate {
     X509 *certificate;
     sg_time not_before;
+    const char *origin; /* the address of the directory that it is from */
 };
 
 struct search {
@@ -22,6 +23,9 @@ struct search {
     const char *domain, *relying;
     sg_time now;
     STACK_OF(X509) *issuers; /* CA certificates that came along */
+    struct sg_lookup *asked; /* directories, in this round */
+    size_t asked_count;
+    STACK_OF(X509) *lapsed; /* candidates that are expired, revoked or suspended */
     struct sg_cert_found *found;
     size_t room; /* for judgements */
     enum sg_cert_keep keep;
@@ -85,7 +89,7 @@ static size_t sort_in(struct search *search, const struct sg_bytes *ders, size_t
                 X509_free(x);
             continue;
         }
-        out[n] = (struct candidate){x, 0};
+        out[n] = (struct candidate){.certificate = x};
         (void)sg_asn1_time(X509_get0_notBefore(x), &out[n].not_before);
         n++;
     }
@@ -113,6 +117,9 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
             search->arena, "it is not named domain-confidentiality-authority@%s", search->domain);
     }
     note(search, &facts, source);
+    if ((facts.status == SG_CERT_EXPIRED || facts.status == SG_CERT_REVOKED) &&
+        X509_up_ref(certificate) && !sk_X509_push(search->lapsed, certificate))
+        X509_free(certificate);
     *valid_r = facts.status == SG_CERT_VALID;
     return true;
 }
@@ -222,17 +229,26 @@ static bool from_store(struct search *search, struct sg_error *err)
     return ok;
 }
 
+/* Of the directories that have answered. true: some came. */
+static bool authorities_fetch(struct search *search)
+{
+    bool came = false;
+    for (size_t i = 0; i < search->asked_count; i++)
+        if (search->asked[i].ok)
+            came |= sg_authorities_add(search->certs, search->asked[i].directory, search->arena,
+                                       search->issuers);
+    return came;
+}
+
 /* Judges what a directory brought; again, and from the start, when CAs were missing and came. */
-static bool judge_directory(struct search *search, struct sg_directory *directory,
-                            const struct candidate *list, size_t count, const char *url,
-                            struct sg_error *err)
+static bool judge_directory(struct search *search, const struct candidate *list, size_t count,
+                            const char *url, struct sg_error *err)
 {
     struct sg_cert_found *found = search->found, before = *found;
     bool missing;
     if (!judge_all(search, list, count, url, &missing, err))
         return false;
-    if (!missing || search->found->certificate ||
-        !sg_authorities_add(search->certs, directory, search->arena, search->issuers))
+    if (!missing || search->found->certificate || !authorities_fetch(search))
         return true;
     found->candidate_count = before.candidate_count;
     found->any = before.any;
@@ -240,47 +256,103 @@ static bool judge_directory(struct search *search, struct sg_directory *director
     return judge_all(search, list, count, url, &missing, err);
 }
 
-static bool from_directory(struct search *search, struct sg_directory *directory,
-                           const char **outcome_r, struct sg_error *err)
+struct answer {
+    struct candidate *list; /* newest first */
+    size_t count;
+};
+
+static int newest_answer_first(const void *a, const void *b)
 {
-    struct sg_ldap_values values = {0};
-    struct sg_error away;
-    sg_error_reset(&away);
-    const char *url = sg_arena_strdup(search->arena, sg_directory_url(directory));
-    if (!sg_directory_ask(directory, SG_ASK_DOMAIN, search->domain,
-                          search->certs->limits.ldap_timeout_ms, search->arena, &values, &away)) {
-        *outcome_r = sg_arena_strdup(search->arena, away.detail);
-        return true;
+    const struct answer *x = a, *y = b;
+    sg_time left = x->count ? x->list[0].not_before : INT64_MIN;
+    sg_time right = y->count ? y->list[0].not_before : INT64_MIN;
+    return left != right ? (left > right ? -1 : 1) : 0;
+}
+
+/* What they brought, each with its directory's name, the one with the newest certificate first. */
+static struct answer *answers_read(struct search *search, struct sg_lookup *lookups, size_t count)
+{
+    struct answer *answers = SG_ARENA_ARRAY(search->arena, struct answer, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        struct sg_lookup *lookup = &lookups[i];
+        struct answer *answer = &answers[i];
+        const char *url = sg_arena_strdup(search->arena, sg_directory_url(lookup->directory));
+        answer->list = SG_ARENA_ARRAY(search->arena, struct candidate, lookup->values.count + 1);
+        if (lookup->ok)
+            answer->count =
+                sort_in(search, lookup->values.items, lookup->values.count, answer->list);
+        for (size_t k = 0; k < answer->count; k++)
+            answer->list[k].origin = url;
+        search->found->detail =
+            lookup->ok
+                ? sg_arena_printf(search->arena, "%s; %s: %zu certificate%s", search->found->detail,
+                                  url, answer->count, answer->count == 1 ? "" : "s")
+                : sg_arena_printf(search->arena, "%s; %s", search->found->detail,
+                                  lookup->err.detail);
     }
-    struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, values.count + 1);
-    size_t count = sort_in(search, values.items, values.count, list);
-    bool ok = judge_directory(search, directory, list, count, url, err);
-    candidates_free(list, count);
-    *outcome_r =
-        sg_arena_printf(search->arena, "%s: %zu certificate%s", url, count, count == 1 ? "" : "s");
+    qsort(answers, count, sizeof *answers, newest_answer_first);
+    return answers;
+}
+
+/* All at the same time (REQ-43). */
+static bool from_some(struct search *search, struct sg_lookup *lookups, size_t count,
+                      struct sg_error *err)
+{
+    sg_lookup_all(lookups, count, search->domain, search->certs->limits.ldap_timeout_ms,
+                  search->arena);
+    struct answer *answers = answers_read(search, lookups, count);
+    search->asked = lookups;
+    search->asked_count = count;
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        struct answer *a = &answers[i];
+        if (ok && a->count && !search->found->certificate)
+            ok = judge_directory(search, a->list, a->count, a->list[0].origin, err);
+        candidates_free(a->list, a->count);
+    }
     return ok;
 }
 
+/* REQ-58: is it the directory of a CA whose certificate of this domain is not good any more? */
+static bool replaces_lapsed(struct search *search, X509 *anchor)
+{
+    for (int i = 0; i < sk_X509_num(search->lapsed); i++)
+        if (sg_authority_above(search->certs, anchor, sk_X509_value(search->lapsed, i),
+                               search->issuers))
+            return true;
+    return false;
+}
+
+/* Those of all, then those of the CAs whose certificates have lapsed. */
 static bool from_directories(struct search *search, struct sg_error *err)
 {
     struct sg_directory **list;
-    size_t count;
+    size_t count, some = 0;
     if (!sg_directories_get(search->certs, search->arena, &list, &count, err))
         return false;
-    bool ok = true;
-    for (size_t i = 0; i < count; i++) {
-        const char *outcome = "";
-        if (ok && !search->found->certificate) {
-            ok = from_directory(search, list[i], &outcome, err);
-            search->found->detail =
-                sg_arena_printf(search->arena, "%s; %s", search->found->detail, outcome);
-        }
-        sg_directory_put(list[i]);
-    }
-    if (count == 0)
+    struct sg_lookup *lookups = SG_ARENA_ARRAY(search->arena, struct sg_lookup, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (!sg_directory_anchor(list[i]))
+            lookups[some++].directory = list[i];
+    if (some == 0)
         search->found->detail =
             sg_arena_printf(search->arena, "%s; no directory is configured", search->found->detail);
+    bool ok = from_some(search, lookups, some, err);
+    struct sg_lookup *further = SG_ARENA_ARRAY(search->arena, struct sg_lookup, count + 1);
+    some = 0;
+    for (size_t i = 0; i < count && ok && !search->found->certificate; i++)
+        if (sg_directory_anchor(list[i]) && replaces_lapsed(search, sg_directory_anchor(list[i])))
+            further[some++].directory = list[i];
+    ok = ok && from_some(search, further, some, err);
+    for (size_t i = 0; i < count; i++)
+        sg_directory_put(list[i]);
     return ok;
+}
+
+static void search_end(struct search *search)
+{
+    sk_X509_pop_free(search->issuers, X509_free);
+    sk_X509_pop_free(search->lapsed, X509_free);
 }
 
 static bool search_begin(struct search *search, struct sg_certs *certs, struct sg_arena *arena,
@@ -301,13 +373,16 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
                               .relying = wanted->relying,
                               .now = wanted->now,
                               .issuers = sk_X509_new_null(),
+                              .lapsed = sk_X509_new_null(),
                               .found = found_r,
                               .room = 8,
                               .keep = wanted->keep,
                               .correspondent = wanted->correspondent,
                               .source = "ldap"};
-    if (!search->issuers)
+    if (!search->issuers || !search->lapsed) {
+        search_end(search);
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
+    }
     found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search->room);
     return true;
 }
@@ -330,7 +405,7 @@ bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
     if (!search_begin(&search, certs, arena, wanted, found_r, err))
         return false;
     bool ok = search_do(&search, err);
-    sk_X509_pop_free(search.issuers, X509_free);
+    search_end(&search);
     if (!ok) {
         X509_free(found_r->certificate);
         found_r->certificate = NULL;
@@ -386,7 +461,7 @@ bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certi
         return false;
     search.source = "mail";
     bool ok = harvest(&search, certificate, untrusted, origin, kept_r, err);
-    sk_X509_pop_free(search.issuers, X509_free);
+    search_end(&search);
     if (ok)
         sg_memo_put(certs->harvested, mark, wanted->now);
     return ok;

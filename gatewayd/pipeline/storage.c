@@ -26,7 +26,12 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
         return false;
     *list_r = SG_ARENA_ARRAY(arena, struct sg_cert_directory, *count_r + 1);
     for (size_t i = 0; i < *count_r; i++)
-        (*list_r)[i] = (struct sg_cert_directory){rows[i].url, rows[i].base_dn, rows[i].ca_pem};
+        (*list_r)[i] = (struct sg_cert_directory){.url = rows[i].url,
+                                                  .base_dn = rows[i].base_dn,
+                                                  .ca_pem = rows[i].ca_pem,
+                                                  .anchor = rows[i].anchor,
+                                                  .filter = rows[i].filter,
+                                                  .attribute = rows[i].attribute};
     return true;
 }
 

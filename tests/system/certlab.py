@@ -351,8 +351,10 @@ class Probe:
             path.unlink()
 
     def directories(self, directories):
+        """(url, CA of its TLS), or behind these a CA that it belongs to, its filter and attribute."""
         (self.folder / "directories").write_text(
-            "".join(f"{url} c=NZ {ca or '-'}\n" for url, ca in directories))
+            "".join(" ".join((url, "c=NZ", str(ca or "-"), *(str(m or "-") for m in (*more, None, None, None)[:3])))
+                    + "\n" for url, ca, *more in directories))
 
     def command(self, *words, answers=1):
         self.process.stdin.write(" ".join(str(w) for w in words) + "\n")

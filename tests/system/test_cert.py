@@ -711,6 +711,80 @@ def test_directory_down(lab):
     assert answer["found"] == 1
 
 
+def test_directories_are_asked_at_the_same_time(lab):
+    """REQ-43: one hangs, one is down, one has it: the answer takes as long as that of the one that has it, and a
+    moment for the others; with nothing found, one time-out for all."""
+    domain = lab.domain()
+    leaf = lab.ca.issue(domain)
+    lab.publish()
+    dead = (f"ldap://127.0.0.1:{lab.free_port}", None)
+    with socket.socket() as hung:
+        hung.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hung.bind(("127.0.0.1", lab.free_port + 1))
+        hung.listen(8)
+        hangs = (f"ldap://127.0.0.1:{lab.free_port + 1}", None)
+        probe = lab.probe(directories=[hangs, dead, *lab.ldap()])
+        answer = probe.discover(domain)
+        assert answer["chosen"].lower() == leaf.serial and answer["ms"] < 900, answer
+        assert "no answer in time" in answer["detail"] and "Can't contact" in answer["detail"]
+        print(f"\none hangs, one is down, one has it: {answer['ms']} ms")
+        probe = lab.probe(directories=[hangs, dead, (f"{hangs[0]}/", None)])
+        answer = probe.discover(domain)
+        assert answer["found"] == 0 and 2900 < answer["ms"] < 3400, answer
+
+
+def test_newest_of_two_directories(lab):
+    """Whichever answers first: the newest certificate wins."""
+    domain = lab.domain()
+    lab.slapd.put(domain, [lab.ca.forge(domain, not_before=NOW - 5 * DAY)])
+    newer = lab.ca.forge(domain)
+    with Second(lab) as second:
+        second.put(domain, [newer])
+        for order in ([*lab.ldap(), (second.url, None)], [(second.url, None), *lab.ldap()]):
+            answer = lab.probe(directories=order).discover(domain)
+            assert answer["chosen"].lower() == newer.serial, answer
+
+
+def test_directory_of_a_ca(lab):
+    """REQ-58: a CA's own directory, with its filter and attribute, is asked for what replaces a certificate below it
+    that has expired or was revoked; for others it is not."""
+    root = lab.ca.folder / "root.cer"
+    with Second(lab) as second:
+        own = (second.url, None, root, "(|(mail={address})(cn=none))", "userCertificate;binary")
+        for kind in ("expired", "revoked", "suspended"):
+            domain = lab.domain()
+            old = lab.ca.forge(domain, not_before=NOW - 9 * DAY, not_after=NOW - DAY) if kind == "expired" \
+                else lab.ca.issue(domain)
+            if kind != "expired":
+                lab.ca("revoke", old.path, "--reason", "certificateHold" if kind == "suspended" else "superseded")
+            new = lab.ca.forge(domain)
+            lab.slapd.put(domain, [old])
+            second.put(domain, [new])
+            answer = lab.probe(directories=[*lab.ldap(), own]).discover(domain)
+            assert answer["chosen"].lower() == new.serial, answer
+            other = (second.url, None, lab.other.folder / "root.cer")
+            answer = lab.probe(directories=[*lab.ldap(), other]).discover(domain)
+            assert answer["found"] == 0 and second.url not in answer["detail"], answer
+        domain = lab.domain()
+        second.put(domain, [lab.ca.forge(domain)])
+        answer = lab.probe(directories=[*lab.ldap(), own]).discover(domain)
+        assert (answer["found"], answer["any"]) == (0, 0) and second.url not in answer["detail"]
+
+
+class Second:
+    """Another directory for as long as this lasts."""
+
+    def __init__(self, lab):
+        self.slapd = Slapd(lab.folder / f"second{next(lab.numbers)}", lab.free_port + 2, lab.free_port + 3)
+
+    def __enter__(self):
+        self.slapd.server.start()
+        return self.slapd
+
+    def __exit__(self, *_):
+        self.slapd.server.stop()
+
+
 def test_directory_that_does_not_accept(lab):
     """A connection that is never made."""
     with socket.socket() as listener:

@@ -102,13 +102,21 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     *list_r = SG_ARENA_ARRAY(arena, struct sg_cert_directory, MAX_FILES);
     *count_r = 0;
     FILE *in = fopen(sg_arena_printf(arena, "%s/directories", (const char *)ctx), "re");
-    char url[500], base[200], ca[500];
-    while (in && *count_r < MAX_FILES && fscanf(in, "%499s %199s %499s", url, base, ca) == 3) {
-        struct sg_bytes pem = {0};
+    char url[500], base[200], ca[500], anchor[500], filter[300], attribute[100];
+    while (in && *count_r < MAX_FILES &&
+           fscanf(in, "%499s %199s %499s %499s %299s %99s", url, base, ca, anchor, filter,
+                  attribute) == 6) {
+        struct sg_bytes pem = {0}, der = {0};
         bool with_ca = strcmp(ca, "-") != 0 && files_read(arena, ca, &pem);
-        (*list_r)[(*count_r)++] =
-            (struct sg_cert_directory){sg_arena_strdup(arena, url), sg_arena_strdup(arena, base),
-                                       with_ca ? sg_arena_str(arena, pem) : NULL};
+        if (strcmp(anchor, "-") != 0 && !files_read(arena, anchor, &der))
+            der.len = 0;
+        (*list_r)[(*count_r)++] = (struct sg_cert_directory){
+            .url = sg_arena_strdup(arena, url),
+            .base_dn = sg_arena_strdup(arena, base),
+            .ca_pem = with_ca ? sg_arena_str(arena, pem) : NULL,
+            .anchor = der,
+            .filter = strcmp(filter, "-") != 0 ? sg_arena_strdup(arena, filter) : NULL,
+            .attribute = strcmp(attribute, "-") != 0 ? sg_arena_strdup(arena, attribute) : NULL};
     }
     if (in)
         fclose(in);
