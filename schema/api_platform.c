@@ -25,6 +25,12 @@ static void directory_take(struct sg_row *row, void *item)
     d->last_error = sg_row_text(row);
     d->failures = sg_row_int(row);
     d->retry_at = sg_row_time(row);
+    d->anchor_id = sg_row_is_null(row) ? NULL : "";
+    const char *anchor = sg_row_text(row);
+    if (d->anchor_id)
+        d->anchor_id = anchor;
+    d->filter = sg_row_text(row);
+    d->attribute = sg_row_text(row);
 }
 
 static void member_take(struct sg_row *row, void *item)
@@ -93,6 +99,9 @@ bool sg_api_directory_insert(struct sg_tx *tx, struct sg_arena *arena,
     sg_param_text(&p, row->ca_pem);
     sg_param_int(&p, row->position);
     sg_param_time(&p, sg_tx_now(tx));
+    sg_param_text(&p, row->anchor_id);
+    sg_param_text(&p, row->filter);
+    sg_param_text(&p, row->attribute);
     return sg_api_row(tx, arena, SG_Q_API_DIRECTORY_INSERT, &p, directory_take, row_r,
                       "no directory made", err);
 }

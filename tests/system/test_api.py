@@ -449,8 +449,20 @@ def test_platform_lists(platform, provider):
     assert made.json["url"] == "ldaps://directory.other.test:636"
     # By its id: tenantd may have tried to read it meanwhile, and says so.
     assert made.json["id"] in [d["id"] for d in provider.pages("/v1/directory-sources", limit=1)]
-    assert provider.post("/v1/directory-sources", {"url": "ldaps://directory.other.test:636"},
+    assert provider.post("/v1/directory-sources", {"url": "ldaps://directory.other.test:636",
+                                                   "base_dn": "o=x,c=NZ"},
                          expect=409)["pointer"] == "/url"
+    anchor = provider.post("/v1/trust-anchors", {"pem": other})
+    own = {"url": "ldaps://directory.other.test:636", "anchor_id": anchor["id"],
+           "filter": "(&(objectClass=person)(mail={address}))", "attribute": "userSMIMECertificate;binary"}
+    of_ca = provider.post("/v1/directory-sources", own)
+    assert {name: of_ca[name] for name in own} == own and made.json["anchor_id"] is None
+    assert provider.post("/v1/directory-sources", own, expect=409)["pointer"] == "/url"
+    for name, value in (("filter", "(mail=x)"), ("filter", "(mail={address}"), ("attribute", "a b"),
+                        ("anchor_id", "anc_00000000000000000000000000")):
+        assert provider.post("/v1/directory-sources", {**own, name: value}, expect=422)["pointer"] == f"/{name}"
+    provider.delete(f"/v1/trust-anchors/{anchor['id']}")
+    assert of_ca["id"] not in [d["id"] for d in provider.pages("/v1/directory-sources")]
     provider.delete(made.headers["Location"])
     again = provider.post("/v1/directory-sources", {"url": "ldap://[2001:db8::1]"})
     assert (again["base_dn"], again["position"], again["ca_pem"]) == ("c=NZ", 100, "")

@@ -23,6 +23,9 @@ bool gw_directory_add(struct gw *gw, struct sg_error *err)
     if (text)
         json_object_set_new(body, "position", json_integer(position));
     gw_set(gw, body, "base_dn", "--base-dn");
+    gw_set(gw, body, "anchor_id", "--anchor-id");
+    gw_set(gw, body, "filter", "--filter");
+    gw_set(gw, body, "attribute", "--attribute");
     return gw_set_file(gw, body, "ca_pem", "--ca-file", err) &&
            gw_show(gw, gw_call(gw, "POST", "/v1/directory-sources", json_incref(body), err));
 }
