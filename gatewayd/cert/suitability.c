@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAX_RSA_BITS 8192 /* more only costs time */
 
@@ -56,6 +57,15 @@ static bool rsa_allowed(const EVP_PKEY *key, int min_bits, char why[SG_CERT_WHY]
     return false;
 }
 
+/* The curves that a content-encryption key is agreed on (RFC 5753). */
+static bool curve_agrees(const EVP_PKEY *key)
+{
+    char name[64];
+    if (!EVP_PKEY_get_group_name(key, name, sizeof name, NULL))
+        return false;
+    return strcmp(name, "prime256v1") == 0 || strcmp(name, "secp384r1") == 0;
+}
+
 static bool key_allowed(X509 *x, bool encrypt, int min_rsa_bits, char why[SG_CERT_WHY])
 {
     const EVP_PKEY *key = X509_get0_pubkey(x);
@@ -71,7 +81,7 @@ static bool key_allowed(X509 *x, bool encrypt, int min_rsa_bits, char why[SG_CER
             return rsa_allowed(key, min_rsa_bits, why);
         break;
     case EVP_PKEY_EC:
-        if (!encrypt && EVP_PKEY_get_bits(key) >= 256)
+        if (encrypt ? curve_agrees(key) : EVP_PKEY_get_bits(key) >= 256)
             return true;
         break;
     case EVP_PKEY_ED25519:
@@ -111,10 +121,15 @@ bool sg_suitable_leaf(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY])
     if (!signature_allowed(leaf, !encrypt, why) ||
         !key_allowed(leaf, encrypt, encrypt ? 2048 : 1024, why))
         return false;
-    uint32_t wanted = encrypt ? KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION;
+    bool agrees = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_EC;
+    uint32_t wanted = !encrypt ? KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION
+                      : agrees ? KU_KEY_AGREEMENT /* RFC 5480 §3 */
+                               : KU_KEY_ENCIPHERMENT;
     if (!(X509_get_key_usage(leaf) & wanted)) { /* all bits are set where the extension is absent */
         snprintf(why, SG_CERT_WHY, "its key usage does not allow %s",
-                 encrypt ? "keyEncipherment" : "digitalSignature");
+                 !encrypt ? "digitalSignature"
+                 : agrees ? "keyAgreement"
+                          : "keyEncipherment");
         return false;
     }
     if (!extended_usage_allowed(leaf)) {

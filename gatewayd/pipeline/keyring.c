@@ -113,24 +113,61 @@ bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *arena, sg_ti
     return true;
 }
 
+static enum sg_hsm_digest digest_of(const char *name)
+{
+    static const char *const names[] = {NULL, "sha1", "sha256", "sha384", "sha512"};
+    for (int d = SG_HSM_SHA1; name && d <= SG_HSM_SHA512; d++)
+        if (strcmp(name, names[d]) == 0)
+            return (enum sg_hsm_digest)d;
+    return (enum sg_hsm_digest)0; /* none: hsmd refuses where one is needed */
+}
+
+static enum sg_hsm_wrap wrap_of(const char *name)
+{
+    static const char *const names[] = {NULL, "aes-128-wrap", "aes-192-wrap", "aes-256-wrap",
+                                        "des-ede3-wrap"};
+    for (int w = SG_HSM_AES128_WRAP; name && w <= SG_HSM_3DES_WRAP; w++)
+        if (strcmp(name, names[w]) == 0)
+            return (enum sg_hsm_wrap)w;
+    return (enum sg_hsm_wrap)0;
+}
+
 bool sg_keyring_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
                      struct sg_error *err)
 {
     struct sg_keyring_item *item = ctx;
-    if (strcmp(what->scheme, "rsa-pkcs1") != 0)
-        return sg_fail(err, SG_E_HSM_KEY, "no key of ours signs with %s", what->scheme);
-    return sg_hsm_sign(item->gw->hsm, &item->key, SG_HSM_PKCS1, SG_HSM_SHA256, what->hash, sig_r,
-                       err);
+    enum sg_hsm_scheme scheme = strcmp(what->scheme, "ecdsa") == 0 ? SG_HSM_ECDSA : SG_HSM_PKCS1;
+    return sg_hsm_sign(item->gw->hsm, &item->key, scheme, digest_of(what->digest), what->hash,
+                       sig_r, err);
 }
 
-bool sg_keyring_decrypt(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
+/* What is larger than any point or shared info can be is not for hsmd, whose refusal would be taken
+ * for its failure: it cannot have been made for this key. */
+static bool is_possible(const struct sg_smime_cek *cek)
+{
+    return cek->point.len <= SG_HSM_POINT_MAX && cek->info.len <= SG_HSM_INFO_MAX &&
+           (cek->transport != SG_SMIME_ECDH || cek->encrypted.len <= SG_HSM_WRAPPED_MAX);
+}
+
+bool sg_keyring_decrypt(void *ctx, void *key, const struct sg_smime_cek *cek,
                         struct sg_secret *cek_r, struct sg_error *err)
 {
+    static const enum sg_hsm_scheme schemes[] = {[SG_SMIME_RSA_PKCS1] = SG_HSM_PKCS1,
+                                                 [SG_SMIME_RSA_OAEP] = SG_HSM_OAEP,
+                                                 [SG_SMIME_ECDH] = SG_HSM_ECDH};
     (void)ctx;
     struct sg_keyring_item *item = key;
-    const struct sg_hsm_cek cek = {
-        .scheme = SG_HSM_PKCS1, .encrypted = encrypted, .key_bytes = key_bytes};
-    return sg_hsm_decrypt_cek(item->gw->hsm, &item->key, &cek, cek_r, err);
+    if (!is_possible(cek))
+        return sg_fail(err, SG_E_CMS_DECRYPT, "the message could not be decrypted");
+    const struct sg_hsm_cek asked = {.scheme = schemes[cek->transport],
+                                     .digest = digest_of(cek->digest),
+                                     .mask = digest_of(cek->mask),
+                                     .wrap = wrap_of(cek->wrap),
+                                     .point = cek->point,
+                                     .info = cek->info,
+                                     .encrypted = cek->encrypted,
+                                     .key_bytes = cek->key_bytes};
+    return sg_hsm_decrypt_cek(item->gw->hsm, &item->key, &asked, cek_r, err);
 }
 
 enum sg_policy_certificate sg_policy_certificate_of(enum sg_cert_status status)

@@ -42,7 +42,7 @@ SG_MUST_USE bool sg_keyring_signer(struct sg_keyring *keyring, struct sg_arena *
 /* smime's callbacks; ctx is an item, key is an item. */
 bool sg_keyring_sign(void *item, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
                      struct sg_error *err);
-bool sg_keyring_decrypt(void *ctx, void *item, struct sg_bytes encrypted, size_t key_bytes,
+bool sg_keyring_decrypt(void *ctx, void *item, const struct sg_smime_cek *cek,
                         struct sg_secret *cek_r, struct sg_error *err);
 
 enum sg_policy_certificate sg_policy_certificate_of(enum sg_cert_status status);

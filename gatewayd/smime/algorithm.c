@@ -16,7 +16,10 @@
 #define OIW    "\x2b\x0e\x03\x02"             /* 1.3.14.3.2 */
 #define RSADSI PKCS "\x01\x01"                /* PKCS #1 */
 #define PKCS9  PKCS "\x01\x09"
-#define ECDSA  "\x2a\x86\x48\xce\x3d\x04" /* 1.2.840.10045.4 */
+#define X962   "\x2a\x86\x48\xce\x3d" /* 1.2.840.10045 */
+#define ECDSA  X962 "\x04"
+#define X963   "\x2b\x81\x05\x10\x86\x48\x3f\x00" /* 1.3.133.16.840.63.0 */
+#define SECG   "\x2b\x81\x04\x01"                 /* 1.3.132.1 */
 #define AES    NIST "\x01"
 #define SHA2   NIST "\x02"
 
@@ -36,6 +39,8 @@ const struct sg_bytes sg_oid_smime_capabilities = LITERAL(PKCS9 "\x0f");
 const struct sg_bytes sg_oid_rsa_encryption = LITERAL(RSADSI "\x01");
 const struct sg_bytes sg_oid_rsaes_oaep = LITERAL(RSADSI "\x07");
 const struct sg_bytes sg_oid_mgf1 = LITERAL(RSADSI "\x08");
+const struct sg_bytes sg_oid_p_specified = LITERAL(RSADSI "\x09");
+const struct sg_bytes sg_oid_ec_public_key = LITERAL(X962 "\x02\x01");
 const struct sg_bytes sg_oid_sha256 = LITERAL(SHA2 "\x01");
 const struct sg_bytes sg_oid_sha384 = LITERAL(SHA2 "\x02");
 const struct sg_bytes sg_oid_aes256_gcm = LITERAL(AES "\x2e");
@@ -61,6 +66,12 @@ static const struct sg_signature_algorithm signatures[] = {
     {LITERAL(RSADSI "\x0d"), "rsaEncryption", EVP_sha512},
     {LITERAL(RSADSI "\x0e"), "rsaEncryption", EVP_sha224},
     {LITERAL(OIW "\x1d"), "rsaEncryption", EVP_sha1},
+    {LITERAL(X962 "\x02\x01"), "ecdsa", NULL}, /* what some write: the key's own identifier */
+    {LITERAL(ECDSA "\x01"), "ecdsa", EVP_sha1},
+    {LITERAL(ECDSA "\x03\x01"), "ecdsa", EVP_sha224},
+    {LITERAL(ECDSA "\x03\x02"), "ecdsa", EVP_sha256},
+    {LITERAL(ECDSA "\x03\x03"), "ecdsa", EVP_sha384},
+    {LITERAL(ECDSA "\x03\x04"), "ecdsa", EVP_sha512},
 };
 
 static const struct sg_cipher_algorithm ciphers[] = {
@@ -74,8 +85,26 @@ static const struct sg_cipher_algorithm ciphers[] = {
 };
 
 static const struct sg_curve curves[] = {
-    {"prime256v1", 32, "sha256", EVP_sha256, LITERAL(SHA2 "\x01"), LITERAL(ECDSA "\x03\x02")},
-    {"secp384r1", 48, "sha384", EVP_sha384, LITERAL(SHA2 "\x02"), LITERAL(ECDSA "\x03\x03")},
+    {"prime256v1", 32, "sha256", EVP_sha256, LITERAL(SHA2 "\x01"), LITERAL(ECDSA "\x03\x02"),
+     LITERAL(SECG "\x0b\x01")},
+    {"secp384r1", 48, "sha384", EVP_sha384, LITERAL(SHA2 "\x02"), LITERAL(ECDSA "\x03\x03"),
+     LITERAL(SECG "\x0b\x02")},
+};
+
+static const struct {
+    struct sg_bytes oid;
+    const char *digest;
+} agreements[] = {
+    {LITERAL(X963 "\x02"), "sha1"},       {LITERAL(X963 "\x03"), "sha1"},
+    {LITERAL(SECG "\x0b\x01"), "sha256"}, {LITERAL(SECG "\x0e\x01"), "sha256"},
+    {LITERAL(SECG "\x0b\x02"), "sha384"}, {LITERAL(SECG "\x0e\x02"), "sha384"},
+};
+
+static const struct sg_wrap_algorithm wraps[] = {
+    {LITERAL(AES "\x05"), "aes-128-wrap", 128, EVP_aes_128_wrap},
+    {LITERAL(AES "\x19"), "aes-192-wrap", 192, EVP_aes_192_wrap},
+    {LITERAL(AES "\x2d"), "aes-256-wrap", 256, EVP_aes_256_wrap},
+    {LITERAL(PKCS9 "\x10\x03\x06"), "des-ede3-wrap", 192, EVP_des_ede3_wrap},
 };
 
 const struct sg_digest_algorithm *sg_digest_find(struct sg_bytes oid)
@@ -100,6 +129,27 @@ const struct sg_cipher_algorithm *sg_cipher_find(struct sg_bytes oid)
         if (sg_bytes_equal(ciphers[i].oid, oid))
             return &ciphers[i];
     return NULL;
+}
+
+const char *sg_agreement_find(struct sg_bytes oid)
+{
+    for (size_t i = 0; i < sizeof agreements / sizeof *agreements; i++)
+        if (sg_bytes_equal(agreements[i].oid, oid))
+            return agreements[i].digest;
+    return NULL;
+}
+
+const struct sg_wrap_algorithm *sg_wrap_find(struct sg_bytes oid)
+{
+    for (size_t i = 0; i < sizeof wraps / sizeof *wraps; i++)
+        if (sg_bytes_equal(wraps[i].oid, oid))
+            return &wraps[i];
+    return NULL;
+}
+
+const struct sg_wrap_algorithm *sg_wrap_for(size_t key_bytes)
+{
+    return key_bytes <= 16 ? &wraps[0] : &wraps[2];
 }
 
 const struct sg_curve *sg_curve_of(EVP_PKEY *key)

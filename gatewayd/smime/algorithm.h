@@ -27,6 +27,8 @@ SG_OID(smime_capabilities);  /* … 9.15 */
 SG_OID(rsa_encryption);      /* 1.2.840.113549.1.1.1 */
 SG_OID(rsaes_oaep);          /* … 1.7 */
 SG_OID(mgf1);                /* … 1.8 */
+SG_OID(p_specified);         /* … 1.9, an OAEP label */
+SG_OID(ec_public_key);       /* 1.2.840.10045.2.1 */
 SG_OID(sha256);
 SG_OID(sha384);
 SG_OID(aes256_gcm);
@@ -49,7 +51,7 @@ const struct sg_digest_algorithm *sg_digest_find(struct sg_bytes oid);
 
 struct sg_signature_algorithm {
     struct sg_bytes oid;
-    const char *name;          /* "rsaEncryption" (PKCS #1 v1.5) or "rsassaPss" */
+    const char *name;          /* "rsaEncryption" (PKCS #1 v1.5), "rsassaPss" or "ecdsa" */
     const EVP_MD *(*md)(void); /* NULL: the OID names none */
 };
 const struct sg_signature_algorithm *sg_signature_find(struct sg_bytes oid);
@@ -70,9 +72,24 @@ struct sg_curve {
     const char *digest; /* "sha256" */
     const EVP_MD *(*md)(void);
     struct sg_bytes digest_oid, signature_oid; /* of ECDSA with that digest */
+    struct sg_bytes agreement_oid;             /* of ECDH with a KDF of that digest */
 };
 /* NULL: no EC key, or none on such a curve. */
 const struct sg_curve *sg_curve_of(EVP_PKEY *key);
+
+/* Key agreement by ECDH (RFC 5753 §7.1.4): the digest of its KDF; NULL where it is none of ours.
+ * With and without cofactor, which is 1 on our curves. */
+const char *sg_agreement_find(struct sg_bytes oid);
+
+struct sg_wrap_algorithm {
+    struct sg_bytes oid;
+    const char *name; /* "aes-256-wrap" */
+    unsigned key_bits;
+    const EVP_CIPHER *(*cipher)(void);
+};
+const struct sg_wrap_algorithm *sg_wrap_find(struct sg_bytes oid);
+/* What we wrap a content-encryption key with: as strong as it is. */
+const struct sg_wrap_algorithm *sg_wrap_for(size_t key_bytes);
 
 /* A name for an operator: OpenSSL's, or dotted numbers. out has room for a sentence's part. */
 void sg_oid_text(struct sg_bytes oid, char *out, size_t size);

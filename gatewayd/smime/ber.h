@@ -15,6 +15,7 @@
 
 enum {
     SG_BER_INTEGER = 0x02,
+    SG_BER_BITS = 0x03,
     SG_BER_OCTETS = 0x04,
     SG_BER_NULL = 0x05,
     SG_BER_OID = 0x06,

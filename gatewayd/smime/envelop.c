@@ -46,6 +46,7 @@ struct layout {
     const struct sg_cipher_algorithm *cipher;
     uint64_t cipher_len;
     size_t mac_len; /* 0: no AuthEnvelopedData */
+    uint8_t version;
 };
 
 /* What is written of the content-encryption algorithm: an IV, or GCMParameters (RFC 5084 §3.2). */
@@ -86,7 +87,7 @@ static void front_build(struct sg_buf *front, const struct layout *layout, struc
     sg_der_tlv(front, SG_BER_OID, type);
     sg_der_head(front, SG_BER_EXPLICIT(0), explicit_len);
     sg_der_head(front, SG_BER_SEQUENCE, enveloped_len);
-    sg_der_tlv(front, SG_BER_INTEGER, sg_bytes_of("\0", 1)); /* version 0 */
+    sg_der_tlv(front, SG_BER_INTEGER, sg_bytes_of(&layout->version, 1));
     sg_buf_add(front, infos.data, infos.len);
     sg_der_head(front, SG_BER_SEQUENCE, content_len);
     sg_buf_add(front, content.data, content.len);
@@ -195,6 +196,16 @@ static bool body_write(struct sealing *s, const struct sg_smime_entity *entity,
            sg_base64_encode_end(&s->base64, err);
 }
 
+/* RFC 5652 §6.1: 2 where a RecipientInfo is of another version than 0; RFC 5083 §2.1: always 0. */
+static uint8_t version_of(const struct sg_smime_recipient *recipients, size_t count,
+                          const struct sg_cipher_algorithm *cipher)
+{
+    bool agreed = false;
+    for (size_t i = 0; i < count; i++)
+        agreed |= sg_curve_of(X509_get0_pubkey(recipients[i].certificate)) != NULL;
+    return agreed && !cipher->gcm ? 2 : 0;
+}
+
 /* RecipientInfos. */
 static bool recipients_add(struct sg_buf *out, const struct sg_smime_recipient *recipients,
                            size_t count, struct sg_bytes cek, struct sg_error *err)
@@ -225,7 +236,8 @@ static bool envelop(struct sealing *s, const struct sg_smime_entity *entity, str
     size_t iv_len = (size_t)EVP_CIPHER_CTX_get_iv_length(s->cipher);
     const struct layout layout = {.cipher = cipher,
                                   .cipher_len = cipher->gcm ? plain : (plain / block + 1) * block,
-                                  .mac_len = cipher->gcm ? GCM_TAG : 0};
+                                  .mac_len = cipher->gcm ? GCM_TAG : 0,
+                                  .version = version_of(recipients, recipient_count, cipher)};
     front_build(&front, &layout, sg_buf_bytes(&infos), sg_bytes_of(iv, iv_len));
     sg_base64_encode_begin(&s->base64, out);
     return sg_base64_encode_write(&s->base64, front.data, front.len, err) &&

@@ -18,70 +18,163 @@ static bool unreadable(struct sg_error *err)
     return sg_fail(err, SG_E_CMS, "the recipients are unreadable");
 }
 
-/* KeyTransRecipientInfo (RFC 5652 §6.2.1). */
-struct transport {
-    struct sg_tlv identifier, encrypted_key;
-    struct sg_bytes algorithm;
+static const char *const transports[] = {
+    [SG_SMIME_RSA_PKCS1] = "rsa-pkcs1", [SG_SMIME_RSA_OAEP] = "rsa-oaep", [SG_SMIME_ECDH] = "ecdh"};
+
+/* What became of the search for a recipient that is us. */
+struct search {
+    const struct sg_smime_options *options;
+    size_t key_bytes; /* 0: only looks whether it is for us at all */
+    bool opened, named, supported;
+    struct sg_smime_layer *layer;
+    struct sg_secret *cek;
+    struct sg_error trouble; /* of the last key that could not be used */
 };
 
-static bool transport_read(const struct sg_tlv *info, struct transport *t)
-{
-    struct sg_ber in = sg_ber_of(info->content);
-    struct sg_tlv version, algorithm, oid;
-    if (!sg_ber_expect(&in, SG_BER_INTEGER, &version) || !sg_ber_next(&in, &t->identifier) ||
-        !sg_ber_expect(&in, SG_BER_SEQUENCE, &algorithm) || !sg_ber_next(&in, &t->encrypted_key))
-        return false;
-    in = sg_ber_of(algorithm.content);
-    if (!sg_ber_expect(&in, SG_BER_OID, &oid))
-        return false;
-    t->algorithm = oid.content;
-    return true;
-}
-
-static bool key_open(const struct transport *t, const struct sg_smime_own_key *own,
-                     const struct sg_smime_options *options, size_t key_bytes,
-                     struct sg_secret *cek_r, struct sg_error *err)
+static bool key_open(struct search *search, void *key, struct sg_smime_cek *cek,
+                     const struct sg_tlv *encrypted_key, struct sg_error *err)
 {
     SG_AUTO_BUF encrypted;
     sg_buf_init(&encrypted, SG_SMIME_RSA_BITS_MAX / 8);
     /* An empty one is no question for the HSM, whose refusal would be taken for its failure. */
-    if (!sg_ber_octets(&t->encrypted_key, SG_BER_OCTETS, &encrypted) || encrypted.len == 0)
+    if (!sg_ber_octets(encrypted_key, SG_BER_OCTETS, &encrypted) || encrypted.len == 0)
         return unreadable(err);
-    if (!options->decrypt_cek(options->ctx, own->key, sg_buf_bytes(&encrypted), key_bytes, cek_r,
-                              err))
+    cek->encrypted = sg_buf_bytes(&encrypted);
+    cek->key_bytes = search->key_bytes;
+    if (!search->options->decrypt_cek(search->options->ctx, key, cek, search->cek, err))
         return false;
-    return cek_r->len == key_bytes ||
+    return search->cek->len == search->key_bytes ||
            sg_fail(err, SG_E_INTERNAL, "a content-encryption key of another length");
 }
 
-/* What became of the search for a recipient that is us. */
-struct search {
-    bool opened, named, supported;
-    struct sg_error trouble; /* of the last key that could not be used */
-};
-
-/* Tries one RecipientInfo with every key of ours that it names: by nothing else is one matched. */
-static bool recipient_try(const struct sg_tlv *info, const struct sg_smime_options *options,
-                          size_t key_bytes, struct search *search, struct sg_secret *cek_r,
-                          struct sg_smime_layer *layer, struct sg_error *err)
+static bool is_verdict(const struct sg_error *err)
 {
-    struct transport t;
-    if (info->tag != SG_BER_SEQUENCE)
-        return true; /* key agreement, password …: not to an RSA certificate of ours */
-    if (!transport_read(info, &t))
-        return unreadable(err);
+    return err->code == SG_E_CMS || err->code == SG_E_CMS_DECRYPT;
+}
+
+/* Tries an encrypted key with every key of ours that its identifier names: by nothing else is one
+ * matched. cek NULL: it came in a way that we do not do. */
+static void keys_try(struct search *search, const struct sg_tlv *identifier,
+                     struct sg_smime_cek *cek, bool curve, const struct sg_tlv *encrypted)
+{
+    const struct sg_smime_options *options = search->options;
+    struct sg_error why = {0};
     for (size_t i = 0; i < options->own_count && !search->opened; i++) {
-        if (!sg_smime_names(&t.identifier, options->own[i].certificate))
+        X509 *certificate = options->own[i].certificate;
+        if (!sg_smime_names(identifier, certificate))
             continue;
-        search->named = layer->for_us = true;
-        if (key_bytes == 0 || !sg_bytes_equal(t.algorithm, sg_oid_rsa_encryption))
+        search->named = search->layer->for_us = true;
+        if (search->key_bytes == 0 || !cek ||
+            curve != (sg_curve_of(X509_get0_pubkey(certificate)) != NULL))
             continue;
         search->supported = true;
-        layer->own_key = i;
-        search->opened =
-            key_open(&t, &options->own[i], options, key_bytes, cek_r, &search->trouble);
+        search->layer->own_key = i;
+        search->layer->transport = transports[cek->transport];
+        search->opened = key_open(search, options->own[i].key, cek, encrypted, &why);
+        /* A key that is away may have been the right one: that counts for more than a verdict. */
+        if (!search->opened && (search->trouble.code == SG_OK || is_verdict(&search->trouble)))
+            search->trouble = why;
     }
+}
+
+/* A digest that OAEP may use, by its AlgorithmIdentifier. */
+static bool oaep_digest(struct sg_ber *in, const char **name_r)
+{
+    struct sg_bytes oid, params;
+    if (!sg_smime_algorithm_read(in, &oid, &params))
+        return false;
+    const struct sg_digest_algorithm *digest = sg_digest_find(oid);
+    *name_r = digest ? digest->name : NULL;
+    return digest && digest->md != EVP_sha224;
+}
+
+/* RSAES-OAEP-params (RFC 4055 §4.1): SHA-1 for what is not there; a label is none of ours. */
+static bool oaep_read(struct sg_bytes params, struct sg_smime_cek *cek)
+{
+    struct sg_ber in = sg_ber_of(params), inside;
+    struct sg_tlv sequence, part, label;
+    struct sg_bytes oid, rest;
+    cek->transport = SG_SMIME_RSA_OAEP;
+    cek->digest = cek->mask = "sha1";
+    if (!sg_ber_expect(&in, SG_BER_SEQUENCE, &sequence))
+        return false;
+    in = sg_ber_of(sequence.content);
+    if (sg_ber_peek(&in) == SG_BER_EXPLICIT(0)) {
+        if (!sg_ber_next(&in, &part))
+            return false;
+        inside = sg_ber_of(part.content);
+        if (!oaep_digest(&inside, &cek->digest))
+            return false;
+    }
+    if (sg_ber_peek(&in) == SG_BER_EXPLICIT(1)) {
+        if (!sg_ber_next(&in, &part))
+            return false;
+        inside = sg_ber_of(part.content);
+        if (!sg_smime_algorithm_read(&inside, &oid, &rest) || !sg_bytes_equal(oid, sg_oid_mgf1))
+            return false;
+        inside = sg_ber_of(rest);
+        if (!oaep_digest(&inside, &cek->mask))
+            return false;
+    }
+    if (sg_ber_peek(&in) == SG_BER_EXPLICIT(2)) {
+        if (!sg_ber_next(&in, &part))
+            return false;
+        inside = sg_ber_of(part.content);
+        if (!sg_smime_algorithm_read(&inside, &oid, &rest) ||
+            !sg_bytes_equal(oid, sg_oid_p_specified))
+            return false;
+        inside = sg_ber_of(rest);
+        if (!sg_ber_expect(&inside, SG_BER_OCTETS, &label) || label.content.len)
+            return false;
+    }
+    return !sg_ber_more(&in);
+}
+
+/* KeyTransRecipientInfo (RFC 5652 §6.2.1). */
+static bool transport_try(const struct sg_tlv *info, struct search *search, struct sg_error *err)
+{
+    struct sg_ber in = sg_ber_of(info->content);
+    struct sg_tlv version, identifier, encrypted;
+    struct sg_bytes oid, params;
+    struct sg_smime_cek cek = {.transport = SG_SMIME_RSA_PKCS1};
+    if (!sg_ber_expect(&in, SG_BER_INTEGER, &version) || !sg_ber_next(&in, &identifier) ||
+        !sg_smime_algorithm_read(&in, &oid, &params) || !sg_ber_next(&in, &encrypted))
+        return unreadable(err);
+    bool ours = sg_bytes_equal(oid, sg_oid_rsa_encryption) ||
+                (sg_bytes_equal(oid, sg_oid_rsaes_oaep) && oaep_read(params, &cek));
+    keys_try(search, &identifier, ours ? &cek : NULL, false, &encrypted);
     return true;
+}
+
+/* KeyAgreeRecipientInfo: one agreement, and a key for each of its recipients. */
+static bool agreement_try(const struct sg_tlv *info, struct search *search, struct sg_error *err)
+{
+    struct sg_smime_agreement a;
+    struct sg_tlv identifier, encrypted;
+    bool ok = sg_smime_agreement_read(info, &a);
+    struct sg_ber keys = sg_ber_of(a.keys);
+    struct sg_smime_cek cek = {.transport = SG_SMIME_ECDH,
+                               .digest = a.digest,
+                               .wrap = a.wrap,
+                               .point = a.point,
+                               .info = sg_buf_bytes(&a.info)};
+    bool ours = a.digest && a.wrap && a.point.len;
+    while (ok && !search->opened && sg_ber_more(&keys)) {
+        ok = sg_smime_agreement_next(&keys, &identifier, &encrypted);
+        if (ok)
+            keys_try(search, &identifier, ours ? &cek : NULL, true, &encrypted);
+    }
+    sg_smime_agreement_free(&a);
+    return ok || unreadable(err);
+}
+
+static bool recipient_try(const struct sg_tlv *info, struct search *search, struct sg_error *err)
+{
+    if (info->tag == SG_BER_SEQUENCE)
+        return transport_try(info, search, err);
+    if (info->tag == SG_BER_EXPLICIT(1))
+        return agreement_try(info, search, err);
+    return true; /* a password, a shared key …: to no certificate of ours */
 }
 
 /* REQ-38: any of our certificates opens it; a key that is away does not hide another one. With
@@ -92,14 +185,15 @@ static bool cek_find(struct sg_bytes recipient_infos, const struct sg_smime_opti
 {
     struct sg_ber in = sg_ber_of(recipient_infos);
     struct sg_tlv set, info;
-    struct search search = {0};
+    struct search search = {
+        .options = options, .key_bytes = key_bytes, .layer = layer, .cek = cek_r};
     if (!sg_ber_expect(&in, SG_BER_SET, &set))
         return unreadable(err);
     in = sg_ber_of(set.content);
     while (!search.opened && sg_ber_more(&in)) {
         if (!sg_ber_next(&in, &info))
             return unreadable(err);
-        if (!recipient_try(&info, options, key_bytes, &search, cek_r, layer, err))
+        if (!recipient_try(&info, &search, err))
             return false;
     }
     if (search.opened)
@@ -109,7 +203,8 @@ static bool cek_find(struct sg_bytes recipient_infos, const struct sg_smime_opti
     if (key_bytes == 0)
         return true;
     if (!search.supported)
-        return sg_fail(err, SG_E_CMS_UNSUPPORTED, "a key transport other than RSA PKCS #1 v1.5");
+        return sg_fail(err, SG_E_CMS_UNSUPPORTED,
+                       "the key came to our certificate in a way that we do not do");
     *err = search.trouble;
     return false;
 }

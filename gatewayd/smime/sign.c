@@ -86,20 +86,23 @@ static bool attribute_time(struct sg_buf *out, sg_time now, struct sg_error *err
 }
 
 /* What we can open, the strongest first (RFC 8551 §2.5.2); neither RC2 nor DES. REQ-71 */
-static void attribute_capabilities(struct sg_buf *out)
+static void attribute_capabilities(struct sg_buf *out, X509 *certificate)
 {
-    const struct sg_bytes *ciphers[] = {&sg_oid_aes256_cbc, &sg_oid_aes192_cbc, &sg_oid_aes128_cbc,
-                                        &sg_oid_des_ede3_cbc};
+    const struct sg_bytes *ciphers[] = {&sg_oid_aes256_gcm, &sg_oid_aes128_gcm,
+                                        &sg_oid_aes256_cbc, &sg_oid_aes192_cbc,
+                                        &sg_oid_aes128_cbc, &sg_oid_des_ede3_cbc};
     SG_AUTO_BUF list;
     sg_buf_init(&list, 0);
     for (size_t i = 0; i < sizeof ciphers / sizeof *ciphers; i++)
         sg_der_algorithm(&list, *ciphers[i], sg_bytes_of("", 0));
+    if (EVP_PKEY_is_a(X509_get0_pubkey(certificate), "RSA"))
+        sg_smime_oaep_add(&list);
     attribute(out, sg_oid_smime_capabilities, SG_BER_SEQUENCE, sg_buf_bytes(&list));
 }
 
 /* The signed attributes as the SET that is hashed. */
-static bool attributes(struct sg_buf *out, struct sg_bytes content_hash, sg_time now,
-                       struct sg_error *err)
+static bool attributes(struct sg_buf *out, X509 *certificate, struct sg_bytes content_hash,
+                       sg_time now, struct sg_error *err)
 {
     struct sg_buf each[4];
     struct sg_bytes views[4];
@@ -108,7 +111,7 @@ static bool attributes(struct sg_buf *out, struct sg_bytes content_hash, sg_time
     attribute(&each[0], sg_oid_content_type, SG_BER_OID, sg_oid_data);
     attribute(&each[1], sg_oid_message_digest, SG_BER_OCTETS, content_hash);
     bool ok = attribute_time(&each[2], now, err);
-    attribute_capabilities(&each[3]);
+    attribute_capabilities(&each[3], certificate);
     for (size_t i = 0; i < 4; i++)
         views[i] = sg_buf_bytes(&each[i]);
     sg_der_set_of(out, SG_BER_SET, views, 4);
@@ -170,7 +173,7 @@ static bool signer_info(struct sg_buf *out, const struct sg_smime_signer *signer
     SG_AUTO_BUF sig;
     sg_buf_init(&sig, 2048);
     uint8_t hash[EVP_MAX_MD_SIZE];
-    if (!attributes(&attrs, content_hash, now, err))
+    if (!attributes(&attrs, signer->certificate, content_hash, now, err))
         return false;
     if (!EVP_Digest(attrs.data, attrs.len, hash, NULL, scheme->md, NULL))
         return sg_fail_openssl(err, SG_E_CRYPTO, "digest");

@@ -17,7 +17,7 @@ struct signer {
     struct sg_tlv signature;
 };
 
-static bool algorithm_read(struct sg_ber *in, struct sg_bytes *oid_r, struct sg_bytes *params_r)
+bool sg_smime_algorithm_read(struct sg_ber *in, struct sg_bytes *oid_r, struct sg_bytes *params_r)
 {
     struct sg_tlv sequence, part;
     if (!sg_ber_expect(in, SG_BER_SEQUENCE, &sequence))
@@ -42,11 +42,12 @@ static bool signer_read(const struct sg_tlv *signer_info, struct signer *s)
     struct sg_bytes digest_params;
     memset(s, 0, sizeof *s);
     if (signer_info->tag != SG_BER_SEQUENCE || !sg_ber_expect(&in, SG_BER_INTEGER, &version) ||
-        !sg_ber_next(&in, &s->identifier) || !algorithm_read(&in, &s->digest_oid, &digest_params))
+        !sg_ber_next(&in, &s->identifier) ||
+        !sg_smime_algorithm_read(&in, &s->digest_oid, &digest_params))
         return false;
     if (sg_ber_peek(&in) == SG_BER_EXPLICIT(0) && !sg_ber_next(&in, &s->attributes))
         return false;
-    return algorithm_read(&in, &s->signature_oid, &s->signature_params) &&
+    return sg_smime_algorithm_read(&in, &s->signature_oid, &s->signature_params) &&
            sg_ber_next(&in, &s->signature);
 }
 
@@ -191,16 +192,38 @@ static void verdict(struct sg_smime_signer_info *info, enum sg_smime_result resu
     info->detail = detail;
 }
 
-static void signature_check(const struct signer *s, bool pss, const EVP_MD *md,
-                            struct sg_bytes hash, struct sg_smime_signer_info *info)
+/* Whether a key can have made a signature of that name at all, and is one that we take. */
+static bool key_fits(EVP_PKEY *key, const char *signature)
+{
+    if (strcmp(signature, "ecdsa") == 0)
+        return sg_curve_of(key) != NULL;
+    bool pss = strcmp(signature, "rsassaPss") == 0;
+    bool rsa = key && (EVP_PKEY_is_a(key, "RSA") || (pss && EVP_PKEY_is_a(key, "RSA-PSS")));
+    int bits = rsa ? EVP_PKEY_get_bits(key) : 0;
+    return bits >= SG_SMIME_RSA_BITS_MIN && bits <= SG_SMIME_RSA_BITS_MAX;
+}
+
+static bool verify_set(EVP_PKEY_CTX *ctx, const struct signer *s, const char *signature,
+                       const EVP_MD *md)
+{
+    if (strcmp(signature, "rsassaPss") == 0)
+        return pss_set(ctx, s->signature_params, md);
+    if (strcmp(signature, "rsaEncryption") == 0 &&
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) <= 0)
+        return false;
+    return EVP_PKEY_CTX_set_signature_md(ctx, md) > 0;
+}
+
+static void signature_check(const struct signer *s, const EVP_MD *md, struct sg_bytes hash,
+                            struct sg_smime_signer_info *info)
 {
     SG_AUTO_BUF sig;
     sg_buf_init(&sig, SG_SMIME_RSA_BITS_MAX / 8);
     EVP_PKEY *key = X509_get0_pubkey(info->certificate);
-    bool rsa = key && (EVP_PKEY_is_a(key, "RSA") || (pss && EVP_PKEY_is_a(key, "RSA-PSS")));
-    int bits = rsa ? EVP_PKEY_get_bits(key) : 0;
-    if (bits < SG_SMIME_RSA_BITS_MIN || bits > SG_SMIME_RSA_BITS_MAX) {
-        verdict(info, SG_SMIME_UNSUPPORTED, "the signer's key is no RSA key of a usable size");
+    if (!key_fits(key, info->signature)) {
+        verdict(info, SG_SMIME_UNSUPPORTED,
+                "the signer's key is no RSA key of a usable size and no key on P-256 or P-384, or "
+                "of another kind than the signature");
         return;
     }
     if (!sg_ber_octets(&s->signature, SG_BER_OCTETS, &sig)) {
@@ -208,11 +231,7 @@ static void signature_check(const struct signer *s, bool pss, const EVP_MD *md,
         return;
     }
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    bool ready = ctx && EVP_PKEY_verify_init(ctx) > 0 &&
-                 (pss ? pss_set(ctx, s->signature_params, md)
-                      : EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0 &&
-                            EVP_PKEY_CTX_set_signature_md(ctx, md) > 0);
-    if (!ready)
+    if (!ctx || EVP_PKEY_verify_init(ctx) <= 0 || !verify_set(ctx, s, info->signature, md))
         verdict(info, SG_SMIME_UNSUPPORTED, "signature parameters that we do not do");
     else if (EVP_PKEY_verify(ctx, sig.data, sig.len, hash.data, hash.len) == 1)
         verdict(info, SG_SMIME_OK, "the signature is good");
@@ -330,16 +349,15 @@ void sg_smime_signer_check(struct sg_arena *arena, const struct sg_tlv *signer_i
     }
     /* REQ-81: whoever made a certificate of the same name and number, which somebody has put beside
      * the signer's, has made no signature the worse. */
-    bool pss = strcmp(algorithm->name, "rsassaPss") == 0;
     struct sg_bytes signed_hash = sg_bytes_of(hash, content->len);
-    signature_check(&s, pss, md, signed_hash, info);
+    signature_check(&s, md, signed_hash, info);
     X509 *other;
     for (int tries = 1; info->result != SG_SMIME_OK && tries < SG_SMIME_MAX_NAMESAKES &&
                         (other = certificate_next(&s.identifier, certificates, &at));
          tries++) {
         struct sg_smime_signer_info by = *info;
         by.certificate = other;
-        signature_check(&s, pss, md, signed_hash, &by);
+        signature_check(&s, md, signed_hash, &by);
         if (by.result == SG_SMIME_OK)
             *info = by;
     }

@@ -62,7 +62,8 @@ enum sg_smime_cipher {
     SG_SMIME_AES256_GCM
 };
 
-/* To an RSA key by PKCS #1 v1.5 or by OAEP (RFC 3560, SHA-256 with MGF1 of the same). */
+/* To an RSA key by PKCS #1 v1.5 or by OAEP (RFC 3560, SHA-256 with MGF1 of the same), to a key on
+ * P-256 or P-384 by ECDH (RFC 5753) with an ephemeral key of its own, whatever oaep says. */
 struct sg_smime_recipient {
     X509 *certificate;
     bool oaep;
@@ -89,6 +90,19 @@ struct sg_smime_own_key {
     void *key; /* the caller's */
 };
 
+/* A content-encryption key as it came to one of our keys, and what its sender said of how. */
+enum sg_smime_transport { SG_SMIME_RSA_PKCS1, SG_SMIME_RSA_OAEP, SG_SMIME_ECDH };
+struct sg_smime_cek {
+    enum sg_smime_transport transport;
+    const char *digest;    /* OAEP: of the label; ECDH: of the X9.63 KDF. "sha256" */
+    const char *mask;      /* OAEP: of MGF1 */
+    const char *wrap;      /* ECDH: "aes-256-wrap", "des-ede3-wrap" */
+    struct sg_bytes point; /* ECDH: the sender's ephemeral key, on no checked curve */
+    struct sg_bytes info;  /* ECDH: ECC-CMS-SharedInfo */
+    struct sg_bytes encrypted;
+    size_t key_bytes; /* that are wanted */
+};
+
 enum sg_smime_layer_kind {
     SG_SMIME_ENVELOPED, /* and whatever was not read far enough to tell */
     SG_SMIME_SIGNED,
@@ -109,7 +123,7 @@ struct sg_smime_signer_info {
     enum sg_smime_result result;
     X509 *certificate;  /* of the signer; NULL for NO_CERTIFICATE; lives with the opened message */
     const char *digest; /* "sha256" */
-    const char *signature; /* "rsaEncryption", "rsassaPss" */
+    const char *signature; /* "rsaEncryption", "rsassaPss", "ecdsa" */
     sg_time signing_time;  /* 0: absent */
     /* DER of the SMIMECapabilities (RFC 8551 §2.5.2) of a good signature; empty: it has none. */
     struct sg_bytes capabilities;
@@ -122,10 +136,11 @@ struct sg_smime_layer {
     const char *detail;
     bool beyond; /* deeper than we open: it was not looked at, and may be anything */
     /* ENVELOPED */
-    bool for_us;        /* a RecipientInfo names one of our certificates */
-    const char *cipher; /* "aes-256-cbc" */
-    size_t own_key;     /* index of the key that opened it */
-    bool authenticated; /* GCM */
+    bool for_us;           /* a RecipientInfo names one of our certificates */
+    const char *cipher;    /* "aes-256-cbc" */
+    const char *transport; /* of the key that opened it: "rsa-pkcs1", "rsa-oaep", "ecdh" */
+    size_t own_key;        /* index of the key that opened it */
+    bool authenticated;    /* GCM */
     /* SIGNED */
     bool detached;
     struct sg_smime_signer_info *signers;
@@ -138,8 +153,8 @@ struct sg_smime_layer {
 struct sg_smime_options {
     struct sg_smime_own_key *own;
     size_t own_count;
-    /* Opens a content-encryption key; a bad padding gives a random key (see hsmclient). */
-    bool (*decrypt_cek)(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
+    /* Opens a content-encryption key; what does not open gives a random key (see hsmclient). */
+    bool (*decrypt_cek)(void *ctx, void *key, const struct sg_smime_cek *cek,
                         struct sg_secret *cek_r, struct sg_error *err);
     /* Is this signer's certificate a domain's (REQ-46, 88)? Only such a layer is taken off. */
     bool (*is_domain_signer)(void *ctx, const X509 *certificate);

@@ -22,6 +22,30 @@ SG_MUST_USE bool sg_smime_recipient_add(struct sg_buf *out,
                                         const struct sg_smime_recipient *recipient,
                                         struct sg_bytes cek, struct sg_error *err);
 
+/* AlgorithmIdentifier of RSAES-OAEP with SHA-256 and MGF1 of the same (RFC 4055 §4.1). */
+void sg_smime_oaep_add(struct sg_buf *out);
+
+/* AlgorithmIdentifier: the next element of in. params_r is an element as it came, or empty. */
+bool sg_smime_algorithm_read(struct sg_ber *in, struct sg_bytes *oid_r, struct sg_bytes *params_r);
+
+/* KeyAgreeRecipientInfo (RFC 5753 §3.1), ephemeral-static: to a key on a curve of ours. */
+SG_MUST_USE bool sg_smime_agreement_add(struct sg_buf *out, X509 *certificate,
+                                        const struct sg_curve *curve, struct sg_bytes cek,
+                                        struct sg_error *err);
+struct sg_smime_agreement {
+    struct sg_bytes point; /* of the originator; empty: its key is not in the message */
+    const char *digest;    /* of the KDF; NULL: an agreement that we do not do */
+    const char *wrap;      /* NULL: a key wrap that we do not do */
+    struct sg_buf info;    /* ECC-CMS-SharedInfo */
+    struct sg_bytes keys;  /* SEQUENCE OF RecipientEncryptedKey, its content */
+};
+/* false: it is malformed. What was read is freed by the caller either way. */
+bool sg_smime_agreement_read(const struct sg_tlv *info, struct sg_smime_agreement *agreement_r);
+void sg_smime_agreement_free(struct sg_smime_agreement *agreement);
+/* The next RecipientEncryptedKey; its identifier in the form that sg_smime_names() takes. */
+bool sg_smime_agreement_next(struct sg_ber *keys, struct sg_tlv *identifier_r,
+                             struct sg_tlv *encrypted_r);
+
 /*
  * Does a SignerIdentifier or RecipientIdentifier (IssuerAndSerialNumber, or [0] with the subject
  * key identifier) name this certificate?

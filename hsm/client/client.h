@@ -89,6 +89,13 @@ SG_MUST_USE bool sg_hsm_sign(struct sg_hsm *hsm, const struct sg_hsm_key *key,
 SG_MUST_USE bool sg_hsm_sign_csr(struct sg_hsm *hsm, const struct sg_hsm_key *key,
                                  struct sg_bytes request_info, struct sg_buf *csr_r,
                                  struct sg_error *err);
+/* Octets of the parts of a content-encryption key's question; hsmd is not asked with longer ones.
+ */
+#define SG_HSM_CEK_MAX     64
+#define SG_HSM_POINT_MAX   97 /* uncompressed */
+#define SG_HSM_INFO_MAX    512
+#define SG_HSM_WRAPPED_MAX (SG_HSM_CEK_MAX + 16)
+
 /* A content-encryption key as it came, and what its sender said of how. */
 struct sg_hsm_cek {
     enum sg_hsm_scheme scheme; /* PKCS1, OAEP or ECDH */

@@ -39,11 +39,7 @@
 #define SG_HSM_BINDING_MAX   128
 #define SG_HSM_BLOB_MAX      4096
 #define SG_HSM_INPUT_MAX     8192
-#define SG_HSM_CEK_MAX       64 /* octets of a content-encryption key */
 #define SG_HSM_DATA_KEY      32
-#define SG_HSM_POINT_MAX     97  /* octets of a point, uncompressed */
-#define SG_HSM_INFO_MAX      512 /* octets of a SharedInfo */
-#define SG_HSM_WRAPPED_MAX   (SG_HSM_CEK_MAX + 16)
 #define SG_HSM_AGREEMENT_MAX (6 + SG_HSM_POINT_MAX + SG_HSM_INFO_MAX + SG_HSM_WRAPPED_MAX)
 #define SG_HSM_FIRST_MAX     9216
 #define SG_HSM_SECOND_MAX    SG_HSM_BLOB_MAX

@@ -1,10 +1,12 @@
 /*
- * Opening: the input is a message as it comes. The certificate of the recipient is made here, with
- * the issuer and serial number that the seeds name ("CN=fuzz", 1); the content-encryption key is
- * always zeros, so that the seeds can be written down and what is inside is reached.
+ * Opening: the input is a message as it comes. The certificates of the recipient are made here,
+ * with the issuer and serial numbers that the seeds name ("CN=fuzz", 1 of RSA and 2 on P-256); the
+ * content-encryption key is always zeros, so that the seeds can be written down and what is inside
+ * is reached.
  */
 #include "smime/smime.h"
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -13,33 +15,45 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static X509 *certificate;
+static X509 *certificate, *on_curve;
+
+static X509 *certificate_make(EVP_PKEY *key, const char *name, long serial)
+{
+    X509 *made = X509_new();
+    X509_NAME *subject = X509_get_subject_name(made);
+    if (!key ||
+        !X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1,
+                                    0) ||
+        !X509_set_issuer_name(made, subject) ||
+        !ASN1_INTEGER_set(X509_get_serialNumber(made), serial) ||
+        !X509_gmtime_adj(X509_getm_notBefore(made), 0) ||
+        !X509_gmtime_adj(X509_getm_notAfter(made), 86400) || !X509_set_pubkey(made, key) ||
+        !X509_sign(made, key, EVP_sha256()))
+        abort();
+    EVP_PKEY_free(key);
+    return made;
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    EVP_PKEY *key = EVP_RSA_gen(1024);
-    certificate = X509_new();
-    X509_NAME *name = X509_get_subject_name(certificate);
-    if (!key ||
-        !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"fuzz", -1, -1, 0) ||
-        !X509_set_issuer_name(certificate, name) ||
-        !ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1) ||
-        !X509_gmtime_adj(X509_getm_notBefore(certificate), 0) ||
-        !X509_gmtime_adj(X509_getm_notAfter(certificate), 86400) ||
-        !X509_set_pubkey(certificate, key) || !X509_sign(certificate, key, EVP_sha256()))
-        abort();
-    EVP_PKEY_free(key);
+    certificate = certificate_make(EVP_RSA_gen(1024), "fuzz", 1);
+    on_curve = certificate_make(EVP_EC_gen("P-256"), "fuzz", 2);
     return 0;
 }
 
-static bool cek_zero(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
-                     struct sg_secret *cek_r, struct sg_error *err)
+static bool cek_zero(void *ctx, void *key, const struct sg_smime_cek *cek, struct sg_secret *cek_r,
+                     struct sg_error *err)
 {
-    (void)ctx, (void)key, (void)encrypted, (void)err;
+    (void)ctx, (void)key, (void)err;
+    bool ecdh = cek->transport == SG_SMIME_ECDH, oaep = cek->transport == SG_SMIME_RSA_OAEP;
+    if ((ecdh || oaep) != (cek->digest != NULL) || oaep != (cek->mask != NULL) ||
+        ecdh != (cek->wrap != NULL) || ecdh != (cek->point.len > 0) ||
+        ecdh != (cek->info.len > 0) || cek->encrypted.len == 0)
+        abort();
     memset(cek_r, 0, sizeof *cek_r);
-    cek_r->len = key_bytes;
+    cek_r->len = cek->key_bytes;
     return true;
 }
 
@@ -59,9 +73,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_spool_limits limits = {.memory_bytes = 1 << 20, .max_bytes = 1 << 20, .dir = "/tmp"};
-    struct sg_smime_own_key own = {certificate, NULL};
-    struct sg_smime_options options = {.own = &own,
-                                       .own_count = 1,
+    struct sg_smime_own_key own[] = {{certificate, NULL}, {on_curve, NULL}};
+    struct sg_smime_options options = {.own = own,
+                                       .own_count = 2,
                                        .decrypt_cek = cek_zero,
                                        .is_domain_signer = domain,
                                        .spool = limits,

@@ -11,16 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct kit_key alice, bob;
+static struct kit_key alice, bob, carol, dave; /* of RSA, of P-256 and of P-384 */
 
-/* Opens the file "mail" in the test's directory with bob's key. */
+/* Opens the file "mail" in the test's directory with the keys of bob, carol and dave. */
 static void open_mail(struct sg_arena *arena, struct sg_spool **spool, struct sg_smime_opened *o)
 {
-    static struct sg_smime_own_key own;
+    static struct sg_smime_own_key own[3];
     struct sg_header_block block;
     struct sg_error err;
-    own = (struct sg_smime_own_key){bob.certificate, &bob};
-    struct sg_smime_options options = kit_options(&own, 1);
+    own[0] = (struct sg_smime_own_key){bob.certificate, &bob};
+    own[1] = (struct sg_smime_own_key){carol.certificate, &carol};
+    own[2] = (struct sg_smime_own_key){dave.certificate, &dave};
+    struct sg_smime_options options = kit_options(own, 3);
     *spool = kit_spool_of_file(kit_path(arena, "mail"));
     assert_true(sg_header_read(arena, *spool, 0, UINT64_MAX, &options.headers, &block, &err));
     assert_true(
@@ -86,11 +88,74 @@ static void test_enveloped(void **state)
     check(ENCRYPT "-aes-256-cbc alice.pem", "E:notus");
     check(ENCRYPT "-des -provider legacy -provider default alice.pem", "E:notus");
     check(ENCRYPT "-des -provider legacy -provider default bob.pem", "E:unsup");
-    check(ENCRYPT "-aes-256-cbc -recip bob.pem -keyopt rsa_padding_mode:oaep", "E:unsup");
     check("openssl smime -encrypt -aes128 -in entity -out mail bob.pem", "E:ok");
     check("openssl cms -data_create -in entity -outform DER -out d && "
           "{ printf 'Content-Type: application/pkcs7-mime\\r\\n\\r\\n'; cat d; } >mail",
           "O:unsup");
+}
+
+#define OAEP ENCRYPT "-aes-256-cbc -recip bob.pem -keyopt rsa_padding_mode:oaep "
+
+static void test_oaep(void **state)
+{
+    (void)state;
+    check(OAEP, "E:ok");
+    check(OAEP "-keyopt rsa_oaep_md:sha256", "E:ok");
+    check(OAEP "-keyopt rsa_oaep_md:sha256 -keyopt rsa_mgf1_md:sha256", "E:ok");
+    check(OAEP "-keyopt rsa_oaep_md:sha384 -keyopt rsa_mgf1_md:sha1", "E:ok");
+    check(OAEP "-keyopt rsa_oaep_md:sha512 -keyopt rsa_mgf1_md:sha512", "E:ok");
+    check(OAEP "-keyopt rsa_oaep_md:sha224", "E:unsup");
+    check(OAEP "-keyopt rsa_oaep_md:md5", "E:unsup");
+    check(OAEP "-keyopt rsa_oaep_label:00", "E:unsup");
+    check(ENCRYPT "-aes-128-gcm -recip alice.pem -recip bob.pem -keyopt rsa_padding_mode:oaep",
+          "E:ok");
+}
+
+static void test_agreed(void **state)
+{
+    (void)state;
+    check(ENCRYPT "-aes-256-cbc carol.pem", "E:ok"); /* SHA-1, as OpenSSL has it */
+    check(ENCRYPT "-aes-128-cbc dave.pem", "E:ok");
+    check(ENCRYPT "-des3 carol.pem", "E:ok");
+    check(ENCRYPT "-aes-256-gcm carol.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc -keyid carol.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc alice.pem carol.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc eve.pem dave.pem", "E:ok");
+    check(ENCRYPT "-aes-256-cbc eve.pem alice.pem", "E:notus");
+    check(ENCRYPT "-aes-256-cbc -stream dave.pem", "E:ok");
+    static const char *const digests[] = {"sha1", "sha256", "sha384"};
+    for (size_t i = 0; i < 3; i++) {
+        char command[300];
+        snprintf(command, sizeof command,
+                 ENCRYPT "-aes-%d-cbc -recip %s.pem -keyopt ecdh_kdf_md:%s",
+                 128 + 64 * (int)(i % 3), i % 2 ? "dave" : "carol", digests[i]);
+        check(command, "E:ok");
+        snprintf(command, sizeof command,
+                 ENCRYPT "-aes-256-cbc -recip dave.pem -keyopt ecdh_kdf_md:%s"
+                         " -keyopt ecdh_cofactor_mode:1",
+                 digests[i]);
+        check(command, "E:ok");
+    }
+    check(ENCRYPT "-aes-256-cbc -recip carol.pem -keyopt ecdh_kdf_md:sha512", "E:unsup");
+}
+
+#define EC_SIGN(name)                                                                              \
+    "openssl cms -sign -binary -in entity -out mail -signer " name ".pem -inkey " name ".key "
+
+static void test_ecdsa(void **state)
+{
+    (void)state;
+    check(EC_SIGN("carol"), "S:ok");
+    check(EC_SIGN("carol") "-md sha384", "S:ok");
+    check(EC_SIGN("dave") "-md sha256 -nodetach", "S:ok");
+    check(EC_SIGN("dave") "-md sha512 -keyid", "S:ok");
+    check(EC_SIGN("dave") "-md sha384 -noattr", "S:ok");
+    check(EC_SIGN("carol") "-md sha1", "S:ok");
+    check(EC_SIGN("carol") "-signer alice.pem -inkey alice.key", "S:ok");
+    check(EC_SIGN("mallory"), "S:unsup"); /* of P-521 */
+    check(EC_SIGN("carol") "&& sed -i s/hello/hallo/ mail", "S:altered");
+    check(EC_SIGN("carol") "&& mv mail s && openssl cms -encrypt -binary -in s -out mail dave.pem",
+          "E:ok S:ok");
 }
 
 static void test_signed(void **state)
@@ -195,14 +260,15 @@ static void test_our_attributes(void **state)
 }
 
 /* What we make is read by the openssl command: the opened file is the entity as it was signed. */
-static void read_back(const struct kit_key *signer_key, enum sg_smime_cipher cipher, bool oaep)
+static void read_back(const struct kit_key *signer_key, enum sg_smime_cipher cipher, bool oaep,
+                      const struct kit_key *reader, const char *name)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_SPOOL body = kit_spool_of("hello\r\n", 7);
     struct sg_smime_entity entity = {sg_bytes_str("Content-Type: text/plain\r\n"), body, 0, 7};
     struct sg_smime_signer signer = {signer_key->certificate, NULL, kit_sign, (void *)signer_key};
     const struct sg_smime_recipient to[] = {{.certificate = alice.certificate, .oaep = oaep},
-                                            {.certificate = bob.certificate, .oaep = oaep}};
+                                            {.certificate = reader->certificate, .oaep = oaep}};
     SG_AUTO_BUF sig;
     sg_buf_init(&sig, 0);
     SG_AUTO_BUF headers;
@@ -221,25 +287,20 @@ static void read_back(const struct kit_key *signer_key, enum sg_smime_cipher cip
     fwrite(text, 1, n, f);
     fclose(f);
     kit_run("printf 'Content-Type: text/plain\r\n\r\nhello\r\n' >c && "
-            "openssl cms -decrypt -in mail -recip bob.pem -inkey bob.key -out signed && "
+            "openssl cms -decrypt -in mail -recip %s.pem -inkey %s.key -out signed && "
             "openssl cms -verify -in signed -CAfile root.pem -purpose any -out plain && "
-            "cmp c plain");
+            "cmp c plain",
+            name, name);
 }
 
 static void test_ours_read_by_openssl(void **state)
 {
     (void)state;
-    SG_AUTO_ARENA arena = sg_arena_new();
-    kit_issue("carol", "ec -pkeyopt ec_paramgen_curve:P-256");
-    kit_issue("dave", "ec -pkeyopt ec_paramgen_curve:P-384");
-    struct kit_key carol = kit_key_load(kit_path(arena, "carol.pem"), kit_path(arena, "carol.key"));
-    struct kit_key dave = kit_key_load(kit_path(arena, "dave.pem"), kit_path(arena, "dave.key"));
     for (int cipher = 0; cipher <= SG_SMIME_AES256_GCM; cipher++)
-        read_back(&alice, (enum sg_smime_cipher)cipher, cipher % 2);
-    read_back(&carol, SG_SMIME_AES256_CBC, true);
-    read_back(&dave, SG_SMIME_AES256_CBC, false);
-    kit_key_free(&carol);
-    kit_key_free(&dave);
+        read_back(&alice, (enum sg_smime_cipher)cipher, cipher % 2, &bob, "bob");
+    for (int cipher = 0; cipher <= SG_SMIME_AES256_GCM; cipher++)
+        read_back(cipher % 2 ? &carol : &dave, (enum sg_smime_cipher)cipher, false,
+                  cipher % 2 ? &dave : &carol, cipher % 2 ? "dave" : "carol");
 }
 
 /* What a signer says that it can do is known where its signature is good, and nowhere else. REQ-84
@@ -285,16 +346,30 @@ int main(void)
     kit_pki(names, 2);
     alice = kit_key_load(kit_path(arena, "alice.pem"), kit_path(arena, "alice.key"));
     bob = kit_key_load(kit_path(arena, "bob.pem"), kit_path(arena, "bob.key"));
+    kit_issue("carol", "ec -pkeyopt ec_paramgen_curve:P-256");
+    kit_issue("dave", "ec -pkeyopt ec_paramgen_curve:P-384");
+    kit_issue("eve", "ec -pkeyopt ec_paramgen_curve:P-256");
+    kit_issue("mallory", "ec -pkeyopt ec_paramgen_curve:P-521");
+    carol = kit_key_load(kit_path(arena, "carol.pem"), kit_path(arena, "carol.key"));
+    dave = kit_key_load(kit_path(arena, "dave.pem"), kit_path(arena, "dave.key"));
     kit_run("printf 'Content-Type: text/plain\\r\\n\\r\\nhello\\r\\nworld\\r\\n' >entity && "
             "tr -d '\\r' <entity >entity.lf");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_enveloped),          cmocka_unit_test(test_signed),
-        cmocka_unit_test(test_transfer_encodings), cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_our_attributes),     cmocka_unit_test(test_ours_read_by_openssl),
+        cmocka_unit_test(test_oaep),
+        cmocka_unit_test(test_agreed),
+        cmocka_unit_test(test_ecdsa),
+        cmocka_unit_test(test_enveloped),
+        cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_transfer_encodings),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_our_attributes),
+        cmocka_unit_test(test_ours_read_by_openssl),
         cmocka_unit_test(test_their_capabilities),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&alice);
     kit_key_free(&bob);
+    kit_key_free(&carol);
+    kit_key_free(&dave);
     return failed;
 }

@@ -250,10 +250,10 @@ static void test_wrong_key(void **state)
     }
 }
 
-static bool hsm_away(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
-                     struct sg_secret *cek_r, struct sg_error *err)
+static bool hsm_away(void *ctx, void *key, const struct sg_smime_cek *cek, struct sg_secret *cek_r,
+                     struct sg_error *err)
 {
-    (void)ctx, (void)key, (void)encrypted, (void)key_bytes, (void)cek_r;
+    (void)ctx, (void)key, (void)cek, (void)cek_r;
     return sg_fail(err, SG_E_HSM_UNAVAILABLE, "away");
 }
 

@@ -1,5 +1,6 @@
 #include "testkit.h"
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -63,23 +64,80 @@ bool kit_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig
     return sg_buf_add(sig_r, sig, len);
 }
 
-bool kit_decrypt_cek(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
-                     struct sg_secret *cek_r, struct sg_error *err)
+static bool transported(EVP_PKEY *key, const struct sg_smime_cek *cek, uint8_t *plain, size_t *len)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    bool oaep = cek->transport == SG_SMIME_RSA_OAEP;
+    need(EVP_PKEY_decrypt_init(c) > 0 &&
+             EVP_PKEY_CTX_set_rsa_padding(c, oaep ? RSA_PKCS1_OAEP_PADDING : RSA_PKCS1_PADDING) > 0,
+         "decrypt");
+    if (oaep)
+        need(EVP_PKEY_CTX_set_rsa_oaep_md(c, EVP_get_digestbyname(cek->digest)) > 0 &&
+                 EVP_PKEY_CTX_set_rsa_mgf1_md(c, EVP_get_digestbyname(cek->mask)) > 0,
+             "OAEP");
+    bool good = EVP_PKEY_decrypt(c, plain, len, cek->encrypted.data, cek->encrypted.len) > 0;
+    EVP_PKEY_CTX_free(c);
+    return good;
+}
+
+static EVP_PKEY *peer_of(EVP_PKEY *key, struct sg_bytes point)
+{
+    EVP_PKEY *peer = EVP_PKEY_new();
+    need(peer && EVP_PKEY_copy_parameters(peer, key) > 0, "peer");
+    if (EVP_PKEY_set1_encoded_public_key(peer, point.data, point.len) > 0)
+        return peer;
+    EVP_PKEY_free(peer);
+    return NULL;
+}
+
+static bool agreed(EVP_PKEY *key, const struct sg_smime_cek *cek, uint8_t *plain, size_t *len)
+{
+    const EVP_CIPHER *wrap = strcmp(cek->wrap, "aes-128-wrap") == 0    ? EVP_aes_128_wrap()
+                             : strcmp(cek->wrap, "aes-192-wrap") == 0  ? EVP_aes_192_wrap()
+                             : strcmp(cek->wrap, "des-ede3-wrap") == 0 ? EVP_des_ede3_wrap()
+                                                                       : EVP_aes_256_wrap();
+    uint8_t kek[32];
+    size_t kek_len = (size_t)EVP_CIPHER_get_key_length(wrap);
+    EVP_PKEY *peer = peer_of(key, cek->point);
+    if (!peer)
+        return false;
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    need(EVP_PKEY_derive_init(c) > 0 &&
+             EVP_PKEY_CTX_set_ecdh_kdf_type(c, EVP_PKEY_ECDH_KDF_X9_63) > 0 &&
+             EVP_PKEY_CTX_set_ecdh_kdf_md(c, EVP_get_digestbyname(cek->digest)) > 0 &&
+             EVP_PKEY_CTX_set_ecdh_kdf_outlen(c, (int)kek_len) > 0 &&
+             EVP_PKEY_CTX_set0_ecdh_kdf_ukm(c, OPENSSL_memdup(cek->info.data, cek->info.len),
+                                            (int)cek->info.len) > 0 &&
+             EVP_PKEY_derive_set_peer(c, peer) > 0 && EVP_PKEY_derive(c, kek, &kek_len) > 0,
+         "derive");
+    EVP_PKEY_CTX_free(c);
+    EVP_PKEY_free(peer);
+    EVP_CIPHER_CTX *u = EVP_CIPHER_CTX_new();
+    int n = 0;
+    EVP_CIPHER_CTX_set_flags(u, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    need(EVP_DecryptInit_ex(u, wrap, NULL, kek, NULL) > 0, "unwrap");
+    bool good = cek->encrypted.len < *len &&
+                EVP_DecryptUpdate(u, plain, &n, cek->encrypted.data, (int)cek->encrypted.len) > 0;
+    EVP_CIPHER_CTX_free(u);
+    *len = (size_t)n;
+    return good;
+}
+
+bool kit_decrypt_cek(void *ctx, void *key, const struct sg_smime_cek *cek, struct sg_secret *cek_r,
+                     struct sg_error *err)
 {
     struct kit_key *k = key;
-    uint8_t plain[1024];
+    uint8_t plain[1100];
     size_t len = sizeof plain;
     (void)ctx;
     (void)err;
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(k->key, NULL);
-    need(EVP_PKEY_decrypt_init(c) > 0 && EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0,
-         "decrypt");
-    bool good = EVP_PKEY_decrypt(c, plain, &len, encrypted.data, encrypted.len) > 0;
-    EVP_PKEY_CTX_free(c);
+    need(EVP_PKEY_is_a(k->key, "EC") == (cek->transport == SG_SMIME_ECDH), "kind of key");
+    bool good = cek->transport == SG_SMIME_ECDH ? agreed(k->key, cek, plain, &len)
+                                                : transported(k->key, cek, plain, &len);
     ERR_clear_error();
-    cek_r->len = key_bytes;
-    need(RAND_bytes(cek_r->data, (int)key_bytes) == 1, "random");
-    if (good && len == key_bytes)
+    cek_r->len = cek->key_bytes;
+    need(RAND_bytes(cek_r->data, (int)cek->key_bytes) == 1, "random");
+    if (good && len == cek->key_bytes)
         memcpy(cek_r->data, plain, len);
     return true;
 }

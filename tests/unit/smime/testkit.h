@@ -20,11 +20,11 @@ struct kit_key kit_key_load(const char *certificate, const char *key);
 void kit_key_free(struct kit_key *key);
 
 /* Callbacks of struct sg_smime_signer and sg_smime_options; the context of the first and the key of
- * the second is a struct kit_key. Bad padding gives a random key, as hsmd does. */
+ * the second is a struct kit_key. What does not open gives a random key, as hsmd does. */
 bool kit_sign(void *ctx, const struct sg_smime_to_sign *what, struct sg_buf *sig_r,
               struct sg_error *err);
-bool kit_decrypt_cek(void *ctx, void *key, struct sg_bytes encrypted, size_t key_bytes,
-                     struct sg_secret *cek_r, struct sg_error *err);
+bool kit_decrypt_cek(void *ctx, void *key, const struct sg_smime_cek *cek, struct sg_secret *cek_r,
+                     struct sg_error *err);
 bool kit_every_signer(void *ctx, const X509 *certificate);
 bool kit_no_signer(void *ctx, const X509 *certificate);
 
