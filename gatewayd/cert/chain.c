@@ -86,7 +86,11 @@ static void policy_check(struct sg_chain *chain)
         snprintf(why, sizeof why, "it is itself an accredited root");
     for (int i = 1; i < count && !why[0]; i++) {
         char part[SG_CERT_WHY];
-        if (!sg_suitable_issuer(sk_X509_value(chain->chain, i), i == count - 1, part))
+        X509 *ca = sk_X509_value(chain->chain, i);
+        if (i < count - 1 && X509_check_ca(ca) != 1)
+            snprintf(why, sizeof why,
+                     "CA %d above it: its basic constraints do not say that it is one", i);
+        else if (!sg_suitable_issuer(ca, i == count - 1, part))
             snprintf(why, sizeof why, "CA %d above it: %.200s", i, part);
     }
     if (!why[0])
@@ -101,10 +105,13 @@ static void policy_check(struct sg_chain *chain)
 static bool walk_chain(X509_STORE_CTX *ctx, struct walk *walk, sg_time now)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+    X509_VERIFY_PARAM_add0_policy(param, OBJ_nid2obj(NID_any_policy)); /* a constant */
     X509_VERIFY_PARAM_set_time(param, sg_time_seconds(now));
     X509_VERIFY_PARAM_set_depth(param, MAX_DEPTH);
-    /* An accredited CA need not be self-signed; sg_certs_anchors() takes in CAs alone. */
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+    /* An accredited CA need not be self-signed; sg_certs_anchors() takes in CAs alone. Any policy
+     * will do for us, but a CA that demands or forbids some is heard (RFC 5280 section 6.1). */
+    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
+                                           X509_V_FLAG_POLICY_CHECK);
     X509_STORE_CTX_set_app_data(ctx, walk);
     X509_STORE_CTX_set_verify_cb(ctx, verify_callback);
     bool good = X509_verify_cert(ctx) == 1;

@@ -5,6 +5,7 @@
  */
 #include "cert/cert_internal.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -57,13 +58,24 @@ static bool rsa_allowed(const EVP_PKEY *key, int min_bits, char why[SG_CERT_WHY]
     return false;
 }
 
-/* The curves that a content-encryption key is agreed on (RFC 5753). */
-static bool curve_agrees(const EVP_PKEY *key)
+/* A named curve: one whose parameters come along can be made to fit a forged key
+ * (CVE-2020-0601). */
+static bool curve_allowed(const EVP_PKEY *key, bool encrypt)
 {
-    char name[64];
+    static const char *const curves[] = {"prime256v1", "secp384r1", "secp521r1"};
+    char name[64] = "";
+    int explicit_parameters = 0;
+    size_t most = encrypt ? 2 : 3; /* those that a content-encryption key is agreed on (RFC 5753) */
+    if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                               &explicit_parameters) &&
+        explicit_parameters)
+        return false;
     if (!EVP_PKEY_get_group_name(key, name, sizeof name, NULL))
         return false;
-    return strcmp(name, "prime256v1") == 0 || strcmp(name, "secp384r1") == 0;
+    for (size_t i = 0; i < most; i++)
+        if (strcmp(name, curves[i]) == 0)
+            return true;
+    return false;
 }
 
 static bool key_allowed(X509 *x, bool encrypt, int min_rsa_bits, char why[SG_CERT_WHY])
@@ -81,7 +93,7 @@ static bool key_allowed(X509 *x, bool encrypt, int min_rsa_bits, char why[SG_CER
             return rsa_allowed(key, min_rsa_bits, why);
         break;
     case EVP_PKEY_EC:
-        if (encrypt ? curve_agrees(key) : EVP_PKEY_get_bits(key) >= 256)
+        if (curve_allowed(key, encrypt))
             return true;
         break;
     case EVP_PKEY_ED25519:

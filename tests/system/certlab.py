@@ -301,7 +301,7 @@ class Slapd:
 class Probe:
     """The certificate library with storage in a folder."""
 
-    def __init__(self, folder, anchors, directories=(), **limits):
+    def __init__(self, folder, anchors, directories=(), program="cert_probe", **limits):
         self.folder = pathlib.Path(folder)
         if not self.folder.exists():
             for name in ("anchors", "partners", "crls"):
@@ -310,7 +310,7 @@ class Probe:
         self.directories(directories)
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [BUILD / "tests/cert_probe", self.folder,
+            [BUILD / "tests" / program, self.folder,
              *(f"{name}={value}" for name, value in limits.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
 

@@ -318,7 +318,8 @@ def test_names(lab):
     ("sign", {"extended": [ExtendedKeyUsageOID.SERVER_AUTH]}, "emailProtection"),
     ("encrypt", {"digest": hashes.SHA1()}, "sha1"),
     ("encrypt", {"key": rsa_key("small", 1024)}, "1024 bits"),
-    ("encrypt", {"key": ec.generate_private_key(ec.SECP256R1()), "usage": True}, "EC"),
+    ("encrypt", {"key": ec.generate_private_key(ec.SECP256R1()), "usage": True}, "keyAgreement"),
+    ("encrypt", {"key": ec.generate_private_key(ec.SECP521R1()), "usage": "agree"}, "EC"),
 ])
 def test_unsuitable(lab, use, options, words):
     """REQ-23: our own policy, and its words."""
@@ -329,12 +330,49 @@ def test_unsuitable(lab, use, options, words):
 
 @pytest.mark.parametrize("options", [
     {"usage": "sign"}, {"digest": hashes.SHA1()}, {"key": rsa_key("small", 1024)},
-    {"key": ec.generate_private_key(ec.SECP256R1())}, {"digest": hashes.SHA512()},
+    {"key": ec.generate_private_key(ec.SECP256R1())}, {"key": ec.generate_private_key(ec.SECP384R1())},
+    {"digest": hashes.SHA512()},
     {"extended": None}, {"extended": [ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]},
 ])
 def test_suitable_to_verify(lab, options):
     """REQ-24: accepted when received."""
     assert lab.probe().check(lab.ca.forge("a.test", **options), use="sign")["status"] == "valid"
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1()], ids=lambda c: c.name)
+def test_curves_to_encrypt_to(lab, curve):
+    """REQ-25: by ECDH, where the key may agree on others."""
+    leaf = lab.ca.forge("a.test", key=ec.generate_private_key(curve), usage="agree")
+    assert lab.probe().check(leaf)["status"] == "valid"
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.BrainpoolP256R1(), ec.SECP224R1()], ids=lambda c: c.name)
+def test_curves(lab, curve):
+    """REQ-23: P-256, P-384 and P-521 alone."""
+    answer = lab.probe().check(lab.ca.forge("a.test", key=ec.generate_private_key(curve)), use="sign")
+    assert answer["status"] == "unsuitable"
+    assert "a key of type EC" in answer["detail"]
+
+
+def test_curve_with_its_parameters(lab):
+    """CVE-2020-0601: a curve that comes along may be made to fit somebody else's public key."""
+    key, public = lab.ca.folder / "explicit.pem", lab.ca.folder / "explicit.pub"
+    run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-param_enc", "explicit", "-out", key)
+    run("openssl", "ec", "-in", key, "-pubout", "-param_enc", "explicit", "-out", public)
+    answer = lab.probe().check(lab.ca.openssl("a.test", "-sha256", "-force_pubkey", public), use="sign")
+    assert answer["status"] in ("unsuitable", "untrusted")  # ours, and OpenSSL's own
+
+
+def test_tolerance_of_clocks_at_its_edge(lab):
+    """REQ-36: to the second, at both ends."""
+    leaf = lab.ca.forge("a.test", not_before=NOW - 10 * MINUTE, not_after=NOW + 10 * MINUTE)
+    lab.ca("crl", "--this-update", (NOW - DAY).isoformat())
+    for seconds, status in ((60, "valid"), (61, "expired")):
+        at = NOW + 10 * MINUTE + dt.timedelta(seconds=seconds)
+        assert lab.probe(clock_tolerance_ms=60000).check(leaf, now=at)["status"] == status
+    for seconds, status in ((60, "valid"), (61, "not-yet-valid")):
+        at = NOW - 10 * MINUTE - dt.timedelta(seconds=seconds)
+        assert lab.probe(clock_tolerance_ms=60000).check(leaf, now=at)["status"] == status
 
 
 def test_signatures_of_the_ca(lab):

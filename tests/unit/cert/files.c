@@ -59,7 +59,7 @@ static const char *hashed(struct sg_arena *arena, struct sg_bytes data)
     return sg_arena_strdup(arena, hex);
 }
 
-static void read_folder(struct sg_arena *arena, const char *path, struct sg_cert_der_list *list_r)
+void files_read_folder(struct sg_arena *arena, const char *path, struct sg_cert_der_list *list_r)
 {
     list_r->items = SG_ARENA_ARRAY(arena, struct sg_bytes, MAX_FILES);
     struct dirent **names;
@@ -80,7 +80,7 @@ static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *
 {
     if (!reachable(ctx, err))
         return false;
-    read_folder(arena, sg_arena_printf(arena, "%s/anchors", (const char *)ctx), list_r);
+    files_read_folder(arena, sg_arena_printf(arena, "%s/anchors", (const char *)ctx), list_r);
     return true;
 }
 
@@ -89,8 +89,8 @@ static bool domain_anchors(void *ctx, struct sg_arena *arena, const char *domain
 {
     if (!reachable(ctx, err))
         return false;
-    read_folder(arena, sg_arena_printf(arena, "%s/anchors-%s", (const char *)ctx, domain_id),
-                list_r);
+    files_read_folder(arena, sg_arena_printf(arena, "%s/anchors-%s", (const char *)ctx, domain_id),
+                      list_r);
     return true;
 }
 
@@ -129,7 +129,8 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain, 
     (void)correspondent;
     if (!reachable(ctx, err))
         return false;
-    read_folder(arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain), list_r);
+    files_read_folder(arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain),
+                      list_r);
     return true;
 }
 

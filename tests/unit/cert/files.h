@@ -7,10 +7,13 @@
 
 /*
  * In folder: anchors/ (DER files), directories (lines "url base_dn ca_file", - for no ca_file),
- * partners/DOMAIN/ and crls/ (written by the library). A file "away" makes every callback fail.
+ * partners/DOMAIN/ and crls/ (written by the library), choice-DOMAIN_ID and bypass-SHA256 (see
+ * files.c). A file "away" makes every callback fail.
  */
 struct sg_cert_storage files_storage(const char *folder);
 /* A whole file; false when it cannot be read. */
 bool files_read(struct sg_arena *arena, const char *path, struct sg_bytes *data_r);
+/* Every file of a folder, by name; those that cannot be read are left out. */
+void files_read_folder(struct sg_arena *arena, const char *path, struct sg_cert_der_list *list_r);
 
 #endif
