@@ -293,6 +293,12 @@ API_HANDLER(api_crl_bypass_list);
 API_HANDLER(api_crl_bypass_get);
 API_HANDLER(api_crl_bypass_delete);
 
+extern const struct api_spec api_capability_body, api_capability_query;
+API_HANDLER(api_capability_list);
+API_HANDLER(api_capability_set);
+API_HANDLER(api_capability_get);
+API_HANDLER(api_capability_delete);
+
 extern const struct api_spec api_egress_body;
 API_HANDLER(api_egress_get);
 API_HANDLER(api_egress_set);

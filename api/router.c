@@ -35,6 +35,7 @@ static const struct {
     {"report_recipient_id", "rrc"},
     {"order_id", "ord"},
     {"revocation_id", "rev"},
+    {"partner_capability_id", "pcp"},
     {"partner_id", "pcr"},
     {"bypass_id", "byp"},
     {"submitter_id", "sub"},

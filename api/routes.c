@@ -372,6 +372,15 @@ const struct api_route api_routes[] = {
     {"DELETE", "/v1/crl-bypasses/{bypass_id}", API_WRITE(anchors), NOTHING,
      .transact = api_crl_bypass_delete},
 
+    {"GET", "/v1/partner-capabilities", API_READ(partners), QUERY(&api_capability_query),
+     .transact = api_capability_list},
+    {"PUT", "/v1/partner-capabilities", API_WRITE(partners), BODY(api_capability_body),
+     .transact = api_capability_set},
+    {"GET", "/v1/partner-capabilities/{partner_capability_id}", API_READ(partners), NOTHING,
+     .transact = api_capability_get},
+    {"DELETE", "/v1/partner-capabilities/{partner_capability_id}", API_WRITE(partners), NOTHING,
+     .transact = api_capability_delete},
+
     {"GET", "/v1/egress", API_READ(egress), NOTHING, .transact = api_egress_get},
     {"PUT", "/v1/egress", API_WRITE(egress), BODY(api_egress_body), .transact = api_egress_set},
     {"GET", "/v1/policy", API_READ(policies), NOTHING, .transact = api_policy_get},

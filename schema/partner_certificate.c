@@ -2,30 +2,51 @@
 
 #include "schema/db_internal.h"
 #include "schema/der_list.h"
+#include "schema/incident.h"
 
 #include "common/id.h"
 
-bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena, const char *domain,
-                                 bool correspondent, struct sg_bytes **ders_r, size_t *count_r,
-                                 struct sg_error *err)
+#include <stdio.h>
+
+bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
+                                 const struct sg_partner_query *query, struct sg_bytes **ders_r,
+                                 size_t *count_r, struct sg_error *err)
 {
     struct sg_params p = {0};
-    sg_param_text(&p, domain);
-    sg_param_bool(&p, correspondent);
+    sg_param_text(&p, query->domain);
+    sg_param_bool(&p, query->correspondent);
+    sg_param_bool(&p, query->approval);
+    sg_param_bool(&p, query->ask);
+    sg_param_bool(&p, query->pin);
+    sg_param_time(&p, query->now);
     return sg_der_list(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, ders_r, count_r, err);
 }
 
-static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+struct storing {
+    const struct sg_partner_certificate *row;
+    bool usable, waits;
+};
+
+/* REQ-83: a partner's certificate is another one, and the domain wants to be asked. */
+static bool changed_open(struct sg_tx *tx, const char *id, const char *domain, struct sg_error *err)
 {
-    (void)index, (void)count, (void)err;
-    *(bool *)arg = sg_row_bool(r);
-    return true;
+    char key[80], summary[400];
+    snprintf(key, sizeof key, SG_PARTNER_CHANGED_KEY, id);
+    snprintf(summary, sizeof summary,
+             "%.255s has another certificate, %s: it waits to be approved of or refused", domain,
+             id);
+    const struct sg_incident_new incident = {
+        .kind = "partner.changed", .severity = "warning", .summary = summary, .dedup_key = key};
+    return sg_incident_open(tx, &incident, err);
 }
 
-bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_certificate *row,
-                                  bool *usable_r, struct sg_error *err)
+static bool store(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
+    struct storing *s = arg;
+    const struct sg_partner_certificate *row = s->row;
     struct sg_params p = {0};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
     sg_param_text(&p, row->domain);
     sg_param_bytes(&p, row->der);
     sg_param_text(&p, row->source);
@@ -35,7 +56,25 @@ bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_cert
     sg_param_time(&p, row->fetched_at);
     struct sg_id id = sg_id_new("pcr");
     sg_param_text(&p, id.text);
-    sg_param_bool(&p, row->pending);
-    *usable_r = false;
-    return sg_db_read(db, NULL, SG_Q_PARTNER_CERTIFICATE_STORE, &p, take, usable_r, err);
+    sg_param_bool(&p, row->approval);
+    sg_param_bool(&p, row->ask);
+    sg_param_bool(&p, row->authority);
+    if (!sg_tx_query_one(tx, SG_Q_PARTNER_CERTIFICATE_STORE, &p, &rows, "nothing was stored", err))
+        return false;
+    struct sg_row r = sg_row_at(&rows, 0, arena);
+    const char *stored = sg_row_text(&r);
+    s->usable = sg_row_bool(&r);
+    s->waits = sg_row_bool(&r);
+    return sg_row_end(&r, err) &&
+           (!s->waits || !row->ask || !stored || changed_open(tx, stored, row->domain, err));
+}
+
+bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_certificate *row,
+                                  bool *usable_r, bool *waits_r, struct sg_error *err)
+{
+    struct storing s = {.row = row};
+    bool ok = sg_db_transact(db, NULL, store, &s, err);
+    *usable_r = ok && s.usable;
+    *waits_r = ok && s.waits;
+    return ok;
 }

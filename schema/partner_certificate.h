@@ -4,10 +4,17 @@
 
 #include "schema/db.h"
 
-/* DER, newest first; not what an administrator refused or has yet to approve. correspondent: none,
- * unless one of them came with a mail or was added by hand. */
+struct sg_partner_query {
+    const char *domain;
+    bool correspondent; /* none, unless one of them came with a mail or was added by hand */
+    bool approval;      /* not what an administrator has yet to approve of (REQ-54) */
+    bool ask;           /* … nor a change that nobody has approved of (REQ-83) */
+    bool pin;           /* the one that is known longest and has not expired at first */
+    sg_time now;
+};
+/* DER of all that was not refused: those of CAs first, then the newest first unless pin. */
 SG_MUST_USE bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
-                                             const char *domain, bool correspondent,
+                                             const struct sg_partner_query *query,
                                              struct sg_bytes **ders_r, size_t *count_r,
                                              struct sg_error *err);
 
@@ -18,12 +25,20 @@ struct sg_partner_certificate {
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after;
     sg_time fetched_at;
-    bool pending; /* for an administrator to approve of, unless it is known already (REQ-54) */
+    bool authority; /* a CA's */
+    bool approval;  /* an administrator has to approve of it, unless it is known (REQ-54) */
+    bool ask;       /* … if it is another than the domain's first, unless he has (REQ-83) */
 };
-/* Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: it is
- * neither refused nor pending. */
+/*
+ * Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: to who
+ * stores it, it is of use: not refused, and not waiting where approval or ask is set. *waits_r: it
+ * has begun to wait for an administrator; where that is for ask, an incident was opened.
+ */
 SG_MUST_USE bool sg_partner_certificate_store(struct sg_db *db,
                                               const struct sg_partner_certificate *row,
-                                              bool *usable_r, struct sg_error *err);
+                                              bool *usable_r, bool *waits_r, struct sg_error *err);
+
+/* The key of that incident (incident.h), for who decides. */
+#define SG_PARTNER_CHANGED_KEY "partner.changed %s" /* the id of the certificate */
 
 #endif

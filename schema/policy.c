@@ -13,6 +13,7 @@ static const struct sg_domain_policy defaults = {
     .unverified_form = "attached",
     .unknown_encrypted = "deliver_with_warning",
     .undecodable_action = "quarantine",
+    .changed_certificate = "replace",
     .seal_to_correspondents = true,
     .crl_grace_hours = -1,
 };
@@ -62,6 +63,8 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     flag(r, &p->classification_approval);
     p->crl_bypass_until = sg_row_time(r);
     number(r, &p->crl_grace_hours);
+    flag(r, &p->weak_algorithms);
+    text(r, &p->changed_certificate);
     return true;
 }
 

@@ -23,9 +23,11 @@ struct sg_domain_policy {
     const char *unknown_encrypted;     /* REQ-80: "deliver_with_warning", "warning_only" */
     bool receipts_for_unauthenticated; /* REQ-75 */
     /* Mail that leaves */
-    const char *undecodable_action; /* text that cannot be read: "quarantine", "send" */
-    bool attachment_scanning;       /* REQ-34 */
-    bool seal_to_correspondents;    /* outsiders whose certificate is in the store (REQ-72) */
+    const char *undecodable_action;  /* text that cannot be read: "quarantine", "send" */
+    bool attachment_scanning;        /* REQ-34 */
+    bool weak_algorithms;            /* triple DES to a partner that can do no better (REQ-24) */
+    const char *changed_certificate; /* of a partner (REQ-83): "replace", "pin", "ask" */
+    bool seal_to_correspondents;     /* outsiders whose certificate is in the store (REQ-72) */
     bool discovery_approval, classification_approval; /* REQ-54, 55 */
     sg_time crl_bypass_until;                         /* REQ-59; 0: none */
     int64_t crl_grace_hours;                          /* REQ-40; -1: gatewayd.conf's crl_grace */

@@ -18,11 +18,13 @@ static const char *const notice_forms[] = {"full", "brief", NULL};
 static const char *const unverified_actions[] = {"deliver", "delete", NULL};
 static const char *const unverified_forms[] = {"attached", "prefixed", NULL};
 static const char *const undecodable_actions[] = {"quarantine", "send", NULL};
+static const char *const changed_certificate[] = {"replace", "pin", "ask", NULL};
 static const char *const unknown_encrypted[] = {"deliver_with_warning", "warning_only", NULL};
 
 struct policy {
     const char *notice_form, *notice_addition, *administrator_address;
     const char *unverified_action, *unverified_form, *unknown_encrypted, *undecodable_action;
+    const char *changed_certificate;
     int64_t notice_repeat_hours, notice_burst, hold_lifetime_hours, hold_retry_minutes;
     int64_t crl_grace_hours;
     sg_time crl_bypass_until;
@@ -80,6 +82,8 @@ static const struct api_field fields[] = {
      .type = API_TIME,
      .offset = offsetof(struct policy, crl_bypass_until),
      .optional = true},
+    FLAG(weak_algorithms),
+    TEXT(changed_certificate, changed_certificate),
 };
 #define FIELDS (sizeof fields / sizeof fields[0])
 
@@ -109,6 +113,8 @@ static const struct {
     {"false", "REQ-55", false, true},
     {"null", "REQ-40", false, false}, /* null: [certificates] crl_grace of gatewayd.conf */
     {"null", "REQ-59", false, false},
+    {"false", "REQ-24", false, false},
+    {"\"replace\"", "REQ-83", false, false},
 };
 
 const struct api_spec api_policy_body = {fields, FIELDS, sizeof(struct policy), NULL};

@@ -1,6 +1,8 @@
 /* Whom a domain trusts beyond the platform: partners outside Secure Email (REQ-91), roots of its
  * own (REQ-180); and the platform's store of partners' certificates. */
 #include "schema/api_trust.h"
+#include "schema/incident.h"
+#include "schema/partner_certificate.h"
 
 #include "api/check.h"
 #include "api/handlers.h"
@@ -234,25 +236,36 @@ bool api_partner_get(struct api_request *r, struct sg_tx *tx, struct sg_error *e
            api_reply_ok(r, partner_json(r->arena, &row));
 }
 
-static bool state_set(struct api_request *r, struct sg_tx *tx, const char *state,
+/* REQ-83: whoever was to be asked about a changed certificate has answered. */
+static bool change_decided(struct api_request *r, struct sg_tx *tx, const char *what,
+                           struct sg_error *err)
+{
+    const char *id = api_param(r, "partner_id");
+    return sg_incident_resolve(
+        tx, sg_arena_printf(r->arena, SG_PARTNER_CHANGED_KEY, id),
+        sg_arena_printf(r->arena, "%s was %s by %s", id, what, r->caller.actor), err);
+}
+
+static bool state_set(struct api_request *r, struct sg_tx *tx, const char *state, const char *what,
                       struct sg_error *err)
 {
     struct sg_api_partner row;
     return sg_api_partner_state_set(tx, r->arena, api_param(r, "partner_id"), state, &row, err) &&
-           api_reply_ok(r, partner_json(r->arena, &row));
+           change_decided(r, tx, what, err) && api_reply_ok(r, partner_json(r->arena, &row));
 }
 
 bool api_partner_approve(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return state_set(r, tx, "active", err);
+    return state_set(r, tx, "active", "approved", err);
 }
 
 bool api_partner_refuse(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return state_set(r, tx, "refused", err);
+    return state_set(r, tx, "refused", "refused", err);
 }
 
 bool api_partner_delete(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
-    return sg_api_partner_delete(tx, api_param(r, "partner_id"), err) && api_reply_gone(r);
+    return sg_api_partner_delete(tx, api_param(r, "partner_id"), err) &&
+           change_decided(r, tx, "forgotten", err) && api_reply_gone(r);
 }

@@ -66,7 +66,22 @@ struct sg_cert_partner {
     const char *source; /* "ldap", "mail" */
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after, now;
-    bool pending; /* if it is not known yet: for an administrator to approve of */
+    bool authority; /* a CA's, above one of the domain's */
+    bool approval;  /* if it is not known yet: for an administrator to approve of (REQ-54) */
+    bool ask;       /* … if it is another than the domain's first (REQ-83) */
+};
+/* A partner has another certificate than the one that is stored (REQ-83). */
+enum sg_cert_change {
+    SG_CERT_REPLACE, /* the newest valid one is used */
+    SG_CERT_PIN,     /* the one that is known longest stays in use until it has lapsed */
+    SG_CERT_ASK      /* the other one waits for an administrator to approve of it */
+};
+struct sg_cert_stored {
+    const char *domain;
+    bool correspondent; /* none, unless one of them came with its mail or was added by hand */
+    bool approval;      /* nothing that waits for an administrator */
+    enum sg_cert_change change;
+    sg_time now;
 };
 /* What a domain of ours has chosen about revocation lists. */
 struct sg_cert_choice {
@@ -87,14 +102,14 @@ struct sg_cert_storage {
                            struct sg_cert_der_list *list_r, struct sg_error *err);
     bool (*directories)(void *ctx, struct sg_arena *arena, struct sg_cert_directory **list_r,
                         size_t *count_r, struct sg_error *err);
-    /* Certificates known for a partner domain, newest first; among them those of the CAs above
-     * them, which are stored under the same domain. correspondent: none, unless one of them came
-     * with its mail or was added by hand. */
-    bool (*partner_find)(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
+    /* Certificates known for a partner domain, in the order in which they are to be tried; before
+     * them those of the CAs above them, which are stored under the same domain. */
+    bool (*partner_find)(void *ctx, struct sg_arena *arena, const struct sg_cert_stored *wanted,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
-    /* *usable_r: not refused by an administrator, nor waiting for one. */
+    /* *usable_r: not refused by an administrator, nor waiting for one where he is to be asked.
+     * *waits_r: it has begun to wait. */
     bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          struct sg_error *err);
+                          bool *waits_r, struct sg_error *err);
     /* found_r false: none is stored. */
     bool (*crl_find)(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
                      bool *found_r, struct sg_error *err);
@@ -161,37 +176,42 @@ struct sg_cert_found {
     size_t candidate_count;
     const char *detail; /* a sentence: what was asked and what came of it */
 };
-/* What becomes of a certificate that is met for the first time (REQ-54). */
-enum sg_cert_keep {
-    SG_CERT_KEEP,         /* stored and used */
-    SG_CERT_KEEP_PENDING, /* stored, and not used before an administrator approves of it */
-    SG_CERT_KEEP_NOT      /* used, and stored nowhere: a question that is to change nothing */
-};
 struct sg_cert_wanted {
     const char *domain;
     const char *relying; /* as in a question */
     sg_time now;
     bool correspondent; /* of the store alone: who seals to us, or was added by hand (REQ-72) */
-    enum sg_cert_keep keep;
+    bool dry;           /* a question that is to change nothing: nothing is stored */
+    bool approval;      /* what is met for the first time waits for an administrator (REQ-54) */
+    enum sg_cert_change change;
 };
 /*
  * The partner domain's certificate to encrypt to: from the store, then by LDAP (base of the source,
  * (mail=domain-confidentiality-authority@domain), userCertificate); what LDAP brings and is valid
- * goes to the store. The newest valid one wins; one that an administrator refused never does. What
- * is stored because one domain trusts it is judged again for every other.
+ * goes to the store. The newest valid one wins, unless change says otherwise; one that an
+ * administrator refused never does, and one below a root of the relying domain's own only where
+ * there is none below an accredited one. What is stored because one domain trusts it is judged
+ * again for every other.
  */
 SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
                                   const struct sg_cert_wanted *wanted,
                                   struct sg_cert_found *found_r, struct sg_error *err);
 
+struct sg_cert_harvested {
+    bool good;   /* it is one to encrypt to for that domain, by the accredited roots */
+    bool kept;   /* it was stored; false also where it was a short while ago */
+    bool usable; /* kept: and neither refused nor waiting */
+    bool waits;  /* kept: and has begun to wait for an administrator */
+};
 /*
  * Stores a certificate that a good signature came with (REQ-50), if it is one to encrypt to for
  * wanted->domain by all that a discovery asks. untrusted (may be NULL) may help to build the chain.
- * *kept_r false: it is none, or was stored a short while ago. From memory alone where it was.
+ * From memory alone where it was asked a short while ago.
  */
 SG_MUST_USE bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                                  STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,
-                                 const char *origin, bool *kept_r, struct sg_error *err);
+                                 const char *origin, struct sg_cert_harvested *harvested_r,
+                                 struct sg_error *err);
 
 /*
  * REQ-82: certificates of a domain among which may be that of a signature which came without it.

@@ -273,8 +273,10 @@ SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena,
 struct sg_memo *sg_memo_new(void);
 void sg_memo_free(struct sg_memo **memo);
 void sg_memo_flush(struct sg_memo *memo);
-void sg_memo_mark(const X509 *certificate, const char *domain, uint8_t mark[SG_SHA256]);
-bool sg_memo_has(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now);
-void sg_memo_put(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now);
+void sg_memo_mark(const X509 *certificate, const struct sg_cert_wanted *wanted,
+                  uint8_t mark[SG_SHA256]);
+/* *good_r: what was put. */
+bool sg_memo_has(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now, bool *good_r);
+void sg_memo_put(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now, bool good);
 
 #endif

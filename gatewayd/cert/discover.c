@@ -28,9 +28,10 @@ struct search {
     STACK_OF(X509) *lapsed; /* candidates that are expired, revoked or suspended */
     struct sg_cert_found *found;
     size_t room; /* for judgements */
-    enum sg_cert_keep keep;
-    bool correspondent;
+    const struct sg_cert_wanted *wanted;
     const char *source; /* of what is not in the store: "ldap", "mail" */
+    bool known;         /* one of the domain's own is stored */
+    bool waits;         /* what was kept has begun to wait for an administrator */
 };
 
 static int newest_first(const void *a, const void *b)
@@ -75,9 +76,9 @@ static void note(struct search *search, const struct sg_cert_facts *facts, const
     found->candidates[found->candidate_count++] = (struct sg_cert_candidate){*facts, source};
 }
 
-/* Splits what came into candidates and CAs. */
-static size_t sort_in(struct search *search, const struct sg_bytes *ders, size_t count,
-                      struct candidate *out)
+/* Splits what came into candidates, in the order in which they came, and CAs. */
+static size_t split(struct search *search, const struct sg_bytes *ders, size_t count,
+                    struct candidate *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
@@ -93,7 +94,6 @@ static size_t sort_in(struct search *search, const struct sg_bytes *ders, size_t
         (void)sg_asn1_time(X509_get0_notBefore(x), &out[n].not_before);
         n++;
     }
-    qsort(out, n, sizeof *out, newest_first);
     return n;
 }
 
@@ -106,7 +106,7 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = search->domain,
                                         .relying = search->relying,
-                                        .ours = search->relying,
+                                        .ours = search->wanted->relying,
                                         .now = search->now};
     if (!sg_check(search->certs, search->arena, &question, &facts, issuer_missing_r, chain_r, err))
         return false;
@@ -124,45 +124,60 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
     return true;
 }
 
-static bool keep_one(struct search *search, X509 *x, const char *origin, bool pending,
+static bool keep_one(struct search *search, X509 *x, const char *origin, bool authority,
                      bool *usable_r, struct sg_error *err)
 {
     struct sg_cert_storage *storage = &search->certs->storage;
+    const struct sg_cert_wanted *wanted = search->wanted;
     struct sg_cert_partner partner = {.domain = search->domain,
                                       .source = search->source,
                                       .origin = origin,
                                       .now = search->now,
-                                      .pending = pending};
+                                      .authority = authority,
+                                      .approval = !authority && wanted->approval,
+                                      .ask = !authority && wanted->change == SG_CERT_ASK};
+    bool waits = false;
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
     if (len <= 0 || !sg_asn1_time(X509_get0_notBefore(x), &partner.not_before) ||
         !sg_asn1_time(X509_get0_notAfter(x), &partner.not_after))
         return sg_fail(err, SG_E_INTERNAL, "a certificate that was judged cannot be written");
     partner.der = sg_bytes_of(der, (size_t)len);
-    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, err);
+    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, &waits, err);
+    search->waits |= waits;
     OPENSSL_free(der);
     return ok;
 }
 
-/*
- * The certificate and the CAs above it: without these it could not be judged again from storage
- * alone. Where it cannot be stored, it may be used all the same unless somebody is to approve of
- * it.
- */
+/* The certificate and the CAs above it: without these it could not be judged again from storage. */
+static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
+                     const char *origin, bool *usable_r, struct sg_error *err)
+{
+    bool any, ok = keep_one(search, certificate, origin, false, usable_r, err);
+    for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
+        ok = keep_one(search, sk_X509_value(chain, i), origin, true, &any, err);
+    return ok;
+}
+
+/* Would somebody have to approve of what is met for the first time? */
+static bool is_asked(const struct search *search)
+{
+    return search->wanted->approval || (search->wanted->change == SG_CERT_ASK && search->known);
+}
+
+/* Where it cannot be stored, it may be used all the same unless somebody is to approve of it. */
 static bool keep(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
                  const char *origin)
 {
     struct sg_error err;
-    bool pending = search->keep == SG_CERT_KEEP_PENDING, usable = true, any;
+    bool usable = true;
     sg_error_reset(&err);
-    if (search->keep == SG_CERT_KEEP_NOT)
-        return true;
-    bool ok = keep_one(search, certificate, origin, pending, &usable, &err);
-    for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
-        ok = keep_one(search, sk_X509_value(chain, i), origin, false, &any, &err);
+    if (search->wanted->dry)
+        return !is_asked(search);
+    bool ok = keep_all(search, certificate, chain, origin, &usable, &err);
     if (!ok)
         sg_log_error(SG_LOG_WARNING, "cert.partner_storage", &err, "domain", search->domain, NULL);
-    return ok ? usable : !pending;
+    return ok ? usable : !is_asked(search);
 }
 
 /* REQ-54: it is there, and nobody has approved of it. */
@@ -180,11 +195,10 @@ static void not_approved(struct search *search)
     found->awaits_approval = true;
 }
 
-/* Newest first until one is valid. origin: NULL for the store. */
-static bool judge_all(struct search *search, const struct candidate *list, size_t count,
-                      const char *origin, bool *issuer_missing_r, struct sg_error *err)
+/* In their order until one is valid. origin: NULL for the store. */
+static bool judge_by(struct search *search, const struct candidate *list, size_t count,
+                     const char *origin, bool *issuer_missing_r, struct sg_error *err)
 {
-    *issuer_missing_r = false;
     for (size_t i = 0; i < count && !search->found->certificate; i++) {
         bool valid, missing;
         STACK_OF(X509) *chain = NULL;
@@ -206,6 +220,20 @@ static bool judge_all(struct search *search, const struct candidate *list, size_
     return true;
 }
 
+/* By the accredited roots; only where none of them is good, by the relying domain's own too: what
+ * these vouch for replaces nothing (REQ-83). */
+static bool judge_all(struct search *search, const struct candidate *list, size_t count,
+                      const char *origin, bool *issuer_missing_r, struct sg_error *err)
+{
+    *issuer_missing_r = false;
+    search->relying = NULL;
+    if (!judge_by(search, list, count, origin, issuer_missing_r, err))
+        return false;
+    search->relying = search->wanted->relying;
+    return !search->relying || search->found->certificate || search->found->awaits_approval ||
+           judge_by(search, list, count, origin, issuer_missing_r, err);
+}
+
 static void candidates_free(struct candidate *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -216,14 +244,21 @@ static bool from_store(struct search *search, struct sg_error *err)
 {
     struct sg_cert_der_list stored = {0};
     struct sg_certs *certs = search->certs;
-    if (!certs->storage.partner_find(certs->storage.ctx, search->arena, search->domain,
-                                     search->correspondent, &stored, err))
+    const struct sg_cert_stored wanted = {.domain = search->domain,
+                                          .correspondent = search->wanted->correspondent,
+                                          .approval = search->wanted->approval,
+                                          .change = search->wanted->change,
+                                          .now = search->now};
+    if (!certs->storage.partner_find(certs->storage.ctx, search->arena, &wanted, &stored, err))
         return false;
     size_t most = certs->limits.max_certificates;
     if (stored.count > most)
         stored.count = most;
     struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, stored.count + 1);
-    size_t count = sort_in(search, stored.items, stored.count, list);
+    size_t count = split(search, stored.items, stored.count, list);
+    if (wanted.change != SG_CERT_PIN)
+        qsort(list, count, sizeof *list, newest_first);
+    search->known = count > 0;
     bool missing, ok = judge_all(search, list, count, NULL, &missing, err);
     candidates_free(list, count);
     return ok;
@@ -279,8 +314,8 @@ static struct answer *answers_read(struct search *search, struct sg_lookup *look
         const char *url = sg_arena_strdup(search->arena, sg_directory_url(lookup->directory));
         answer->list = SG_ARENA_ARRAY(search->arena, struct candidate, lookup->values.count + 1);
         if (lookup->ok)
-            answer->count =
-                sort_in(search, lookup->values.items, lookup->values.count, answer->list);
+            answer->count = split(search, lookup->values.items, lookup->values.count, answer->list);
+        qsort(answer->list, answer->count, sizeof *answer->list, newest_first);
         for (size_t k = 0; k < answer->count; k++)
             answer->list[k].origin = url;
         search->found->detail =
@@ -370,14 +405,13 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
     *search = (struct search){.certs = certs,
                               .arena = arena,
                               .domain = lower,
+                              .wanted = wanted,
                               .relying = wanted->relying,
                               .now = wanted->now,
                               .issuers = sk_X509_new_null(),
                               .lapsed = sk_X509_new_null(),
                               .found = found_r,
                               .room = 8,
-                              .keep = wanted->keep,
-                              .correspondent = wanted->correspondent,
                               .source = "ldap"};
     if (!search->issuers || !search->lapsed) {
         search_end(search);
@@ -394,7 +428,7 @@ static bool search_do(struct search *search, struct sg_error *err)
         return false;
     found->detail = sg_arena_printf(search->arena, "store: %zu certificate%s",
                                     found->candidate_count, found->candidate_count == 1 ? "" : "s");
-    return found->certificate || search->correspondent || from_directories(search, err);
+    return found->certificate || search->wanted->correspondent || from_directories(search, err);
 }
 
 bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
@@ -429,18 +463,18 @@ static bool untrusted_add(struct search *search, STACK_OF(X509) *untrusted, stru
 }
 
 static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *untrusted,
-                    const char *origin, bool *kept_r, struct sg_error *err)
+                    const char *origin, struct sg_cert_harvested *h, struct sg_error *err)
 {
-    bool valid, missing, usable, any;
+    bool missing;
     STACK_OF(X509) *chain = NULL;
-    bool pending = search->keep == SG_CERT_KEEP_PENDING;
     bool ok = untrusted_add(search, untrusted, err) &&
-              judge(search, certificate, origin, &valid, &missing, &chain, err);
-    if (ok && valid) {
-        ok = keep_one(search, certificate, origin, pending, &usable, err);
-        for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
-            ok = keep_one(search, sk_X509_value(chain, i), origin, false, &any, err);
-        *kept_r = ok;
+              judge(search, certificate, origin, &h->good, &missing, &chain, err);
+    /* What passes for want of a revocation list (REQ-59) is not remembered beyond that. */
+    h->good = h->good && !search->found->candidates[0].facts.bypassed;
+    if (ok && h->good && !search->wanted->dry) {
+        ok = keep_all(search, certificate, chain, origin, &h->usable, err);
+        h->kept = ok;
+        h->waits = search->waits;
     }
     sk_X509_pop_free(chain, X509_free);
     return ok;
@@ -448,21 +482,22 @@ static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *un
 
 bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                      STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,
-                     const char *origin, bool *kept_r, struct sg_error *err)
+                     const char *origin, struct sg_cert_harvested *harvested_r,
+                     struct sg_error *err)
 {
     struct search search;
     struct sg_cert_found found;
     uint8_t mark[SG_SHA256];
-    *kept_r = false;
-    sg_memo_mark(certificate, wanted->domain, mark);
-    if (sg_memo_has(certs->harvested, mark, wanted->now))
+    *harvested_r = (struct sg_cert_harvested){0};
+    sg_memo_mark(certificate, wanted, mark);
+    if (sg_memo_has(certs->harvested, mark, wanted->now, &harvested_r->good))
         return true;
     if (!search_begin(&search, certs, arena, wanted, &found, err))
         return false;
     search.source = "mail";
-    bool ok = harvest(&search, certificate, untrusted, origin, kept_r, err);
+    bool ok = harvest(&search, certificate, untrusted, origin, harvested_r, err);
     search_end(&search);
-    if (ok)
-        sg_memo_put(certs->harvested, mark, wanted->now);
+    if (ok && !wanted->dry)
+        sg_memo_put(certs->harvested, mark, wanted->now, harvested_r->good);
     return ok;
 }

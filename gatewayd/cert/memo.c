@@ -5,6 +5,7 @@
 #include "cert/cert_internal.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 struct slot {
     uint8_t mark[SG_SHA256];
     sg_time until;
+    bool good;
 };
 struct sg_memo {
     pthread_mutex_t lock;
@@ -45,14 +47,17 @@ void sg_memo_flush(struct sg_memo *memo)
     pthread_mutex_unlock(&memo->lock);
 }
 
-/* The certificate, and for whom. */
-void sg_memo_mark(const X509 *certificate, const char *domain, uint8_t mark[SG_SHA256])
+/* The certificate, for whom and by whose roots; who wants to be asked has to be told for himself.
+ */
+void sg_memo_mark(const X509 *certificate, const struct sg_cert_wanted *wanted,
+                  uint8_t mark[SG_SHA256])
 {
-    uint8_t both[SG_SHA256 + 256];
-    size_t len = strlen(domain) < 256 ? strlen(domain) : 256;
-    sg_x509_sha256(certificate, both);
-    memcpy(both + SG_SHA256, domain, len);
-    EVP_Digest(both, SG_SHA256 + len, mark, NULL, EVP_sha256(), NULL);
+    char all[SG_SHA256 + 400];
+    sg_x509_sha256(certificate, (uint8_t *)all);
+    int n = snprintf(all + SG_SHA256, sizeof all - SG_SHA256, "%.255s %d %d %.80s", wanted->domain,
+                     wanted->approval, wanted->change == SG_CERT_ASK,
+                     wanted->relying ? wanted->relying : "");
+    EVP_Digest(all, SG_SHA256 + (size_t)n, mark, NULL, EVP_sha256(), NULL);
 }
 
 static struct slot *slot_of(struct sg_memo *memo, const uint8_t mark[SG_SHA256])
@@ -60,20 +65,22 @@ static struct slot *slot_of(struct sg_memo *memo, const uint8_t mark[SG_SHA256])
     return &memo->slots[(mark[0] << 8 | mark[1]) % SLOTS];
 }
 
-bool sg_memo_has(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now)
+bool sg_memo_has(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now, bool *good_r)
 {
     pthread_mutex_lock(&memo->lock);
     const struct slot *slot = slot_of(memo, mark);
     bool has = now < slot->until && memcmp(slot->mark, mark, SG_SHA256) == 0;
+    *good_r = has && slot->good;
     pthread_mutex_unlock(&memo->lock);
     return has;
 }
 
-void sg_memo_put(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now)
+void sg_memo_put(struct sg_memo *memo, const uint8_t mark[SG_SHA256], sg_time now, bool good)
 {
     pthread_mutex_lock(&memo->lock);
     struct slot *slot = slot_of(memo, mark);
     memcpy(slot->mark, mark, SG_SHA256);
     slot->until = now + LIFETIME;
+    slot->good = good;
     pthread_mutex_unlock(&memo->lock);
 }

@@ -45,10 +45,11 @@ static const char *number(struct sg_arena *arena, size_t count)
 bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
                             struct sg_cert_signers *signers_r, struct sg_error *err)
 {
+    const struct sg_cert_stored wanted = {.domain = domain};
     struct sg_cert_der_list list = {0};
     if (!begin(domain, signers_r, err))
         return false;
-    if (!certs->storage.partner_find(certs->storage.ctx, arena, domain, false, &list, err)) {
+    if (!certs->storage.partner_find(certs->storage.ctx, arena, &wanted, &list, err)) {
         sk_X509_pop_free(signers_r->certificates, X509_free);
         return false;
     }

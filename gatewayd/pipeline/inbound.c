@@ -3,8 +3,8 @@
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/inbound_tell.h"
+#include "pipeline/learn.h"
 #include "pipeline/metrics.h"
-#include "pipeline/outbound.h"
 #include "pipeline/ping.h"
 #include "pipeline/receive.h"
 #include "pipeline/request.h"
@@ -62,27 +62,6 @@ static void discard(struct sg_message *m, const struct group *g, const struct sg
     }
 }
 
-/*
- * REQ-72 and the note at 190: whoever seals to us is sealed to. The certificate of a signature that
- * proved the message goes to the store, if its chain is good for everybody: the store is one for
- * all domains. That it cannot is no concern of the message's.
- */
-static void harvest(struct sg_message *m, const struct sg_inbound_judgement *j)
-{
-    struct sg_error err = {0};
-    bool kept = false;
-    struct sg_cert_wanted wanted = {
-        .domain = j->from_domain, .now = m->now, .keep = sg_outbound_keep(m, &j->policy)};
-    if (!*j->signer_domain || !j->signer)
-        return;
-    if (!sg_cert_harvest(m->gw->certs, m->arena, j->signer, j->signer_came_with, &wanted, m->msg_id,
-                         &kept, &err))
-        sg_log_error(SG_LOG_WARNING, "harvest.failed", &err, "msg_id", m->msg_id, NULL);
-    else if (kept)
-        sg_trace_add(&m->trace, "harvested", "REQ-50", "domain", j->from_domain, "state",
-                     wanted.keep == SG_CERT_KEEP_PENDING ? "to be approved" : "in use", NULL);
-}
-
 static void deliver(struct sg_message *m, const struct group *g,
                     const struct sg_inbound_judgement *j)
 {
@@ -92,7 +71,7 @@ static void deliver(struct sg_message *m, const struct group *g,
         break;
     case SG_ACT_DELIVER:
         deliver_opened(m, g, j);
-        harvest(m, j);
+        sg_learn(m, j);
         break;
     case SG_ACT_DELETE:
         discard(m, g, &j->plan);

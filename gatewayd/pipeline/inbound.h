@@ -23,8 +23,9 @@ struct sg_inbound_judgement {
     struct sg_plan plan;
     X509 *signer;                     /* whose signature is among the facts; NULL: none */
     STACK_OF(X509) *signer_came_with; /* … and what else it carried */
-    const char *from_domain;          /* the first that From names, "" */
-    const char *signer_domain;        /* the From domain that a good signature stands for, "" */
+    const struct sg_smime_signer_info *signature; /* … itself */
+    const char *from_domain;                      /* the first that From names, "" */
+    const char *signer_domain; /* the From domain that a good signature stands for, "" */
 };
 /* Opens the message and gathers facts; no rule is asked. To be freed in the end. */
 SG_MUST_USE bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,

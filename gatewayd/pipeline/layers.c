@@ -185,6 +185,7 @@ static bool signed_layer_facts(const struct judging *g, const struct sg_smime_la
         return true;
     }
     g->j->signer = a.signer->certificate;
+    g->j->signature = a.signer;
     g->j->signer_came_with = layer->certificates;
     facts->domain_signed = true;
     facts->signature_good = a.good;
@@ -205,6 +206,7 @@ static void outer_signature_forget(const struct judging *g)
 {
     struct sg_inbound_facts *facts = &g->j->facts;
     g->j->signer = NULL;
+    g->j->signature = NULL;
     if (facts->domain_signed)
         sg_trace_add(&g->m->trace, "signature", "REQ-22", "result", "ok", "detail",
                      "outside of the envelope: says nothing of what is inside", NULL);

@@ -8,6 +8,7 @@
 #include "pipeline/scan.h"
 #include "schema/exception.h"
 #include "schema/member_domain.h"
+#include "schema/partner_capability.h"
 #include "smtp/address.h"
 
 /* To and Cc, one address a line: who is not among them is a blind copy's recipient. */
@@ -174,12 +175,20 @@ static bool must_be_sealed(const struct sg_outbound_facts *facts)
     return facts->recipient_environment != SG_ENV_NONE || facts->excepted;
 }
 
-enum sg_cert_keep sg_outbound_keep(const struct sg_message *m,
-                                   const struct sg_domain_policy *policy)
+static enum sg_cert_change change_of(const char *name)
 {
-    return m->dry                       ? SG_CERT_KEEP_NOT
-           : policy->discovery_approval ? SG_CERT_KEEP_PENDING
-                                        : SG_CERT_KEEP;
+    return strcmp(name, "pin") == 0   ? SG_CERT_PIN
+           : strcmp(name, "ask") == 0 ? SG_CERT_ASK
+                                      : SG_CERT_REPLACE;
+}
+
+struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, const char *domain,
+                                         sg_time now)
+{
+    return (struct sg_cert_wanted){.domain = domain,
+                                   .now = now,
+                                   .approval = policy->discovery_approval,
+                                   .change = change_of(policy->changed_certificate)};
 }
 
 /*
@@ -190,10 +199,9 @@ static bool certificate_find(struct sg_outbound *o, struct sg_outbound_group *g,
                              const struct sg_outbound_facts *facts, struct sg_error *err)
 {
     struct sg_message *m = o->m;
-    struct sg_cert_wanted wanted = {.domain = g->domain,
-                                    .relying = o->own.id,
-                                    .now = m->now,
-                                    .keep = sg_outbound_keep(m, &o->policy)};
+    struct sg_cert_wanted wanted = sg_outbound_wanted(&o->policy, g->domain, m->now);
+    wanted.relying = o->own.id;
+    wanted.dry = m->dry;
     if (!must_be_sealed(facts)) {
         if (!o->policy.seal_to_correspondents)
             return true;
@@ -313,15 +321,50 @@ static bool sealed_send(struct sg_outbound *o, struct sg_outbound_group *g,
     return true;
 }
 
+/* How one recipient domain is sealed to, and what that was decided by. */
+struct sealing {
+    struct sg_sealing chosen;
+    char capabilities[SG_CAPABILITY_TEXT];
+    const char *source;
+};
+
+/* REQ-26, 85 */
+static bool sealing_choose(struct sg_outbound *o, const struct sg_outbound_group *g,
+                           struct sealing *s, struct sg_error *err)
+{
+    struct sg_message *m = o->m;
+    struct sg_partner_capability row;
+    bool found;
+    if (!sg_partner_capability_find(m->gw->db, m->arena, g->domain, &row, &found, err))
+        return false;
+    const EVP_PKEY *key = X509_get0_pubkey(g->found.certificate);
+    const struct sg_sealing_facts facts = {.capabilities = sg_partner_capability_set(&row),
+                                           .ec = key && EVP_PKEY_is_a(key, "EC"),
+                                           .allow_weak = o->policy.weak_algorithms};
+    s->chosen = sg_policy_sealing(&facts);
+    sg_capability_text(facts.capabilities, s->capabilities);
+    s->source = row.is_by_hand ? "set by hand" : row.signed_at ? row.origin : "nothing is known";
+    return true;
+}
+
 static bool sign_and_envelop(struct sg_outbound *o, struct sg_outbound_group *g,
-                             struct sg_buf *content, struct sg_sink *sink, struct sg_error *err)
+                             const struct sg_sealing *chosen, struct sg_buf *content,
+                             struct sg_sink *sink, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_SEAL);
+    static const enum sg_smime_cipher ciphers[] = {
+        [SG_SEALING_AES256_GCM] = SG_SMIME_AES256_GCM,
+        [SG_SEALING_AES256_CBC] = SG_SMIME_AES256_CBC,
+        [SG_SEALING_AES128_GCM] = SG_SMIME_AES128_GCM,
+        [SG_SEALING_AES128_CBC] = SG_SMIME_AES128_CBC,
+        [SG_SEALING_3DES_CBC] = SG_SMIME_3DES_CBC,
+    };
     struct sg_smime_entity entity = entity_of(o);
-    const struct sg_smime_recipient recipient = {.certificate = g->found.certificate};
+    const struct sg_smime_recipient recipient = {.certificate = g->found.certificate,
+                                                 .oaep = chosen->transport == SG_SEALING_OAEP};
     return sg_outbound_sign(o, err) &&
            sg_smime_envelop(&entity, sg_buf_bytes(&o->signature), &recipient, 1,
-                            SG_SMIME_AES256_CBC, content, sink, err);
+                            ciphers[chosen->cipher], content, sink, err);
 }
 
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
@@ -331,12 +374,17 @@ static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     SG_AUTO_BUF head = {0};
     SG_AUTO_SPOOL sealed = sg_spool_new(&m->gw->spool);
     struct sg_sink sink = sg_spool_sink(sealed);
-    if (!sign_and_envelop(o, g, &content, &sink, err))
+    struct sealing how;
+    if (!sealing_choose(o, g, &how, err) ||
+        !sign_and_envelop(o, g, &how.chosen, &content, &sink, err))
         return false;
     sg_rewrite_sealed(m, g->environment, sg_buf_bytes(&content), &head);
     sg_buf_adds(&head, "\r\n");
-    sg_trace_add(&m->trace, "sealed", g->plan.requirement, "recipient_domain", g->domain,
-                 "signature", "rsa sha256", "cipher", "aes-256-cbc", NULL);
+    sg_trace_add(&m->trace, "sealed", how.chosen.requirement, "recipient_domain", g->domain,
+                 "signature", "rsa sha256", "cipher", sg_sealing_cipher_name(how.chosen.cipher),
+                 "key_transport", sg_sealing_transport_name(how.chosen.transport), "rule",
+                 how.chosen.rule, "because", how.chosen.explanation, "capabilities",
+                 how.capabilities, "known_from", how.source, NULL);
     struct sg_smtp_piece pieces[] = {{.bytes = sg_buf_bytes(&head)},
                                      {.spool = sealed, .len = UINT64_MAX}};
     return sealed_send(o, g, pieces, 2, err);

@@ -43,9 +43,10 @@ SG_MUST_USE bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_er
 /* The signature over the message, once. To be called where there is an o->signer. */
 SG_MUST_USE bool sg_outbound_sign(struct sg_outbound *o, struct sg_error *err);
 
-/* What becomes of a certificate that is met for the first time (REQ-54). */
-enum sg_cert_keep sg_outbound_keep(const struct sg_message *m,
-                                   const struct sg_domain_policy *policy);
+/* The certificate of that domain, by what one of ours has chosen (REQ-54, 83). Whose roots it
+ * relies on is for the caller to say. */
+struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, const char *domain,
+                                         sg_time now);
 /* Looks up what the rules need and decides; traces facts and plan. */
 SG_MUST_USE bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                                     struct sg_error *err);

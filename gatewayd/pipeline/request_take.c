@@ -67,7 +67,8 @@ static bool take(struct taking *t, X509 *x, struct sg_error *err)
 {
     struct sg_message *m = t->m;
     const char *partner = partner_of(m->arena, x);
-    bool asked = false, kept = false;
+    struct sg_cert_harvested harvested;
+    bool asked = false;
     if (!partner)
         return true; /* a CA's, or somebody's */
     t->looked_at++;
@@ -77,16 +78,14 @@ static bool take(struct taking *t, X509 *x, struct sg_error *err)
         tell(t, partner, x, "refused", "this domain did not ask for it");
         return true;
     }
-    struct sg_cert_wanted wanted = {.domain = partner,
-                                    .relying = t->domain->id,
-                                    .now = m->now,
-                                    .keep = sg_outbound_keep(m, &t->policy)};
-    if (!sg_cert_harvest(m->gw->certs, m->arena, x, t->came, &wanted, m->msg_id, &kept, err))
+    struct sg_cert_wanted wanted = sg_outbound_wanted(&t->policy, partner, m->now);
+    wanted.relying = t->domain->id;
+    if (!sg_cert_harvest(m->gw->certs, m->arena, x, t->came, &wanted, m->msg_id, &harvested, err))
         return false;
-    if (!kept)
+    if (!harvested.kept)
         return refusal(t, partner, x, err);
     t->taken++;
-    tell(t, partner, x, wanted.keep == SG_CERT_KEEP_PENDING ? "to be approved" : "in use", NULL);
+    tell(t, partner, x, harvested.usable ? "in use" : "to be approved", NULL);
     return sg_certificate_request_answered(m->gw->db, partner, m->now, err) &&
            sg_held_wake(m->gw->db, partner, m->now, err);
 }

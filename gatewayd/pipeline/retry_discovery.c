@@ -15,11 +15,10 @@ static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
 {
     struct sg_domain_policy policy;
     struct sg_cert_found found;
-    struct sg_cert_wanted wanted = {
-        .domain = wanting->partner, .relying = wanting->domain_id, .now = sg_clock_now()};
     if (!sg_domain_policy_load(gw->db, arena, wanting->domain_id, &policy, err))
         return false;
-    wanted.keep = policy.discovery_approval ? SG_CERT_KEEP_PENDING : SG_CERT_KEEP;
+    struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, wanting->partner, sg_clock_now());
+    wanted.relying = wanting->domain_id;
     if (!sg_cert_discover(gw->certs, arena, &wanted, &found, err))
         return false;
     bool ok = !found.certificate || sg_held_wake(gw->db, wanting->partner, sg_clock_now(), err);

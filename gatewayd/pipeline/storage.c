@@ -35,15 +35,20 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     return true;
 }
 
-static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
+static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert_stored *wanted,
                          struct sg_cert_der_list *list_r, struct sg_error *err)
 {
-    return sg_partner_certificate_find(ctx, arena, domain, correspondent, &list_r->items,
-                                       &list_r->count, err);
+    const struct sg_partner_query query = {.domain = wanted->domain,
+                                           .correspondent = wanted->correspondent,
+                                           .approval = wanted->approval,
+                                           .ask = wanted->change == SG_CERT_ASK,
+                                           .pin = wanted->change == SG_CERT_PIN,
+                                           .now = wanted->now};
+    return sg_partner_certificate_find(ctx, arena, &query, &list_r->items, &list_r->count, err);
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          struct sg_error *err)
+                          bool *waits_r, struct sg_error *err)
 {
     struct sg_partner_certificate row = {.domain = partner->domain,
                                          .der = partner->der,
@@ -52,8 +57,10 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
                                          .not_before = partner->not_before,
                                          .not_after = partner->not_after,
                                          .fetched_at = partner->now,
-                                         .pending = partner->pending};
-    return sg_partner_certificate_store(ctx, &row, usable_r, err);
+                                         .authority = partner->authority,
+                                         .approval = partner->approval,
+                                         .ask = partner->ask};
+    return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, err);
 }
 
 static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,

@@ -1,7 +1,16 @@
--- What its own owner here has had revoked is no partner's certificate any more, whatever a revocation
--- list that is still good for hours says (REQ-174, 200).
-SELECT der FROM partner_certificate p WHERE domain = $1::text AND state = 'active'
-    AND NOT EXISTS (SELECT FROM certificate c WHERE c.sha256 = p.sha256 AND c.state = 'revoked')
-    AND (NOT $2::bool OR EXISTS (SELECT FROM partner_certificate m
-        WHERE m.domain = $1::text AND m.state = 'active' AND m.source IN ('mail', 'api')))
-ORDER BY not_before DESC, sha256
+-- Who asks about changes (REQ-83) uses what is confirmed; who wants to approve of everything (REQ-54),
+-- what is not waiting; others all but what was refused. What its own owner here has had revoked is no
+-- partner's certificate any more, whatever a revocation list that is still good for hours says
+-- (REQ-174, 200). Those of CAs first; then the newest, or where a known one stays (pin) the one that
+-- is known longest and has not expired.
+WITH usable AS (
+    SELECT der, sha256, source, authority, not_before, not_after, stored_at
+    FROM partner_certificate
+    WHERE domain = $1::text
+      AND CASE WHEN $3::bool THEN state = 'active' ELSE state <> 'refused' END
+      AND (NOT $4::bool OR (state = 'active' AND confirmed)))
+SELECT der FROM usable u
+WHERE NOT EXISTS (SELECT FROM certificate c WHERE c.sha256 = u.sha256 AND c.state = 'revoked')
+  AND (NOT $2::bool OR EXISTS (SELECT FROM usable m WHERE m.source IN ('mail', 'api')))
+ORDER BY authority DESC, CASE WHEN $5::bool THEN not_after < $6::timestamptz END,
+    CASE WHEN $5::bool THEN stored_at END, not_before DESC, sha256

@@ -1,11 +1,25 @@
 -- The domain stays: what was proved for one domain is never handed to another. What people decided
--- about it (state) stays too.
+-- about it (state, confirmed) stays too. $9 everything waits for approval (REQ-54), $10 a change does
+-- (REQ-83): one that is not the first of its domain and that nobody has approved of.
+WITH was AS (
+    SELECT state FROM partner_certificate WHERE domain = $1::text AND sha256 = sha256($2::bytea)
+), first AS (
+    SELECT $11::bool OR NOT EXISTS (SELECT FROM partner_certificate
+        WHERE domain = $1::text AND NOT authority AND state <> 'refused'
+          AND sha256 <> sha256($2::bytea)) AS yes)
 INSERT INTO partner_certificate AS p
-    (id, sha256, domain, der, source, origin, not_before, not_after, fetched_at, state)
-VALUES ($8::text, sha256($2::bytea), $1::text, $2, $3::text, $4::text, $5::timestamptz,
-        $6::timestamptz, $7::timestamptz, CASE WHEN $9::bool THEN 'pending' ELSE 'active' END)
+    (id, sha256, domain, der, source, origin, not_before, not_after, fetched_at, stored_at,
+     authority, confirmed, state)
+SELECT $8::text, sha256($2::bytea), $1::text, $2, $3::text, $4::text, $5::timestamptz,
+       $6::timestamptz, $7::timestamptz, $7, $11, first.yes,
+       CASE WHEN NOT $11 AND ($9::bool OR ($10::bool AND NOT first.yes)) THEN 'pending'
+            ELSE 'active' END
+FROM first
 ON CONFLICT (sha256, domain) DO UPDATE
     SET source = CASE WHEN p.fetched_at < excluded.fetched_at THEN excluded.source ELSE p.source END,
         origin = CASE WHEN p.fetched_at < excluded.fetched_at THEN excluded.origin ELSE p.origin END,
-        fetched_at = greatest(p.fetched_at, excluded.fetched_at)
-RETURNING p.state = 'active'
+        fetched_at = greatest(p.fetched_at, excluded.fetched_at),
+        state = CASE WHEN $10 AND p.state = 'active' AND NOT p.confirmed THEN 'pending'
+                     ELSE p.state END
+RETURNING p.id, CASE WHEN $9 OR $10 THEN p.state = 'active' ELSE p.state <> 'refused' END,
+    p.state = 'pending' AND coalesce((SELECT state FROM was), '') <> 'pending'

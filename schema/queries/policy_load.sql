@@ -6,7 +6,8 @@ SELECT (s->>'hold_lifetime_hours')::int8, (s->>'hold_retry_minutes')::int8, s->>
     (s->>'attachment_scanning')::bool, (s->>'receipts_for_unauthenticated')::bool,
     (s->>'seal_to_correspondents')::bool, (s->>'discovery_approval')::bool,
     (s->>'classification_approval')::bool, (s->>'crl_bypass_until')::timestamptz,
-    (s->>'crl_grace_hours')::int8
+    (s->>'crl_grace_hours')::int8,
+    (s->>'weak_algorithms')::bool, s->>'changed_certificate'
 FROM (
     SELECT coalesce(p.settings, '{}') || coalesce(t.settings, '{}') || coalesce(o.settings, '{}') AS s
     FROM domain d

@@ -169,6 +169,7 @@ def values(policy):
 
 ACTING = {
     "attachment_scanning",
+    "changed_certificate",
     "classification_approval",
     "discovery_approval",
     "hold_lifetime_hours",
@@ -180,6 +181,7 @@ ACTING = {
     "unknown_encrypted",
     "unverified_action",
     "unverified_form",
+    "weak_algorithms",
 }
 
 

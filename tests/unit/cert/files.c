@@ -123,21 +123,21 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     return true;
 }
 
-static bool partner_find(void *ctx, struct sg_arena *arena, const char *domain, bool correspondent,
+static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert_stored *wanted,
                          struct sg_cert_der_list *list_r, struct sg_error *err)
 {
-    (void)correspondent;
     if (!reachable(ctx, err))
         return false;
-    files_read_folder(arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, domain),
-                      list_r);
+    files_read_folder(
+        arena, sg_arena_printf(arena, "%s/partners/%s", (const char *)ctx, wanted->domain), list_r);
     return true;
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          struct sg_error *err)
+                          bool *waits_r, struct sg_error *err)
 {
-    *usable_r = !partner->pending;
+    *waits_r = partner->approval;
+    *usable_r = !*waits_r;
     if (!reachable(ctx, err))
         return false;
     SG_AUTO_ARENA arena = sg_arena_new();

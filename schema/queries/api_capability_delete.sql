@@ -1,0 +1,1 @@
+DELETE FROM partner_capability WHERE id = $1::text
