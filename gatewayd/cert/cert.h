@@ -148,6 +148,8 @@ struct sg_cert_question {
     const char *domain;  /* that it must name; NULL where none is claimed */
     const char *relying; /* id of the domain of ours whose further roots count; NULL: none do */
     const char *ours;    /* … whose choices about revocation lists count; NULL: the platform's */
+    const struct sg_bytes *lists; /* revocation lists that came along, as they came */
+    size_t list_count;
     sg_time now;
 };
 /*

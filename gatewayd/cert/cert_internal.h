@@ -128,6 +128,7 @@ struct sg_revocation_facts {
     enum sg_revocation answer;
     bool has_points;               /* it names distribution points at all */
     bool lapsed;                   /* the list that answered has ended: within grace */
+    bool carried;                  /* it came with what is judged */
     sg_time good_from, good_until; /* of the list that answered */
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
@@ -137,6 +138,11 @@ struct sg_revocation_facts {
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
                          enum sg_crl_mode mode, sg_time grace, sg_time now,
                          struct sg_revocation_facts *facts_r);
+
+/* crl_carried.c: what the lists that came along say of the chain's certificate at that place,
+ * beside what is known */
+void sg_revocation_carried(const struct sg_certs *certs, const struct sg_cert_question *question,
+                           STACK_OF(X509) *chain, int at, struct sg_revocation_facts *facts);
 
 /* crl_cache.c */
 struct sg_crl_got {

@@ -141,9 +141,10 @@ static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
     struct sg_cert_choice choice;
     *bypass_r = NULL;
     ask_current(certs, chain, at, q->now, revocation);
+    sg_revocation_carried(certs, q, chain, at, revocation);
     /* A CA that names no list is watched by whoever accredited it; end certificates have to name
      * one (REQ-158). */
-    if (at > 0 && !revocation->has_points)
+    if (at > 0 && !revocation->has_points && revocation->answer == SG_REVOCATION_UNKNOWN)
         revocation->answer = SG_NOT_REVOKED;
     if (revocation->answer != SG_REVOCATION_UNKNOWN)
         return true;
@@ -183,11 +184,12 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
                           sg_arena_printf(arena, "%snot known whether it is revoked: %s", prefix,
                                           revocation.why)),
                    true;
-        if (bypassed || revocation.lapsed)
+        bool carried = revocation.carried && revocation.answer == SG_NOT_REVOKED;
+        if (bypassed || revocation.lapsed || carried)
             window->remark = sg_arena_printf(
                 arena, "%s%s%s%s", window->remark ? window->remark : "", window->remark ? "; " : "",
                 prefix, bypassed ? bypassed : revocation.why);
-        window->passing |= bypassed || revocation.lapsed;
+        window->passing |= bypassed || revocation.lapsed || carried;
         facts->bypassed |= bypassed != NULL;
         if (revocation.answer == SG_NOT_REVOKED && revocation.good_until)
             narrow(window, revocation.good_from, revocation.good_until);
@@ -254,7 +256,7 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
         .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
     sg_x509_sha256(q->certificate, key.sha256);
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
-    if (remembered(certs, arena, q, key, &facts_r->detail)) {
+    if (q->list_count == 0 && remembered(certs, arena, q, key, &facts_r->detail)) {
         facts_r->status = SG_CERT_VALID;
         return true;
     }

@@ -61,6 +61,12 @@ static bool content_scan(struct sg_message *m, struct sg_inbound_judgement *j, s
                            &found, err)))
         return false;
     j->facts.triggers = found.words;
+    if (found.smime_where && !sg_smime_is(m->arena, &block))
+        sg_trace_add(&m->trace, "smime-inside", "REQ-18", "where", found.smime_where, "detail",
+                     "signed or encrypted is a part of the message and not the message (it was "
+                     "forwarded, or a list server has put something beside it): left as it is, and "
+                     "nothing is claimed for it",
+                     NULL);
     return true;
 }
 

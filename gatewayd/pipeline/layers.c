@@ -124,6 +124,8 @@ static bool authority_judge(const struct judging *g, const struct sg_smime_layer
                                             g->origin->from_count ? g->origin->from[0].domain : "",
                                         .relying = g->keyring->domain_id,
                                         .ours = g->keyring->domain_id,
+                                        .lists = layer->lists,
+                                        .list_count = layer->list_count,
                                         .now = m->now};
     *a = (struct authority){.signer = signer,
                             .good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK,

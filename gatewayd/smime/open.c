@@ -23,6 +23,7 @@ struct work {
     struct sg_arena *arena;
     const struct sg_smime_options *options;
     struct owned *owned;
+    bool spoken_for; /* a domain's signature was taken off, and no envelope inside of it */
     struct sg_source source;
 };
 
@@ -84,7 +85,7 @@ static bool entity_read(struct work *w, const struct sg_spool *spool, uint64_t s
     return true;
 }
 
-/* Puts the verified layer's content in its place, if the signer is a domain (REQ-88). */
+/* Puts the verified layer's content in its place, if the signer is a domain (REQ-88, 89). */
 static bool signed_strip(struct work *w, struct sg_smime_layer *layer, const struct sg_spool *spool,
                          uint64_t start, uint64_t end, struct entity *inner_r, struct sg_error *err)
 {
@@ -98,6 +99,12 @@ static bool signed_strip(struct work *w, struct sg_smime_layer *layer, const str
         return false;
     layer->stripped = true;
     return true;
+}
+
+/* Whose a signature inside a domain's is, nobody has to know (REQ-12). */
+static const struct sg_smime_options *elsewhere(const struct work *w)
+{
+    return w->spoken_for ? NULL : w->options;
 }
 
 static bool detached_open(struct work *w, const struct entity *outer, const char *boundary,
@@ -125,7 +132,7 @@ static bool detached_open(struct work *w, const struct entity *outer, const char
               (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
                sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
               sg_smime_signed_read(&ber, NULL, &sd, err) &&
-              sg_smime_signed_verify(w->arena, &sd, w->options, outer->spool, parts.content,
+              sg_smime_signed_verify(w->arena, &sd, elsewhere(w), outer->spool, parts.content,
                                      parts.content_end, true, layer, err) &&
               signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err);
     sg_smime_signed_free(&sd);
@@ -146,7 +153,7 @@ static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smi
         layer->detail = "certificates alone, which sign nothing";
     } else {
         ok = ok && (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
-             sg_smime_signed_verify(w->arena, &sd, w->options, spool, 0, sg_spool_size(spool),
+             sg_smime_signed_verify(w->arena, &sd, elsewhere(w), spool, 0, sg_spool_size(spool),
                                     false, layer, err) &&
              signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
     }
@@ -265,6 +272,7 @@ static bool layers_open(struct work *w, struct entity *current, struct sg_smime_
         if (!layer->stripped)
             return true;
         opened->changed = true;
+        w->spoken_for = layer->kind == SG_SMIME_SIGNED;
         *current = inner;
     }
     return true;

@@ -14,6 +14,7 @@ void sg_smime_signed_free(struct sg_smime_signed *sd)
 {
     sg_buf_free(&sd->content_type);
     sg_buf_free(&sd->certificates);
+    sg_buf_free(&sd->lists);
     sg_buf_free(&sd->signer_infos);
 }
 
@@ -76,7 +77,7 @@ bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg_sink *conte
     if (tag == SG_BER_EXPLICIT(0) && (!sg_ber_stream_take(ber, tag, &sd->certificates, err) ||
                                       !sg_ber_stream_peek(ber, &tag, err)))
         return false;
-    if (tag == SG_BER_EXPLICIT(1) && !sg_ber_stream_take(ber, tag, NULL, err)) /* CRLs */
+    if (tag == SG_BER_EXPLICIT(1) && !sg_ber_stream_take(ber, tag, &sd->lists, err))
         return false;
     return sg_ber_stream_take(ber, SG_BER_SET, &sd->signer_infos, err) &&
            sg_ber_stream_leave(ber, err);
@@ -112,6 +113,21 @@ static bool certificates_read(const struct sg_buf *raw, STACK_OF(X509) *out, str
     }
     ERR_clear_error();
     return true;
+}
+
+/* Revocation lists; those beyond the limit and other kinds of revocation are passed over. */
+static void lists_read(struct sg_arena *arena, const struct sg_buf *raw,
+                       struct sg_smime_layer *layer)
+{
+    struct sg_ber in = sg_ber_of(sg_buf_bytes(raw));
+    struct sg_tlv set, one;
+    if (raw->len == 0 || !sg_ber_next(&in, &set))
+        return;
+    in = sg_ber_of(set.content);
+    layer->lists = SG_ARENA_ARRAY(arena, struct sg_bytes, SG_SMIME_MAX_LISTS);
+    while (layer->list_count < SG_SMIME_MAX_LISTS && sg_ber_next(&in, &one))
+        if (one.tag == SG_BER_SEQUENCE)
+            layer->lists[layer->list_count++] = sg_arena_copy(arena, one.whole);
 }
 
 /* Hashes what is written to it, as it is or with bare LF made CRLF (RFC 8551 §3.1.1). */
@@ -300,7 +316,7 @@ static bool content_check(struct verification *v, const struct sg_spool *spool, 
 }
 
 bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                            const struct sg_smime_options *options, const struct sg_spool *spool,
+                            const struct sg_smime_options *elsewhere, const struct sg_spool *spool,
                             uint64_t from, uint64_t end, bool detached,
                             struct sg_smime_layer *layer, struct sg_error *err)
 {
@@ -312,10 +328,12 @@ bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed
         abort();
     if (!certificates_read(&sd->certificates, layer->certificates, err))
         return false;
+    lists_read(arena, &sd->lists, layer);
     if (!sg_ber_expect(&in, SG_BER_SET, &set))
         return sg_fail(err, SG_E_CMS, "the signers are unreadable");
     v.signer_infos = set.content;
     v.hash_count = hashes_wanted(set.content, v.hashes, 8);
     return content_check(&v, spool, from, end, detached, layer, err) &&
-           (!options->certificates_elsewhere || elsewhere_look(&v, options, layer, err));
+           (!elsewhere || !elsewhere->certificates_elsewhere ||
+            elsewhere_look(&v, elsewhere, layer, err));
 }

@@ -147,6 +147,9 @@ struct sg_smime_layer {
     size_t signer_count;
     /* All that the message carried; behind them what was found elsewhere (REQ-82). */
     STACK_OF(X509) *certificates;
+    /* Revocation lists that it carried (RFC 8550 §2.1), as they came and not yet looked at. */
+    struct sg_bytes *lists;
+    size_t list_count;
     bool stripped; /* taken off (a domain's signature), or left on (an individual's) */
 };
 

@@ -9,6 +9,7 @@
 
 #define SG_SMIME_MAX_CERTIFICATES 64 /* of one SignedData */
 #define SG_SMIME_MAX_SIGNERS      16
+#define SG_SMIME_MAX_LISTS        16
 #define SG_SMIME_MAX_NAMESAKES    4 /* certificates of one name that a signature is tried with */
 #define SG_SMIME_RSA_BITS_MIN     1024
 #define SG_SMIME_RSA_BITS_MAX     8192
@@ -77,6 +78,7 @@ SG_MUST_USE bool sg_smime_content_info(struct sg_ber_stream *ber, struct sg_buf 
 struct sg_smime_signed {
     struct sg_buf content_type; /* content of the OBJECT IDENTIFIER */
     struct sg_buf certificates; /* [0], or empty */
+    struct sg_buf lists;        /* [1], or empty */
     struct sg_buf signer_infos; /* the SET */
     bool has_content;
 };
@@ -88,10 +90,11 @@ SG_MUST_USE bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg
                                       struct sg_smime_signed *sd, struct sg_error *err);
 /*
  * Checks every signer over the range of a spool that was signed and fills the layer: certificates,
- * signers, result. detached: bare line ends may have been signed as CRLF.
+ * signers, result. detached: bare line ends may have been signed as CRLF. elsewhere: who knows
+ * certificates that are missing; NULL: they are not looked for.
  */
 SG_MUST_USE bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                                        const struct sg_smime_options *options,
+                                        const struct sg_smime_options *elsewhere,
                                         const struct sg_spool *spool, uint64_t from, uint64_t end,
                                         bool detached, struct sg_smime_layer *layer,
                                         struct sg_error *err);

@@ -189,6 +189,8 @@ struct sg_object *sg_object_new(struct sg_scan *scan, enum sg_object_kind kind, 
         sg_buf_init(&o->tnef, limits->max_tnef_bytes);
     } else {
         o->cms = sg_spool_new(&limits->spool);
+        if (!scan->found->smime_where)
+            scan->found->smime_where = where;
     }
     return o;
 }

@@ -62,6 +62,7 @@ struct sg_trigger_found {
      * what could be read was. where and why name the first. */
     bool undecodable;
     const char *undecodable_where, *undecodable_why;
+    const char *smime_where; /* the first entity that is S/MIME, signed or encrypted; NULL: none */
     /* Encrypted content (S/MIME, PGP/MIME): for its reader's eyes only; not undecodable. */
     bool opaque;
 };

@@ -222,6 +222,9 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
                                   "a multipart in a transfer encoding");
         if (strcmp(multipart->type, "multipart/encrypted") == 0)
             w->scan->found->opaque = true;
+        const char *protocol = sg_content_type_parameter(multipart, "protocol");
+        if (!w->scan->found->smime_where && protocol && strcasestr(protocol, "pkcs7-signature"))
+            w->scan->found->smime_where = place(w, multipart->type);
         if (multipart_open(w, multipart)) {
             if (doubtful)
                 header_doubt(w, block);

@@ -2,8 +2,12 @@
 
     forge.entity(signed([signer(identity, content, sid=key_id(identity))], content, [identity]), "signed-data")
 """
+import base64
+import datetime as dt
+import os
 import zlib
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
@@ -47,7 +51,6 @@ def pieces(data, size, tag=0x24):
 
 def key_id(identity):
     """SubjectKeyIdentifier of a SignerIdentifier or RecipientIdentifier."""
-    from cryptography import x509
     certificate = forge.load(identity.certificate)
     return der(0x80, certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest)
 
@@ -89,16 +92,29 @@ def stack_of(identities):
     return b"".join(forge.load(path).public_bytes(forge.DER) for path in forge.certificates_of(*identities))
 
 
-def signed(signers, content, identities, kind=DATA, digests=(forge.SHA256,), more=b""):
+def signed(signers, content, identities, kind=DATA, digests=(forge.SHA256,), more=b"", lists=()):
     """SignedData. content: octets, an element that stands there as it is (a tuple of one), or None;
-    more: what stands behind the certificates in their set."""
+    more: what stands behind the certificates in their set; lists: of revocation."""
     if isinstance(content, tuple):
         body = seq(kind, explicit(0, *content))
     else:
         body = seq(kind, explicit(0, octets(content)) if content is not None else b"")
     stack = stack_of(identities) + more
     return forge.content_info(forge.SIGNED, seq(
-        integer(1), der(0x31, *digests), body, explicit(0, stack) if stack else b"", der(0x31, *signers)))
+        integer(1), der(0x31, *digests), body, explicit(0, stack) if stack else b"",
+        explicit(1, *lists) if lists else b"", der(0x31, *signers)))
+
+
+def revocation_list(authority, *revoked, since=dt.timedelta(), until=dt.timedelta(hours=1)):
+    """Of a forge.Authority, from now on unless told: these identities are on it."""
+    now = dt.datetime.utcnow()
+    builder = (x509.CertificateRevocationListBuilder().issuer_name(authority.certificate.subject)
+               .last_update(now + since).next_update(now + until))
+    for identity in revoked:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder().serial_number(forge.load(identity.certificate).serial_number)
+            .revocation_date(now - dt.timedelta(days=1)).build())
+    return builder.sign(authority.key, hashes.SHA256()).public_bytes(forge.DER)
 
 
 def opaque(signers, content, identities, **more):
@@ -146,7 +162,6 @@ def named(entity, name, type_=b"application/octet-stream"):
 
 def rewrapped(entity, line_end=b"", behind=b""):
     """base64 with other line ends, and octets behind the structure."""
-    import base64
     head, _, body = entity.partition(b"\r\n\r\n")
     text = base64.b64encode(base64.b64decode(body) + behind)
     if line_end:
@@ -157,7 +172,6 @@ def rewrapped(entity, line_end=b"", behind=b""):
 def envelope(recipients, content, originator=b"", unprotected=b"", cipher=forge.AES256_CBC, kind=DATA,
              piece=None):
     """EnvelopedData. recipients: functions of the content-encryption key to a RecipientInfo."""
-    import os
     cek, iv = os.urandom(32), os.urandom(16)
     ciphertext = forge.cbc(cek, iv, content)
     body = pieces(ciphertext, piece, 0xa0) if piece else der(0x80, ciphertext)

@@ -3,7 +3,7 @@ is delivered. The table stands in gatewayd/smime/README.md too.
 
 REQ-1 REQ-2 REQ-12 REQ-17 REQ-18 REQ-22 REQ-24 REQ-36 REQ-80 REQ-81 REQ-82 REQ-87 REQ-88 REQ-89
 """
-import os
+import datetime as dt
 
 import pytest
 
@@ -149,6 +149,51 @@ def twin(s):
             .sign(key, hashes.SHA256()))
     return forge.store(s.folder, made, key)
 
+
+# Revocation lists that come along (RFC 8550 section 2.1) --------------------------------------------
+
+
+def own(s, crl_url=None):
+    """A certificate of the victim's domain of its own."""
+    authority = forge.Authority(s.authority.certificate, s.authority.key, crl_url or s.authority.crl_url,
+                                s.authority.chain)
+    return authority.certificate_for([f"{DCA}@{VICTIM}"], s.folder)
+
+
+def with_lists(s, identity, *lists):
+    return to_us(s, forms.detached(PLAIN, [forms.signer(identity, PLAIN)], [identity], lists=lists))
+
+
+def listed(s):
+    identity = own(s)
+    return with_lists(s, identity, forms.revocation_list(s.authority, identity))
+
+
+NOWHERE = "http://127.0.0.1:1/none.crl"
+OLD = {"since": dt.timedelta(days=-9), "until": dt.timedelta(days=-8)}
+form("list-says-revoked", "101", "signer-revoked", MESSAGE, listed)
+verified("list-says-nothing-of-it", lambda s: with_lists(
+    s, own(s), forms.revocation_list(s.authority, s.evil)))
+verified("list-in-place-of-one-that-is-away", lambda s: with_lists(
+    s, own(s, NOWHERE), forms.revocation_list(s.authority)))
+form("list-that-has-ended", "104", "signer-unknown", MESSAGE, lambda s: with_lists(
+    s, own(s, NOWHERE), forms.revocation_list(s.authority, **OLD)))
+form("list-of-somebody-else", "104", "signer-unknown", MESSAGE, lambda s: with_lists(
+    s, own(s, NOWHERE), forms.revocation_list(forge.Authority(
+        s.authority.certificate, forge.rsa_key("not-the-authority's"), ""))))
+
+
+@FORMS.add
+def list_older_than_the_published_one(s):
+    """Whoever was revoked may choose an old list: it does not count against a newer one."""
+    identity = own(s)
+    old = forms.revocation_list(s.authority, identity, since=dt.timedelta(days=-1))
+    return Attack(with_lists(s, identity, old), MEMBER, "", "verified", VERIFIED, domain=VICTIM, content=PLAIN,
+                  absent=())
+
+
+verified("lists-that-are-none", lambda s: with_lists(s, s.victim, forge.seq(), forge.seq(forge.octets(b"x")),
+                                                     forge.der(0xa1, forge.oid("1.2.3"))))
 
 # Attributes (RFC 2634) ---------------------------------------------------------------------------
 
@@ -330,6 +375,8 @@ verified("others-certificates-alone", lambda s: to_us(s, forms.detached(
     PLAIN, [forms.signer(s.victim, PLAIN)], [s.evil])))
 form("no-certificate-of-another-domain", "002", "member-unsigned", OPAQUE, lambda s: to_us(s, forms.detached(
     PLAIN, [forms.signer(s.evil, PLAIN)], [])))
+form("signature-without-certificate-of-an-outsider", "", "not-secure-email", UNCHANGED, lambda s: forms.detached(
+    PLAIN, [forms.signer(person(s, STRANGER), PLAIN)], []), sender=STRANGER)
 form("no-certificate-altered", "003", "altered-inside", OPAQUE, lambda s: to_us(s, forms.detached(
     PLAIN, [forms.signer(s.victim, PLAIN)], []).replace(b"Kia ora", b"Kia orA")))
 
@@ -337,3 +384,52 @@ form("no-certificate-altered", "003", "altered-inside", OPAQUE, lambda s: to_us(
 @pytest.mark.parametrize("name", FORMS.names)
 def test_form(sent, name):
     sent.check(name)
+
+
+# What the trace says of it, to an operator ---------------------------------------------------------
+
+SAYS = [
+    ("md5", "signature", "digest md5"),
+    ("rc2", "envelope", "cipher rc2-cbc"),
+    ("to-somebody-else", "envelope", "encrypted to none of our certificates"),
+    ("no-cms-at-all", "envelope", "not the CMS structure that was expected"),
+    ("no-signer", "signature", "signed by nobody"),
+    ("compressed", "object", "compressed data (RFC 3274), which this gateway does not unpack"),
+    ("encrypted-data", "envelope", "encrypted under a key that is agreed upon elsewhere"),
+    ("certs-only-without-saying-so", "object", "certificates alone, which sign nothing"),
+    ("receipt-by-a-person", "signature", "a signed receipt (RFC 2634)"),
+    ("too-many-certificates", "signature", "more than 64 certificates"),
+    ("nine-layers", "envelope", "more layers than we open"),
+    ("kept-compressed", "left-alone", "inside what the domain has signed: compressed data"),
+    ("kept-signature-by-md5", "left-alone", "inside what the domain has signed: digest md5"),
+    ("kept-envelope", "left-alone", "inside what the domain has signed: encrypted to none of our certificates"),
+    ("kept-signature", "signature", "not a domain's signature: left on; the signature is good"),
+    ("in-a-message", "smime-inside", "is a part of the message and not the message"),
+    ("beside-a-footer-of-an-outsider", "smime-inside", "is a part of the message and not the message"),
+    ("beside-a-footer-sealed", "smime-inside", "is a part of the message and not the message"),
+    ("no-certificate-of-another-domain", "signer-lookup", "certificate"),
+    ("no-certificate-of-another-domain", "signature", "the signer's certificate is not in the message"),
+]
+
+
+def steps_of(sent, name):
+    return sent.setting.steps(sent.setting.b, name)
+
+
+@pytest.mark.parametrize("name, step, words", SAYS)
+def test_trace(sent, name, step, words):
+    """REQ-18: in words that say what it was."""
+    details = [str(r["detail"].get("detail")) for r in steps_of(sent, name) if r["step"] == step]
+    assert any(words in d for d in details), details
+
+
+def test_lookups(sent):
+    """REQ-82: nobody is asked for a message that carries its certificates; the directories only where the store
+    does not know, and only for members."""
+    lookups = {name: [r["detail"]["detail"] for r in steps_of(sent, name) if r["step"] == "signer-lookup"]
+               for name in FORMS.names}
+    without = {n for n in lookups if "no-certificate" in n}
+    assert {n for n, asked in lookups.items() if asked} == without | {
+        "others-certificates-alone", "signature-without-certificate-of-an-outsider"}
+    assert all(len(asked) <= 2 and asked[0].startswith("store:") for n, asked in lookups.items() if asked)
+    assert len(lookups["signature-without-certificate-of-an-outsider"]) == 1

@@ -6,13 +6,12 @@
  *
  *     relying DOMAIN_ID                        whose further roots count from now on; "-": nobody's
  *     ours DOMAIN_ID                           whose choices count from now on; "-": nobody's
- *     check sign|encrypt DOMAIN NOW FILE [HELPERS]   NOW in seconds, "-" for the clock; DER file,
- *                                                    PEM file of further certificates
- *     names FILE DOMAIN
- *     discover DOMAIN NOW [THREADS]            by so many threads at once: as many lines
- *     checks THREADS … (as check)              the same check by so many threads at once
- *     flush
- *     state                                    figures of the lists
+ *     check sign|encrypt DOMAIN NOW FILE [HELPERS [LISTS]]
+ *                                              NOW in seconds, "-" for the clock; DER file, PEM
+ * file of further certificates, lists that came along (DER) names FILE DOMAIN discover DOMAIN NOW
+ * [THREADS]            by so many threads at once: as many lines checks THREADS … (as check) the
+ * same check by so many threads at once flush state                                    figures of
+ * the lists
  */
 #include "files.h"
 
@@ -94,6 +93,26 @@ static STACK_OF(X509) *read_helpers(const char *path)
     return stack;
 }
 
+/* Revocation lists in DER, one behind the other. */
+static size_t read_lists(struct sg_arena *arena, const char *path, struct sg_bytes *lists,
+                         size_t room)
+{
+    struct sg_bytes der;
+    size_t count = 0;
+    if (!path || !files_read(arena, path, &der))
+        return 0;
+    const uint8_t *p = der.data, *end = der.data + der.len;
+    while (p < end && count < room) {
+        const uint8_t *start = p;
+        X509_CRL *crl = d2i_X509_CRL(NULL, &p, end - p);
+        if (!crl)
+            break;
+        X509_CRL_free(crl);
+        lists[count++] = sg_bytes_of(start, (size_t)(p - start));
+    }
+    return count;
+}
+
 static sg_time parse_now(const char *text)
 {
     return strcmp(text, "-") == 0 ? sg_clock_now() : (sg_time)strtoll(text, NULL, 10) * SG_SECOND;
@@ -118,12 +137,16 @@ static void do_check(char **words, int count)
     int64_t started = sg_clock_monotonic_ms();
     X509 *x = read_certificate(arena, words[4]);
     STACK_OF(X509) *helpers = read_helpers(count > 5 ? words[5] : NULL);
+    struct sg_bytes lists[16];
+    size_t list_count = read_lists(arena, count > 6 ? words[6] : NULL, lists, 16);
     struct sg_cert_question question = {.certificate = x,
                                         .untrusted = helpers,
                                         .use = strcmp(words[1], "sign") == 0 ? SG_CERT_SIGN
                                                                              : SG_CERT_ENCRYPT,
                                         .domain = strcmp(words[2], "-") == 0 ? NULL : words[2],
                                         .relying = relying_get(),
+                                        .lists = lists,
+                                        .list_count = list_count,
                                         .ours = *ours ? ours : NULL,
                                         .now = parse_now(words[3])};
     if (!x)

@@ -103,6 +103,18 @@ static const char *result_name(enum sg_smime_result result)
     return names[result];
 }
 
+/* SHA-256 of a signer's certificate, for tests that go on to judge it. */
+static const char *fingerprint(const X509 *certificate, char text[2 * EVP_MAX_MD_SIZE + 1])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!certificate || !X509_digest(certificate, EVP_sha256(), digest, &len))
+        return "-";
+    for (unsigned i = 0; i < len; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return text;
+}
+
 static void layers_print(const struct sg_smime_opened *opened)
 {
     for (size_t i = 0; i < opened->layer_count; i++) {
@@ -112,10 +124,12 @@ static void layers_print(const struct sg_smime_opened *opened)
                l->stripped, l->cipher ? l->cipher : "-", l->authenticated, l->detached, l->detail);
         for (size_t k = 0; k < l->signer_count; k++) {
             const struct sg_smime_signer_info *s = &l->signers[k];
-            printf("signer=%zu result=%s digest=%s signature=%s time=%lld detail=%s\n", k,
-                   result_name(s->result), s->digest ? s->digest : "-",
+            char text[2 * EVP_MAX_MD_SIZE + 1];
+            printf("signer=%zu result=%s digest=%s signature=%s time=%lld certificate=%s"
+                   " detail=%s\n",
+                   k, result_name(s->result), s->digest ? s->digest : "-",
                    s->signature ? s->signature : "-", (long long)sg_time_seconds(s->signing_time),
-                   s->detail);
+                   fingerprint(s->certificate, text), s->detail);
         }
     }
 }
