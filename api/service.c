@@ -97,10 +97,13 @@ static bool caller_transact(struct api_request *r,
     return sg_db_transact(provider ? r->service->provider : r->service->api, &ctx, fn, r, err);
 }
 
+/* What gatewayd does is under no row-level security of the caller's: that he sees the tenant is
+ * asked here, whatever api_path_find() did. */
 static bool path_find(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct api_request *r = arg;
     return api_path_find(r, tx, err) &&
+           sg_api_tenant_find(tx, r->arena, r->tenant.key.id, &r->tenant, err) &&
            (r->caller.tenant_id ||
             sg_api_audit_read(tx, r->tenant.key.id, "simulation", r->tenant.key.id, "{}", err));
 }

@@ -27,6 +27,7 @@ NOW = int(time.time()) * 1000000
 @pytest.fixture(scope="module")
 def platform():
     with Platform(dns=True) as p:
+        p.gatewayd_start()
         p.root_pem = p.ca()
         yield p
 

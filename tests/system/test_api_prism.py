@@ -33,6 +33,7 @@ def prism():
 @pytest.fixture(scope="module")
 def platform():
     with Platform(tenantd=False, hsm=False) as p:
+        p.gatewayd_start()
         yield p
 
 
