@@ -235,7 +235,7 @@ static bool own_facts(const struct judging *g, const struct sg_smime_layer *laye
     if (!item->revoked && !sg_cert_check(m->gw->certs, m->arena, &question, &cert, err))
         return false;
     facts->own = sg_policy_certificate_of(cert.status);
-    if (facts->own != SG_POLICY_CERT_VALID)
+    if (facts->own != SG_POLICY_CERT_VALID || cert.bypassed)
         sg_trace_add(&m->trace, "own-certificate", "REQ-86", "status",
                      sg_policy_certificate_name(facts->own), "detail", cert.detail, "serial",
                      cert.serial, "key", item->key.id, NULL);
