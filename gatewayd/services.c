@@ -97,6 +97,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .crl_timeout_ms = s->crl_ms,
         .crl_grace_ms = s->crl_grace_ms,
         .crl_refresh_ms = s->crl_refresh_ms,
+        .further_private = s->private_lists,
         .max_crl_memory = (size_t)s->crl_memory,
         .ldap_timeout_ms = s->ldap_ms,
         .clock_tolerance_ms = s->tolerance_ms,

@@ -235,6 +235,8 @@ const struct sg_option settings_options[] = {
     {"certificates", "crl_refresh", SG_OPT_DURATION, AT(crl_refresh_ms), "1h", 0, 30 * DAY, NULL,
      "How often a revocation list in use is asked for again in the background, so that what is revoked "
      "meanwhile is known; 0: only ahead of its nextUpdate."},
+    {"certificates", "private_lists", SG_OPT_BOOL, AT(private_lists), "no", 0, 0, NULL,
+     "Revocation lists of CAs that only a domain's own root vouches for may lie in private networks."},
     {"certificates", "crl_memory", SG_OPT_SIZE, AT(crl_memory), "256m", MIB, 64 * GIB, NULL,
      "Memory for revocation lists; those that do not fit in are read again from the database."},
     {"certificates", "ldap_timeout", SG_OPT_DURATION, AT(ldap_ms), "3s", 100, MINUTE, NULL,

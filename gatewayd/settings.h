@@ -40,6 +40,7 @@ struct settings {
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
     int64_t ldap_ms, tolerance_ms, max_certificates;
+    bool private_lists;
     int64_t registry, stop_ms;
     char *tnef_helper;
     int64_t tnef_processes, tnef_request, tnef_answer, tnef_memory, tnef_cpu_ms, tnef_ms,

@@ -42,6 +42,7 @@ struct sg_cert_limits {
     int64_t crl_grace_ms;    /* REQ-40: 7 days; unless our domain chose another */
     int64_t ldap_timeout_ms; /* 3 s */
     int64_t clock_tolerance_ms;
+    bool further_private;   /* lists of CAs below a domain's own root may lie in private networks */
     size_t max_crl_memory;  /* of all lists that are at hand; 0: 256 MiB */
     int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
     int64_t verdict_ttl_ms; /* a chain that was good is not looked at again for so long; 0: 60 s */

@@ -122,7 +122,7 @@ bool sg_crl_covers(const struct sg_crl *crl, const X509 *certificate, const DIST
 bool sg_crl_lists(const struct sg_crl *crl, const X509 *certificate, char why[SG_CERT_WHY]);
 
 /* crl_points.c: the lists that a certificate names */
-enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH };
+enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH_PUBLIC, SG_CRL_FETCH };
 enum sg_revocation { SG_NOT_REVOKED, SG_REVOKED, SG_REVOCATION_UNKNOWN };
 struct sg_revocation_facts {
     enum sg_revocation answer;
@@ -133,7 +133,8 @@ struct sg_revocation_facts {
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
 #define SG_CRL_FOREVER (100000 * SG_DAY)
-/* By lists that are current, SG_CRL_CACHED by those at hand. grace: and by those at hand that ended
+/* By lists that are current, SG_CRL_CACHED by those at hand, SG_CRL_FETCH_PUBLIC without asking
+ * private networks. grace: and by those at hand that ended
  * no longer ago. */
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
                          enum sg_crl_mode mode, sg_time grace, sg_time now,
@@ -158,9 +159,15 @@ void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs
 /* fetch.c */
 void sg_fetch_init(void); /* of the libraries, once a process */
 bool sg_fetch_url_allowed(const char *url);
-/* http(s):// and ldap(s)://, within limit bytes and the deadline. *stop true: it is broken off. */
-SG_MUST_USE bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline,
-                          const atomic_bool *stop, struct sg_buf *body, struct sg_error *err);
+struct sg_fetch_limits {
+    size_t max_bytes;
+    sg_deadline deadline;
+    bool public_only;        /* no address of a private network */
+    const atomic_bool *stop; /* true: it is broken off */
+};
+/* http(s):// and ldap(s)://. */
+SG_MUST_USE bool sg_fetch(const char *url, const struct sg_fetch_limits *limits,
+                          struct sg_buf *body, struct sg_error *err);
 
 /* directories.c: those that are configured */
 struct sg_directory;

@@ -111,12 +111,11 @@ static bool bypass(struct sg_certs *certs, struct sg_arena *arena, const struct 
 
 /* By current lists, signed by the key that signed the certificate or by another of the same CA: a
  * self-issued certificate of the chain binds the two (RFC 5280 section 6.3.3 (f)). */
-static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, int at, sg_time now,
-                        struct sg_revocation_facts *revocation)
+static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, enum sg_crl_mode mode,
+                        int at, sg_time now, struct sg_revocation_facts *revocation)
 {
     X509 *certificate = sk_X509_value(chain, at);
-    sg_revocation_check(certs, certificate, sk_X509_value(chain, at + 1), SG_CRL_FETCH, 0, now,
-                        revocation);
+    sg_revocation_check(certs, certificate, sk_X509_value(chain, at + 1), mode, 0, now, revocation);
     for (int i = 1; i < sk_X509_num(chain); i++) {
         X509 *other = sk_X509_value(chain, i);
         struct sg_revocation_facts by_other;
@@ -125,22 +124,30 @@ static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, int at, s
         if (i == at + 1 ||
             X509_NAME_cmp(X509_get_subject_name(other), X509_get_issuer_name(certificate)) != 0)
             continue;
-        sg_revocation_check(certs, certificate, other, SG_CRL_FETCH, 0, now, &by_other);
+        sg_revocation_check(certs, certificate, other, mode, 0, now, &by_other);
         if (by_other.answer != SG_REVOCATION_UNKNOWN)
             *revocation = by_other;
     }
 }
 
+/* Where a domain's own root alone vouches for an address, it is not to make us ask what lies beside
+ * us: whoever may give the domain a root is not the platform's. */
+static enum sg_crl_mode mode_of(const struct sg_certs *certs, const struct sg_chain *chain)
+{
+    return chain->further && !certs->limits.further_private ? SG_CRL_FETCH_PUBLIC : SG_CRL_FETCH;
+}
+
 /* One certificate of the chain: by current lists, else by what our domain allows. */
 static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
-                      const struct sg_cert_question *q, STACK_OF(X509) *chain, int at,
+                      const struct sg_cert_question *q, const struct sg_chain *path, int at,
                       struct sg_revocation_facts *revocation, const char **bypass_r,
                       struct sg_error *err)
 {
+    STACK_OF(X509) *chain = path->chain;
     X509 *certificate = sk_X509_value(chain, at), *issuer = sk_X509_value(chain, at + 1);
     struct sg_cert_choice choice;
     *bypass_r = NULL;
-    ask_current(certs, chain, at, q->now, revocation);
+    ask_current(certs, chain, mode_of(certs, path), at, q->now, revocation);
     sg_revocation_carried(certs, q, chain, at, revocation);
     /* A CA that names no list is watched by whoever accredited it; end certificates have to name
      * one (REQ-158). */
@@ -169,7 +176,7 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
         X509 *certificate = sk_X509_value(chain->chain, i);
         struct sg_revocation_facts revocation;
         const char *bypassed;
-        if (!ask_lists(certs, arena, q, chain->chain, i, &revocation, &bypassed, err))
+        if (!ask_lists(certs, arena, q, chain, i, &revocation, &bypassed, err))
             return false;
         const char *prefix =
             i == 0 ? ""

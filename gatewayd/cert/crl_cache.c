@@ -163,7 +163,8 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_c
     struct sg_crl_entry *entry = entry_get(cache, url, issuer);
     entry->used_ms = sg_clock_monotonic_ms();
     entry->users++;
-    if (mode == SG_CRL_FETCH && wanted(certs, entry, now))
+    entry->anywhere |= mode == SG_CRL_FETCH;
+    if (mode != SG_CRL_CACHED && wanted(certs, entry, now))
         get_from_afar(certs, entry, now);
     got_r->crl = sg_crl_hold(entry->crl);
     memcpy(got_r->why, entry->why, sizeof got_r->why);

@@ -15,6 +15,7 @@ struct sg_crl_entry {
     uint8_t issuer_id[SG_SHA256];
     struct sg_crl *crl; /* NULL: none was to be had yet */
     bool storage_asked;
+    bool anywhere;    /* an accredited CA vouches for the address: it may lie in any network */
     bool busy;        /* somebody fetches it, and the lock is not held meanwhile */
     int users;        /* threads that are at it: it is not dropped */
     int failures;     /* in a row */

@@ -54,14 +54,17 @@ static bool timely(const struct sg_certs *certs, const struct sg_crl_times *time
     return !*why;
 }
 
-static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entry, sg_time now,
-                         struct brought *brought)
+static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entry, bool anywhere,
+                         sg_time now, struct brought *brought)
 {
     struct sg_error err;
     sg_error_reset(&err);
     SG_AUTO_BUF body;
-    if (!sg_fetch(entry->url, certs->limits.max_crl_bytes,
-                  sg_deadline_in(certs->limits.crl_timeout_ms), &certs->crls->stop, &body, &err)) {
+    const struct sg_fetch_limits limits = {.max_bytes = certs->limits.max_crl_bytes,
+                                           .deadline = sg_deadline_in(certs->limits.crl_timeout_ms),
+                                           .public_only = !anywhere,
+                                           .stop = &certs->crls->stop};
+    if (!sg_fetch(entry->url, &limits, &body, &err)) {
         snprintf(brought->why, sizeof brought->why, "%s", err.detail);
         return;
     }
@@ -104,7 +107,7 @@ static bool take(struct sg_certs *certs, struct sg_crl_entry *entry, struct brou
 void sg_crl_entry_fetch(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
 {
     struct sg_crl_cache *cache = certs->crls;
-    bool news = false, enough = false;
+    bool news = false, enough = false, anywhere;
     if (!entry->storage_asked) { /* nobody else writes it while it is busy */
         struct brought stored = {0};
         from_storage(certs, entry, &stored);
@@ -119,7 +122,10 @@ void sg_crl_entry_fetch(struct sg_certs *certs, struct sg_crl_entry *entry, sg_t
     if (enough)
         return;
     struct brought fetched = {0};
-    from_network(certs, entry, now, &fetched);
+    pthread_mutex_lock(&cache->lock);
+    anywhere = entry->anywhere;
+    pthread_mutex_unlock(&cache->lock);
+    from_network(certs, entry, anywhere, now, &fetched);
     pthread_mutex_lock(&cache->lock);
     cache->fetches++;
     news = take(certs, entry, &fetched, now);

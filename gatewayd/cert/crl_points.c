@@ -147,8 +147,8 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
                  "it names no revocation list that can be fetched");
     /* Current ones that are at hand; current ones that can be had; the last known within grace. */
     if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, 0, now, facts_r) &&
-        (mode != SG_CRL_FETCH ||
-         !ask_points(certs, certificate, issuer, points, count, SG_CRL_FETCH, 0, now, facts_r)) &&
+        (mode == SG_CRL_CACHED ||
+         !ask_points(certs, certificate, issuer, points, count, mode, 0, now, facts_r)) &&
         grace > 0)
         (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, grace, now,
                          facts_r);

@@ -4,12 +4,15 @@
  * size and a time are allowed: whoever sits on the way of plain HTTP must not make us ask others.
  */
 #include "cert/cert_internal.h"
+#include "common/networks.h"
 
 #include <curl/curl.h>
 #include <ldap.h>
+#include <netdb.h>
 #include <string.h>
 
 #define MAX_REDIRECTIONS 3
+#define NOT_PUBLIC       "not asked: its address is in a private network, and no accredited CA names it"
 
 static bool starts(const char *url, const char *scheme)
 {
@@ -28,9 +31,20 @@ bool sg_fetch_url_allowed(const char *url)
     return starts(url, "http://") || starts(url, "https://");
 }
 
+/* What lies beside a host or in networks of its own (RFC 6890), and no single host. */
+static struct sg_networks *private_networks;
+
 static void init_once(void)
 {
+    static const char *const texts[] = {
+        "0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
+        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
+        "198.18.0.0/15",  "224.0.0.0/3",   "::/8",          "64:ff9b::/96",
+        "fc00::/7",       "fe80::/10",     "fec0::/10",     "ff00::/8"};
+    struct sg_error err;
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (!sg_networks_new(texts, sizeof texts / sizeof texts[0], 0, &private_networks, &err))
+        abort();
 }
 
 void sg_fetch_init(void)
@@ -52,42 +66,62 @@ static int progress(void *stop, curl_off_t total, curl_off_t now, curl_off_t up_
     return atomic_load((const atomic_bool *)stop);
 }
 
-static CURL *http_open(sg_deadline deadline, const atomic_bool *stop, struct sg_buf *body,
-                       char text[CURL_ERROR_SIZE])
+struct transfer {
+    CURL *curl;
+    const struct sg_fetch_limits *limits;
+    struct sg_buf *body;
+    char text[CURL_ERROR_SIZE];
+    bool refused; /* an address that is not to be asked */
+};
+
+/* Asked for each address before it is connected to: what a name stands for may change meanwhile. */
+static curl_socket_t open_public(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    CURL *curl = curl_easy_init();
-    long left = sg_deadline_left(deadline);
+    struct transfer *transfer = ctx;
+    (void)purpose;
+    transfer->refused = sg_networks_have(private_networks, &address->addr);
+    return transfer->refused
+               ? CURL_SOCKET_BAD
+               : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool http_open(struct transfer *transfer)
+{
+    CURL *curl = transfer->curl = curl_easy_init();
     if (!curl)
-        return NULL;
+        return false;
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* never by the environment */
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "sealgate/" SG_VERSION);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->text);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer->body);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stop);
-    return curl;
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer->limits->stop);
+    if (transfer->limits->public_only) {
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public);
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
+    }
+    return true;
 }
 
-static bool http_fail(CURL *curl, CURLcode rc, const struct sg_buf *body, const char *text,
-                      struct sg_error *err)
+static bool http_fail(const struct transfer *transfer, CURLcode rc, struct sg_error *err)
 {
     long number = 0;
-    if (body->overflown)
-        return sg_fail(err, SG_E_CRL, "larger than %zu bytes", body->limit);
+    char reason[100];
+    if (transfer->body->overflown)
+        return sg_fail(err, SG_E_CRL, "larger than %zu bytes", transfer->body->limit);
+    if (transfer->refused)
+        return sg_fail(err, SG_E_CRL, "%s", NOT_PUBLIC);
     if (rc == CURLE_COULDNT_CONNECT &&
-        curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number) {
-        char reason[100];
+        curl_easy_getinfo(transfer->curl, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number)
         return sg_fail_lib(err, SG_E_CRL, SG_LIB_CURL, rc, "%s",
                            strerror_r((int)number, reason, sizeof reason));
-    }
     return sg_fail_lib(err, SG_E_CRL, SG_LIB_CURL, rc, "%.150s",
-                       text[0] ? text : curl_easy_strerror(rc));
+                       transfer->text[0] ? transfer->text : curl_easy_strerror(rc));
 }
 
 static bool same_host(const char *a, const char *b)
@@ -107,43 +141,53 @@ static bool same_host(const char *a, const char *b)
 }
 
 /* *to_r: where it was sent on to, in curl's memory; NULL: nowhere. */
-static bool http_get(CURL *curl, const char *url, const char *text, struct sg_buf *body,
-                     char **to_r, struct sg_error *err)
+static bool http_get(struct transfer *transfer, const char *url, char **to_r, struct sg_error *err)
 {
+    long left = sg_deadline_left(transfer->limits->deadline);
     *to_r = NULL;
-    sg_buf_clear(body);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    CURLcode rc = curl_easy_perform(curl);
+    sg_buf_clear(transfer->body);
+    curl_easy_setopt(transfer->curl, CURLOPT_URL, url);
+    curl_easy_setopt(transfer->curl, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1L);
+    CURLcode rc = curl_easy_perform(transfer->curl);
     if (rc != CURLE_OK)
-        return http_fail(curl, rc, body, text, err);
-    curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, to_r);
+        return http_fail(transfer, rc, err);
+    curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, to_r);
     if (*to_r && !same_host(url, *to_r))
         return sg_fail(err, SG_E_CRL, "sent on to another host, %.120s", *to_r);
     return true;
 }
 
-static bool http_fetch(const char *url, sg_deadline deadline, const atomic_bool *stop,
-                       struct sg_buf *body, struct sg_error *err)
+static bool http_fetch(const char *url, const struct sg_fetch_limits *limits, struct sg_buf *body,
+                       struct sg_error *err)
 {
-    char text[CURL_ERROR_SIZE] = "";
     SG_AUTO_ARENA arena = sg_arena_new();
-    CURL *curl = http_open(deadline, stop, body, text);
-    if (!curl)
+    struct transfer transfer = {.limits = limits, .body = body};
+    if (!http_open(&transfer))
         return sg_fail(err, SG_E_NO_MEMORY, "curl_easy_init");
     char *to = NULL;
-    bool ok = http_get(curl, url, text, body, &to, err);
+    bool ok = http_get(&transfer, url, &to, err);
     for (int i = 0; ok && to && i < MAX_REDIRECTIONS; i++) {
         url = sg_arena_strdup(arena, to);
-        long left = sg_deadline_left(deadline);
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1L);
-        ok = http_get(curl, url, text, body, &to, err);
+        ok = http_get(&transfer, url, &to, err);
     }
-    curl_easy_cleanup(curl);
-    return ok && (!to || sg_fail(err, SG_E_CRL, "sent on more than %d times", MAX_REDIRECTIONS));
+    ok = ok && (!to || sg_fail(err, SG_E_CRL, "sent on more than %d times", MAX_REDIRECTIONS));
+    curl_easy_cleanup(transfer.curl);
+    return ok;
+}
+
+static bool host_public(const char *host)
+{
+    struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
+    bool ok = getaddrinfo(host, NULL, &hints, &found) == 0;
+    for (const struct addrinfo *a = found; a && ok; a = a->ai_next)
+        ok = !sg_networks_have(private_networks, a->ai_addr);
+    if (found)
+        freeaddrinfo(found);
+    return ok;
 }
 
 /* RFC 4516: ldap://host:port/dn?attribute?scope?filter */
-static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *body,
+static bool ldap_fetch(const char *url, const struct sg_fetch_limits *limits, struct sg_buf *body,
                        struct sg_error *err)
 {
     LDAPURLDesc *parts = NULL;
@@ -151,6 +195,10 @@ static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
         !parts->lud_attrs[0] || parts->lud_exts) {
         ldap_free_urldesc(parts);
         return sg_fail(err, SG_E_CRL, "not the address of one attribute in a directory");
+    }
+    if (limits->public_only && !host_public(parts->lud_host)) {
+        ldap_free_urldesc(parts);
+        return sg_fail(err, SG_E_CRL, "%s", NOT_PUBLIC);
     }
     char server[300];
     bool v6 = strchr(parts->lud_host, ':') != NULL;
@@ -166,7 +214,7 @@ static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_ldap *ldap = sg_ldap_new(server, NULL, body->limit);
     struct sg_ldap_values values = {0};
-    bool ok = sg_ldap_search(ldap, &query, deadline, arena, &values, err);
+    bool ok = sg_ldap_search(ldap, &query, limits->deadline, arena, &values, err);
     sg_ldap_free(&ldap);
     ldap_free_urldesc(parts);
     if (ok && values.count == 0)
@@ -176,12 +224,11 @@ static bool ldap_fetch(const char *url, sg_deadline deadline, struct sg_buf *bod
     return ok;
 }
 
-bool sg_fetch(const char *url, size_t max_bytes, sg_deadline deadline, const atomic_bool *stop,
-              struct sg_buf *body, struct sg_error *err)
+bool sg_fetch(const char *url, const struct sg_fetch_limits *limits, struct sg_buf *body,
+              struct sg_error *err)
 {
-    sg_buf_init(body, max_bytes);
+    sg_buf_init(body, limits->max_bytes);
     if (!sg_fetch_url_allowed(url))
         return sg_fail(err, SG_E_CRL, "protocol not supported");
-    return is_ldap(url) ? ldap_fetch(url, deadline, body, err)
-                        : http_fetch(url, deadline, stop, body, err);
+    return is_ldap(url) ? ldap_fetch(url, limits, body, err) : http_fetch(url, limits, body, err);
 }

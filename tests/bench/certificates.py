@@ -96,11 +96,12 @@ class Loaded(Setting):
     def rows(self, wanted):
         """So many certificates of other partners in the store, of the usual size."""
         self.platform.postgresql.psql(
-            "SET search_path = sealgate; SET app.actor = 'bench'; SELECT set_config('app.now', now()::text, false);"
+            "SET search_path = sealgate; SET session_replication_role = replica;"  # no audit of what is none's act
             " DELETE FROM partner_certificate WHERE origin = 'bench-many';"
-            " INSERT INTO partner_certificate (sha256, domain, der, source, origin, not_before, not_after, fetched_at)"
-            " SELECT sha256(n::text::bytea), 'p' || n || '.test', sha512(n::text::bytea) || decode(repeat('30', 900), 'hex'),"
-            f" 'ldap', 'bench-many', now(), now() + interval '1 year', now() FROM generate_series(1, {wanted}) AS n;")
+            " INSERT INTO partner_certificate (id, sha256, domain, der, source, origin, not_before, not_after, fetched_at)"
+            " SELECT 'pcr_0' || lpad(n::text, 25, '0'), sha256(n::text::bytea), 'p' || n || '.test',"
+            " sha512(n::text::bytea) || decode(repeat('30', 900), 'hex'), 'ldap', 'bench-many', now(),"
+            f" now() + interval '1 year', now() FROM generate_series(1, {wanted}) AS n;")
         self.platform.postgresql.psql("VACUUM ANALYZE sealgate.partner_certificate")
 
     def directory(self, answers):

@@ -207,7 +207,7 @@ def test_further_root_is_of_one_domain(lab, private, good, first):
     """REQ-180: whoever asks first, with one cache: good for A, neither for B nor for nobody."""
     domain = lab.domain()
     leaf = private.issue(domain)
-    probe = lab.probe()
+    probe = lab.probe(further_private=1)
     probe.domain_anchors("dom_a", [private.folder / "root.cer"])
     order = ["dom_a", "dom_b", None] if first == "dom_a" else ["dom_b", None, "dom_a"]
     for _ in range(2):
@@ -237,7 +237,7 @@ def test_further_root_lifts_nothing_else(lab, private):
     domain = lab.domain()
     leaf, revoked = private.issue(domain), private.issue(f"revoked.{domain}")
     private("revoke", revoked.path, "--reason", "keyCompromise")
-    probe = lab.probe().relying("dom_a")
+    probe = lab.probe(further_private=1).relying("dom_a")
     probe.domain_anchors("dom_a", [private.folder / "root.cer"])
     assert probe.check(leaf, domain)["status"] == "valid"
     assert probe.check(leaf, "elsewhere.test")["status"] == "mismatch"
@@ -256,7 +256,7 @@ def test_further_root_does_not_outdo_an_accredited_one(lab):
     domain = lab.domain()
     leaf = lab.ca.issue(domain)
     lab.ca("revoke", leaf.path, "--reason", "keyCompromise")
-    probe = lab.probe().relying("dom_a")
+    probe = lab.probe(further_private=1).relying("dom_a")
     probe.domain_anchors("dom_a", [lab.ca.folder / "root.cer", lab.ca.folder / "issuing.cer"])
     assert probe.check(leaf, domain)["status"] == "revoked"
 
@@ -267,7 +267,7 @@ def test_discovered_by_a_further_root(lab, private, first):
     domain = lab.domain()
     leaf = private.issue(domain)
     lab.slapd.put(domain, [leaf])
-    probe = lab.probe(directories=lab.ldap())
+    probe = lab.probe(directories=lab.ldap(), further_private=1)
     # The directory has no CA of it: the issuing one is the root that A trusts.
     probe.domain_anchors("dom_a", [private.folder / "issuing.cer"])
     for who in (first, "dom_a", "dom_b", "dom_a", "dom_b"):

@@ -119,6 +119,26 @@ def test_nothing_is_fetched_for_strangers(lab):
     assert lab.ca.shelf.asked["/stranger.crl"] == 0
 
 
+@pytest.mark.parametrize("point", ["http://127.0.0.1:{}/ca.crl", "http://localhost:{}/ca.crl", "http://[::1]:{}/ca.crl",
+                                   "http://2130706433:{}/ca.crl", "http://0x7f.1:{}/ca.crl", "http://[::ffff:127.0.0.1]:{}/ca.crl",
+                                   "ldap://127.0.0.1:{}/cn=x?certificateRevocationList", "ldap://localhost:{}/cn=x?cACertificate"])
+def test_no_private_network_for_a_root_of_a_domains_own(lab, point):
+    """REQ-180: whoever may give a domain a root cannot make us ask what lies beside us."""
+    lab.other.reset()
+    leaf = lab.other.forge("a.test", points=[point.format(lab.other.port)])
+    for allowed in (0, 1):
+        probe = lab.probe(further_private=allowed)
+        probe.domain_anchors("dom_a", [lab.other.folder / "issuing.cer"])
+        answer = probe.relying("dom_a").check(leaf)
+        if not allowed:
+            assert answer["status"] == "status-unknown"
+            assert "its address is in a private network" in answer["detail"]
+            assert not lab.other.shelf.asked
+        elif "127.0.0.1:" in point and point.startswith("http"):
+            assert answer["status"] == "valid"
+    lab.other.shelf.stop()
+
+
 def test_sent_on(lab):
     """Within the host, and not for ever; whoever sits on the way cannot make us ask others."""
     shelf = lab.ca.shelf

@@ -26,7 +26,8 @@ AT_ONCE = 20
 class Roots(Setting):
     def __init__(self, folder, block):
         self.partners_port = block.base + 18
-        super().__init__(folder, block, dict.fromkeys((FIRST_A, FIRST_B), self.partners_port))
+        super().__init__(folder, block, dict.fromkeys((FIRST_A, FIRST_B), self.partners_port),
+                         settings={"gatewayd": {"certificates.private_lists": "yes"}})
         self.servers["partners"] = MailServer(self.partners_port, f"{folder}/mail/partners")
         self.ca_port, self.ca, self.count = block.base + 16, None, 0
 

@@ -289,6 +289,7 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(clock_tolerance_ms)
     LIMIT(crl_refresh_ms)
     LIMIT(max_crl_memory)
+    LIMIT(further_private)
     LIMIT(verdict_ttl_ms)
     exit(2);
 }
