@@ -227,7 +227,7 @@ struct sg_cert_signers {
 SG_MUST_USE bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena,
                                         const char *domain, struct sg_cert_signers *signers_r,
                                         struct sg_error *err);
-/* May take ldap_timeout_ms per directory. */
+/* All directories at once: may take ldap_timeout_ms. */
 SG_MUST_USE bool sg_cert_signers_published(struct sg_certs *certs, struct sg_arena *arena,
                                            const char *domain, struct sg_cert_signers *signers_r,
                                            struct sg_error *err);

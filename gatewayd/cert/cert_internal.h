@@ -213,6 +213,7 @@ struct sg_gathering {
     size_t done;
 };
 SG_MUST_USE struct sg_directory_job *sg_directory_begin(struct sg_directory *directory,
+                                                        enum sg_directory_question question,
                                                         const char *domain, sg_deadline deadline,
                                                         struct sg_gathering *gathering,
                                                         struct sg_error *err);
@@ -235,8 +236,8 @@ struct sg_lookup {
  * Takes as long as the slowest, and timeout_ms at most; where one has brought certificates, the
  * others are waited for a moment only: one that hangs costs nobody its time-out.
  */
-void sg_lookup_all(struct sg_lookup *list, size_t count, const char *domain, int64_t timeout_ms,
-                   struct sg_arena *arena);
+void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_question question,
+                   const char *domain, int64_t timeout_ms, struct sg_arena *arena);
 
 /* The CA certificates of the directory, as of a minute ago at most: one lookup for all who want
  * them. Views into the arena. */

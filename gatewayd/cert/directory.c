@@ -403,8 +403,8 @@ static struct sg_directory_job *job_begin(struct sg_directory *d,
     if (!job)
         abort();
     job->question = question;
-    job->filter = question == SG_ASK_DOMAIN && *d->filter ? filter_own(d->filter, domain)
-                                                          : filter_text(question, domain);
+    job->filter = question != SG_ASK_AUTHORITIES && *d->filter ? filter_own(d->filter, domain)
+                                                               : filter_text(question, domain);
     job->deadline = deadline;
     job->arena = sg_arena_new();
     *d->last = job;
@@ -425,12 +425,13 @@ bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question questio
     return ok;
 }
 
-struct sg_directory_job *sg_directory_begin(struct sg_directory *d, const char *domain,
+struct sg_directory_job *sg_directory_begin(struct sg_directory *d,
+                                            enum sg_directory_question question, const char *domain,
                                             sg_deadline deadline, struct sg_gathering *gathering,
                                             struct sg_error *err)
 {
     pthread_mutex_lock(&d->lock);
-    struct sg_directory_job *job = job_begin(d, SG_ASK_DOMAIN, domain, deadline, err);
+    struct sg_directory_job *job = job_begin(d, question, domain, deadline, err);
     if (job)
         job->gathering = gathering;
     pthread_mutex_unlock(&d->lock);

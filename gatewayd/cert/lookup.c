@@ -15,12 +15,12 @@ struct run {
     bool brought;
 };
 
-static void begin_all(struct run *run, struct sg_lookup *list, size_t count, const char *domain,
-                      sg_deadline deadline)
+static void begin_all(struct run *run, struct sg_lookup *list, size_t count,
+                      enum sg_directory_question question, const char *domain, sg_deadline deadline)
 {
     for (size_t i = 0; i < count; i++) {
-        run->jobs[i] =
-            sg_directory_begin(list[i].directory, domain, deadline, &run->gathering, &list[i].err);
+        run->jobs[i] = sg_directory_begin(list[i].directory, question, domain, deadline,
+                                          &run->gathering, &list[i].err);
         run->open += run->jobs[i] != NULL;
     }
 }
@@ -60,15 +60,15 @@ static size_t done_count(struct run *run)
     return done;
 }
 
-void sg_lookup_all(struct sg_lookup *list, size_t count, const char *domain, int64_t timeout_ms,
-                   struct sg_arena *arena)
+void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_question question,
+                   const char *domain, int64_t timeout_ms, struct sg_arena *arena)
 {
     struct run run = {.jobs = SG_ARENA_ARRAY(arena, struct sg_directory_job *, count + 1)};
     sg_deadline until = sg_deadline_in(timeout_ms);
     bool brought = false, in_time = true;
     pthread_mutex_init(&run.gathering.lock, NULL);
     sg_cond_init(&run.gathering.changed);
-    begin_all(&run, list, count, domain, until);
+    begin_all(&run, list, count, question, domain, until);
     while (run.open && in_time) {
         size_t seen = done_count(&run);
         take_done(&run, list, count, arena);

@@ -4,13 +4,16 @@
  */
 #include "cert/cert_internal.h"
 
-static bool begin(const char *domain, struct sg_cert_signers *signers, struct sg_error *err)
+/* false: what From names is no domain of certificates (an address literal, say). */
+static bool begin(const char *domain, struct sg_cert_signers *signers)
 {
-    *signers = (struct sg_cert_signers){.detail = ""};
-    if (!sg_domain_valid(sg_bytes_str(domain)))
-        return sg_fail(err, SG_E_INVALID, "not a domain name");
-    signers->certificates = sk_X509_new_null();
-    return signers->certificates || sg_fail(err, SG_E_NO_MEMORY, "certificates");
+    *signers = (struct sg_cert_signers){.detail = "", .certificates = sk_X509_new_null()};
+    if (!signers->certificates)
+        abort();
+    bool named = sg_domain_valid(sg_bytes_str(domain));
+    if (!named)
+        signers->detail = "not asked: not the name of a domain";
+    return named;
 }
 
 /* How many of them are certificates; no more than a message's may be are looked at. */
@@ -47,8 +50,8 @@ bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena, cons
 {
     const struct sg_cert_stored wanted = {.domain = domain};
     struct sg_cert_der_list list = {0};
-    if (!begin(domain, signers_r, err))
-        return false;
+    if (!begin(domain, signers_r))
+        return true;
     if (!certs->storage.partner_find(certs->storage.ctx, arena, &wanted, &list, err)) {
         sk_X509_pop_free(signers_r->certificates, X509_free);
         return false;
@@ -57,34 +60,26 @@ bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena, cons
     return true;
 }
 
-static void published(struct sg_certs *certs, struct sg_arena *arena,
-                      struct sg_directory *directory, const char *domain,
-                      struct sg_cert_signers *signers)
-{
-    struct sg_ldap_values values = {0};
-    struct sg_error away;
-    const char *url = sg_arena_strdup(arena, sg_directory_url(directory));
-    sg_error_reset(&away);
-    if (sg_directory_ask(directory, SG_ASK_SIGNERS, domain, certs->limits.ldap_timeout_ms, arena,
-                         &values, &away))
-        say(arena, signers, url, number(arena, add(certs, signers, values.items, values.count)));
-    else
-        say(arena, signers, "no answer", away.detail);
-}
-
 bool sg_cert_signers_published(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
                                struct sg_cert_signers *signers_r, struct sg_error *err)
 {
     struct sg_directory **list;
     size_t count;
-    if (!begin(domain, signers_r, err))
-        return false;
+    if (!begin(domain, signers_r))
+        return true;
     if (!sg_directories_get(certs, arena, &list, &count, err)) {
         sk_X509_pop_free(signers_r->certificates, X509_free);
         return false;
     }
+    struct sg_lookup *lookups = SG_ARENA_ARRAY(arena, struct sg_lookup, count + 1);
+    for (size_t i = 0; i < count; i++)
+        lookups[i].directory = list[i];
+    sg_lookup_all(lookups, count, SG_ASK_SIGNERS, domain, certs->limits.ldap_timeout_ms, arena);
     for (size_t i = 0; i < count; i++) {
-        published(certs, arena, list[i], domain, signers_r);
+        const struct sg_lookup *l = &lookups[i];
+        size_t added = l->ok ? add(certs, signers_r, l->values.items, l->values.count) : 0;
+        say(arena, signers_r, l->ok ? sg_directory_url(list[i]) : "no answer",
+            l->ok ? number(arena, added) : l->err.detail);
         sg_directory_put(list[i]);
     }
     return true;

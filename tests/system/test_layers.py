@@ -377,6 +377,10 @@ form("no-certificate-of-another-domain", "002", "member-unsigned", OPAQUE, lambd
     PLAIN, [forms.signer(s.evil, PLAIN)], [])))
 form("signature-without-certificate-of-an-outsider", "", "not-secure-email", UNCHANGED, lambda s: forms.detached(
     PLAIN, [forms.signer(person(s, STRANGER), PLAIN)], []), sender=STRANGER)
+form("no-certificate-of-an-address-literal", "", "not-secure-email", UNCHANGED, lambda s: forms.detached(
+    PLAIN, [forms.signer(person(s), PLAIN)], []), sender="joe@[192.0.2.1]", direct=True)
+form("no-certificate-of-an-endless-name", "", "not-secure-email", UNCHANGED, lambda s: forms.detached(
+    PLAIN, [forms.signer(person(s), PLAIN)], []), sender="joe@" + "a" * 60 + ".b" * 110 + ".test", direct=True)
 form("no-certificate-altered", "003", "altered-inside", OPAQUE, lambda s: to_us(s, forms.detached(
     PLAIN, [forms.signer(s.victim, PLAIN)], []).replace(b"Kia ora", b"Kia orA")))
 
@@ -431,5 +435,5 @@ def test_lookups(sent):
     without = {n for n in lookups if "no-certificate" in n}
     assert {n for n, asked in lookups.items() if asked} == without | {
         "others-certificates-alone", "signature-without-certificate-of-an-outsider"}
-    assert all(len(asked) <= 2 and asked[0].startswith("store:") for n, asked in lookups.items() if asked)
+    assert all(len(asked) <= 2 and asked[0].startswith(("store:", "not asked:")) for n, asked in lookups.items() if asked)
     assert len(lookups["signature-without-certificate-of-an-outsider"]) == 1
