@@ -1,17 +1,38 @@
 #include "schema/partner_certificate.h"
 
 #include "schema/db_internal.h"
-#include "schema/der_list.h"
 #include "schema/incident.h"
 
 #include "common/id.h"
 
 #include <stdio.h>
 
+struct list {
+    struct sg_arena *arena;
+    struct sg_bytes *ders;
+    bool *waits;
+    size_t count;
+};
+
+static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)err;
+    struct list *list = arg;
+    if (index == 0) {
+        list->ders = SG_ARENA_ARRAY(list->arena, struct sg_bytes, (size_t)count);
+        list->waits = SG_ARENA_ARRAY(list->arena, bool, (size_t)count);
+    }
+    list->count = (size_t)count;
+    list->ders[index] = sg_row_bytes(r);
+    list->waits[index] = sg_row_bool(r);
+    return true;
+}
+
 bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
                                  const struct sg_partner_query *query, struct sg_bytes **ders_r,
-                                 size_t *count_r, struct sg_error *err)
+                                 bool **waits_r, size_t *count_r, struct sg_error *err)
 {
+    struct list list = {.arena = arena};
     struct sg_params p = {0};
     sg_param_text(&p, query->domain);
     sg_param_bool(&p, query->correspondent);
@@ -19,7 +40,12 @@ bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
     sg_param_bool(&p, query->ask);
     sg_param_bool(&p, query->pin);
     sg_param_time(&p, query->now);
-    return sg_der_list(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, ders_r, count_r, err);
+    if (!sg_db_read(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, take, &list, err))
+        return false;
+    *ders_r = list.ders;
+    *waits_r = list.waits;
+    *count_r = list.count;
+    return true;
 }
 
 struct storing {

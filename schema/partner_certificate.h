@@ -7,16 +7,17 @@
 struct sg_partner_query {
     const char *domain;
     bool correspondent; /* none, unless one of them came with a mail or was added by hand */
-    bool approval;      /* not what an administrator has yet to approve of (REQ-54) */
-    bool ask;           /* … nor a change that nobody has approved of (REQ-83) */
+    bool approval;      /* everything waits for an administrator to approve of it (REQ-54) */
+    bool ask;           /* … or a change does (REQ-83) */
     bool pin;           /* the one that is known longest and has not expired at first */
     sg_time now;
 };
-/* DER of all that was not refused: those of CAs first, then the newest first unless pin. */
+/* DER of all that was not refused, and whether each waits: those of CAs first, then the newest
+ * first unless pin. */
 SG_MUST_USE bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
                                              const struct sg_partner_query *query,
-                                             struct sg_bytes **ders_r, size_t *count_r,
-                                             struct sg_error *err);
+                                             struct sg_bytes **ders_r, bool **waits_r,
+                                             size_t *count_r, struct sg_error *err);
 
 struct sg_partner_certificate {
     const char *domain;

@@ -51,6 +51,7 @@ struct sg_cert_limits {
 /* The PostgreSQL side, so that this folder's logic can be tested alone. All in the arena. */
 struct sg_cert_der_list {
     struct sg_bytes *items;
+    bool *waits; /* each, for an administrator to approve of it; NULL: none does */
     size_t count;
 };
 struct sg_cert_directory {
@@ -80,7 +81,7 @@ enum sg_cert_change {
 struct sg_cert_stored {
     const char *domain;
     bool correspondent; /* none, unless one of them came with its mail or was added by hand */
-    bool approval;      /* nothing that waits for an administrator */
+    bool approval;      /* what nobody has approved of waits */
     enum sg_cert_change change;
     sg_time now;
 };

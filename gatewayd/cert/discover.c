@@ -15,6 +15,7 @@ struct candidate {
     X509 *certificate;
     sg_time not_before;
     const char *origin; /* the address of the directory that it is from */
+    bool waits;         /* in the store, for an administrator to approve of it */
 };
 
 struct search {
@@ -77,8 +78,8 @@ static void note(struct search *search, const struct sg_cert_facts *facts, const
 }
 
 /* Splits what came into candidates, in the order in which they came, and CAs. */
-static size_t split(struct search *search, const struct sg_bytes *ders, size_t count,
-                    struct candidate *out)
+static size_t split(struct search *search, const struct sg_bytes *ders, const bool *waits,
+                    size_t count, struct candidate *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
@@ -90,7 +91,7 @@ static size_t split(struct search *search, const struct sg_bytes *ders, size_t c
                 X509_free(x);
             continue;
         }
-        out[n] = (struct candidate){.certificate = x};
+        out[n] = (struct candidate){.certificate = x, .waits = waits && waits[i]};
         (void)sg_asn1_time(X509_get0_notBefore(x), &out[n].not_before);
         n++;
     }
@@ -206,7 +207,7 @@ static bool judge_by(struct search *search, const struct candidate *list, size_t
                    err))
             return false;
         *issuer_missing_r |= missing;
-        if (valid && origin && !keep(search, list[i].certificate, chain, origin)) {
+        if (valid && (origin ? !keep(search, list[i].certificate, chain, origin) : list[i].waits)) {
             not_approved(search);
             valid = false;
         }
@@ -230,7 +231,7 @@ static bool judge_all(struct search *search, const struct candidate *list, size_
     if (!judge_by(search, list, count, origin, issuer_missing_r, err))
         return false;
     search->relying = search->wanted->relying;
-    return !search->relying || search->found->certificate || search->found->awaits_approval ||
+    return !search->relying || search->found->certificate ||
            judge_by(search, list, count, origin, issuer_missing_r, err);
 }
 
@@ -255,7 +256,7 @@ static bool from_store(struct search *search, struct sg_error *err)
     if (stored.count > most)
         stored.count = most;
     struct candidate *list = SG_ARENA_ARRAY(search->arena, struct candidate, stored.count + 1);
-    size_t count = split(search, stored.items, stored.count, list);
+    size_t count = split(search, stored.items, stored.waits, stored.count, list);
     if (wanted.change != SG_CERT_PIN)
         qsort(list, count, sizeof *list, newest_first);
     search->known = count > 0;
@@ -314,7 +315,8 @@ static struct answer *answers_read(struct search *search, struct sg_lookup *look
         const char *url = sg_arena_strdup(search->arena, sg_directory_url(lookup->directory));
         answer->list = SG_ARENA_ARRAY(search->arena, struct candidate, lookup->values.count + 1);
         if (lookup->ok)
-            answer->count = split(search, lookup->values.items, lookup->values.count, answer->list);
+            answer->count =
+                split(search, lookup->values.items, NULL, lookup->values.count, answer->list);
         qsort(answer->list, answer->count, sizeof *answer->list, newest_first);
         for (size_t k = 0; k < answer->count; k++)
             answer->list[k].origin = url;

@@ -44,7 +44,8 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert
                                            .ask = wanted->change == SG_CERT_ASK,
                                            .pin = wanted->change == SG_CERT_PIN,
                                            .now = wanted->now};
-    return sg_partner_certificate_find(ctx, arena, &query, &list_r->items, &list_r->count, err);
+    return sg_partner_certificate_find(ctx, arena, &query, &list_r->items, &list_r->waits,
+                                       &list_r->count, err);
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,

@@ -353,6 +353,8 @@ def test_an_administrator_is_asked(s):
         assert incident(s, row) == "open" and member.domain in row["domain"]
         assert s.known(member) is None
         assert used(s, member, "ask-waits") is member.old
+        looked_at = {c["serial"]: c for c in s.steps("ask-waits", "certificate-candidate")}
+        assert "has yet to approve" in looked_at[member.new.serial]["detail"], looked_at
         assert used(s, member, "ask-of-another", author=f"bea@{B}", organisation=s.b) is member.new
         s.platform.api.post(f"/v1/partner-certificates/{row['id']}/approve")
         assert incident(s, row) == "resolved"
