@@ -26,6 +26,8 @@ struct search {
     const struct sg_smime_options *options;
     size_t key_bytes; /* 0: only looks whether it is for us at all */
     bool opened, named, supported;
+    int tries; /* of keys: each is an operation of the HSM's, and anybody can name us a thousand
+                  times */
     struct sg_smime_layer *layer;
     struct sg_secret *cek;
     struct sg_error trouble; /* of the last key that could not be used */
@@ -67,6 +69,9 @@ static void keys_try(struct search *search, const struct sg_tlv *identifier,
         if (search->key_bytes == 0 || !cek ||
             curve != (sg_curve_of(X509_get0_pubkey(certificate)) != NULL))
             continue;
+        if (search->tries == SG_SMIME_MAX_TRIES)
+            return;
+        search->tries++;
         search->supported = true;
         search->layer->own_key = i;
         search->layer->transport = transports[cek->transport];

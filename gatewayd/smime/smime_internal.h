@@ -10,7 +10,8 @@
 #define SG_SMIME_MAX_CERTIFICATES 64 /* of one SignedData */
 #define SG_SMIME_MAX_SIGNERS      16
 #define SG_SMIME_MAX_LISTS        16
-#define SG_SMIME_MAX_NAMESAKES    4 /* certificates of one name that a signature is tried with */
+#define SG_SMIME_MAX_NAMESAKES    4  /* certificates of one name that a signature is tried with */
+#define SG_SMIME_MAX_TRIES        16 /* of opening a content-encryption key, of one envelope */
 #define SG_SMIME_RSA_BITS_MIN     1024
 #define SG_SMIME_RSA_BITS_MAX     8192
 
