@@ -142,7 +142,7 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
 
 /* crl_carried.c: what the lists that came along say of the chain's certificate at that place,
  * beside what is known */
-void sg_revocation_carried(const struct sg_certs *certs, const struct sg_cert_question *question,
+void sg_revocation_carried(struct sg_certs *certs, const struct sg_cert_question *question,
                            STACK_OF(X509) *chain, int at, struct sg_revocation_facts *facts);
 
 /* crl_cache.c */

@@ -55,7 +55,18 @@ static struct sg_crl *newest(const struct sg_cert_question *q, sg_time tolerance
     return best;
 }
 
-void sg_revocation_carried(const struct sg_certs *certs, const struct sg_cert_question *q,
+/* Is a list at hand that is no older, although it has ended? One that holds for longer than a newer
+ * one did is not to hide what that said. */
+static bool outdone(struct sg_certs *certs, const struct sg_cert_question *q, STACK_OF(X509) *chain,
+                    int at, sg_time good_from)
+{
+    struct sg_revocation_facts known;
+    sg_revocation_check(certs, sk_X509_value(chain, at), sk_X509_value(chain, at + 1),
+                        SG_CRL_CACHED, SG_CRL_FOREVER, q->now, &known);
+    return known.answer == SG_REVOKED && known.good_from >= good_from;
+}
+
+void sg_revocation_carried(struct sg_certs *certs, const struct sg_cert_question *q,
                            STACK_OF(X509) *chain, int at, struct sg_revocation_facts *facts)
 {
     X509 *certificate = sk_X509_value(chain, at);
@@ -68,6 +79,10 @@ void sg_revocation_carried(const struct sg_certs *certs, const struct sg_cert_qu
     if (facts->answer == SG_REVOCATION_UNKNOWN ||
         times->this_update - tolerance > facts->good_from) {
         bool listed = sg_crl_lists(crl, certificate, why);
+        if (!listed && outdone(certs, q, chain, at, times->this_update - tolerance)) {
+            sg_crl_free(&crl);
+            return;
+        }
         facts->answer = listed ? SG_REVOKED : SG_NOT_REVOKED;
         facts->carried = true;
         facts->lapsed = false;

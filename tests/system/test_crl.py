@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from certlab import DAY, NOW, Probe, wait_for
+from certlab import DAY, NOW, Probe, unix, wait_for
 from crllab import ListCA, der_entry, many_serials, signed_list, with_serial
 from sealgate.ports import PortBlock
 
@@ -406,6 +406,22 @@ def test_bypass_hides_nothing_that_is_known(lab):
     assert probe.check(lab.ca.forge("b.test"))["status"] == "mismatch"
     assert probe.check(lab.other.forge("a.test"))["status"] == "untrusted"
     assert probe.check(lab.ca.forge("a.test", points=[]))["status"] == "valid"
+
+
+def test_an_old_list_that_came_along_hides_nothing(lab):
+    """What a newer list said is known, although that has ended and the older one holds for longer."""
+    leaf, carried = lab.leaf(), lab.folder / "carried.crl"
+    lab.ca.make_crl(file="root.crl", issuer="root", next_update=NOW + 60 * DAY)
+    carried.write_bytes(lab.list_of(this_update=NOW - 2 * HOUR, next_update=NOW + 30 * DAY))
+    lab.list_of(entry(leaf), this_update=NOW - HOUR, next_update=NOW + HOUR)
+    for days in (0, 7):
+        probe = lab.probe(crl_grace_ms=days * 86400 * 1000)
+        assert probe.check(leaf)["status"] == "revoked"
+        lab.ca.shelf.stop()
+        for now, status in ((NOW, "revoked"), (NOW + 2 * HOUR, "revoked" if days else "status-unknown")):
+            answer = probe.command("check", "sign", "a.test", unix(now), leaf.path, leaf.helpers, carried)
+            assert answer["status"] == status, answer
+        lab.ca.shelf.start()
 
 
 def test_bypassed_by_choice_alone(lab):

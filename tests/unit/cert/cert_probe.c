@@ -7,11 +7,13 @@
  *     relying DOMAIN_ID                        whose further roots count from now on; "-": nobody's
  *     ours DOMAIN_ID                           whose choices count from now on; "-": nobody's
  *     check sign|encrypt DOMAIN NOW FILE [HELPERS [LISTS]]
- *                                              NOW in seconds, "-" for the clock; DER file, PEM
- * file of further certificates, lists that came along (DER) names FILE DOMAIN discover DOMAIN NOW
- * [THREADS]            by so many threads at once: as many lines checks THREADS … (as check) the
- * same check by so many threads at once flush state                                    figures of
- * the lists
+ *                                              NOW in seconds, "-" for the clock; a DER file,
+ *                                              a PEM file, lists that came along (DER)
+ *     checks THREADS sign|encrypt …            as check, by so many threads at once
+ *     names FILE DOMAIN
+ *     discover DOMAIN NOW [THREADS]            by so many threads at once: as many lines
+ *     flush
+ *     state                                    figures of the lists
  */
 #include "files.h"
 
