@@ -29,7 +29,7 @@ enum sg_cert_use { SG_CERT_SIGN, SG_CERT_ENCRYPT };
 /* Of a certificate, for the trace; strings live in the arena. */
 struct sg_cert_facts {
     enum sg_cert_status status;
-    const char *detail; /* a sentence for an operator: "expired on 2026-11-01T…" */
+    const char *detail; /* a sentence for an operator: "expired 3 days ago, on …" */
     const char *subject, *issuer, *serial, *sha256; /* RFC 2253 names, lower-case hexadecimal */
     const char *address; /* the rfc822Name or emailAddress that matched, or the first there is */
     bool bypassed;       /* valid although nobody knows whether it is revoked (REQ-59) */
