@@ -82,8 +82,7 @@ class Life:
         assert killed == []
 
     def sql(self, query):
-        return [line.split("|") for line in self.platform.postgresql.psql(
-            f"SET search_path = sealgate; {query}").splitlines() if line]
+        return self.platform.postgresql.rows(query)
 
     def domain(self, name, authority=None):
         """Attested; with an authority, its certificate is ordered."""

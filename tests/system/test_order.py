@@ -72,8 +72,7 @@ class World:
         return mail
 
     def sql(self, query):
-        return [line.split("|") for line in self.platform.postgresql.psql(
-            f"SET search_path = sealgate; {query}").splitlines() if line]
+        return self.platform.postgresql.rows(query)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ import secrets
 import shutil
 import subprocess
 
+import psycopg2
+
 from .layout import GATEWAY, API, ROOT, TENANT, user_id
 from .process import NotReady, PidFile, start_time, stop, wait_for
 
@@ -24,6 +26,7 @@ class PostgreSQL:
         self.port = layout.port["postgresql"]
         self.log = layout.log / "postgresql.log"
         self.pid_file = PidFile(layout.pids / "postgresql.pid")
+        self.kept = None
         self.conninfo = f"host={self.socket} port={self.port} dbname=sealgate"
 
     def run(self, *command, **more):
@@ -45,6 +48,20 @@ class PostgreSQL:
         return self.run(BIN / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
                         "-h", self.socket, "-p", self.port, "-U", "postgres", "-d", database,
                         input=sql).strip()
+
+    def rows(self, sql):
+        """The same over a connection that is kept, for what is asked again and again: rows of text as psql
+        shows them, of the last statement."""
+        if self.kept is None or self.kept.closed:
+            admin = (self.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
+            self.kept = psycopg2.connect(self.conninfo, user="postgres", password=admin,
+                                         options="-c search_path=sealgate")
+            self.kept.autocommit = True
+        shown = {None: "", True: "t", False: "f"}
+        with self.kept.cursor() as cursor:
+            cursor.execute(sql)
+            return [[shown[v] if v is None or isinstance(v, bool) else str(v) for v in row]
+                    for row in (cursor.fetchall() if cursor.description else [])]
 
     def create_secrets(self):
         uid, gid = user_id("postgres")
@@ -112,6 +129,8 @@ log_timezone = 'UTC'
             self.bootstrap()
 
     def stop(self):
+        if self.kept:
+            self.kept.close()
         pid = self.pid()
         if pid is not None:
             try:
