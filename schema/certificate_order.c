@@ -44,6 +44,7 @@ bool sg_life_find(struct sg_tx *tx, struct sg_arena *arena, const char *domain_i
     row_r->renew_at = sg_row_time(&r);
     row_r->key_id = sg_row_text(&r);
     row_r->key_made = sg_row_time(&r);
+    row_r->key_algorithm = sg_row_text(&r);
     row_r->order_id = sg_row_text(&r);
     row_r->again_at = sg_row_time(&r);
     return sg_row_end(&r, err);

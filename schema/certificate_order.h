@@ -11,6 +11,7 @@ struct sg_life_row {
     sg_time not_before, not_after, renew_at;
     const char *key_id; /* newest active one; NULL: none */
     sg_time key_made;
+    const char *key_algorithm;
     const char *order_id; /* the open one; NULL: none */
     sg_time again_at;     /* until then a failed order is left alone; 0: none failed */
 };

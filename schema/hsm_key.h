@@ -7,7 +7,7 @@
 struct sg_hsm_key_row {
     const char *id, *tenant_id, *domain_id;
     const char *kind;      /* "token", "wrapped" */
-    const char *algorithm; /* "rsa-2048", … */
+    const char *algorithm; /* "rsa-2048", "ec-p256", … */
     const char *state; /* "pending", "active", "retired", "compromised", "failed", "destroyed" */
     struct sg_bytes spki, blob;
     const char *domain_name, *tenant_name;

@@ -11,7 +11,8 @@
 
 static const char *const methods[] = {"est", "manual", NULL};
 static const char *const ways[] = {"none", "password", "certificate", NULL};
-static const char *const algorithms[] = {"rsa-2048", "rsa-3072", "rsa-4096", NULL};
+static const char *const algorithms[] = {"rsa-2048", "rsa-3072", "rsa-4096",
+                                         "ec-p256",  "ec-p384",  NULL};
 static const char *const kinds[] = {"token", "wrapped", NULL};
 
 struct authority_new {

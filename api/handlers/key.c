@@ -5,7 +5,8 @@
 #include "schema/api_job.h"
 #include "schema/api_key.h"
 
-static const char *const algorithms[] = {"rsa-2048", "rsa-3072", "rsa-4096", NULL};
+static const char *const algorithms[] = {"rsa-2048", "rsa-3072", "rsa-4096",
+                                         "ec-p256",  "ec-p384",  NULL};
 static const char *const kinds[] = {"token", "wrapped", NULL};
 
 struct key_new {

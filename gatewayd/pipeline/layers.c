@@ -258,7 +258,7 @@ static bool enveloped_layer_facts(const struct judging *g, const struct sg_smime
         facts->opened = true;
     }
     sg_trace_add(&g->m->trace, "envelope", "REQ-87", "result", result_name(layer->result), "cipher",
-                 layer->cipher, "detail", layer->detail, NULL);
+                 layer->cipher, "transport", layer->transport, "detail", layer->detail, NULL);
     return true;
 }
 

@@ -1,7 +1,7 @@
 -- What decides whether a domain needs an order: its newest certificate that signs or will sign, its
 -- newest key, the order that is open, and until when a failed one is left alone.
 SELECT d.tenant_id, d.name, d.state, t.state, c.id, c.not_before, c.not_after,
-       coalesce(c.renew_at, c.not_after - interval '30 days'), k.id, k.created_at, o.id,
+       coalesce(c.renew_at, c.not_after - interval '30 days'), k.id, k.created_at, k.algorithm, o.id,
        (SELECT max(f.next_at) FROM certificate_order f
         WHERE f.domain_id = d.id AND f.state = 'failed'
           AND f.created_at > coalesce(c.created_at, '-infinity'))

@@ -111,14 +111,15 @@ static bool check_validity(X509 *certificate, sg_time now, const char **cause, s
 static bool check_use(X509 *certificate, struct sg_error *err)
 {
     uint32_t flags = X509_get_extension_flags(certificate);
-    uint32_t both = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT;
+    bool agrees = EVP_PKEY_is_a(X509_get0_pubkey(certificate), "EC"); /* RFC 5480 §3 */
+    uint32_t both = KU_DIGITAL_SIGNATURE | (agrees ? KU_KEY_AGREEMENT : KU_KEY_ENCIPHERMENT);
     if (flags & EXFLAG_INVALID)
         return sg_fail(err, SG_E_CERT, "its extensions are malformed");
     if (flags & EXFLAG_CA)
         return sg_fail(err, SG_E_CERT, "it is a CA's certificate, not a domain's");
     if ((flags & EXFLAG_KUSAGE) && (X509_get_key_usage(certificate) & both) != both)
-        return sg_fail(err, SG_E_CERT,
-                       "its key usage must allow digitalSignature and keyEncipherment (REQ-163)");
+        return sg_fail(err, SG_E_CERT, "its key usage must allow digitalSignature and %s (REQ-163)",
+                       agrees ? "keyAgreement" : "keyEncipherment");
     if ((flags & EXFLAG_XKUSAGE) &&
         !(X509_get_extended_key_usage(certificate) & (XKU_SMIME | XKU_ANYEKU)))
         return sg_fail(err, SG_E_CERT, "its extended key usage does not allow emailProtection");

@@ -16,8 +16,15 @@ static struct sg_order_decision none(const char *because)
     return (struct sg_order_decision){.because = because};
 }
 
+/* Whether a key is what the authority wants, or a longer one of its kind: made so by hand. */
+static bool algorithm_serves(const char *have, const char *wanted)
+{
+    size_t kind = strcspn(wanted, "-");
+    return strncmp(have, wanted, kind + 1) == 0 && strcmp(have, wanted) >= 0;
+}
+
 struct sg_order_decision sg_order_decide(const struct sg_life_row *life, enum sg_order_wish wish,
-                                         bool has_authority, sg_time now)
+                                         const char *algorithm, sg_time now)
 {
     struct sg_order_decision d = {.because = "an order was made"};
     bool active = (strcmp(life->domain_state, "attested") == 0 ||
@@ -25,14 +32,15 @@ struct sg_order_decision sg_order_decide(const struct sg_life_row *life, enum sg
                   strcmp(life->tenant_state, "active") == 0;
     if (!active)
         return none("the domain is not verified, or it or its tenant is suspended");
-    if (!has_authority)
+    if (!algorithm)
         return none("neither the domain, its tenant nor the platform has an authority");
     if (wish == SG_WISH_NEEDED && life->certificate_id && now < life->renew_at)
         return none("it has a certificate that is not yet to be renewed");
     if (wish == SG_WISH_NEEDED && now < life->again_at)
         return none("an order failed, and another is made later");
-    d.new_key =
-        wish == SG_WISH_COMPROMISE || !life->key_id || !sg_life_key_usable(life->key_made, now);
+    d.new_key = wish == SG_WISH_COMPROMISE || !life->key_id ||
+                !sg_life_key_usable(life->key_made, now) ||
+                !algorithm_serves(life->key_algorithm, algorithm);
     d.reason = wish == SG_WISH_COMPROMISE ? "compromise"
                : wish == SG_WISH_REQUEST  ? "request"
                : !life->certificate_id    ? "initial"
@@ -100,7 +108,8 @@ bool sg_order_ensure(struct sg_tx *tx, struct sg_arena *arena, const char *domai
     }
     if (!sg_authority_of_domain(tx, arena, domain_id, &authority, &has_authority, err))
         return false;
-    struct sg_order_decision d = sg_order_decide(&life, wish, has_authority, sg_tx_now(tx));
+    struct sg_order_decision d =
+        sg_order_decide(&life, wish, has_authority ? authority.key_algorithm : NULL, sg_tx_now(tx));
     *because_r = d.because;
     return !d.reason || make(tx, arena, domain_id, &life, &authority, &d, order_r, err);
 }

@@ -19,8 +19,9 @@ struct sg_order_decision {
     bool new_key;
     const char *because; /* in words */
 };
+/* algorithm: what the domain's authority wants of a key; NULL: it has no authority. */
 struct sg_order_decision sg_order_decide(const struct sg_life_row *life, enum sg_order_wish wish,
-                                         bool has_authority, sg_time now);
+                                         const char *algorithm, sg_time now);
 
 /* Makes it with its job; *order_r: the open one, which may have been there; NULL: none is needed.
  */

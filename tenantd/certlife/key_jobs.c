@@ -31,7 +31,8 @@ bool sg_key_generate(struct sg_hsm *hsm, const struct sg_hsm_key_row *row, struc
                      struct sg_buf *blob_r, struct sg_error *err)
 {
     struct sg_hsm_key key = sg_key_name(row);
-    int bits = (int)strtol(row->algorithm + strlen("rsa-"), NULL, 10);
+    /* "rsa-2048", "ec-p256" */
+    int bits = (int)strtol(row->algorithm + strcspn(row->algorithm, "0123456789"), NULL, 10);
     sg_buf_init(spki_r, 8192);
     sg_buf_init(blob_r, 65536);
     return sg_hsm_generate(hsm, &key, bits, spki_r, blob_r, err);

@@ -31,12 +31,12 @@ def further_ca(platform, name, port):
 class Partner:
     """A domain, its key in a file, its certificate from a reference CA by a request of openssl's."""
 
-    def __init__(self, platform, domain, ca=None, *terms, member="seemail"):
+    def __init__(self, platform, domain, ca=None, *terms, member="seemail", key=("rsa:2048",)):
         self.platform, self.domain, self.ca = platform, domain, ca or platform.refca
         self.folder = platform.layout.dir / "partners" / domain
         self.folder.mkdir(parents=True)
         request = self.folder / "request.pem"
-        run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", self.folder / "key.pem",
+        run(["openssl", "req", "-newkey", *key, "-nodes", "-keyout", self.folder / "key.pem",
              "-out", request, "-subj", f"/C=NZ/O={domain}/CN={DCA}",
              "-addext", f"subjectAltName=email:{DCA}@{domain}"])
         chain = PEM.findall(self.ca.issue(request.read_text(encoding="ascii"), *terms))

@@ -174,9 +174,10 @@ class OpenSsl(_Peer):
                    "-inkey", self.identity.key, "-md", digest, "-in", self._file(entity),
                    *(["-nodetach"] if opaque else []), *options)
 
-    def encrypt(self, entity, to, cipher, options=()):
+    def encrypt(self, entity, to, cipher, options=(), recipients=None):
+        """recipients: instead of "to", as -recip and -keyopt take them."""
         return run("openssl", "cms", "-encrypt", "-binary", self._options[cipher], *options,
-                   "-in", self._file(entity), to.certificate)
+                   "-in", self._file(entity), *(recipients or [to.certificate]))
 
     def decrypt(self, entity):
         return run("openssl", "cms", "-decrypt", "-in", self._file(entity),

@@ -27,6 +27,8 @@ def header(mail, name):
 class Setting:
     """Three organisations, somebody outside, and a tap in the wire between the two Postfix."""
 
+    KEYS = {A: {}, B: {"key_kind": "wrapped"}, C: {"key_kind": "wrapped", "algorithm": "rsa-3072"}}
+
     def __init__(self, folder, block, routes=None, **more):
         self.platform = Platform(folder, block.base, tap=True,
                                  routes={"nocert.test": block.base + 12, **(routes or {})},
@@ -48,11 +50,11 @@ class Setting:
         port = self.platform.port
         organisation = self.platform.organisation
         self.a = organisation("Agency A", A, network=f"{FROM_A}/32",
-                              next_hop_port=port["agency_a"]).provision()
+                              next_hop_port=port["agency_a"], **self.KEYS[A]).provision()
         self.b = organisation("Agency B", B, network=f"{FROM_B}/32",
-                              next_hop_port=port["agency_b"], key_kind="wrapped").provision()
-        self.c = organisation("Agency C", C, next_hop_port=self.c_port, key_kind="wrapped",
-                              algorithm="rsa-3072", environment="securemail").provision()
+                              next_hop_port=port["agency_b"], **self.KEYS[B]).provision()
+        self.c = organisation("Agency C", C, next_hop_port=self.c_port, environment="securemail",
+                              **self.KEYS[C]).provision()
         return self
 
     def stop(self):

@@ -116,34 +116,48 @@ static void test_decide(void **state)
     (void)state;
     sg_time now = at(2026, 6, 1);
     struct sg_life_row life = {.domain_state = "verified", .tenant_state = "active"};
-    struct sg_order_decision d = sg_order_decide(&life, SG_WISH_NEEDED, true, now);
+    struct sg_order_decision d = sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now);
     assert_string_equal(d.reason, "initial");
     assert_true(d.new_key);
-    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, false, now).reason);
+    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, NULL, now).reason);
     life.key_id = "key_x"; /* an order failed, its key is there */
     life.key_made = now;
+    life.key_algorithm = "rsa-2048";
     life.again_at = now + 1;
-    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, true, now).reason);
-    assert_string_equal(sg_order_decide(&life, SG_WISH_REQUEST, true, now).reason, "request");
+    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now).reason);
+    assert_string_equal(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-2048", now).reason, "request");
+    assert_false(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-2048", now).new_key);
+    assert_true(sg_order_decide(&life, SG_WISH_REQUEST, "ec-p256", now).new_key);
+    life.key_algorithm = "rsa-3072";
+    assert_false(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-2048", now).new_key);
+    assert_false(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-3072", now).new_key);
+    assert_true(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-4096", now).new_key);
+    assert_true(sg_order_decide(&life, SG_WISH_REQUEST, "ec-p384", now).new_key);
+    life.key_algorithm = "ec-p256";
+    assert_true(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-2048", now).new_key);
+    assert_true(sg_order_decide(&life, SG_WISH_REQUEST, "ec-p384", now).new_key);
+    assert_false(sg_order_decide(&life, SG_WISH_REQUEST, "ec-p256", now).new_key);
+    life.key_algorithm = "rsa-2048";
     life.again_at = now;
-    assert_false(sg_order_decide(&life, SG_WISH_NEEDED, true, now).new_key);
+    assert_false(sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now).new_key);
     life.certificate_id = "crt_x";
     life.renew_at = now + 1;
-    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, true, now).reason);
-    d = sg_order_decide(&life, SG_WISH_COMPROMISE, true, now);
+    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now).reason);
+    d = sg_order_decide(&life, SG_WISH_COMPROMISE, "rsa-2048", now);
     assert_string_equal(d.reason, "compromise");
     assert_true(d.new_key);
     life.renew_at = now;
-    assert_string_equal(sg_order_decide(&life, SG_WISH_NEEDED, true, now).reason, "renewal");
+    assert_string_equal(sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now).reason, "renewal");
+    assert_string_equal(sg_order_decide(&life, SG_WISH_NEEDED, "ec-p256", now).reason, "rekey");
     life.key_made = at(2022, 6, 1); /* four years */
-    d = sg_order_decide(&life, SG_WISH_NEEDED, true, now);
+    d = sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now);
     assert_string_equal(d.reason, "rekey");
     assert_true(d.new_key);
     life.tenant_state = "suspended";
-    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, true, now).reason);
+    assert_null(sg_order_decide(&life, SG_WISH_NEEDED, "rsa-2048", now).reason);
     life.tenant_state = "active";
     life.domain_state = "pending";
-    assert_null(sg_order_decide(&life, SG_WISH_REQUEST, true, now).reason);
+    assert_null(sg_order_decide(&life, SG_WISH_REQUEST, "rsa-2048", now).reason);
 }
 
 int main(void)

@@ -6,7 +6,7 @@ import sqlite3
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from . import RefcaError, clock, rules
@@ -161,7 +161,9 @@ def certificate_builder(store: Store, order: Order, common_name=rules.DCA, crl_u
     key, authority = store.load_authority(store.issuer)
     domain, public_key = order.domain, order.public_key
     crl_urls = store.setting("crl_urls") if crl_urls is None else crl_urls
-    usage = usage or {"digital_signature": True, "key_encipherment": True}
+    agrees = isinstance(public_key, ec.EllipticCurvePublicKey)
+    usage = usage or {"digital_signature": True,
+                      "key_agreement" if agrees else "key_encipherment": True}
     builder = (x509.CertificateBuilder()
                .subject_name(x509.Name([
                    x509.NameAttribute(NameOID.COUNTRY_NAME, "NZ"),

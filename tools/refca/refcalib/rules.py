@@ -5,7 +5,7 @@ import re
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from . import RefcaError
@@ -13,6 +13,7 @@ from . import RefcaError
 DCA = "domain-confidentiality-authority"
 MIN_BITS = 2048
 MAX_BITS = 8192
+CURVES = (ec.SECP256R1, ec.SECP384R1)
 MAX_MONTHS = 13         # REQ-160
 KEY_RENEWAL_MONTHS = 48  # REQ-161: a key in use for four years gets no new certificate
 KEY_LIFE_MONTHS = 60     # REQ-161: and no certificate reaches beyond five years of its key
@@ -57,8 +58,12 @@ def check_request(data: bytes, wanted):
 
 
 def check_key(key) -> None:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if not isinstance(key.curve, CURVES):
+            raise RefcaError(f"a key on {key.curve.name}; P-256 and P-384 are allowed")
+        return
     if not isinstance(key, rsa.RSAPublicKey):
-        raise RefcaError("only RSA keys are certified here")
+        raise RefcaError("only RSA keys and keys on P-256 or P-384 are certified here")
     if not MIN_BITS <= key.key_size <= MAX_BITS:
         raise RefcaError(f"an RSA key of {key.key_size} bits; {MIN_BITS} to {MAX_BITS} are allowed")
     numbers = key.public_numbers()
