@@ -29,16 +29,33 @@ class Matrix:
         self.title, self.notes, self.rows = title, notes, []
 
     def add(self, peer, way, what, good):
+        """good: held or not; or in words why the software cannot."""
         self.rows.append((peer, way, what, good))
+
+    def cell(self, peer, way, what, work, gap=None):
+        """work() holds; or, where there is a gap, the software refuses."""
+        good = False
+        try:
+            if gap is None:
+                work()
+                good = True
+            else:
+                try:
+                    work()
+                except peers.PeerError:
+                    good = gap
+                assert good, f"{peer} has closed a gap: {what}"
+        finally:
+            self.add(peer, way, what, good)
 
     def lines(self):
         yield f"S/MIME interoperation ({self.title})"
         for peer, way in sorted({row[:2] for row in self.rows}):
-            cells = [f"{what} {'ok' if good else 'FAILED'}" for p, w, what, good in self.rows
-                     if (p, w) == (peer, way)]
+            cells = [f"{what} {'ok' if good is True else f'cannot: {good}' if good else 'FAILED'}"
+                     for p, w, what, good in self.rows if (p, w) == (peer, way)]
             yield f"  {peer:12} {way:14} {', '.join(cells)}"
         yield from (f"  {note}" for note in self.notes)
-        for kind in peers.PEERS:
+        for kind in peers.SIGNERS:
             for gap in kind.gaps:
                 yield f"  gap of {kind.name}: {gap}"
 

@@ -2,7 +2,7 @@
 
     with tempfile.TemporaryDirectory() as folder:
         pki = Pki(folder)                          # a root of its own; pki.issue("alice") → Identity
-        peer = GpgSm(folder, pki.root)             # or OpenSsl, CmsUtil; peer.close() in the end
+        peer = GpgSm(folder, pki.root)             # or OpenSsl, CmsUtil, CertTool; peer.close() in the end
         peer.own(identity)                         # certificate and key that it signs and decrypts with
         peer.partner(other)                        # certificate that it encrypts to
         entity = peer.encrypt(peer.sign(b"Content-Type: …\r\n\r\n…", "sha256"), other, "aes256-cbc")
@@ -42,6 +42,11 @@ class Identity:
             "-passout", f"pass:{passphrase}", "-out", path, *extra)
 
 
+RSA_PSS = ("rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048")
+P256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+P384 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-384")
+
+
 class Pki:
     """A root and certificates below it, made by the openssl command."""
 
@@ -53,14 +58,17 @@ class Pki:
             "-out", self.root, "-days", "30", "-subj", "/C=NZ/O=Test/CN=Test Root",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, name, address=None, bits=2048):
+    def issue(self, name, address=None, key=("rsa:2048",)):
+        """key: as the openssl command takes it for -newkey; see RSA_PSS, P256, P384."""
         self.serial += 1
+        use = {"ec": "digitalSignature,keyAgreement", "rsa-pss": "digitalSignature"}.get(
+            key[0], "digitalSignature,keyEncipherment")
         base = self.folder / name
         (self.folder / "ext").write_text(
-            "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
+            f"basicConstraints=CA:FALSE\nkeyUsage=critical,{use}\n"
             "extendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\n"
             f"authorityKeyIdentifier=keyid\nsubjectAltName=email:{address or name + '@peer.test'}\n")
-        run("openssl", "req", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", f"{base}.key",
+        run("openssl", "req", "-newkey", *key, "-nodes", "-keyout", f"{base}.key",
             "-out", f"{base}.csr", "-subj", f"/C=NZ/O=Test/CN={name}")
         run("openssl", "x509", "-req", "-in", f"{base}.csr", "-CA", self.root, "-CAkey",
             self.folder / "root.key", "-set_serial", self.serial, "-days", "30",
@@ -174,10 +182,11 @@ class OpenSsl(_Peer):
                    "-inkey", self.identity.key, "-md", digest, "-in", self._file(entity),
                    *(["-nodetach"] if opaque else []), *options)
 
-    def encrypt(self, entity, to, cipher, options=(), recipients=None):
+    def encrypt(self, entity, to, cipher, options=(), recipients=None, more=()):
         """recipients: instead of "to", as -recip and -keyopt take them."""
         return run("openssl", "cms", "-encrypt", "-binary", self._options[cipher], *options,
-                   "-in", self._file(entity), *(recipients or [to.certificate]))
+                   "-in", self._file(entity),
+                   *(recipients or [identity.certificate for identity in (*more, to)]))
 
     def decrypt(self, entity):
         return run("openssl", "cms", "-decrypt", "-in", self._file(entity),
@@ -195,7 +204,8 @@ class CmsUtil(_Peer):
     ciphers = ("default",)
     digests = ("sha1", "sha256", "sha384", "sha512")
     gaps = ("-E takes no cipher option: it writes AES-128-CBC, to certificates without known capabilities",
-            "reads no AES-GCM (AuthEnvelopedData), no RSA-OAEP", "cannot sign with RSA-PSS")
+            "reads no AES-GCM (AuthEnvelopedData), no RSA-OAEP", "cannot sign with RSA-PSS",
+            "no key agreement (ECDH): reads no message that has such a recipient beside its own, encrypts to none")
 
     def __init__(self, folder, root):
         super().__init__(folder, root)
@@ -228,10 +238,11 @@ class CmsUtil(_Peer):
                         *([] if opaque else ["-T"]), "-i", self._file(entity))
         return cms_entity(cms, "signed-data") if opaque else signed_entity(entity, cms, digest)
 
-    def encrypt(self, entity, to, cipher="default"):
+    def encrypt(self, entity, to, cipher="default", more=()):
         if cipher != "default":
             raise PeerError("cmsutil takes no cipher option")
-        return cms_entity(self._cms("-E", "-r", to.name, "-i", self._file(entity)), "enveloped-data")
+        names = [option for identity in (*more, to) for option in ("-r", identity.name)]
+        return cms_entity(self._cms("-E", *names, "-i", self._file(entity)), "enveloped-data")
 
     def decrypt(self, entity):
         return self._cms("-D", "-i", self._file(cms_of(entity)))
@@ -251,7 +262,9 @@ class GpgSm(_Peer):
     name = "gpgsm"
     ciphers = ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc")
     digests = ("sha1", "sha256", "sha384", "sha512")
-    gaps = ("reads no AES-GCM (AuthEnvelopedData)", "knows no recipient by subject key identifier")
+    gaps = ("reads no AES-GCM (AuthEnvelopedData), no RSA-OAEP", "knows no recipient by subject key identifier",
+            "cannot sign with RSA-PSS", "2.2 imports no key on a curve from PKCS #12 (it crashes)",
+            "no key agreement (ECDH): encrypts to no key on a curve")
     _options = {"aes128-cbc": "AES", "aes192-cbc": "AES192", "aes256-cbc": "AES256", "3des-cbc": "3DES"}
 
     def __init__(self, folder, root):
@@ -310,8 +323,10 @@ class GpgSm(_Peer):
                           "--sign" if opaque else "--detach-sign", self._file(entity), stdin=b"\n")
         return cms_entity(cms, "signed-data") if opaque else signed_entity(entity, cms, digest)
 
-    def encrypt(self, entity, to, cipher):
-        cms = self._gpgsm("--cipher-algo", self._options[cipher], "--recipient", self._fingerprint(to),
+    def encrypt(self, entity, to, cipher, more=()):
+        recipients = [option for identity in (*more, to)
+                      for option in ("--recipient", self._fingerprint(identity))]
+        cms = self._gpgsm("--cipher-algo", self._options[cipher], *recipients,
                           "--output", "-", "--encrypt", self._file(entity))
         return cms_entity(cms, "enveloped-data")
 
@@ -328,4 +343,30 @@ class GpgSm(_Peer):
         return content
 
 
+class CertTool(_Peer):
+    """GnuTLS's certtool: signatures alone."""
+
+    name = "certtool"
+    digests = ("sha1", "sha256", "sha384", "sha512")
+    gaps = ("--p7-* signs and verifies; it neither encrypts nor decrypts",
+            "signs with RSA-PSS only where the key itself is of that type")
+
+    def sign(self, entity, digest="sha256", opaque=False):
+        cms = run("certtool", "--p7-sign" if opaque else "--p7-detached-sign", "--p7-time",
+                  "--load-privkey", self.identity.key, "--load-certificate", self.identity.certificate,
+                  "--hash", digest.upper(), "--outder", "--infile", self._file(entity))
+        return cms_entity(cms, "signed-data") if opaque else signed_entity(entity, cms, digest)
+
+    def verify(self, entity):
+        head, _ = split_entity(entity)
+        if head.get_content_type() != "multipart/signed":
+            return run("certtool", "--p7-verify", "--p7-show-data", "--load-ca-certificate", self.root,
+                       "--inder", "--infile", self._file(cms_of(entity)))
+        content, signature = split_signed(entity)
+        run("certtool", "--p7-verify", "--load-ca-certificate", self.root, "--inder", "--infile",
+            self._file(signature), "--load-data", self._file(content))
+        return content
+
+
 PEERS = (OpenSsl, CmsUtil, GpgSm)
+SIGNERS = (*PEERS, CertTool)

@@ -119,9 +119,11 @@ static void layers_print(const struct sg_smime_opened *opened)
 {
     for (size_t i = 0; i < opened->layer_count; i++) {
         const struct sg_smime_layer *l = &opened->layers[i];
-        printf("layer=%s result=%s stripped=%d cipher=%s authenticated=%d detached=%d detail=%s\n",
+        printf("layer=%s result=%s stripped=%d cipher=%s transport=%s authenticated=%d detached=%d "
+               "detail=%s\n",
                l->kind == SG_SMIME_SIGNED ? "signed" : "enveloped", result_name(l->result),
-               l->stripped, l->cipher ? l->cipher : "-", l->authenticated, l->detached, l->detail);
+               l->stripped, l->cipher ? l->cipher : "-", l->transport ? l->transport : "-",
+               l->authenticated, l->detached, l->detail);
         for (size_t k = 0; k < l->signer_count; k++) {
             const struct sg_smime_signer_info *s = &l->signers[k];
             char text[2 * EVP_MAX_MD_SIZE + 1];
