@@ -35,7 +35,7 @@ class Partners(Members):
     from_b = FROM_B
 
     def __init__(self, folder, block):
-        super().__init__(folder, block, [f"{name}.test" for name in NAMES])
+        super().__init__(folder, block, [f"{name}.test" for name in NAMES], {"certificates.private_lists": "yes"})
         self.ca2_port = block.base + 18
 
     def start(self):
