@@ -5,7 +5,7 @@
 #include "common/bytes.h"
 #include "common/capability.h"
 
-#define SG_SMIME_CAPABILITIES_MAX 4096 /* octets that are looked at; ours are 100 */
+#define SG_SMIME_CAPABILITIES_MAX 4096 /* octets that are looked at; ours are 130 */
 
 /*
  * Of the attribute's value, which is foreign: bits of SG_SMIME_CAN_…, whatever their order. What we
