@@ -160,23 +160,44 @@ static bool take_wanting(struct sg_row *r, int index, int count, void *arg, stru
     if (index == 0)
         list->rows = SG_ARENA_ARRAY(list->arena, struct sg_held_wanting, (size_t)count);
     list->count = (size_t)count;
-    list->rows[index].partner = sg_row_text(r);
+    list->rows[index].name = sg_row_text(r);
     list->rows[index].domain_id = sg_row_text(r);
+    return true;
+}
+
+static bool wanting(struct sg_db *db, enum sg_query query, struct sg_arena *arena,
+                    const char *after, int limit, struct sg_held_wanting **rows_r, size_t *count_r,
+                    struct sg_error *err)
+{
+    struct wanting list = {.arena = arena};
+    struct sg_params p = {0};
+    sg_param_text(&p, after);
+    sg_param_int(&p, limit);
+    if (!sg_db_read(db, arena, query, &p, take_wanting, &list, err))
+        return false;
+    *rows_r = list.rows;
+    *count_r = list.count;
     return true;
 }
 
 bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
                      struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err)
 {
-    struct wanting list = {.arena = arena};
+    return wanting(db, SG_Q_HELD_WANTING, arena, after, limit, rows_r, count_r, err);
+}
+
+bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
+                         struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err)
+{
+    return wanting(db, SG_Q_HELD_WANTING_OWN, arena, after, limit, rows_r, count_r, err);
+}
+
+bool sg_held_wake_own(struct sg_db *db, const char *domain_id, sg_time now, struct sg_error *err)
+{
     struct sg_params p = {0};
-    sg_param_text(&p, after);
-    sg_param_int(&p, limit);
-    if (!sg_db_read(db, arena, SG_Q_HELD_WANTING, &p, take_wanting, &list, err))
-        return false;
-    *rows_r = list.rows;
-    *count_r = list.count;
-    return true;
+    sg_param_text(&p, domain_id);
+    sg_param_time(&p, now);
+    return sg_db_change(db, SG_Q_HELD_RELEASE_OWN, &p, NULL, err);
 }
 
 bool sg_held_wake(struct sg_db *db, const char *partner, sg_time now, struct sg_error *err)

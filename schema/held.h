@@ -54,14 +54,20 @@ SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_
 /* When the next one can be taken; 0: none is held. */
 SG_MUST_USE bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err);
 
-/* A partner's domain for whose certificate mail waits, and one of our domains that it waits for. */
+/* A domain for whose certificate mail waits: a partner's, and one of ours whose mail it is, or our
+ * own. */
 struct sg_held_wanting {
-    const char *partner, *domain_id;
+    const char *name, *domain_id;
 };
 /* In the order of their names, from behind `after` ("": the first) on, limit of them at most. */
 SG_MUST_USE bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena, const char *after,
                                  int limit, struct sg_held_wanting **rows_r, size_t *count_r,
                                  struct sg_error *err);
+SG_MUST_USE bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena, const char *after,
+                                     int limit, struct sg_held_wanting **rows_r, size_t *count_r,
+                                     struct sg_error *err);
+SG_MUST_USE bool sg_held_wake_own(struct sg_db *db, const char *domain_id, sg_time now,
+                                  struct sg_error *err);
 /* There is a certificate for that partner now: what waits for it is due at once. */
 SG_MUST_USE bool sg_held_wake(struct sg_db *db, const char *partner, sg_time now,
                               struct sg_error *err);

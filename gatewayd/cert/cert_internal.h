@@ -65,6 +65,8 @@ bool sg_naming_is_dca_of(const X509 *certificate, const char *domain);
 bool sg_domain_valid(struct sg_bytes domain);
 
 /* facts.c */
+/* What a discovery chose, and why not the others. */
+const char *sg_facts_conclusion(struct sg_arena *arena, const struct sg_cert_found *found);
 void sg_facts_fill(struct sg_arena *arena, X509 *certificate, const char *domain,
                    struct sg_cert_facts *facts_r);
 const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name);

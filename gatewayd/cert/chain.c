@@ -16,7 +16,7 @@ struct walk {
     sg_time now, tolerance;
     int leaf_time; /* X509_V_ERR_… of the leaf's own validity, noted while the walk goes on */
     int error, depth;
-    char subject[120]; /* of the certificate at fault */
+    char subject[120], issuer[120]; /* of the certificate at fault */
 };
 
 static bool time_tolerable(const struct walk *walk, const X509 *x, int error)
@@ -45,8 +45,10 @@ static int verify_callback(int ok, X509_STORE_CTX *ctx)
     if (walk->error == X509_V_OK) {
         walk->error = error;
         walk->depth = depth;
-        if (x)
+        if (x) {
             X509_NAME_oneline(X509_get_subject_name(x), walk->subject, sizeof walk->subject);
+            X509_NAME_oneline(X509_get_issuer_name(x), walk->issuer, sizeof walk->issuer);
+        }
     }
     return 0;
 }
@@ -71,10 +73,17 @@ static void untrusted_why(const struct walk *walk, struct sg_chain *chain)
     chain->issuer_missing = walk->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
                             walk->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
                             walk->error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+    bool at_ca = walk->depth > 0, self_signed = strcmp(walk->subject, walk->issuer) == 0;
     snprintf(chain->why, sizeof chain->why,
-             "no chain to an accredited root: %s (X509_V_ERR %d%s%.110s)",
-             X509_verify_cert_error_string(walk->error), walk->error,
-             walk->depth > 0 ? ", at the CA " : "", walk->depth > 0 ? walk->subject : "");
+             "no chain to an accredited root: %s (X509_V_ERR %d%s%.110s)%s%.110s%s",
+             X509_verify_cert_error_string(walk->error), walk->error, at_ca ? ", at the CA " : "",
+             at_ca ? walk->subject : "",
+             !chain->issuer_missing ? ""
+             : self_signed          ? "; it is signed by itself"
+                                    : "; missing is the certificate of the CA ",
+             chain->issuer_missing && !self_signed ? walk->issuer : "",
+             chain->issuer_missing && !self_signed ? ", which is neither known here nor came along"
+                                                   : "");
 }
 
 /* What OpenSSL leaves to us: algorithms, and that a certificate is no anchor of its own. */

@@ -190,7 +190,7 @@ static void not_approved(struct search *search)
         if (facts->status != SG_CERT_VALID)
             continue;
         facts->status = SG_CERT_UNTRUSTED;
-        facts->detail = "an administrator has yet to approve of it, or has refused it";
+        facts->detail = "good, but an administrator has yet to approve of it, or has refused it";
     }
     found->status = SG_CERT_UNTRUSTED;
     found->awaits_approval = true;
@@ -441,6 +441,9 @@ bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
     if (!search_begin(&search, certs, arena, wanted, found_r, err))
         return false;
     bool ok = search_do(&search, err);
+    if (ok)
+        found_r->detail = sg_arena_printf(arena, "%s (asked: %s)",
+                                          sg_facts_conclusion(arena, found_r), found_r->detail);
     search_end(&search);
     if (!ok) {
         X509_free(found_r->certificate);

@@ -144,3 +144,33 @@ void sg_facts_fill(struct sg_arena *arena, X509 *certificate, const char *domain
         .address = choice.address,
     };
 }
+
+static const char *place(const char *source)
+{
+    return strcmp(source, "store") == 0 ? "the store" : source;
+}
+
+static void candidate_add(const struct sg_cert_candidate *c, const char *how, struct sg_buf *out)
+{
+    sg_buf_addf(out, "%s%.8s… of %s: %s", how, c->facts.serial, place(c->source), c->facts.detail);
+}
+
+/* "uses 1f2e3d4c… of ldap://d.example: valid until …; not 0a1b2c3d… of the store: expired 3 days
+ * ago, on …" */
+const char *sg_facts_conclusion(struct sg_arena *arena, const struct sg_cert_found *found)
+{
+    SG_AUTO_BUF text;
+    sg_buf_init(&text, 4096);
+    bool first = true;
+    for (size_t i = 0; i < found->candidate_count; i++)
+        if (found->candidates[i].facts.status == SG_CERT_VALID) {
+            candidate_add(&found->candidates[i], "uses ", &text);
+            first = false;
+        }
+    if (first)
+        sg_buf_adds(&text, found->candidate_count ? "none can be used" : "there is none");
+    for (size_t i = 0; i < found->candidate_count; i++)
+        if (found->candidates[i].facts.status != SG_CERT_VALID)
+            candidate_add(&found->candidates[i], "; not ", &text);
+    return sg_arena_str(arena, sg_buf_bytes(&text));
+}

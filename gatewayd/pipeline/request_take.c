@@ -55,6 +55,7 @@ static bool refusal(struct taking *t, const char *partner, X509 *x, struct sg_er
                                         .use = SG_CERT_ENCRYPT,
                                         .domain = partner,
                                         .relying = t->domain->id,
+                                        .ours = t->domain->id,
                                         .now = t->m->now};
     if (!sg_cert_check(t->m->gw->certs, t->m->arena, &question, &facts, err))
         return false;

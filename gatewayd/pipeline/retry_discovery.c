@@ -1,7 +1,8 @@
 /*
- * Discovery for held mail (REQ-51): each partner for whose certificate mail waits is looked up once
- * a round, however much of it waits, so that a certificate that was published, or a revocation list
- * that is back, is in use within a round and not only at the end of a long wait.
+ * Discovery for held mail (REQ-51): each domain for whose certificate mail waits, a partner's or
+ * our own, is looked up once a round, however much of it waits, so that a certificate that was
+ * published, or a revocation list that is back, is in use within a round and not only at the end of
+ * a long wait.
  */
 #include "common/log.h"
 #include "pipeline/outbound.h"
@@ -17,38 +18,65 @@ static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
     struct sg_cert_found found;
     if (!sg_domain_policy_load(gw->db, arena, wanting->domain_id, &policy, err))
         return false;
-    struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, wanting->partner, sg_clock_now());
+    struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, wanting->name, sg_clock_now());
     wanted.relying = wanting->domain_id;
     if (!sg_cert_discover(gw->certs, arena, &wanted, &found, err))
         return false;
-    bool ok = !found.certificate || sg_held_wake(gw->db, wanting->partner, sg_clock_now(), err);
+    bool ok = !found.certificate || sg_held_wake(gw->db, wanting->name, sg_clock_now(), err);
     if (found.certificate)
-        sg_log(SG_LOG_INFO, "hold.certificate_found", "domain", wanting->partner, NULL);
+        sg_log(SG_LOG_INFO, "hold.certificate_found", "domain", wanting->name, NULL);
     X509_free(found.certificate);
     return ok;
 }
 
-bool sg_retry_discovery_round(void *gateway)
+/* REQ-67: our own, whose revocation list may have been away. */
+static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
+                        const struct sg_held_wanting *wanting, struct sg_error *err)
 {
-    struct sg_gateway *gw = gateway;
+    SG_AUTO_KEYRING keyring = {0};
+    struct sg_keyring_item *signer = NULL;
+    struct sg_cert_facts facts = {0};
+    sg_time now = sg_clock_now();
+    return sg_keyring_load(gw, arena, wanting->domain_id, wanting->name, &keyring, err) &&
+           sg_keyring_signer(&keyring, arena, now, &signer, &facts, err) &&
+           (!signer || sg_held_wake_own(gw->db, wanting->domain_id, now, err));
+}
+
+struct round {
+    bool (*list)(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
+                 struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err);
+    bool (*look_up)(struct sg_gateway *gw, struct sg_arena *arena,
+                    const struct sg_held_wanting *wanting, struct sg_error *err);
+};
+
+static void go_round(struct sg_gateway *gw, const struct round *round)
+{
     const char *after = "";
     SG_AUTO_ARENA names = sg_arena_new();
     for (size_t count = AT_ONCE; count == AT_ONCE;) {
         SG_AUTO_ARENA arena = sg_arena_new();
         struct sg_held_wanting *rows;
         struct sg_error err = {0};
-        if (!sg_held_wanting(gw->db, arena, after, AT_ONCE, &rows, &count, &err)) {
+        if (!round->list(gw->db, arena, after, AT_ONCE, &rows, &count, &err)) {
             sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &err, NULL);
-            return false;
+            return;
         }
         for (size_t i = 0; i < count; i++) {
             struct sg_error why = {0};
-            if (!look_up(gw, arena, &rows[i], &why))
-                sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &why, "domain",
-                             rows[i].partner, NULL);
+            if (!round->look_up(gw, arena, &rows[i], &why))
+                sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &why, "domain", rows[i].name,
+                             NULL);
         }
         if (count)
-            after = sg_arena_strdup(names, rows[count - 1].partner);
+            after = sg_arena_strdup(names, rows[count - 1].name);
     }
+}
+
+bool sg_retry_discovery_round(void *gateway)
+{
+    static const struct round partners = {sg_held_wanting, look_up};
+    static const struct round own = {sg_held_wanting_own, look_up_own};
+    go_round(gateway, &own);
+    go_round(gateway, &partners);
     return false;
 }

@@ -78,6 +78,9 @@ class Member:
         return leaf
 
     def use(self, leaf):
+        if not hasattr(leaf, "pem"):
+            leaf.pem = leaf.path.with_suffix(".pem")
+            leaf.pem.write_bytes(leaf.certificate.public_bytes(certlab.PEM))
         self.identity = peers.Identity(self.domain, leaf.pem, self.folder / "key.pem",
                                        [leaf.helpers] if leaf.helpers else [])
         self.software.own(self.identity)
