@@ -16,6 +16,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static X509 *certificate, *on_curve;
+static STACK_OF(X509) *places[2];
 
 static X509 *certificate_make(EVP_PKEY *key, const char *name, long serial)
 {
@@ -40,6 +41,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     certificate = certificate_make(EVP_RSA_gen(1024), "fuzz", 1);
     on_curve = certificate_make(EVP_EC_gen("P-256"), "fuzz", 2);
+    for (int i = 0; i < 2; i++)
+        if (!(places[i] = sk_X509_new_null()) ||
+            !sk_X509_push(places[i], i ? on_curve : certificate))
+            abort();
     return 0;
 }
 
@@ -63,6 +68,16 @@ static bool domain(void *ctx, const X509 *signer)
     return signer != NULL;
 }
 
+/* Two places, one after the other; asked for more than that, or out of turn, is a fault. */
+static bool elsewhere(void *ctx, unsigned round, STACK_OF(X509) **found_r, struct sg_error *err)
+{
+    (void)err;
+    *found_r = round < 2 ? ((STACK_OF(X509) **)ctx)[round] : NULL;
+    if (round > 2)
+        abort();
+    return true;
+}
+
 static bool ignore(void *ctx, const void *data, size_t len, struct sg_error *err)
 {
     (void)ctx, (void)data, (void)len, (void)err;
@@ -78,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .own_count = 2,
                                        .decrypt_cek = cek_zero,
                                        .is_domain_signer = domain,
+                                       .certificates_elsewhere = elsewhere,
+                                       .ctx = places,
                                        .spool = limits,
                                        .headers = {.max_bytes = 20000, .max_fields = 100},
                                        .max_layers = 4,
