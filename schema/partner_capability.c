@@ -6,7 +6,7 @@
 
 #define NOBODY "nothing is known of such a partner"
 
-uint32_t sg_partner_capability_set(const struct sg_partner_capability *row)
+uint32_t sg_partner_capabilities(const struct sg_partner_capability *row)
 {
     return row->is_by_hand ? row->by_hand : row->learned;
 }

@@ -17,7 +17,7 @@ struct sg_partner_capability {
     sg_time updated_at;
 };
 /* What counts. */
-uint32_t sg_partner_capability_set(const struct sg_partner_capability *row);
+uint32_t sg_partner_capabilities(const struct sg_partner_capability *row);
 
 SG_MUST_USE bool sg_partner_capability_find(struct sg_db *db, struct sg_arena *arena,
                                             const char *domain, struct sg_partner_capability *row_r,

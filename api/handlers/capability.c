@@ -79,7 +79,7 @@ static json_t *to_json(struct sg_arena *arena, const void *row)
     const struct sg_partner_capability *c = row;
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:o}", "id", c->key.id, "domain", c->domain,
-        "capabilities", names(sg_partner_capability_set(c)), "learned", names(c->learned),
+        "capabilities", names(sg_partner_capabilities(c)), "learned", names(c->learned),
         "signed_at", api_json_time_or_null(c->signed_at), "origin", c->origin, "by_hand",
         c->is_by_hand ? names(c->by_hand) : json_null(), "reason", c->reason, "created_at",
         api_json_time(c->key.at), "updated_at", api_json_time(c->updated_at));

@@ -75,7 +75,7 @@ static bool sealing_choose(struct sg_outbound *o, const struct sg_outbound_group
     if (!sg_partner_capability_find(m->gw->db, m->arena, g->domain, &row, &found, err))
         return false;
     const EVP_PKEY *key = X509_get0_pubkey(g->found.certificate);
-    const struct sg_sealing_facts facts = {.capabilities = sg_partner_capability_set(&row),
+    const struct sg_sealing_facts facts = {.capabilities = sg_partner_capabilities(&row),
                                            .ec = key && EVP_PKEY_is_a(key, "EC"),
                                            .allow_weak = o->policy.weak_algorithms};
     s->chosen = sg_policy_sealing(&facts);

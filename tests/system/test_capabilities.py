@@ -10,18 +10,19 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import certlab
 import forge
 import peers
 from forge import der, oid, seq, set_of
-from members import DAY, NOW, Members, PlatformCA
+from members import DAY, NOW, Member, Members, PlatformCA
 from partners import further_ca
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, FROM_B, header
 
-NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused"]
+NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused", "curve", "usage"]
 SIGNING_TIME, CAPABILITIES = oid("1.2.840.113549.1.9.5"), oid("1.2.840.113549.1.9.15")
 CAN = {"3des": "1.2.840.113549.3.7", "rc2": "1.2.840.113549.3.2", "aes128-cbc": "2.16.840.1.101.3.4.1.2",
        "aes192-cbc": "2.16.840.1.101.3.4.1.22", "aes256-cbc": "2.16.840.1.101.3.4.1.42",
@@ -57,6 +58,15 @@ class Partners(Members):
             yield
         finally:
             self.platform.api.put(path, {})
+
+    def curve(self, name, usage):
+        """A member whose certificate has a key on P-256, for this use."""
+        made = self.members[f"{name}.test"] = Member(self, f"{name}.test")
+        made.key = ec.generate_private_key(ec.SECP256R1())
+        (made.folder / "key.pem").write_bytes(certlab.key_pem(made.key))
+        made.issue(usage=usage)
+        self.publish(made.domain)
+        return made
 
     def known(self, member):
         """What is known of its software, as the API shows it; None."""
@@ -235,6 +245,20 @@ def test_set_by_hand(s):
         with pytest.raises(Exception) as problem:
             api.put("/v1/partner-capabilities", body)
         assert problem.value.status == 422
+
+
+def test_the_key_says_how_it_is_sealed_to(s):
+    """REQ-25, 26: an elliptic curve by ECDH, where its key usage is keyAgreement; else it is not used at all."""
+    member = s.curve("curve", "agree")
+    s.send(member.domain, "curve-1", body="Marker-curve\r\n")
+    raw = s.at_members("curve-1")[0].raw
+    assert b"Marker-curve" not in raw and b"Marker-curve" in member.open(raw)
+    said = s.steps("curve-1", "sealed")[0]
+    assert (said["key_transport"], said["cipher"], said["rule"]) == ("ecdh", "aes-256-cbc", "unknown")
+    unfit = s.curve("usage", "encrypt")
+    s.send(unfit.domain, "usage-1")
+    assert s.held(unfit.domain)[0]["reason"] == "201"
+    assert "keyAgreement" in s.steps("usage-1", "certificate-candidate")[0]["detail"]
 
 
 def test_what_is_not_proved_teaches_nothing(s):

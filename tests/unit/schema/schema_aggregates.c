@@ -287,7 +287,7 @@ static void test_capabilities(void **state)
     struct sg_partner_capability row;
     bool learned, found;
     OK(sg_partner_capability_find(db, arena, "changed.test", &row, &found, &err));
-    assert_true(!found && sg_partner_capability_set(&row) == 0);
+    assert_true(!found && sg_partner_capabilities(&row) == 0);
     OK(sg_partner_capability_learn(db, &lesson, &learned, &err));
     assert_true(learned);
     lesson.capabilities = 1;
@@ -303,7 +303,7 @@ static void test_capabilities(void **state)
     OK(sg_partner_capability_learn(db, &lesson, &learned, &err));
     assert_true(learned); /* weaker, but signed later */
     OK(sg_partner_capability_find(db, arena, "changed.test", &row, &found, &err));
-    assert_int_equal(sg_partner_capability_set(&row), 1);
+    assert_int_equal(sg_partner_capabilities(&row), 1);
     assert_string_equal(row.origin, "msg_2");
 
     lesson.domain = "unknown.test"; /* whose certificate is not stored */
