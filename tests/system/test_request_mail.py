@@ -18,7 +18,7 @@ from setting import A, B, C, FROM_B, header, simple
 
 ASK, TAKE = "domain-certificate-request", "domain-certificate-answer"
 FORMS = ["cer-der", "crt-pem", "cer-base64", "p7b", "p7c"]
-NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign"]
+NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign", "explained"]
 
 
 class Post(Members):
@@ -161,6 +161,32 @@ def test_approval(post):
     got, = post.at_members("after-approval")
     print(f"\nfrom the approval to the delivery {time.monotonic() - started:.2f} s")
     assert b"Kia ora" in member.open(got.raw)
+    post.platform.api.put(path, {})
+
+
+def test_explained(post):
+    """Explain: each candidate, the choice and each refusal in words, as gwctl prints them; what is there and waits for
+    approval is not asked for by mail."""
+    path = f"{post.a.domain_path}/policy"
+    post.platform.api.put(path, {"discovery_approval": True})
+    member = post.member("explained.test", not_before=NOW - 30 * DAY, not_after=NOW - 3 * DAY)
+    old, new = member.leaves[0], member.issue()
+    post.publish("explained.test", old, new)
+    post.send("explained.test", "explain")
+    post.held("explained.test")
+    words = post.steps("explain", "discovery")[0]["detail"]
+    for part in ("none can be used", f"{new.serial[:8]}… of {post.platform.directory.url}: good, but an administrator has yet",
+                 f"{old.serial[:8]}… of {post.platform.directory.url}: expired 3 days ago"):
+        assert part in words, words
+    shown = subprocess.run([post.platform.layout.bin / "gwctl", "trace", post.a.name, post.message("explain")["id"],
+                            "--url", post.platform.api.url, "--token-file",
+                            post.platform.layout.secrets / "provider-admin.token"], check=True, capture_output=True, text=True).stdout
+    assert "expired 3 days ago" in shown and "201" in shown
+    row, = [r for r in post.platform.api.list("/v1/partner-certificates", domain="explained.test")
+            if r["state"] == "pending"]
+    post.platform.api.post(f"/v1/partner-certificates/{row['id']}/approve")
+    got, = post.at_members("explain")
+    assert b"Kia ora" in member.open(got.raw) and not post.requests("explained.test")
     post.platform.api.put(path, {})
 
 
