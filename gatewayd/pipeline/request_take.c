@@ -86,7 +86,8 @@ static bool take(struct taking *t, X509 *x, struct sg_error *err)
     if (!harvested.kept)
         return refusal(t, partner, x, err);
     t->taken++;
-    tell(t, partner, x, harvested.usable ? "in use" : "to be approved", NULL);
+    tell(t, partner, x, harvested.usable ? "in use" : "to be approved",
+         harvested.usable || harvested.waits ? NULL : "it waits already, or was refused");
     return sg_certificate_request_answered(m->gw->db, partner, m->now, err) &&
            sg_held_wake(m->gw->db, partner, m->now, err);
 }
