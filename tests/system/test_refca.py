@@ -202,7 +202,7 @@ def test_requests_that_are_refused(ca):
     key = rsa_key("r.test")
     for words, options in [
             ("1024 bits", {"key": rsa_key("small", 1024)}),
-            ("only RSA", {"key": ec.generate_private_key(ec.SECP256R1())}),
+            ("secp521r1", {"key": ec.generate_private_key(ec.SECP521R1())}),
             ("sha1", {"digest": hashes.SHA1()}),
             ("REQ-164: the common name", {"common_name": "Agency"}),
             ("REQ-164: the address", {"address": "joe@r.test"}),
