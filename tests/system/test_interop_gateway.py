@@ -187,7 +187,7 @@ def setting():
 @pytest.fixture(scope="module")
 def matrix(request):
     table = Matrix("gateway, by mail",
-                   "gatewayd itself sends AES-256-CBC and RSA with SHA-256 alone, whoever the partner is")
+                   "what gatewayd sends to whom: docs/algorithms.md; keys on curves: test_curves.py")
     yield table
     table.print(request.config)
 
@@ -247,6 +247,35 @@ def test_what_they_send_is_accepted(setting, matrix, kind, cipher, digest, opaqu
         good = True
     finally:
         matrix.add(peer.name, "is accepted", f"{named}+{digest}{' opaque' if opaque else ''}", good)
+
+
+def test_newer_algorithms_are_accepted(setting, matrix):
+    """REQ-24 REQ-25: RSA-PSS, RSA-OAEP and more than one recipient, to a key on the token and to a wrapped one."""
+    domain, entity = DOMAINS[peers.OpenSsl], ENTITIES["8-bit"]
+    peer = setting.software[peers.OpenSsl]
+    for organisation, to in ((setting.a, A), (setting.c, C)):
+        agency = setting.agency[to]
+        oaep = ["-recip", agency.certificate, "-keyopt", "rsa_padding_mode:oaep"]
+        forms = {
+            "RSA-PSS": (["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:digest"], {}),
+            "RSA-OAEP SHA-1": ([], {"recipients": oaep}),
+            "RSA-OAEP SHA-256": ([], {"recipients": [*oaep, "-keyopt", "rsa_oaep_md:sha256"]}),
+            "second of two recipients": ([], {"more": [setting.agency[B]]}),
+        }
+        for name, (sign, encrypt) in forms.items():
+            good, subject = False, f"{name.replace(' ', '-')}-to-{to}"
+            try:
+                sealed = peer.encrypt(peer.sign(entity, options=sign), agency, "aes256-cbc", **encrypt)
+                verified(setting.receive(sealed, subject, f"joe@{domain}", to), domain, entity)
+                trace = setting.steps(organisation, subject, "next-hop")
+                assert step(trace, "envelope")["detail"]["transport"] == \
+                    ("rsa-oaep" if "OAEP" in name else "rsa-pkcs1")
+                assert step(trace, "signature")["detail"]["algorithm"] == \
+                    ("rsassaPss" if name == "RSA-PSS" else "rsaEncryption")
+                good = True
+            finally:
+                matrix.add(peer.name, "is accepted",
+                           f"{name} ({'token' if to == A else 'wrapped'} key)", good)
 
 
 @pytest.mark.parametrize("kind", peers.PEERS, **NAMED)
