@@ -126,7 +126,7 @@ static void object_print(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OB
     else if (sg_p11_get(p11, session, object, CKA_EC_PARAMS, params, sizeof params, &params_len) ==
                  CKR_OK &&
              sg_ec_type(sg_bytes_of(params, params_len), &curve))
-        printf("p%zu\t", sg_ec_field_size(curve) * 8);
+        printf("ec-p%zu\t", sg_ec_field_size(curve) * 8);
     else
         printf("-\t");
     for (size_t i = 0; i < id_len; i++)

@@ -571,7 +571,7 @@ def test_keys_on_curves(curve_keys, gateway, hsmd, kind, bits):
         signature = gateway.sign(key, digest, b"signed attributes", "ecdsa")
         key.public.verify(signature, b"signed attributes", ec.ECDSA(DIGESTS[digest]()))
     if kind == "token":
-        assert f"private\tp{bits}\t" in hsmd.ctl("list").stdout
+        assert f"private\tec-p{bits}\t" in hsmd.ctl("list").stdout
 
 
 @KINDS
