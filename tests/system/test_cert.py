@@ -659,9 +659,9 @@ def test_issuer_from_the_directory(lab, good):
 def test_none(lab):
     answer = lab.probe(directories=lab.ldap()).discover("nobody.test")
     assert (answer["status"], answer["any"], answer["found"]) == ("untrusted", 0, 0)
-    assert answer["detail"].endswith(": 0 certificates")
+    assert answer["detail"] == f"there is none (asked: store: 0 certificates; {lab.slapd.url}: 0 certificates)"
     answer = lab.probe().discover("nobody.test")
-    assert answer["detail"].endswith("no directory is configured")
+    assert answer["detail"].endswith("no directory is configured)")
     assert lab.probe().discover("no*body.test")["error"] == "SG_E_INVALID"
 
 
