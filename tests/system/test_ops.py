@@ -230,7 +230,8 @@ def test_all_is_well(ops):
         assert status == 200 and health["status"] == "ok"
         assert all(thread["stuck"] == 0 for thread in health["threads"])
     threads = {t["name"]: t for t in ops["gatewayd"].health()[1]["threads"]}
-    assert set(threads) == {"held mail", "notices", "replay", "journal feeder"}
+    assert set(threads) == {"held mail", "discovery", "requests", "notices", "replay", "journal feeder",
+                            "revocation lists"}
     assert ops["tenantd"].health()[1]["threads"][0]["name"] == "worker"
 
 
