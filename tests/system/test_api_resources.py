@@ -256,6 +256,23 @@ def test_bypass_of_a_certificate(platform, provider, agency):
     agency.viewer.call("GET", "/v1/crl-bypasses", expect=404)
 
 
+def test_what_a_partner_can_do_is_set_by_hand(platform, provider, agency):
+    """REQ-84: one row a domain, replaced as a whole; nobody's but the platform's."""
+    body = {"domain": "hand.test", "capabilities": ["aes256-gcm", "rsa-oaep"], "reason": "Their operator says so"}
+    made = provider.put("/v1/partner-capabilities", body)
+    assert (made["domain"], made["by_hand"], made["learned"]) == ("hand.test", body["capabilities"], [])
+    assert provider.put("/v1/partner-capabilities", {**body, "capabilities": ["aes128-cbc"]})["id"] == made["id"]
+    path = f"/v1/partner-capabilities/{made['id']}"
+    assert provider.get(path)["capabilities"] == ["aes128-cbc"]
+    assert [row["id"] for row in provider.pages("/v1/partner-capabilities", domain="hand.test")] == [made["id"]]
+    provider.call("DELETE", path, expect=204)
+    provider.call("GET", path, expect=404)
+    for wrong, pointer in (({"domain": "hand"}, "/domain"), ({"capabilities": ["rot13"]}, "/capabilities/0"),
+                           ({"capabilities": []}, "/capabilities")):
+        refused(provider, "PUT", "/v1/partner-capabilities", {**body, **wrong}, pointer)
+    agency.admin.call("PUT", "/v1/partner-capabilities", body, expect=404)
+
+
 # Documents (REQ-142, 155, 157, 185 to 188) ----------------------------------------------------------
 
 def document(**more):

@@ -153,10 +153,14 @@ class Life:
 
     def settled(self, job=None):
         """Nothing is queued for now or at work."""
-        def none_left():
-            return self.sql("SELECT count(*) FROM job WHERE state = 'running' OR (state = 'queued'"
-                            " AND kind LIKE 'certificate%' AND run_at <= created_at)") == [["0"]]
-        wait_for(none_left, 60, "jobs to end")
+        def left():
+            return self.sql("SELECT id, kind, state, attempts, run_at, lease_until, last_error FROM job WHERE"
+                            " state = 'running' OR (state = 'queued' AND kind LIKE 'certificate%'"
+                            " AND run_at <= created_at)")
+        try:
+            wait_for(lambda: left() == [], 60, "jobs to end")
+        except NotReady as error:
+            raise NotReady(f"{error}: {left()}") from None
 
 
 @contextlib.contextmanager
