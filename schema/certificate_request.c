@@ -48,11 +48,8 @@ bool sg_certificate_request_claim(struct sg_db *db, struct sg_arena *arena, sg_t
                                   struct sg_error *err)
 {
     struct list list = {.arena = arena};
-    struct sg_params p = {0};
-    sg_param_time(&p, now);
-    sg_param_int(&p, lease_ms);
-    sg_param_int(&p, limit);
-    if (!sg_db_read(db, arena, SG_Q_CERTIFICATE_REQUEST_CLAIM, &p, take, &list, err))
+    if (!sg_db_claim(db, arena, SG_Q_CERTIFICATE_REQUEST_CLAIM, now, lease_ms, limit, take, &list,
+                     err))
         return false;
     *rows_r = list.rows;
     *count_r = list.count;

@@ -77,11 +77,7 @@ bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now, 
                          struct sg_error *err)
 {
     struct list list = {.arena = arena};
-    struct sg_params p = {0};
-    sg_param_time(&p, now);
-    sg_param_int(&p, lease_ms);
-    sg_param_int(&p, limit);
-    if (!sg_db_read(db, arena, SG_Q_NOTICE_CLAIM_DUE, &p, take_row, &list, err))
+    if (!sg_db_claim(db, arena, SG_Q_NOTICE_CLAIM_DUE, now, lease_ms, limit, take_row, &list, err))
         return false;
     *rows_r = list.rows;
     *count_r = list.count;

@@ -219,6 +219,16 @@ bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
     return sg_db_transact(db, NULL, read_rows, &read, err);
 }
 
+bool sg_db_claim(struct sg_db *db, struct sg_arena *arena, enum sg_query query, sg_time now,
+                 int64_t lease_ms, int limit, sg_take_fn fn, void *arg, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, now);
+    sg_param_int(&p, lease_ms);
+    sg_param_int(&p, limit);
+    return sg_db_read(db, arena, query, &p, fn, arg, err);
+}
+
 struct find {
     sg_fill_fn fill;
     void *item;

@@ -104,15 +104,6 @@ static bool sign_and_envelop(struct sg_outbound *o, struct sg_outbound_group *g,
                             ciphers[chosen->cipher], content, sink, err);
 }
 
-/* As the certificate's key signs (smime/sign.c). */
-static const char *signature_name(const X509 *certificate)
-{
-    const EVP_PKEY *key = X509_get0_pubkey(certificate);
-    return !key || !EVP_PKEY_is_a(key, "EC") ? "rsa sha256"
-           : EVP_PKEY_get_bits(key) > 256    ? "ecdsa sha384"
-                                             : "ecdsa sha256";
-}
-
 static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
 {
     struct sg_message *m = o->m;
@@ -127,7 +118,7 @@ static bool seal(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     sg_rewrite_sealed(m, g->environment, sg_buf_bytes(&content), &head);
     sg_buf_adds(&head, "\r\n");
     sg_trace_add(&m->trace, "sealed", how.chosen.requirement, "recipient_domain", g->domain,
-                 "signature", signature_name(o->signer->certificate), "cipher",
+                 "signature", sg_smime_signature_name(o->signer->certificate), "cipher",
                  sg_sealing_cipher_name(how.chosen.cipher), "key_transport",
                  sg_sealing_transport_name(how.chosen.transport), "rule", how.chosen.rule,
                  "because", how.chosen.explanation, "capabilities", how.capabilities, "known_from",

@@ -4,7 +4,6 @@
 
 #include <openssl/err.h>
 #include <openssl/pkcs7.h>
-#include <stdlib.h>
 
 #define DCA "domain-confidentiality-authority"
 
@@ -79,25 +78,6 @@ void sg_request_write(const struct sg_request_mail *mail, const char *partner, s
         mail->from_domain, (const char *)subject.data, partner);
 }
 
-static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
-{
-    (void)err;
-    return sg_buf_add(ctx, data, len);
-}
-
-static bool base64_write(struct sg_bytes der, struct sg_buf *out, struct sg_error *err)
-{
-    struct sg_base64_encoder *encoder = malloc(sizeof *encoder);
-    const struct sg_sink sink = {buf_write, out};
-    if (!encoder)
-        return sg_fail(err, SG_E_NO_MEMORY, "base64");
-    sg_base64_encode_begin(encoder, &sink);
-    bool ok = sg_base64_encode_write(encoder, der.data, der.len, err) &&
-              sg_base64_encode_end(encoder, err);
-    free(encoder);
-    return ok;
-}
-
 static bool attachment_write(const char *boundary, const char *type, const char *name,
                              struct sg_bytes der, struct sg_buf *out, struct sg_error *err)
 {
@@ -106,7 +86,7 @@ static bool attachment_write(const char *boundary, const char *type, const char 
                 "Content-Transfer-Encoding: base64\r\n"
                 "Content-Disposition: attachment; filename=\"%s\"\r\n\r\n",
                 boundary, type, name, name);
-    return base64_write(der, out, err);
+    return sg_base64_encode(der, out, err);
 }
 
 /* A SignedData without content and signers (RFC 8551 §3.8: certs-only). */

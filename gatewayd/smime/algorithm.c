@@ -85,10 +85,10 @@ static const struct sg_cipher_algorithm ciphers[] = {
 };
 
 static const struct sg_curve curves[] = {
-    {"prime256v1", 32, "sha256", EVP_sha256, LITERAL(SHA2 "\x01"), LITERAL(ECDSA "\x03\x02"),
-     LITERAL(SECG "\x0b\x01")},
-    {"secp384r1", 48, "sha384", EVP_sha384, LITERAL(SHA2 "\x02"), LITERAL(ECDSA "\x03\x03"),
-     LITERAL(SECG "\x0b\x02")},
+    {"prime256v1", 32, "sha256", "ecdsa sha256", EVP_sha256, LITERAL(SHA2 "\x01"),
+     LITERAL(ECDSA "\x03\x02"), LITERAL(SECG "\x0b\x01")},
+    {"secp384r1", 48, "sha384", "ecdsa sha384", EVP_sha384, LITERAL(SHA2 "\x02"),
+     LITERAL(ECDSA "\x03\x03"), LITERAL(SECG "\x0b\x02")},
 };
 
 static const struct {

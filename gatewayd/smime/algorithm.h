@@ -70,6 +70,7 @@ struct sg_curve {
     const char *name; /* OpenSSL's */
     size_t field_bytes;
     const char *digest; /* "sha256" */
+    const char *ecdsa;  /* "ecdsa sha256" */
     const EVP_MD *(*md)(void);
     struct sg_bytes digest_oid, signature_oid; /* of ECDSA with that digest */
     struct sg_bytes agreement_oid;             /* of ECDH with a KDF of that digest */

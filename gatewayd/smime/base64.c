@@ -1,5 +1,7 @@
 #include "smime/base64.h"
 
+#include <stdlib.h>
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 enum { SPACE = 64, PAD = 65, BAD = 255 };
@@ -105,6 +107,23 @@ bool sg_base64_encode_end(struct sg_base64_encoder *e, struct sg_error *err)
     if (e->in_len && !line_write(e, e->in, e->in_len, err))
         return false;
     return flush(e, err);
+}
+
+static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    return sg_buf_add(ctx, data, len) || sg_fail(err, SG_E_LIMIT, "base64: too long");
+}
+
+bool sg_base64_encode(struct sg_bytes in, struct sg_buf *out, struct sg_error *err)
+{
+    const struct sg_sink sink = {buf_write, out};
+    struct sg_base64_encoder *e = malloc(sizeof *e);
+    if (!e)
+        abort();
+    sg_base64_encode_begin(e, &sink);
+    bool ok = sg_base64_encode_write(e, in.data, in.len, err) && sg_base64_encode_end(e, err);
+    free(e);
+    return ok;
 }
 
 uint64_t sg_base64_text_size(uint64_t len)

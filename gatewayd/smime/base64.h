@@ -5,6 +5,7 @@
 #ifndef SG_SMIME_BASE64_H
 #define SG_SMIME_BASE64_H
 
+#include "common/buf.h"
 #include "common/bytes.h"
 #include "common/error.h"
 #include "spool/spool.h"
@@ -25,6 +26,8 @@ SG_MUST_USE bool sg_base64_encode_write(struct sg_base64_encoder *e, const void 
                                         struct sg_error *err);
 /* Writes what is left, with the line end of the last line. */
 SG_MUST_USE bool sg_base64_encode_end(struct sg_base64_encoder *e, struct sg_error *err);
+/* All of it at once, as lines behind what out has. */
+SG_MUST_USE bool sg_base64_encode(struct sg_bytes in, struct sg_buf *out, struct sg_error *err);
 /* Octets of text, line ends included, that len octets become. */
 uint64_t sg_base64_text_size(uint64_t len);
 

@@ -93,66 +93,6 @@ static void front_build(struct sg_buf *front, const struct layout *layout, struc
     sg_buf_add(front, content.data, content.len);
 }
 
-/* The multipart/signed around the entity: what stands before and behind its octets. */
-struct wrapping {
-    struct sg_buf before, behind;
-};
-
-static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
-{
-    (void)err;
-    return sg_buf_add(ctx, data, len);
-}
-
-/* The digest of a SignedData of ours, as multipart/signed names it. */
-static const char *micalg_of(struct sg_bytes signature)
-{
-    static const int path[] = {SG_BER_SEQUENCE, SG_BER_EXPLICIT(0), SG_BER_SEQUENCE, SG_BER_SET,
-                               SG_BER_SEQUENCE};
-    struct sg_ber in = sg_ber_of(signature);
-    struct sg_tlv tlv = {0};
-    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
-        while (sg_ber_next(&in, &tlv) && tlv.tag != path[i])
-            ; /* what stands before it */
-        in = sg_ber_of(tlv.content);
-    }
-    return sg_ber_expect(&in, SG_BER_OID, &tlv) && sg_bytes_equal(tlv.content, sg_oid_sha384)
-               ? "sha-384"
-               : "sha-256";
-}
-
-static bool wrapping_build(struct wrapping *w, struct sg_bytes signature, struct sg_error *err)
-{
-    uint8_t random[16];
-    char boundary[64];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return sg_fail_openssl(err, SG_E_CRYPTO, "random octets");
-    /* 128 random bits: no content holds it, by chance or by intent. "=_" cannot occur in base64 or
-     * quoted-printable text. */
-    size_t n = (size_t)snprintf(boundary, sizeof boundary, "=_sealgate_");
-    for (size_t i = 0; i < sizeof random; i++)
-        n += (size_t)snprintf(boundary + n, sizeof boundary - n, "%02x", random[i]);
-    sg_buf_addf(&w->before,
-                "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n"
-                "\tmicalg=%s; boundary=\"%s\"\r\n\r\n--%s\r\n",
-                micalg_of(signature), boundary, boundary);
-    sg_buf_addf(&w->behind,
-                "\r\n--%s\r\nContent-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n"
-                "Content-Transfer-Encoding: base64\r\n"
-                "Content-Disposition: attachment; filename=\"smime.p7s\"\r\n\r\n",
-                boundary);
-    struct sg_base64_encoder *encoder = malloc(sizeof *encoder);
-    if (!encoder)
-        abort();
-    const struct sg_sink sink = {buf_write, &w->behind};
-    sg_base64_encode_begin(encoder, &sink);
-    bool ok = sg_base64_encode_write(encoder, signature.data, signature.len, err) &&
-              sg_base64_encode_end(encoder, err);
-    free(encoder);
-    sg_buf_addf(&w->behind, "--%s--\r\n", boundary);
-    return ok;
-}
-
 static bool key_make(EVP_CIPHER_CTX *ctx, const struct sg_cipher_algorithm *cipher,
                      struct sg_secret *cek, uint8_t *iv, struct sg_error *err)
 {
@@ -179,11 +119,13 @@ static bool mac_write(struct sealing *s, size_t len, struct sg_error *err)
 }
 
 static bool body_write(struct sealing *s, const struct sg_smime_entity *entity,
-                       const struct wrapping *w, const struct layout *layout, struct sg_error *err)
+                       const struct sg_smime_wrapping *w, const struct layout *layout,
+                       struct sg_error *err)
 {
     const struct sg_sink sink = {seal_write, s};
     int last = 0;
-    if (!seal_write(s, w->before.data, w->before.len, err) ||
+    if (!seal_write(s, w->field.data, w->field.len, err) || !seal_write(s, "\r\n", 2, err) ||
+        !seal_write(s, w->before.data, w->before.len, err) ||
         !seal_write(s, entity->headers.data, entity->headers.len, err) ||
         !seal_write(s, "\r\n", 2, err) ||
         !sg_spool_copy(entity->body, entity->offset, entity->len, &sink, err) ||
@@ -217,10 +159,11 @@ static bool recipients_add(struct sg_buf *out, const struct sg_smime_recipient *
     return true;
 }
 
-static bool envelop(struct sealing *s, const struct sg_smime_entity *entity, struct wrapping *w,
-                    struct sg_bytes signature, const struct sg_smime_recipient *recipients,
-                    size_t recipient_count, const struct sg_cipher_algorithm *cipher,
-                    const struct sg_sink *out, struct sg_error *err)
+static bool envelop(struct sealing *s, const struct sg_smime_entity *entity,
+                    struct sg_smime_wrapping *w, struct sg_bytes signature,
+                    const struct sg_smime_recipient *recipients, size_t recipient_count,
+                    const struct sg_cipher_algorithm *cipher, const struct sg_sink *out,
+                    struct sg_error *err)
 {
     SG_AUTO_SECRET cek = {0};
     SG_AUTO_BUF infos;
@@ -228,10 +171,11 @@ static bool envelop(struct sealing *s, const struct sg_smime_entity *entity, str
     SG_AUTO_BUF front;
     sg_buf_init(&front, 0);
     uint8_t iv[EVP_MAX_IV_LENGTH];
-    if (!wrapping_build(w, signature, err) || !key_make(s->cipher, cipher, &cek, iv, err) ||
+    if (!sg_smime_wrap(signature, w, err) || !key_make(s->cipher, cipher, &cek, iv, err) ||
         !recipients_add(&infos, recipients, recipient_count, sg_bytes_of(cek.data, cek.len), err))
         return false;
-    uint64_t plain = w->before.len + entity->headers.len + 2 + entity->len + w->behind.len;
+    uint64_t plain =
+        w->field.len + 2 + w->before.len + entity->headers.len + 2 + entity->len + w->behind.len;
     uint64_t block = (uint64_t)EVP_CIPHER_CTX_get_block_size(s->cipher);
     size_t iv_len = (size_t)EVP_CIPHER_CTX_get_iv_length(s->cipher);
     const struct layout layout = {.cipher = cipher,
@@ -256,9 +200,7 @@ bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes sign
         return sg_fail(err, SG_E_INTERNAL, "the entity is no range of its spool");
     ERR_clear_error();
     const struct sg_cipher_algorithm *algorithm = sg_cipher_find(*cipher_oids[cipher]);
-    struct wrapping w;
-    sg_buf_init(&w.before, 0);
-    sg_buf_init(&w.behind, 0);
+    struct sg_smime_wrapping w = {0};
     struct sealing *s = calloc(1, sizeof *s);
     if (!s)
         abort();
@@ -275,7 +217,6 @@ bool sg_smime_envelop(const struct sg_smime_entity *entity, struct sg_bytes sign
                     algorithm->gcm ? "authEnveloped-data" : "enveloped-data");
     EVP_CIPHER_CTX_free(s->cipher);
     free(s);
-    sg_buf_free(&w.before);
-    sg_buf_free(&w.behind);
+    sg_smime_wrapping_free(&w);
     return ok;
 }

@@ -46,6 +46,12 @@ static bool scheme_choose(X509 *certificate, struct scheme *scheme_r, struct sg_
            sg_fail_openssl(err, SG_E_CERT, "the certificate's key is none that we sign with");
 }
 
+const char *sg_smime_signature_name(X509 *certificate)
+{
+    const struct sg_curve *curve = sg_curve_of(X509_get0_pubkey(certificate));
+    return curve ? curve->ecdsa : "rsa sha256";
+}
+
 static bool entity_digest(const struct sg_smime_entity *entity, const EVP_MD *md, uint8_t *hash_r,
                           struct sg_error *err)
 {

@@ -53,6 +53,18 @@ SG_MUST_USE bool sg_smime_sign(const struct sg_smime_entity *entity,
                                const struct sg_smime_signer *signer, sg_time now,
                                struct sg_buf *signature_r, struct sg_error *err);
 
+/* How a certificate's key signs, for the trace: "rsa sha256". */
+const char *sg_smime_signature_name(X509 *certificate);
+
+/* What makes a multipart/signed (RFC 1847) of an entity and its signature: its Content-Type field,
+ * and what stands before and behind the entity in its body. Zeroed at first. */
+struct sg_smime_wrapping {
+    struct sg_buf field, before, behind;
+};
+SG_MUST_USE bool sg_smime_wrap(struct sg_bytes signature, struct sg_smime_wrapping *wrapping_r,
+                               struct sg_error *err);
+void sg_smime_wrapping_free(struct sg_smime_wrapping *wrapping);
+
 /* GCM gives an AuthEnvelopedData (RFC 5083, RFC 5084), the others an EnvelopedData. */
 enum sg_smime_cipher {
     SG_SMIME_AES128_CBC,
