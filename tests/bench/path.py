@@ -1,0 +1,155 @@
+"""Section `path` of tools/bench: what a message costs gatewayd and hsmd, beside one bare private-key operation, plain
+mail and opendkim; RSA-2048 in SoftHSM; rounds interleaved, medians. One round is a smoke: few messages.
+"""
+import shutil
+import statistics
+import subprocess
+
+import lab as base
+from lab import A, B, PARTNER, PLAIN, Lab, tail_of, wait_for
+
+PARTNERS = 1000
+CONNECTIONS = 8
+
+
+class OpenDkim:
+    """The Debian package: it signs, RSA-2048, behind a Unix socket."""
+
+    def __init__(self, lab, message):
+        self.lab, self.message = lab, message
+        folder = lab.folder / "dkim"
+        folder.mkdir()
+        subprocess.run(["openssl", "genrsa", "-traditional", "-out", folder / "key.pem", "2048"], check=True,
+                       capture_output=True)
+        (folder / "conf").write_text(
+            f"Mode s\nDomain {A}\nSelector bench\nKeyFile {folder}/key.pem\nSocket local:{folder}/socket\n"
+            "Canonicalization relaxed/simple\nInternalHosts 127.0.0.1\nSyslog no\nRequireSafeKeys no\nBackground no\n")
+        self.socket = folder / "socket"
+        self.process = subprocess.Popen([shutil.which("opendkim") or "/usr/sbin/opendkim", "-f", "-x", folder / "conf"])
+        wait_for(self.socket.exists, 10, "opendkim")
+
+    def cost(self, count):
+        tool = self.lab.tool("bench_milter", f"unix:{self.socket}", CONNECTIONS, count, self.message)
+        before = base.cpu(self.process.pid)
+        tool.go()
+        assert tool.done() == [str(count)], "opendkim signed less than it got"
+        return (base.cpu(self.process.pid) - before) / count * 1e3
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def passes(lab, rounds, size):
+    """The octets' own passes, in ms: {name: ms}."""
+    out = subprocess.run([lab.layout.bin / "bench_passes", str(max(rounds, 5)), str(size)], check=True, text=True,
+                         stdout=subprocess.PIPE).stdout
+    return {name: float(ms) for _, name, ms in (line.split("\t") for line in out.splitlines())}
+
+
+class Path:
+    def __init__(self, lab, rounds):
+        self.lab, self.rounds, self.smoke = lab, rounds, rounds == 1
+        self.partners = 20 if self.smoke else PARTNERS
+        self.small, self.large = (40, 4) if self.smoke else (400, 40)
+        self.taken = {}
+
+    def prepare(self):
+        """Plans, and what has to be there before: mail sealed by us, for the way in."""
+        lab = self.lab
+        names = lab.members(self.partners)
+        self.out, self.into = {}, {}
+        for size, path in lab.sizes.items():
+            self.out[size] = lab.plan(f"out-{size}", [(f"ann@{A}", f"joe@{PARTNER}", path)])
+            back = lab.plan(f"back-{size}", [(f"ann@{A}", f"bob@{B}", path)])
+            self.into[size] = lab.capture(size, back, self.large // 2 if size == "1m" else self.small // 4)
+        self.out["partners"] = lab.plan("partners", [(f"ann@{A}", f"joe@{name}", lab.sizes["10k"]) for name in names])
+        self.plain = lab.plan("plain", [(f"ann@{A}", f"joe@{PLAIN}", lab.sizes["10k"])])
+        lab.send("outbound", self.out["partners"], self.partners)  # first contact is not what is measured
+        self.check()
+
+    def check(self):
+        """A sample of what came out: opened and verified by others, both ways."""
+        lab = self.lab
+        for size, path in lab.sizes.items():
+            for way, plan, count in (("outbound", self.out[size], 3), ("inbound", self.into[size], 3)):
+                folder = lab.folder / f"sample-{way}-{size}"
+                folder.mkdir()
+                lab.sink.keep(folder, 1)
+                lab.send(way, plan, count)
+                lab.sink.keep(folder, 0)
+                for _, _, message in lab.kept(folder / "plan"):
+                    if way == "outbound":
+                        assert tail_of(lab.check_sealed(message), path.read_bytes()), f"{size}: sealed is not what was sent"
+                        assert path.read_bytes()[-200:] not in message
+                    else:
+                        assert f"X-Sealgate-Verdict: verified; domain={A}".encode() in message, message[:2000]
+                        assert tail_of(message, path.read_bytes()), f"{size}: opened is not what was sent"
+
+    def note(self, name, value):
+        self.taken.setdefault(name, []).append(value)
+
+    def round(self, dkim):
+        lab, small, large = self.lab, self.small, self.large
+        self.note("private_operation", lab.private_operation(small))
+        for size in lab.sizes:
+            count = large if size == "1m" else small
+            for way, plan in (("outbound", self.out[size]), ("inbound", self.into[size])):
+                used, said = lab.send(way, plan, count, CONNECTIONS)
+                self.note(f"{way}_{size}", used)
+                self.note(f"{way}_{size}_rate", count / said["seconds"])
+        self.note("outbound_10k_partners", lab.send("outbound", self.out["partners"], small, CONNECTIONS)[0])
+        self.note("plain_10k", lab.send("outbound", self.plain, small, CONNECTIONS)[0])
+        self.note("opendkim_10k", dkim.cost(small))
+
+    def latency(self):
+        """At half of what went through, by a clock of arrivals."""
+        rate = statistics.median(self.taken["outbound_10k_rate"]) / 2
+        count = 40 if self.smoke else int(rate * 10)
+        return self.lab.send("outbound", self.out["10k"], count, 50, rate)[1]["p99"], rate
+
+    def figures(self):
+        t = self.taken
+        middle = {name: statistics.median(values) for name, values in t.items()}
+        every = {name: statistics.median(each / one for each, one in zip(t[name], t["private_operation"]))
+                 for name in ("outbound_10k", "inbound_10k", "outbound_10k_partners")}
+        own = statistics.median(each - one for each, one in zip(t["outbound_10k"], t["private_operation"]))
+        p99, rate = self.latency()
+        alone = passes(self.lab, self.rounds, base.MIB)
+        text = alone["encode"], alone["decode"]
+        found = [("private_operation_cpu_ms", middle["private_operation"], "ms"),
+                 ("outbound_10k_cpu_ratio", every["outbound_10k"], "ratio"),
+                 ("inbound_10k_cpu_ratio", every["inbound_10k"], "ratio"),
+                 ("outbound_10k_partners_cpu_ratio", every["outbound_10k_partners"], "ratio"),
+                 ("own_cpu_ms", own, "ms")]
+        for size in self.lab.sizes:
+            for way in ("outbound", "inbound"):
+                found += [(f"{way}_{size}_cpu_ms", middle[f"{way}_{size}"], "ms"),
+                          (f"{way}_{size}_rate", middle[f"{way}_{size}_rate"], "messages/s")]
+        found += [("outbound_1m_passes_ms", alone["encrypt"] + alone["hash"] + text[0], "ms"),
+                  ("inbound_1m_passes_ms", alone["decrypt"] + alone["hash"] + text[1], "ms")]
+        found += [(f"pass_1m_{name}_ms", ms, "ms") for name, ms in alone.items()]
+        found += [("plain_10k_cpu_ms", middle["plain_10k"], "ms"), ("opendkim_10k_cpu_ms", middle["opendkim_10k"], "ms"),
+                  ("opendkim_cpu_ratio", statistics.median(
+                      ours / theirs for ours, theirs in zip(t["outbound_10k"], t["opendkim_10k"])), "ratio"),
+                  ("latency_rate", rate, "messages/s"), ("latency_p99_ms", p99, "ms")]
+        return found
+
+
+def measure(lab, rounds):
+    path = Path(lab, rounds)
+    path.prepare()
+    dkim = OpenDkim(lab, lab.write("dkim.eml", f"From: <ann@{A}>\r\nTo: <joe@{PARTNER}>\r\nMessage-ID: <1@b.test>\r\n".encode()
+                                   + lab.sizes["10k"].read_bytes()))
+    try:
+        for _ in range(rounds):
+            path.round(dkim)
+    finally:
+        dkim.stop()
+    return path.figures()
+
+
+def run(build, rounds):
+    """The figures: (name, value, unit)."""
+    with Lab(build) as lab:
+        return measure(lab, rounds)
