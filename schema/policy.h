@@ -25,7 +25,7 @@ struct sg_domain_policy {
     /* Mail that leaves */
     const char *undecodable_action;  /* text that cannot be read: "quarantine", "send" */
     bool attachment_scanning;        /* REQ-34 */
-    bool weak_algorithms;            /* triple DES to a partner that can do no better (REQ-24) */
+    bool weak_algorithms;            /* to a partner that can do no better (REQ-24) */
     const char *changed_certificate; /* of a partner (REQ-83): "replace", "pin", "ask" */
     bool seal_to_correspondents;     /* outsiders whose certificate is in the store (REQ-72) */
     bool discovery_approval, classification_approval; /* REQ-54, 55 */

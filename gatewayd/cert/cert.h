@@ -24,7 +24,11 @@ enum sg_cert_status {
     SG_CERT_UNSUITABLE      /* key usage, key size, digest: not for this use */
 };
 
-enum sg_cert_use { SG_CERT_SIGN, SG_CERT_ENCRYPT };
+enum sg_cert_use {
+    SG_CERT_SIGN,
+    SG_CERT_ENCRYPT,
+    SG_CERT_ENCRYPT_WEAK /* RSA from 1024 bits on and SHA-1 will do too (REQ-24) */
+};
 
 /* Of a certificate, for the trace; strings live in the arena. */
 struct sg_cert_facts {
@@ -187,6 +191,7 @@ struct sg_cert_wanted {
     bool correspondent; /* of the store alone: who seals to us, or was added by hand (REQ-72) */
     bool dry;           /* a question that is to change nothing: nothing is stored */
     bool approval;      /* what is met for the first time waits for an administrator (REQ-54) */
+    bool weak;          /* where there is nothing better, one that is weak will do (REQ-24) */
     enum sg_cert_change change;
 };
 /*
@@ -194,8 +199,9 @@ struct sg_cert_wanted {
  * (mail=domain-confidentiality-authority@domain), userCertificate); what LDAP brings and is valid
  * goes to the store. The newest valid one wins, unless change says otherwise; one that an
  * administrator refused never does, and one below a root of the relying domain's own only where
- * there is none below an accredited one. What is stored because one domain trusts it is judged
- * again for every other.
+ * there is none below an accredited one. A weak one is taken where neither the store nor a
+ * directory has a better one, and is asked about for every mail. What is stored because one domain
+ * trusts it is judged again for every other.
  */
 SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
                                   const struct sg_cert_wanted *wanted,

@@ -79,6 +79,7 @@ void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256]);
 void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 */
 
 /* suitability.c: our own policy, whatever OpenSSL accepts */
+/* false: why says why not. true: why says what of it is weak, or is empty. */
 bool sg_suitable_leaf(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY]);
 /* issuer is a CA of the chain; its own signature is looked at unless it is the anchor. */
 bool sg_suitable_issuer(X509 *issuer, bool anchor, char why[SG_CERT_WHY]);

@@ -281,6 +281,7 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
         return true;
     }
     struct window window = chain_window(certs, &chain);
+    window.remark = *why ? sg_arena_strdup(arena, why) : NULL;
     bool good;
     if (!judge_time(arena, q->certificate, &chain, q->now, facts_r) ||
         !judge_name(arena, q->certificate, q->domain, facts_r))

@@ -21,6 +21,10 @@ struct candidate {
 struct search {
     struct sg_certs *certs;
     struct sg_arena *arena;
+    enum sg_cert_use use;
+    struct candidate *weak; /* candidates that may do where there is nothing better (REQ-24); NULL:
+                             * there is to be something better. max_certificates at most */
+    size_t weak_count;
     const char *domain, *relying;
     sg_time now;
     STACK_OF(X509) *issuers; /* CA certificates that came along */
@@ -98,13 +102,14 @@ static size_t split(struct search *search, const struct sg_bytes *ders, const bo
     return n;
 }
 
-static bool judge(struct search *search, X509 *certificate, const char *source, bool *valid_r,
-                  bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err)
+static bool judge(struct search *search, X509 *certificate, const char *source,
+                  enum sg_cert_status *status_r, bool *issuer_missing_r, STACK_OF(X509) **chain_r,
+                  struct sg_error *err)
 {
     struct sg_cert_facts facts;
     struct sg_cert_question question = {.certificate = certificate,
                                         .untrusted = search->issuers,
-                                        .use = SG_CERT_ENCRYPT,
+                                        .use = search->use,
                                         .domain = search->domain,
                                         .relying = search->relying,
                                         .ours = search->wanted->relying,
@@ -121,7 +126,7 @@ static bool judge(struct search *search, X509 *certificate, const char *source, 
     if ((facts.status == SG_CERT_EXPIRED || facts.status == SG_CERT_REVOKED) &&
         X509_up_ref(certificate) && !sk_X509_push(search->lapsed, certificate))
         X509_free(certificate);
-    *valid_r = facts.status == SG_CERT_VALID;
+    *status_r = facts.status;
     return true;
 }
 
@@ -196,17 +201,38 @@ static void not_approved(struct search *search)
     found->awaits_approval = true;
 }
 
+/* Not good enough, or not by the accredited roots: perhaps it is where nothing better is found. */
+static void weak_add(struct search *search, const struct candidate *candidate, const char *origin,
+                     enum sg_cert_status status)
+{
+    if (!search->weak || search->use != SG_CERT_ENCRYPT ||
+        (status != SG_CERT_UNSUITABLE && status != SG_CERT_UNTRUSTED))
+        return;
+    for (size_t i = 0; i < search->weak_count; i++)
+        if (X509_cmp(search->weak[i].certificate, candidate->certificate) == 0)
+            return;
+    if (search->weak_count == search->certs->limits.max_certificates ||
+        !X509_up_ref(candidate->certificate))
+        return;
+    struct candidate *kept = &search->weak[search->weak_count++];
+    *kept = *candidate;
+    kept->origin = origin;
+}
+
 /* In their order until one is valid. origin: NULL for the store. */
 static bool judge_by(struct search *search, const struct candidate *list, size_t count,
                      const char *origin, bool *issuer_missing_r, struct sg_error *err)
 {
     for (size_t i = 0; i < count && !search->found->certificate; i++) {
-        bool valid, missing;
+        bool missing;
+        enum sg_cert_status status;
         STACK_OF(X509) *chain = NULL;
-        if (!judge(search, list[i].certificate, origin ? origin : "store", &valid, &missing, &chain,
-                   err))
+        if (!judge(search, list[i].certificate, origin ? origin : "store", &status, &missing,
+                   &chain, err))
             return false;
         *issuer_missing_r |= missing;
+        weak_add(search, &list[i], origin, status);
+        bool valid = status == SG_CERT_VALID;
         if (valid && (origin ? !keep(search, list[i].certificate, chain, origin) : list[i].waits)) {
             not_approved(search);
             valid = false;
@@ -386,8 +412,20 @@ static bool from_directories(struct search *search, struct sg_error *err)
     return ok;
 }
 
+/* REQ-24: the newest of those that were not good enough, by what the sending domain allows. */
+static bool from_weak(struct search *search, struct sg_error *err)
+{
+    bool ok = true, missing;
+    search->use = SG_CERT_ENCRYPT_WEAK;
+    qsort(search->weak, search->weak_count, sizeof *search->weak, newest_first);
+    for (size_t i = 0; i < search->weak_count && ok && !search->found->certificate; i++)
+        ok = judge_all(search, &search->weak[i], 1, search->weak[i].origin, &missing, err);
+    return ok;
+}
+
 static void search_end(struct search *search)
 {
+    candidates_free(search->weak, search->weak_count);
     sk_X509_pop_free(search->issuers, X509_free);
     sk_X509_pop_free(search->lapsed, X509_free);
 }
@@ -406,6 +444,7 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
             *p = (char)(*p - 'A' + 'a');
     *search = (struct search){.certs = certs,
                               .arena = arena,
+                              .use = SG_CERT_ENCRYPT,
                               .domain = lower,
                               .wanted = wanted,
                               .relying = wanted->relying,
@@ -420,6 +459,8 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
     }
     found_r->candidates = SG_ARENA_ARRAY(arena, struct sg_cert_candidate, search->room);
+    if (wanted->weak)
+        search->weak = SG_ARENA_ARRAY(arena, struct candidate, certs->limits.max_certificates);
     return true;
 }
 
@@ -430,7 +471,10 @@ static bool search_do(struct search *search, struct sg_error *err)
         return false;
     found->detail = sg_arena_printf(search->arena, "store: %zu certificate%s",
                                     found->candidate_count, found->candidate_count == 1 ? "" : "s");
-    return found->certificate || search->wanted->correspondent || from_directories(search, err);
+    if (found->certificate)
+        return true;
+    return (search->wanted->correspondent || from_directories(search, err)) &&
+           (found->certificate || from_weak(search, err));
 }
 
 bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
@@ -471,12 +515,13 @@ static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *un
                     const char *origin, struct sg_cert_harvested *h, struct sg_error *err)
 {
     bool missing;
+    enum sg_cert_status status = SG_CERT_UNTRUSTED;
     STACK_OF(X509) *chain = NULL;
     bool ok = untrusted_add(search, untrusted, err) &&
-              judge(search, certificate, origin, &h->good, &missing, &chain, err);
+              judge(search, certificate, origin, &status, &missing, &chain, err);
     /* What passes for want of a revocation list (REQ-59) is not remembered beyond that. */
-    h->good = h->good && !search->found->candidates[0].facts.bypassed;
-    if (ok && h->good && !search->wanted->dry) {
+    h->good = ok && status == SG_CERT_VALID && !search->found->candidates[0].facts.bypassed;
+    if (h->good && !search->wanted->dry) {
         ok = keep_all(search, certificate, chain, origin, &h->usable, err);
         h->kept = ok;
         h->waits = search->waits;
@@ -500,6 +545,7 @@ bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certi
     if (!search_begin(&search, certs, arena, wanted, &found, err))
         return false;
     search.source = "mail";
+    search.use = wanted->weak ? SG_CERT_ENCRYPT_WEAK : SG_CERT_ENCRYPT;
     bool ok = harvest(&search, certificate, untrusted, origin, harvested_r, err);
     search_end(&search);
     if (ok && !wanted->dry)

@@ -54,8 +54,8 @@ void sg_memo_mark(const X509 *certificate, const struct sg_cert_wanted *wanted,
 {
     char all[SG_SHA256 + 400];
     sg_x509_sha256(certificate, (uint8_t *)all);
-    int n = snprintf(all + SG_SHA256, sizeof all - SG_SHA256, "%.255s %d %d %.80s", wanted->domain,
-                     wanted->approval, wanted->change == SG_CERT_ASK,
+    int n = snprintf(all + SG_SHA256, sizeof all - SG_SHA256, "%.255s %d %d %d %.80s",
+                     wanted->domain, wanted->approval, wanted->change == SG_CERT_ASK, wanted->weak,
                      wanted->relying ? wanted->relying : "");
     EVP_Digest(all, SG_SHA256 + (size_t)n, mark, NULL, EVP_sha256(), NULL);
 }

@@ -1,7 +1,8 @@
 /*
  * Our own policy of algorithms and uses (REQ-1, 23, 24), whatever OpenSSL would accept: foreign
  * keys and providers do not change it. Encrypting is stricter than verifying, for what we send is
- * ours to choose: RSA of 2048 bits or more and SHA-2 up to the anchor. MD5 never.
+ * ours to choose: RSA of 2048 bits or more and SHA-2 up to the anchor, unless the sending domain
+ * takes less of a partner that has no better. MD5 never.
  */
 #include "cert/cert_internal.h"
 
@@ -127,11 +128,30 @@ static bool extended_usage_allowed(X509 *x)
     return ok;
 }
 
+/* Where less than we would choose is taken (REQ-24), why says what of it is weak. */
+static bool strength_allowed(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY])
+{
+    bool encrypt = use != SG_CERT_SIGN;
+    char weak[SG_CERT_WHY] = "";
+    if (signature_allowed(leaf, !encrypt, weak) &&
+        key_allowed(leaf, encrypt, encrypt ? 2048 : 1024, weak))
+        return true;
+    if (use == SG_CERT_ENCRYPT_WEAK) {
+        if (!signature_allowed(leaf, true, why) || !key_allowed(leaf, true, 1024, why))
+            return false;
+        snprintf(why, SG_CERT_WHY, "weak, and the partner has no better: %.*s", SG_CERT_WHY - 50,
+                 weak);
+        return true;
+    }
+    memcpy(why, weak, SG_CERT_WHY);
+    return false;
+}
+
 bool sg_suitable_leaf(X509 *leaf, enum sg_cert_use use, char why[SG_CERT_WHY])
 {
-    bool encrypt = use == SG_CERT_ENCRYPT;
-    if (!signature_allowed(leaf, !encrypt, why) ||
-        !key_allowed(leaf, encrypt, encrypt ? 2048 : 1024, why))
+    bool encrypt = use != SG_CERT_SIGN;
+    *why = 0;
+    if (!strength_allowed(leaf, use, why))
         return false;
     bool agrees = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_EC;
     uint32_t wanted = !encrypt ? KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION

@@ -228,7 +228,7 @@ static bool own_facts(const struct judging *g, const struct sg_smime_layer *laye
     struct sg_cert_facts cert = {.status = SG_CERT_REVOKED, .detail = "revoked here", .serial = ""};
     struct sg_cert_question question = {.certificate = item->certificate,
                                         .untrusted = item->chain,
-                                        .use = SG_CERT_ENCRYPT,
+                                        .use = SG_CERT_ENCRYPT_WEAK,
                                         .domain = g->keyring->domain,
                                         .ours = g->keyring->domain_id,
                                         .now = m->now};

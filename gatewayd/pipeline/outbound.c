@@ -179,6 +179,7 @@ struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, 
     return (struct sg_cert_wanted){.domain = domain,
                                    .now = now,
                                    .approval = policy->discovery_approval,
+                                   .weak = policy->weak_algorithms,
                                    .change = change_of(policy->changed_certificate)};
 }
 

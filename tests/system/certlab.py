@@ -338,6 +338,11 @@ class Probe:
         self.command("ours", domain_id or "-")
         return self
 
+    def weak(self, will_do):
+        """Will certificates do from now on that are weak?"""
+        self.command("weak", int(will_do))
+        return self
+
     def choice(self, domain_id, *, grace=-1, bypass=0):
         """What a domain of ours has chosen: seconds of grace, a bypass until a time."""
         (self.folder / f"choice-{domain_id}").write_text(f"{grace} {bypass and unix(bypass)}")

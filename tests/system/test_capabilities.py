@@ -10,6 +10,7 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import certlab
@@ -20,9 +21,9 @@ from members import DAY, NOW, Member, Members, PlatformCA
 from partners import further_ca
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
-from setting import A, B, FROM_B, header
+from setting import A, B, FROM_B, header, simple
 
-NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused", "curve", "usage"]
+NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused", "curve", "usage", "small", "sha1"]
 SIGNING_TIME, CAPABILITIES = oid("1.2.840.113549.1.9.5"), oid("1.2.840.113549.1.9.15")
 CAN = {"3des": "1.2.840.113549.3.7", "rc2": "1.2.840.113549.3.2", "aes128-cbc": "2.16.840.1.101.3.4.1.2",
        "aes192-cbc": "2.16.840.1.101.3.4.1.22", "aes256-cbc": "2.16.840.1.101.3.4.1.42",
@@ -59,14 +60,18 @@ class Partners(Members):
         finally:
             self.platform.api.put(path, {})
 
-    def curve(self, name, usage):
-        """A member whose certificate has a key on P-256, for this use."""
+    def member_with(self, name, key, **terms):
+        """A member whose certificate, in the directory, has this key."""
         made = self.members[f"{name}.test"] = Member(self, f"{name}.test")
-        made.key = ec.generate_private_key(ec.SECP256R1())
-        (made.folder / "key.pem").write_bytes(certlab.key_pem(made.key))
-        made.issue(usage=usage)
+        made.key = key
+        (made.folder / "key.pem").write_bytes(certlab.key_pem(key))
+        made.issue(**terms)
         self.publish(made.domain)
         return made
+
+    def curve(self, name, usage):
+        """… on P-256, for this use."""
+        return self.member_with(name, ec.generate_private_key(ec.SECP256R1()), usage=usage)
 
     def known(self, member):
         """What is known of its software, as the API shows it; None."""
@@ -185,6 +190,29 @@ def test_weak_by_policy_alone(s):
         captured, _ = s.writes(member, "weak-of-another", f"bea@{B}", s.b)
         assert captured.cipher == CBC_256
     assert s.cipher(member, "weak-again") == ("nothing-in-common", CBC_256)
+
+
+@pytest.mark.parametrize("name, bits, digest", [("small", 1024, hashes.SHA256()), ("sha1", 2048, hashes.SHA1())])
+def test_weak_certificate_by_policy_alone(s, name, bits, digest):
+    """REQ-24: an RSA key of 1024 bits and a certificate signed with SHA-1, where the sender's domain allows it and there
+    is no better one; and what comes from there is read anyway."""
+    member = s.member_with(name, certlab.rsa_key(name, bits), digest=digest)
+    weak = member.leaves[0]
+    s.send(member.domain, f"{name}-forbidden")
+    assert "where 2048" in str(s.steps(f"{name}-forbidden", "discovery")) or bits == 2048
+    assert s.held(member.domain)
+    with s.policy(s.a, weak_algorithms=True):
+        _, said = s.writes(member, f"{name}-allowed")
+        assert said["cipher"] == "aes-256-cbc"
+        assert "weak, and the partner has no better" in str(s.steps(f"{name}-allowed", "discovery"))
+        s.submit(f"bea@{B}", [f"ann@{member.domain}"], simple(f"bea@{B}", [f"ann@{member.domain}"], f"{name}-b"), source=FROM_B)
+        assert s.held(member.domain, s.b)
+        s.says(member, f"{name}-writes", leaf=weak)
+        if bits == 2048:  # Member has one key
+            better = member.issue(not_before=NOW - 200 * DAY)
+            s.publish(member.domain, weak, better)
+            captured, _ = s.writes(member, f"{name}-better")
+            assert serial(captured) == better.certificate.serial_number
 
 
 def test_replay_takes_nothing_back(s):

@@ -328,6 +328,33 @@ def test_unsuitable(lab, use, options, words):
     assert words in answer["detail"]
 
 
+@pytest.mark.parametrize("options, words", [
+    ({"digest": hashes.SHA1()}, "sha1"), ({"key": rsa_key("small", 1024)}, "1024 bits"),
+    ({"digest": hashes.SHA1(), "key": rsa_key("small", 1024)}, "sha1"),
+])
+def test_weak_to_encrypt_to(lab, options, words):
+    """REQ-24: for who will have it, and for nobody else, in whatever order they ask."""
+    leaf = lab.ca.forge("a.test", **options)
+    probe = lab.probe()
+    for will_do in (False, True, False, True):
+        answer = probe.weak(will_do).check(leaf)
+        assert answer["status"] == ("valid" if will_do else "unsuitable")
+        assert words in answer["detail"] and ("weak, and the partner has no better" in answer["detail"]) == will_do
+    assert "weak" not in probe.check(lab.ca.forge("a.test"))["detail"]
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"key": rsa_key("tiny", 1016)}, "1016 bits"), ({"digest": hashes.MD5()}, "md5"),
+    ({"key": rsa_key("small", 1024), "usage": "sign"}, "keyEncipherment"),
+    ({"key": rsa_key("small", 1024), "extended": [ExtendedKeyUsageOID.SERVER_AUTH]}, "emailProtection"),
+    ({"key": ec.generate_private_key(ec.SECP224R1()), "usage": "agree"}, "EC"),
+])
+def test_too_weak(lab, options, words):
+    """REQ-24: RSA below 1024 bits and MD5 never; and all else is asked of a weak one too."""
+    answer = lab.probe().weak(True).check(lab.ca.forge("a.test", **options))
+    assert answer["status"] == "unsuitable" and words in answer["detail"]
+
+
 @pytest.mark.parametrize("options", [
     {"usage": "sign"}, {"digest": hashes.SHA1()}, {"key": rsa_key("small", 1024)},
     {"key": ec.generate_private_key(ec.SECP256R1())}, {"key": ec.generate_private_key(ec.SECP384R1())},
@@ -682,6 +709,48 @@ def test_newest_wins(lab):
     answer = lab.probe(directories=lab.ldap()).discover(domain)
     assert answer["chosen"].lower() == older.serial
     assert [c["status"] for c in answer["candidates"]] == ["revoked", "valid"]
+
+
+def test_weak_where_there_is_nothing_better(lab):
+    """REQ-24: the newest of the weak, and any that is not weak before them, wherever that is."""
+    domain, small = lab.domain(), rsa_key("small", 1024)
+    lab.publish()
+    old = lab.ca.forge(domain, key=small, not_before=NOW - 9 * DAY)
+    new = lab.ca.forge(domain, digest=hashes.SHA1(), not_before=NOW - 3 * DAY)
+    lab.slapd.put(domain, [old, new])
+    probe = lab.probe(directories=lab.ldap())
+    assert probe.discover(domain)["found"] == 0
+    answer = probe.weak(True).discover(domain)
+    assert answer["chosen"].lower() == new.serial and lab.slapd.url in answer["detail"]
+    assert len(answer["candidates"]) == 2
+    # It is in the store now, and of no use to who wants a better one.
+    assert probe.weak(False).discover(domain)["found"] == 0
+    answer = probe.weak(True).discover(domain)
+    assert {c["source"] for c in answer["candidates"] if c["status"] == "valid"} == {"store"}
+    # An older one that is not weak, in the directory alone.
+    good = lab.ca.forge(domain, not_before=NOW - 20 * DAY)
+    lab.slapd.put(domain, [old, new, good])
+    assert probe.discover(domain)["chosen"].lower() == good.serial
+    assert probe.weak(False).discover(domain)["chosen"].lower() == good.serial
+    # That one revoked, the weak one will do again; where both are, none.
+    lab.ca.make_crl([good.certificate])
+    again = lab.probe(directories=lab.ldap()).weak(True)
+    assert again.discover(domain)["chosen"].lower() == new.serial
+    lab.ca.make_crl([leaf.certificate for leaf in (good, old, new)])
+    answer = lab.probe(directories=lab.ldap()).weak(True).discover(domain)
+    assert (answer["found"], answer["status"]) == (0, "revoked")
+
+
+def test_weak_by_a_further_root(lab, private):
+    """REQ-24, 180: a root of the domain's own vouches for a weak one as well."""
+    domain = lab.domain()
+    leaf = private.forge(domain, key=rsa_key("small", 1024))
+    lab.slapd.put(domain, [leaf])
+    probe = lab.probe(directories=lab.ldap(), further_private=1).relying("dom_a").weak(True)
+    probe.domain_anchors("dom_a", [private.folder / "issuing.cer"])
+    assert probe.discover(domain)["chosen"].lower() == leaf.serial
+    assert probe.weak(False).discover(domain)["found"] == 0
+    assert probe.weak(True).relying("dom_b").discover(domain)["found"] == 0
 
 
 def test_stored_one_revoked(lab):

@@ -6,6 +6,7 @@
  *
  *     relying DOMAIN_ID                        whose further roots count from now on; "-": nobody's
  *     ours DOMAIN_ID                           whose choices count from now on; "-": nobody's
+ *     weak 0|1                                 1: weak ones will do from now on
  *     check sign|encrypt DOMAIN NOW FILE [HELPERS [LISTS]]
  *                                              NOW in seconds, "-" for the clock; a DER file,
  *                                              a PEM file, lists that came along (DER)
@@ -32,6 +33,7 @@
 
 static struct sg_certs *certs;
 static char relying[64], ours[64];
+static bool weak;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
 static void put_string(struct sg_buf *out, const char *name, const char *value)
@@ -144,6 +146,7 @@ static void do_check(char **words, int count)
     struct sg_cert_question question = {.certificate = x,
                                         .untrusted = helpers,
                                         .use = strcmp(words[1], "sign") == 0 ? SG_CERT_SIGN
+                                               : weak                        ? SG_CERT_ENCRYPT_WEAK
                                                                              : SG_CERT_ENCRYPT,
                                         .domain = strcmp(words[2], "-") == 0 ? NULL : words[2],
                                         .relying = relying_get(),
@@ -231,7 +234,7 @@ static void *discover(void *ctx)
     struct sg_cert_found found;
     int64_t started = sg_clock_monotonic_ms();
     struct sg_cert_wanted wanted = {
-        .domain = discovery->domain, .relying = relying_get(), .now = discovery->now};
+        .domain = discovery->domain, .relying = relying_get(), .now = discovery->now, .weak = weak};
     if (sg_cert_discover(certs, arena, &wanted, &found, &err)) {
         put_string(&out, "status", sg_cert_status_name(found.status));
         put_string(&out, "detail", found.detail);
@@ -329,6 +332,10 @@ int main(int argc, char **argv)
             do_discover(words, count);
         } else if (count > 1 && strcmp(words[0], "relying") == 0) {
             snprintf(relying, sizeof relying, "%s", strcmp(words[1], "-") == 0 ? "" : words[1]);
+            puts("{}");
+            fflush(stdout);
+        } else if (count > 1 && strcmp(words[0], "weak") == 0) {
+            weak = strcmp(words[1], "1") == 0;
             puts("{}");
             fflush(stdout);
         } else if (count > 1 && strcmp(words[0], "ours") == 0) {
