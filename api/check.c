@@ -246,6 +246,16 @@ bool api_check_dn(struct sg_arena *arena, const char **value, struct sg_error *e
     }
 }
 
+bool api_check_credential(struct sg_arena *arena, const char **value, struct sg_error *err)
+{
+    (void)arena;
+    bool ok = **value != '.' && **value != '-' && **value != '_';
+    for (const char *p = *value; *p; p++)
+        ok &= (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+              *p == '.' || *p == '-' || *p == '_';
+    return ok || INVALID(err, "must be the name of a file, without its folder");
+}
+
 bool api_check_address(struct sg_arena *arena, const char **value, struct sg_error *err)
 {
     (void)err;

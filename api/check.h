@@ -30,6 +30,8 @@ bool api_check_fingerprint(struct sg_arena *arena, const char **value, struct sg
 bool api_check_ldap_url(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* A distinguished name (RFC 4514) by its outer form: attribute=value, separated by commas. */
 bool api_check_dn(struct sg_arena *arena, const char **value, struct sg_error *err);
+/* The name of a file in the daemons' credentials directories: no folder, no dot in front. */
+bool api_check_credential(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* An envelope address as a filter: lower-cased; "<>" becomes "" (the null sender). */
 bool api_check_address(struct sg_arena *arena, const char **value, struct sg_error *err);
 /* An address that mail can be sent to, alone and without a name; lower-cased. */

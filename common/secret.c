@@ -75,6 +75,18 @@ out:
     return ok;
 }
 
+bool sg_credential_path(const char *dir, const char *name, const char *suffix,
+                        char path[SG_CREDENTIAL_PATH], struct sg_error *err)
+{
+    const char *folder = *dir ? dir : getenv("CREDENTIALS_DIRECTORY");
+    if (!folder)
+        return sg_fail(err, SG_E_CONFIG, "there is no credentials directory for %s%s", name,
+                       suffix);
+    int n = snprintf(path, SG_CREDENTIAL_PATH, "%s/%s%s", folder, name, suffix);
+    return (n > 0 && n < SG_CREDENTIAL_PATH) ||
+           sg_fail(err, SG_E_CONFIG, "the path of %s is too long", name);
+}
+
 bool sg_secret_equal(struct sg_bytes a, struct sg_bytes b)
 {
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;

@@ -22,6 +22,11 @@ SG_MUST_USE bool sg_secret_set(struct sg_secret *secret, const void *data, size_
  * "credential:". One trailing newline is cut off. Refuses a file that others may read.
  */
 SG_MUST_USE bool sg_secret_read(struct sg_secret *secret, const char *path, struct sg_error *err);
+/* The file of a credential in dir, or in systemd's credentials directory where that is "". name is
+ * one that the database has checked: no separator, no dot in front. */
+#define SG_CREDENTIAL_PATH 512
+SG_MUST_USE bool sg_credential_path(const char *dir, const char *name, const char *suffix,
+                                    char path[SG_CREDENTIAL_PATH], struct sg_error *err);
 /* In constant time. */
 bool sg_secret_equal(struct sg_bytes a, struct sg_bytes b);
 #define SG_AUTO_SECRET __attribute__((cleanup(sg_secret_wipe))) struct sg_secret

@@ -31,6 +31,8 @@ static void directory_take(struct sg_row *row, void *item)
         d->anchor_id = anchor;
     d->filter = sg_row_text(row);
     d->attribute = sg_row_text(row);
+    d->bind_dn = sg_row_text(row);
+    d->credential = sg_row_text(row);
 }
 
 static void member_take(struct sg_row *row, void *item)
@@ -102,6 +104,8 @@ bool sg_api_directory_insert(struct sg_tx *tx, struct sg_arena *arena,
     sg_param_text(&p, row->anchor_id);
     sg_param_text(&p, row->filter);
     sg_param_text(&p, row->attribute);
+    sg_param_text(&p, row->bind_dn);
+    sg_param_text(&p, row->credential);
     return sg_api_row(tx, arena, SG_Q_API_DIRECTORY_INSERT, &p, directory_take, row_r,
                       "no directory made", err);
 }

@@ -24,8 +24,9 @@ struct sg_api_directory {
     struct sg_api_key key; /* created_at */
     const char *url, *base_dn, *ca_pem;
     int64_t position;
-    const char *anchor_id;          /* REQ-58: of this trust anchor alone; NULL: of all */
-    const char *filter, *attribute; /* "": the usual */
+    const char *anchor_id;            /* REQ-58: of this trust anchor alone; NULL: of all */
+    const char *filter, *attribute;   /* "": the usual */
+    const char *bind_dn, *credential; /* "": anonymous; name of his password's file */
     /* How reading lists from it went. */
     sg_time succeeded_at, failed_at, retry_at; /* 0: never; at any time */
     const char *last_error;                    /* "": the last time went well */

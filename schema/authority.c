@@ -20,6 +20,8 @@ static void take(struct sg_row *r, void *item)
     a->directory_url = sg_row_text(r);
     a->directory_base_dn = sg_row_text(r);
     a->directory_ca_pem = sg_row_text(r);
+    a->directory_bind_dn = sg_row_text(r);
+    a->directory_credential = sg_row_text(r);
 }
 
 bool sg_authority_of_domain(struct sg_tx *tx, struct sg_arena *arena, const char *domain_id,

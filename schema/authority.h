@@ -15,7 +15,7 @@ struct sg_authority_row {
     const char *key_algorithm, *key_kind; /* "rsa-2048", …; "token", "wrapped" */
     const char *revocation_url;           /* "": by hand */
     const char *directory_url;            /* NULL: publication is not looked at */
-    const char *directory_base_dn, *directory_ca_pem;
+    const char *directory_base_dn, *directory_ca_pem, *directory_bind_dn, *directory_credential;
 };
 
 /* The domain's own, else its tenant's, else the default. */

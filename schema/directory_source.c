@@ -22,6 +22,8 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     row->ca_pem = sg_row_text(r);
     row->filter = sg_row_text(r);
     row->attribute = sg_row_text(r);
+    row->bind_dn = sg_row_text(r);
+    row->credential = sg_row_text(r);
     row->anchor = sg_row_bytes(r);
     return true;
 }
@@ -56,6 +58,8 @@ static bool take_due(struct sg_row *r, int index, int count, void *arg, struct s
     row->source.url = sg_row_text(r);
     row->source.base_dn = sg_row_text(r);
     row->source.ca_pem = sg_row_text(r);
+    row->source.bind_dn = sg_row_text(r);
+    row->source.credential = sg_row_text(r);
     row->failures = (int)sg_row_int(r);
     row->retry_at = sg_row_time(r);
     return true;

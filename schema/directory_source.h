@@ -6,6 +6,7 @@
 
 struct sg_directory_source_row {
     const char *id, *url, *base_dn, *ca_pem;
+    const char *bind_dn, *credential; /* "": anonymous; name of his password's file */
     /* REQ-58; of a list alone */
     const char *filter, *attribute; /* "": the usual */
     struct sg_bytes anchor;         /* DER of the CA that it belongs to; empty: of all */

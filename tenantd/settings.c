@@ -108,7 +108,8 @@ static const struct sg_option options[] = {
     SG_MONITOR_OPTION(AT(ops_listen)),
     {"authorities", "credentials_dir", SG_OPT_STRING, AT(credentials_dir), "", 0, 0, NULL,
      "Where the files lie that certification authorities' rows name: passwords, TLS client "
-     "certificates (.pem) and keys (.key). Empty: systemd's credentials."},
+     "certificates (.pem) and keys (.key), and of directories: passwords (.ldap). Empty: systemd's "
+     "credentials."},
     {"authorities", "timeout", SG_OPT_DURATION, AT(authority_timeout_ms), "30s", 100, 600000, NULL,
      "How long an answer of an authority or a directory may take."},
     {"authorities", "retry", SG_OPT_DURATION, AT(authority_retry_ms), "30s", 10, 86400000, NULL,
@@ -217,6 +218,7 @@ struct sg_directory_options settings_directory(const struct settings *s)
                                          .timeout_ms = s->directory_timeout_ms,
                                          .retry_ms = s->directory_retry_ms,
                                          .max_members = s->directory_members,
+                                         .credentials_dir = s->credentials_dir,
                                          .version_attribute = s->directory_version,
                                          .approval = s->directory_classification == 1,
                                          .shrink_free = s->shrink_free,

@@ -41,16 +41,6 @@ static bool check_url(struct sg_arena *arena, const char **value, struct sg_erro
     return true;
 }
 
-static bool check_credential(struct sg_arena *arena, const char **value, struct sg_error *err)
-{
-    (void)arena;
-    bool ok = **value != '.' && **value != '-' && **value != '_';
-    for (const char *p = *value; *p; p++)
-        ok &= (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-              *p == '.' || *p == '-' || *p == '_';
-    return ok || sg_fail(err, SG_E_INVALID, "must be the name of a file, without its folder");
-}
-
 static bool check_directory(struct sg_arena *arena, const char **value, struct sg_error *err)
 {
     (void)arena;
@@ -83,7 +73,7 @@ static const struct api_field new_fields[] = {
      .initial_text = ""},
     TEXT(authentication, 0, 0, .optional = true, .initial_text = "none", .choices = ways),
     TEXT(account, 0, 200, .optional = true, .initial_text = ""),
-    TEXT(credential, 0, 64, .optional = true, .initial_text = "", .check = check_credential),
+    TEXT(credential, 0, 64, .optional = true, .initial_text = "", .check = api_check_credential),
     {.name = "renewal_lead_days",
      .type = API_INTEGER,
      .offset = offsetof(struct authority_new, renewal_lead_days),

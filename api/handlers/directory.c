@@ -7,7 +7,7 @@
 #include "schema/api_platform.h"
 
 struct directory_new {
-    const char *url, *base_dn, *ca_pem, *anchor_id, *filter, *attribute;
+    const char *url, *base_dn, *ca_pem, *anchor_id, *filter, *attribute, *bind_dn, *credential;
     int64_t position;
 };
 
@@ -93,20 +93,49 @@ static const struct api_field new_fields[] = {
      .max = 100,
      .check = check_attribute,
      .initial_text = ""},
+    {.name = "bind_dn",
+     .type = API_STRING,
+     .offset = offsetof(struct directory_new, bind_dn),
+     .optional = true,
+     .min = 1,
+     .max = 300,
+     .check = api_check_dn,
+     .initial_text = ""},
+    {.name = "credential",
+     .type = API_STRING,
+     .offset = offsetof(struct directory_new, credential),
+     .optional = true,
+     .min = 1,
+     .max = 64,
+     .check = api_check_credential,
+     .initial_text = ""},
 };
-const struct api_spec api_directory_new = {new_fields, 7, sizeof(struct directory_new), NULL};
+
+/* Who binds needs a password, and a password is nobody's without him. */
+static bool check_account(struct sg_arena *arena, void *fields, struct sg_error *err)
+{
+    (void)arena;
+    const struct directory_new *body = fields;
+    if (*body->bind_dn && !*body->credential)
+        return api_invalid(err, "credential", "is needed to bind: the name of the password's file");
+    return *body->bind_dn || !*body->credential ||
+           api_invalid(err, "bind_dn", "is needed: whose credential this is");
+}
+const struct api_spec api_directory_new = {new_fields, 9, sizeof(struct directory_new),
+                                           check_account};
 
 static json_t *directory_json(struct sg_arena *arena, const void *row)
 {
     (void)arena;
     const struct sg_api_directory *d = row;
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s?, s:s, s:s, s:o, s:{s:o, s:o, s:s, s:I, s:o}}",
-                     "id", d->key.id, "url", d->url, "base_dn", d->base_dn, "ca_pem", d->ca_pem,
-                     "position", (json_int_t)d->position, "anchor_id", d->anchor_id, "filter",
-                     d->filter, "attribute", d->attribute, "created_at", api_json_time(d->key.at),
-                     "reading", "succeeded_at", api_json_time_or_null(d->succeeded_at), "failed_at",
-                     api_json_time_or_null(d->failed_at), "last_error", d->last_error, "failures",
-                     (json_int_t)d->failures, "retry_at", api_json_time_or_null(d->retry_at));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:s?, s:s, s:s, s:s, s:s, s:o, s:{s:o, s:o, s:s, s:I, s:o}}",
+        "id", d->key.id, "url", d->url, "base_dn", d->base_dn, "ca_pem", d->ca_pem, "position",
+        (json_int_t)d->position, "anchor_id", d->anchor_id, "filter", d->filter, "attribute",
+        d->attribute, "bind_dn", d->bind_dn, "credential", d->credential, "created_at",
+        api_json_time(d->key.at), "reading", "succeeded_at", api_json_time_or_null(d->succeeded_at),
+        "failed_at", api_json_time_or_null(d->failed_at), "last_error", d->last_error, "failures",
+        (json_int_t)d->failures, "retry_at", api_json_time_or_null(d->retry_at));
 }
 
 /* Who is asked has changed: the lists are read anew. */
@@ -128,7 +157,9 @@ bool api_directory_create(struct api_request *r, struct sg_tx *tx, struct sg_err
                                             .position = body->position,
                                             .anchor_id = body->anchor_id,
                                             .filter = body->filter,
-                                            .attribute = body->attribute};
+                                            .attribute = body->attribute,
+                                            .bind_dn = body->bind_dn,
+                                            .credential = body->credential};
     struct sg_api_directory made;
     if (!sg_api_directory_insert(tx, r->arena, &wanted, &made, err))
         return err->code == SG_E_INVALID

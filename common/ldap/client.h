@@ -1,7 +1,7 @@
 /*
- * One LDAP v3 connection (REQ-52, 191, RFC 4511), anonymous, used by one thread at a time. It is
- * opened when it is first needed, kept, and opened once more when the server has closed it
- * meanwhile.
+ * One LDAP v3 connection (REQ-52, 191, RFC 4511), anonymous unless an account is given, used by one
+ * thread at a time. It is opened when it is first needed, kept, and opened once more when the
+ * server has closed it meanwhile.
  *
  * Deadlines: the connection is asynchronous, because libldap's TLS handshake over GnuTLS otherwise
  * waits for ever on a server that hangs. Resolving a host name is the one thing that may take
@@ -16,6 +16,7 @@
 #include "common/deadline.h"
 
 struct sg_ldap;
+struct sg_networks;
 
 struct sg_ldap_query {
     const char *base_dn, *filter;
@@ -33,12 +34,25 @@ struct sg_ldap_values {
     uint8_t *attributes; /* of each: its place in the query's attributes */
     size_t count;
     size_t entries; /* that were found */
+    size_t bytes;   /* of all values */
     bool truncated; /* there were more: a limit of ours or of the server's */
 };
 
-/* ca_pem NULL or "": the system's certificates. max_bytes: of one answer. */
+/* ca_pem NULL or "": the system's certificates. max_bytes: of one answer, all its entries
+ * together; what is beyond is not taken, and the answer is truncated. */
 struct sg_ldap *sg_ldap_new(const char *url, const char *ca_pem, size_t max_bytes);
 void sg_ldap_free(struct sg_ldap **ldap);
+/*
+ * From now on as bind_dn, by the password in the file CREDENTIAL.ldap in credentials_dir (NULL or
+ * "": systemd's credentials); bind_dn NULL or "": anonymous. The password is read for each
+ * connection and wiped, and is sent over TLS alone: an ldap:// server has to do StartTLS.
+ */
+void sg_ldap_account(struct sg_ldap *ldap, const char *bind_dn, const char *credentials_dir,
+                     const char *credential);
+/* Nothing is sent to an address in one of these, whatever the name of the server stands for. */
+void sg_ldap_avoid(struct sg_ldap *ldap, const struct sg_networks *networks);
+/* Did the server refuse the last bind? The same one will be refused again. */
+bool sg_ldap_refused(const struct sg_ldap *ldap);
 /* SG_E_DIRECTORY or SG_E_TIMEOUT when it is away; nothing found is success. */
 SG_MUST_USE bool sg_ldap_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
                                 sg_deadline deadline, struct sg_arena *arena,

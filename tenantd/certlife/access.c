@@ -2,20 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-
-static bool path_of(const struct sg_certlife *life, const char *name, const char *suffix,
-                    char path[512], struct sg_error *err)
-{
-    const char *dir =
-        *life->credentials_dir ? life->credentials_dir : getenv("CREDENTIALS_DIRECTORY");
-    if (!dir)
-        return sg_fail(err, SG_E_CONFIG, "there is no credentials directory for %s%s", name,
-                       suffix);
-    int n = snprintf(path, 512, "%s/%s%s", dir, name, suffix);
-    return (n > 0 && n < 512) || sg_fail(err, SG_E_CONFIG, "the path of %s is too long", name);
-}
 
 /* libcurl opens it by its name; that others may read it is refused here, as sg_secret_read does. */
 static bool private_file(const char *path, struct sg_error *err)
@@ -29,20 +16,22 @@ static bool private_file(const char *path, struct sg_error *err)
 bool sg_access_open(const struct sg_certlife *life, const struct sg_authority_row *authority,
                     struct sg_access *access, struct sg_error *err)
 {
-    char path[512];
+    char path[SG_CREDENTIAL_PATH];
     *access = (struct sg_access){
         .http = {.ca_pem = authority->tls_ca_pem, .timeout_ms = life->timeout_ms}};
     if (strcmp(authority->authentication, "password") == 0) {
         access->http.account = authority->account;
         access->http.password = &access->password;
-        return path_of(life, authority->credential, "", path, err) &&
+        return sg_credential_path(life->credentials_dir, authority->credential, "", path, err) &&
                sg_secret_read(&access->password, path, err);
     }
     if (strcmp(authority->authentication, "certificate") == 0) {
         access->http.certificate_file = access->certificate_file;
         access->http.key_file = access->key_file;
-        return path_of(life, authority->credential, ".pem", access->certificate_file, err) &&
-               path_of(life, authority->credential, ".key", access->key_file, err) &&
+        return sg_credential_path(life->credentials_dir, authority->credential, ".pem",
+                                  access->certificate_file, err) &&
+               sg_credential_path(life->credentials_dir, authority->credential, ".key",
+                                  access->key_file, err) &&
                private_file(access->key_file, err);
     }
     return true;

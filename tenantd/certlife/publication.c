@@ -40,6 +40,8 @@ bool sg_publication_look(const struct sg_certlife *life, struct sg_arena *arena,
     struct sg_ldap_values values = {0};
     struct sg_ldap *ldap =
         sg_ldap_new(authority->directory_url, authority->directory_ca_pem, ANSWER_MAX);
+    sg_ldap_account(ldap, authority->directory_bind_dn, life->credentials_dir,
+                    authority->directory_credential);
     bool ok = sg_ldap_search(ldap, &query, sg_deadline_in(life->timeout_ms), arena, &values, err);
     sg_ldap_free(&ldap);
     *there_r = false;

@@ -16,10 +16,11 @@ struct sg_directory_options {
     int64_t max_members; /* of a list */
     const char *version_attribute;
     /* What is not done without somebody's word: */
-    bool approval;          /* any change (REQ-55) */
-    int64_t shrink_free;    /* never of this: so many members may always go at a time … */
-    int64_t shrink_percent; /* … more than this part of a list may not … */
-    int64_t shrink_members; /* … nor more than so many */
+    bool approval;               /* any change (REQ-55) */
+    const char *credentials_dir; /* passwords of directories; "": systemd's credentials */
+    int64_t shrink_free;         /* never of this: so many members may always go at a time … */
+    int64_t shrink_percent;      /* … more than this part of a list may not … */
+    int64_t shrink_members;      /* … nor more than so many */
 };
 
 /* ctx of the job: a struct sg_directory_options. */

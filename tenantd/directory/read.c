@@ -94,6 +94,7 @@ static void source_read(const struct reader *r, struct sg_source_result *result)
     struct sg_ldap *ldap =
         sg_ldap_new(source->url, source->ca_pem, (size_t)r->options->max_members * MEMBER_BYTES);
     struct sg_error err = {0};
+    sg_ldap_account(ldap, source->bind_dn, r->options->credentials_dir, source->credential);
     result->tried = result->ok = true;
     for (size_t i = 0; i < all->list_count && result->ok; i++)
         if (!all->lists[i].found)

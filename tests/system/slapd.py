@@ -11,16 +11,39 @@ import subprocess
 import tempfile
 
 from sealgate.directory import Directory
-from sealgate.layout import Layout
+from sealgate.layout import DIRECTORY, GROUP, Layout
 from sealgate.ports import PortBlock
 
 
+class ClosedDirectory(Directory):
+    """Nobody reads who has not bound, and nobody binds without TLS."""
+
+    def prepare(self):
+        super().prepare()
+        text = self.conf.read_text("utf-8")
+        text = text.replace("require LDAPv3\n",
+                            "require LDAPv3 authc\ndisallow bind_anon\nsecurity simple_bind=128\n")
+        self.layout.write(self.conf, text.replace("access to * by * read", "access to * by users read by * none"),
+                          0o400, DIRECTORY, GROUP)
+
+    def answers(self):
+        return b"c=NZ" in tool(self, "ldapsearch", "-LLL", "-o", "nettimeout=3", "-b", "c=NZ", "-s", "base",
+                               check=False).stdout
+
+
+def tool(directory, name, *arguments, **more):
+    """One of the ldap-utils, as the one who may write, over TLS."""
+    return subprocess.run([name, "-x", "-ZZ", "-H", directory.url, "-D", "cn=admin,c=NZ", "-y",
+                           str(directory.password_file), *arguments], capture_output=True,
+                          env={**os.environ, "LDAPTLS_CACERT": str(directory.certificate)}, **more)
+
+
 class Slapd:
-    def __init__(self):
+    def __init__(self, closed=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sgl", dir="/var/tmp"))
         self.ports = PortBlock()
         self.layout = Layout(self.folder, self.ports.base)
-        self.directory = Directory(self.layout)
+        self.directory = (ClosedDirectory if closed else Directory)(self.layout)
         self.url, self.ldaps_url = self.directory.url, self.directory.ldaps_url
 
     def __enter__(self):
@@ -56,10 +79,8 @@ class Slapd:
     def go_on(self):
         self.signal(signal.SIGCONT)
 
-    def _ldap(self, tool, text):
-        subprocess.run([tool, "-x", "-H", self.url, "-D", "cn=admin,c=NZ", "-y",
-                        str(self.directory.password_file)], input=text.encode(), check=True,
-                       capture_output=True)
+    def _ldap(self, name, text):
+        tool(self.directory, name, input=text.encode(), check=True)
 
     def put(self, name, domains, version=None, raw=()):
         """A list as a whole; raw: values that are no "*@domain"."""

@@ -465,6 +465,18 @@ def test_platform_lists(platform, provider):
     provider.delete(f"/v1/trust-anchors/{anchor['id']}")
     assert of_ca["id"] not in [d["id"] for d in provider.pages("/v1/directory-sources")]
     provider.delete(made.headers["Location"])
+    # Not anonymously: the name of a file, never a password.
+    account = {"url": "ldap://closed.other.test", "bind_dn": "cn=gateway,o=x", "credential": "closed-1"}
+    closed = provider.post("/v1/directory-sources", account)
+    assert {name: closed[name] for name in account} == account and (of_ca["bind_dn"], of_ca["credential"]) == ("", "")
+    for name, value in (("credential", None), ("bind_dn", None), ("credential", "../x"), ("credential", ".x"),
+                        ("bind_dn", "gateway"), ("credential", "x" * 65)):
+        wrong = {**account, "base_dn": "o=y", name: value} if value else \
+            {key: text for key, text in {**account, "base_dn": "o=y"}.items() if key != name}
+        assert provider.post("/v1/directory-sources", wrong, expect=422)["pointer"] == f"/{name}"
+    assert provider.post("/v1/directory-sources", {**account, "base_dn": "o=y", "password": "x"},
+                         expect=400)["pointer"] == "/password"
+    provider.delete(f"/v1/directory-sources/{closed['id']}")
     again = provider.post("/v1/directory-sources", {"url": "ldap://[2001:db8::1]"})
     assert (again["base_dn"], again["position"], again["ca_pem"]) == ("c=NZ", 100, "")
 

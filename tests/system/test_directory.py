@@ -25,7 +25,8 @@ class World(Platform):
     def configure(self, **http):
         super().configure(**http)
         path = self.dir / "tenantd.conf"
-        path.write_text(path.read_text() + "[jobs]\nretry = 100ms\nlease = 2s\n[directory]\n"
+        path.write_text(path.read_text() + "[jobs]\nretry = 100ms\nlease = 2s\n"
+                        + f"[authorities]\ncredentials_dir = {self.dir}\n[directory]\n"
                         + "".join(f"{k} = {v}\n" for k, v in self.sync_settings.items()))
 
     def __enter__(self):
@@ -388,6 +389,31 @@ def test_a_directory_with_another_ca_is_not_believed(world, directory):
         assert failed["last_error"] and world.members() == []
     world.use(directory.ldaps_url, ca_pem=directory.ca_pem)
     assert world.members() == ["a.test"]
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_a_directory_that_wants_an_account(world, scheme):
+    """REQ-191: who has not bound is told nothing; the password is a file's, sent over TLS alone, and read anew."""
+    with Slapd(closed=True) as closed:
+        closed.put("SEEMAIL2", ["closed.test"])
+        url = closed.url if scheme == "ldap" else closed.ldaps_url
+        password = world.dir / f"closed-{scheme}.ldap"
+        world.api.post("/v1/directory-sources", {"url": url, "ca_pem": closed.ca_pem, "bind_dn": "cn=admin,c=NZ",
+                                                 "credential": password.stem})
+
+        def fails(words):
+            wait_for(lambda: f"{url}: {words}" in world.source(url)["last_error"], 30, words)
+        fails(f"not asked: the password to bind with (credential {password.name}) cannot be read")
+        world.write(password.name, "wrong-7Qx")
+        fails("refused the bind (49): Invalid credentials")
+        world.write(password.name, closed.directory.password_file.read_text())
+        wait_for(lambda: world.members() == ["closed.test"], 30, "the members")
+        world.quiet()
+        assert world.source(url)["last_error"] == ""
+        rows = world.pg.psql("-c", "SELECT a.* FROM sealgate.audit a;"
+                             " SELECT * FROM sealgate.directory_source;", database="sealgate")
+        said = rows + "".join(path.read_text() for path in world.dir.glob("*.log"))
+        assert password.stem in rows and "wrong-7Qx" not in said and password.read_text() not in said
 
 
 @pytest.mark.parametrize("where", ["reading", "writing"])

@@ -26,6 +26,8 @@ bool gw_directory_add(struct gw *gw, struct sg_error *err)
     gw_set(gw, body, "anchor_id", "--anchor-id");
     gw_set(gw, body, "filter", "--filter");
     gw_set(gw, body, "attribute", "--attribute");
+    gw_set(gw, body, "bind_dn", "--bind-dn");
+    gw_set(gw, body, "credential", "--credential");
     return gw_set_file(gw, body, "ca_pem", "--ca-file", err) &&
            gw_show(gw, gw_call(gw, "POST", "/v1/directory-sources", json_incref(body), err));
 }
