@@ -101,6 +101,12 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .max_crl_memory = (size_t)s->crl_memory,
         .ldap_timeout_ms = s->ldap_ms,
         .clock_tolerance_ms = s->tolerance_ms,
+        .max_points = (size_t)s->crl_points,
+        .max_redirections = (size_t)s->crl_redirections,
+        .max_further_fetches = (size_t)s->own_root_waits,
+        .max_directory_values = (size_t)s->ldap_certificates,
+        .max_directory_bytes = (size_t)s->ldap_bytes,
+        .credentials_dir = s->credentials_dir,
     };
     if (!sg_db_open(&db, &gw->db, err))
         return false;
@@ -146,6 +152,12 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->unasked = s->unasked;
     gw->request_repeat = s->request_repeat_ms * 1000;
     gw->request_answer_every = s->request_answer_ms * 1000;
+    gw->request = (struct sg_request_limits){
+        .max_bytes = (size_t)s->request_bytes,
+        .max_parts = (size_t)s->request_parts,
+        .max_depth = (size_t)s->request_depth,
+        .max_certificates = (size_t)s->request_certificates,
+    };
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;

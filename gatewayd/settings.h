@@ -35,11 +35,14 @@ struct settings {
     char *ping_local_part;
     int64_t ping_agencies;
     int64_t request_repeat_ms, request_answer_ms;
+    int64_t request_bytes, request_parts, request_depth, request_certificates;
     int64_t discover_ms;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
-    int64_t ldap_ms, tolerance_ms, max_certificates;
+    int64_t crl_points, crl_redirections, own_root_waits;
+    int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates;
+    char *credentials_dir;
     bool private_lists;
     int64_t registry, stop_ms;
     char *tnef_helper;

@@ -50,6 +50,12 @@ struct sg_cert_limits {
     size_t max_crl_memory;  /* of all lists that are at hand; 0: 256 MiB */
     int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
     int64_t verdict_ttl_ms; /* a chain that was good is not looked at again for so long; 0: 60 s */
+    size_t max_points;      /* distribution points of one certificate that are asked; 0: 8 */
+    size_t max_redirections;     /* within the host of a list */
+    size_t max_further_fetches;  /* lists below domains' own roots, at the same time; 0: 8 */
+    size_t max_directory_values; /* certificates of one answer of a directory; 0: 32 */
+    size_t max_directory_bytes;  /* of one answer; 0: 1 MiB */
+    const char *credentials_dir; /* passwords of directories; NULL, "": systemd's */
 };
 
 /* The PostgreSQL side, so that this folder's logic can be tested alone. All in the arena. */
@@ -65,6 +71,8 @@ struct sg_cert_directory {
     struct sg_bytes anchor;
     const char *filter;    /* "{address}" in it is what is looked for; "" or NULL: by mail */
     const char *attribute; /* "" or NULL: userCertificate */
+    /* Who asks, and the name of his password's file in credentials_dir; "" or NULL: nobody. */
+    const char *bind_dn, *credential;
 };
 struct sg_cert_partner {
     const char *domain;

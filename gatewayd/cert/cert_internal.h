@@ -125,7 +125,11 @@ bool sg_crl_covers(const struct sg_crl *crl, const X509 *certificate, const DIST
 bool sg_crl_lists(const struct sg_crl *crl, const X509 *certificate, char why[SG_CERT_WHY]);
 
 /* crl_points.c: the lists that a certificate names */
-enum sg_crl_mode { SG_CRL_CACHED, SG_CRL_FETCH_PUBLIC, SG_CRL_FETCH };
+enum sg_crl_mode {
+    SG_CRL_CACHED,
+    SG_CRL_FETCH_FURTHER, /* a domain's own root alone vouches for it */
+    SG_CRL_FETCH
+};
 enum sg_revocation { SG_NOT_REVOKED, SG_REVOKED, SG_REVOCATION_UNKNOWN };
 struct sg_revocation_facts {
     enum sg_revocation answer;
@@ -136,8 +140,7 @@ struct sg_revocation_facts {
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
 #define SG_CRL_FOREVER (100000 * SG_DAY)
-/* By lists that are current, SG_CRL_CACHED by those at hand, SG_CRL_FETCH_PUBLIC without asking
- * private networks. grace: and by those at hand that ended
+/* By lists that are current, SG_CRL_CACHED by those at hand. grace: and by those at hand that ended
  * no longer ago. */
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
                          enum sg_crl_mode mode, sg_time grace, sg_time now,
@@ -163,7 +166,7 @@ void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs
 void sg_fetch_init(void); /* of the libraries, once a process */
 bool sg_fetch_url_allowed(const char *url);
 struct sg_fetch_limits {
-    size_t max_bytes;
+    size_t max_bytes, max_redirections;
     sg_deadline deadline;
     bool public_only;        /* no address of a private network */
     const atomic_bool *stop; /* true: it is broken off */
@@ -174,7 +177,7 @@ SG_MUST_USE bool sg_fetch(const char *url, const struct sg_fetch_limits *limits,
 
 /* directories.c: those that are configured */
 struct sg_directory;
-struct sg_directories *sg_directories_new(void);
+struct sg_directories *sg_directories_new(const struct sg_cert_limits *limits);
 void sg_directories_free(struct sg_directories **directories);
 void sg_directories_flush(struct sg_directories *directories);
 void sg_directories_state(struct sg_directories *directories, struct sg_certs_state *state);
@@ -192,6 +195,7 @@ enum sg_directory_question {
     SG_ASK_AUTHORITIES
 };
 struct sg_directory *sg_directory_new(struct sg_directories *all,
+                                      const struct sg_cert_limits *limits,
                                       const struct sg_cert_directory *source);
 void sg_directory_close(struct sg_directory *directory); /* gives the first reference back */
 void sg_directory_hold(struct sg_directory *directory);

@@ -25,7 +25,7 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     certs->crls = sg_crl_cache_new();
     certs->verdicts =
         sg_verdicts_new(limits->verdict_ttl_ms > 0 ? limits->verdict_ttl_ms : DEFAULT_TTL_MS);
-    certs->directories = sg_directories_new();
+    certs->directories = sg_directories_new(&certs->limits);
     certs->harvested = sg_memo_new();
     sg_fetch_init();
     if (!certs->issuers)

@@ -130,13 +130,6 @@ static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, enum sg_c
     }
 }
 
-/* Where a domain's own root alone vouches for an address, it is not to make us ask what lies beside
- * us: whoever may give the domain a root is not the platform's. */
-static enum sg_crl_mode mode_of(const struct sg_certs *certs, const struct sg_chain *chain)
-{
-    return chain->further && !certs->limits.further_private ? SG_CRL_FETCH_PUBLIC : SG_CRL_FETCH;
-}
-
 /* One certificate of the chain: by current lists, else by what our domain allows. */
 static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
                       const struct sg_cert_question *q, const struct sg_chain *path, int at,
@@ -147,7 +140,8 @@ static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
     X509 *certificate = sk_X509_value(chain, at), *issuer = sk_X509_value(chain, at + 1);
     struct sg_cert_choice choice;
     *bypass_r = NULL;
-    ask_current(certs, chain, mode_of(certs, path), at, q->now, revocation);
+    ask_current(certs, chain, path->further ? SG_CRL_FETCH_FURTHER : SG_CRL_FETCH, at, q->now,
+                revocation);
     sg_revocation_carried(certs, q, chain, at, revocation);
     /* A CA that names no list is watched by whoever accredited it; end certificates have to name
      * one (REQ-158). */

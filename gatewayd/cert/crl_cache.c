@@ -7,11 +7,13 @@
  */
 #include "cert/crl_cache.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_ENTRIES 1024
 #define MAX_BYTES   (256UL * 1024 * 1024)
+#define MAX_FURTHER 32
 
 struct sg_crl_cache *sg_crl_cache_new(void)
 {
@@ -68,14 +70,19 @@ void sg_crl_entry_drop(struct sg_crl_cache *cache, struct sg_crl_entry *entry)
     entry_free(entry);
 }
 
-/* Drops the list that was unused the longest; false: all are in use. */
-static bool evict(struct sg_crl_cache *cache)
+/* Drops the list that was unused the longest, of those of domains' own roots first and for one of
+ * these no other; false: all are in use. */
+static bool evict(struct sg_crl_cache *cache, const struct sg_crl_entry *comer)
 {
     struct sg_crl_entry *oldest = NULL;
     for (size_t i = 0; i < SG_CRL_BUCKETS; i++)
-        for (struct sg_crl_entry *e = cache->buckets[i]; e; e = e->next)
-            if (e->users == 0 && (!oldest || e->used_ms < oldest->used_ms))
+        for (struct sg_crl_entry *e = cache->buckets[i]; e; e = e->next) {
+            bool before =
+                !oldest || (e->accredited == oldest->accredited ? e->used_ms < oldest->used_ms
+                                                                : oldest->accredited);
+            if (e->users == 0 && before && (comer->accredited || !e->accredited))
                 oldest = e;
+        }
     if (oldest)
         sg_crl_entry_drop(cache, oldest);
     return oldest != NULL;
@@ -90,7 +97,7 @@ void sg_crl_entry_put(struct sg_certs *certs, struct sg_crl_entry *entry, struct
     sg_crl_free(&entry->crl);
     entry->crl = crl;
     entry->users++; /* not the one that has just come */
-    while (cache->bytes > most && evict(cache))
+    while (cache->bytes > most && evict(cache, entry))
         ;
     entry->users--;
 }
@@ -103,8 +110,6 @@ static struct sg_crl_entry *entry_get(struct sg_crl_cache *cache, const char *ur
     for (struct sg_crl_entry *e = cache->buckets[b]; e; e = e->next)
         if (strcmp(e->url, url) == 0 && memcmp(e->issuer_id, issuer_id, SG_SHA256) == 0)
             return e;
-    if (cache->count >= MAX_ENTRIES)
-        evict(cache);
     struct sg_crl_entry *entry = calloc(1, sizeof *entry);
     if (!entry || !(entry->url = strdup(url)) || !X509_up_ref(issuer))
         abort();
@@ -155,6 +160,23 @@ static void get_from_afar(struct sg_certs *certs, struct sg_crl_entry *entry, sg
     pthread_cond_broadcast(&cache->done);
 }
 
+/* Under the lock. How slow and how many the servers of such lists are is up to whoever gave his
+ * domain a root: few threads wait for them, and the others go on as if the list were away. */
+static void get_further(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
+{
+    size_t most = certs->limits.max_further_fetches;
+    if (certs->crls->further >= (most ? most : MAX_FURTHER)) {
+        if (!*entry->why)
+            snprintf(entry->why, sizeof entry->why,
+                     "not asked: as many messages wait for lists of domains' own roots as may "
+                     "([certificates] own_root_waits)");
+        return;
+    }
+    certs->crls->further++;
+    get_from_afar(certs, entry, now);
+    certs->crls->further--;
+}
+
 void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
                 sg_time now, struct sg_crl_got *got_r)
 {
@@ -163,8 +185,12 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_c
     struct sg_crl_entry *entry = entry_get(cache, url, issuer);
     entry->used_ms = sg_clock_monotonic_ms();
     entry->users++;
-    entry->anywhere |= mode == SG_CRL_FETCH;
-    if (mode != SG_CRL_CACHED && wanted(certs, entry, now))
+    entry->accredited |= mode == SG_CRL_FETCH;
+    while (cache->count > MAX_ENTRIES && evict(cache, entry))
+        ;
+    if (mode == SG_CRL_FETCH_FURTHER && wanted(certs, entry, now))
+        get_further(certs, entry, now);
+    else if (mode == SG_CRL_FETCH && wanted(certs, entry, now))
         get_from_afar(certs, entry, now);
     got_r->crl = sg_crl_hold(entry->crl);
     memcpy(got_r->why, entry->why, sizeof got_r->why);

@@ -15,7 +15,10 @@ struct sg_crl_entry {
     uint8_t issuer_id[SG_SHA256];
     struct sg_crl *crl; /* NULL: none was to be had yet */
     bool storage_asked;
-    bool anywhere;    /* an accredited CA vouches for the address: it may lie in any network */
+    /* An accredited CA vouches for the address: it may lie in any network, and the list is stored.
+     * What a domain's own root alone vouches for takes nothing from these: neither their place in
+     * memory nor their turn to be renewed. */
+    bool accredited;
     bool busy;        /* somebody fetches it, and the lock is not held meanwhile */
     int users;        /* threads that are at it: it is not dropped */
     int failures;     /* in a row */
@@ -36,6 +39,7 @@ struct sg_crl_cache {
     atomic_bool stop;    /* fetches are broken off */
     size_t count, bytes; /* entries; what their lists take */
     size_t fetches;      /* since the start */
+    size_t further;      /* threads that wait for what no accredited CA vouches for */
     struct sg_crl_entry *buckets[SG_CRL_BUCKETS];
 };
 

@@ -1,7 +1,8 @@
 /*
  * Getting one revocation list: from storage, where this process has not looked yet, then from its
- * address. Only lists that the issuer signed get in, never an older one than we have, and none that
- * is yet to begin.
+ * address. (Lists that a domain's own root alone vouches for are not stored: whoever gives his
+ * domain a root does not fill the platform's database.) Only lists that the issuer signed get in,
+ * never an older one than we have, and none that is yet to begin.
  */
 #include "cert/crl_cache.h"
 
@@ -54,15 +55,17 @@ static bool timely(const struct sg_certs *certs, const struct sg_crl_times *time
     return !*why;
 }
 
-static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entry, bool anywhere,
+static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entry, bool accredited,
                          sg_time now, struct brought *brought)
 {
     struct sg_error err;
     sg_error_reset(&err);
     SG_AUTO_BUF body;
     const struct sg_fetch_limits limits = {.max_bytes = certs->limits.max_crl_bytes,
+                                           .max_redirections = certs->limits.max_redirections,
                                            .deadline = sg_deadline_in(certs->limits.crl_timeout_ms),
-                                           .public_only = !anywhere,
+                                           .public_only =
+                                               !accredited && !certs->limits.further_private,
                                            .stop = &certs->crls->stop};
     if (!sg_fetch(entry->url, &limits, &body, &err)) {
         snprintf(brought->why, sizeof brought->why, "%s", err.detail);
@@ -70,7 +73,8 @@ static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entr
     }
     sg_crl_unwrap(&body);
     brought->crl = sg_crl_read(sg_buf_bytes(&body), entry->issuer, brought->why);
-    if (brought->crl && timely(certs, sg_crl_times_of(brought->crl), now, brought->why))
+    if (brought->crl && timely(certs, sg_crl_times_of(brought->crl), now, brought->why) &&
+        accredited)
         to_storage(certs, entry->url, sg_buf_bytes(&body), sg_crl_times_of(brought->crl), now);
 }
 
@@ -107,8 +111,11 @@ static bool take(struct sg_certs *certs, struct sg_crl_entry *entry, struct brou
 void sg_crl_entry_fetch(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
 {
     struct sg_crl_cache *cache = certs->crls;
-    bool news = false, enough = false, anywhere;
-    if (!entry->storage_asked) { /* nobody else writes it while it is busy */
+    bool news = false, enough = false, accredited;
+    pthread_mutex_lock(&cache->lock);
+    accredited = entry->accredited;
+    pthread_mutex_unlock(&cache->lock);
+    if (accredited && !entry->storage_asked) { /* nobody else writes it while it is busy */
         struct brought stored = {0};
         from_storage(certs, entry, &stored);
         pthread_mutex_lock(&cache->lock);
@@ -122,10 +129,7 @@ void sg_crl_entry_fetch(struct sg_certs *certs, struct sg_crl_entry *entry, sg_t
     if (enough)
         return;
     struct brought fetched = {0};
-    pthread_mutex_lock(&cache->lock);
-    anywhere = entry->anywhere;
-    pthread_mutex_unlock(&cache->lock);
-    from_network(certs, entry, anywhere, now, &fetched);
+    from_network(certs, entry, accredited, now, &fetched);
     pthread_mutex_lock(&cache->lock);
     cache->fetches++;
     news = take(certs, entry, &fetched, now);

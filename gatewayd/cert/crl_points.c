@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_POINTS 8
+#define MAX_POINTS 8 /* unless the limits say otherwise */
 #define MAX_URL    2048
 
 struct point {
@@ -133,15 +133,14 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
     SG_AUTO_ARENA arena = sg_arena_new();
-    struct point points[MAX_POINTS];
-    size_t count = 0;
+    size_t count = 0, most = certs->limits.max_points ? certs->limits.max_points : MAX_POINTS;
+    struct point *points = SG_ARENA_ARRAY(arena, struct point, most);
     int critical;
     CRL_DIST_POINTS *list =
         X509_get_ext_d2i(certificate, NID_crl_distribution_points, &critical, NULL);
     facts_r->has_points = list || critical != -1;
     for (int i = 0; i < sk_DIST_POINT_num(list); i++)
-        count +=
-            point_urls(sk_DIST_POINT_value(list, i), points + count, MAX_POINTS - count, arena);
+        count += point_urls(sk_DIST_POINT_value(list, i), points + count, most - count, arena);
     if (count == 0)
         snprintf(facts_r->why, sizeof facts_r->why,
                  "it names no revocation list that can be fetched");

@@ -31,7 +31,9 @@ struct element {
     struct sg_bytes whole, content;
 };
 
-/* Takes the next element off. Definite lengths and tags of one octet alone. */
+/* Takes the next element off. Definite lengths and tags of one octet alone. (Not smime/ber.h: what
+ * a CA has signed is DER, and that reader, of mail's, takes indefinite lengths; nor does cert/ link
+ * it.) */
 static bool next(struct sg_bytes *rest, struct element *e)
 {
     if (rest->len < 2 || (rest->data[0] & 0x1f) == 0x1f)

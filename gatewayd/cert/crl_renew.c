@@ -1,8 +1,8 @@
 /*
- * Renewing revocation lists ahead of time: one thread for all, one list at a time, the one that has
- * waited longest first. A list is asked for again in the last part of its life, at times of its own
- * so that not all come at once, and every `crl_refresh_ms` for what was revoked meanwhile; what
- * nobody has asked for in a long time is dropped. The message path waits for none of this.
+ * Renewing revocation lists ahead of time: one thread for all, one list at a time. A list is asked
+ * for again in the last part of its life, at times of its own so that not all come at once, and
+ * every `crl_refresh_ms` for what was revoked meanwhile; what nobody has asked for in a long time
+ * is dropped. The message path waits for none of this.
  */
 #include "cert/crl_cache.h"
 
@@ -62,6 +62,17 @@ static bool due(const struct sg_crl_entry *entry, sg_time now, int64_t mono)
     return entry->failures || now >= entry->ahead || (entry->fresh_ms && mono >= entry->fresh_ms);
 }
 
+/* Servers that do not answer take their time-out each: what an accredited CA vouches for goes
+ * before all others, and what was to be had at the last attempt before what was not. */
+static bool goes_before(const struct sg_crl_entry *a, const struct sg_crl_entry *b)
+{
+    if (a->accredited != b->accredited)
+        return a->accredited;
+    if ((a->failures == 0) != (b->failures == 0))
+        return a->failures == 0;
+    return a->next_ms < b->next_ms;
+}
+
 /* Under the lock. The one that has waited the longest; drops what is of no use any more. */
 static struct sg_crl_entry *choose(struct sg_crl_cache *cache, sg_time now)
 {
@@ -72,7 +83,7 @@ static struct sg_crl_entry *choose(struct sg_crl_cache *cache, sg_time now)
             following = e->next;
             if (e->users == 0 && mono - e->used_ms > IDLE_MS)
                 sg_crl_entry_drop(cache, e);
-            else if (due(e, now, mono) && (!chosen || e->next_ms < chosen->next_ms))
+            else if (due(e, now, mono) && (!chosen || goes_before(e, chosen)))
                 chosen = e;
         }
     return chosen;

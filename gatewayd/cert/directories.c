@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 struct sg_directories {
+    const struct sg_cert_limits *limits;
     pthread_mutex_t lock;
     pthread_cond_t gone; /* a directory was freed */
     struct sg_directory **list;
@@ -23,11 +24,12 @@ void sg_directories_gone(struct sg_directories *all)
     pthread_mutex_unlock(&all->lock);
 }
 
-struct sg_directories *sg_directories_new(void)
+struct sg_directories *sg_directories_new(const struct sg_cert_limits *limits)
 {
     struct sg_directories *all = calloc(1, sizeof *all);
     if (!all)
         abort();
+    all->limits = limits;
     pthread_mutex_init(&all->lock, NULL);
     sg_cond_init(&all->gone);
     all->generation = 1;
@@ -73,7 +75,7 @@ static void replace(struct sg_directories *all, const struct sg_cert_directory *
                 all->list[j] = NULL;
             }
         if (!fresh[i]) {
-            fresh[i] = sg_directory_new(all, &sources[i]);
+            fresh[i] = sg_directory_new(all, all->limits, &sources[i]);
             all->alive++;
         }
     }

@@ -18,6 +18,7 @@
 #define QUEUE          256
 #define FAILURES       3 /* in a row open the circuit … */
 #define OPEN_MS        5000
+#define REFUSED_MS     60000 /* … and one refused bind, for longer: accounts are locked after some */
 #define AUTHORITIES_MS 60000
 #define MAX_VALUES     32
 #define MAX_BYTES      (1024 * 1024)
@@ -37,7 +38,8 @@ struct sg_directory_job {
 
 struct sg_directory {
     struct sg_directories *all;
-    char *url, *base_dn, *ca_pem, *filter, *attribute;
+    const struct sg_cert_limits *limits;
+    char *url, *base_dn, *ca_pem, *filter, *attribute, *bind_dn, *credential;
     X509 *anchor; /* NULL: of no CA alone */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -45,6 +47,7 @@ struct sg_directory {
     size_t queued;
     int references, workers, idle;
     int failures;
+    bool refused; /* the last failure: our bind */
     bool closing, probing;
     int64_t open_until_ms;
     bool authorities_busy; /* being asked for */
@@ -64,17 +67,21 @@ static char *copy(const char *s)
 }
 
 struct sg_directory *sg_directory_new(struct sg_directories *all,
+                                      const struct sg_cert_limits *limits,
                                       const struct sg_cert_directory *source)
 {
     struct sg_directory *d = calloc(1, sizeof *d);
     if (!d)
         abort();
     d->all = all;
+    d->limits = limits;
     d->url = copy(source->url);
     d->base_dn = copy(source->base_dn);
     d->ca_pem = copy(source->ca_pem);
     d->filter = copy(source->filter);
     d->attribute = copy(source->attribute);
+    d->bind_dn = copy(source->bind_dn);
+    d->credential = copy(source->credential);
     d->anchor = sg_x509_parse(source->anchor);
     pthread_mutex_init(&d->lock, NULL);
     sg_cond_init(&d->work);
@@ -102,6 +109,8 @@ void sg_directory_put(struct sg_directory *d)
     free(d->ca_pem);
     free(d->filter);
     free(d->attribute);
+    free(d->bind_dn);
+    free(d->credential);
     X509_free(d->anchor);
     free(d);
     sg_directories_gone(all);
@@ -124,7 +133,8 @@ bool sg_directory_is(const struct sg_directory *d, const struct sg_cert_director
     SG_AUTO_X509 anchor = sg_x509_parse(source->anchor);
     return same(d->url, source->url) && same(d->base_dn, source->base_dn) &&
            same(d->ca_pem, source->ca_pem) && same(d->filter, source->filter) &&
-           same(d->attribute, source->attribute) &&
+           same(d->attribute, source->attribute) && same(d->bind_dn, source->bind_dn) &&
+           same(d->credential, source->credential) &&
            (anchor && d->anchor ? X509_cmp(anchor, d->anchor) == 0 : !anchor && !d->anchor);
 }
 
@@ -169,6 +179,7 @@ static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct sg_dire
     static const char *const user[] = {"userCertificate;binary", "userCertificate", NULL};
     static const char *const ca[] = {"cACertificate;binary", NULL};
     const char *const own[] = {d->attribute, NULL};
+    size_t most = d->limits->max_directory_values ? d->limits->max_directory_values : MAX_VALUES;
     struct sg_ldap_query query = {
         .base_dn = d->base_dn,
         .filter = job->filter,
@@ -176,14 +187,20 @@ static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct sg_dire
         .attributes = job->question == SG_ASK_AUTHORITIES ? ca
                       : *d->attribute                     ? own
                                                           : user,
-        .max_entries = MAX_VALUES,
-        .max_values = MAX_VALUES,
+        .max_entries = (int)most,
+        .max_values = most,
     };
-    return sg_ldap_search(ldap, &query, job->deadline, job->arena, &job->values, &job->err);
+    if (!sg_ldap_search(ldap, &query, job->deadline, job->arena, &job->values, &job->err))
+        return false;
+    if (job->values.truncated)
+        sg_log(SG_LOG_WARNING, "cert.directory_truncated", "url", d->url, "filter", job->filter,
+               NULL);
+    return true;
 }
 
-/* Under the lock. The circuit closes with a success, opens with failures in a row. */
-static void circuit_note(struct sg_directory *d, bool ok)
+/* Under the lock. The circuit closes with a success, opens with failures in a row, or with a bind
+ * that was refused. */
+static void circuit_note(struct sg_directory *d, bool ok, bool refused)
 {
     d->probing = false;
     if (ok) {
@@ -193,10 +210,11 @@ static void circuit_note(struct sg_directory *d, bool ok)
         d->open_until_ms = 0;
         return;
     }
-    if (++d->failures >= FAILURES) {
+    d->refused = refused;
+    if (++d->failures >= FAILURES || refused) {
         if (!d->open_until_ms)
             sg_log(SG_LOG_WARNING, "cert.directory_circuit_open", "url", d->url, NULL);
-        d->open_until_ms = sg_clock_monotonic_ms() + OPEN_MS;
+        d->open_until_ms = sg_clock_monotonic_ms() + (refused ? REFUSED_MS : OPEN_MS);
     }
 }
 
@@ -237,7 +255,9 @@ static void job_end(struct sg_directory *d, struct sg_directory_job *job)
 static void *worker_main(void *arg)
 {
     struct sg_directory *d = arg;
-    struct sg_ldap *ldap = sg_ldap_new(d->url, d->ca_pem, MAX_BYTES);
+    size_t most = d->limits->max_directory_bytes ? d->limits->max_directory_bytes : MAX_BYTES;
+    struct sg_ldap *ldap = sg_ldap_new(d->url, d->ca_pem, most);
+    sg_ldap_account(ldap, d->bind_dn, d->limits->credentials_dir, d->credential);
     pthread_mutex_lock(&d->lock);
     while (!d->closing) {
         struct sg_directory_job *job = job_next(d);
@@ -251,7 +271,7 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&d->lock);
         bool ok = job_run(d, ldap, job);
         pthread_mutex_lock(&d->lock);
-        circuit_note(d, ok);
+        circuit_note(d, ok, !ok && sg_ldap_refused(ldap));
         job->ok = ok;
         job_end(d, job);
     }
@@ -294,14 +314,17 @@ static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
     if (d->closing)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: no longer configured", d->url);
     if (d->open_until_ms) {
+        if ((d->probing || sg_clock_monotonic_ms() < d->open_until_ms) && d->refused)
+            return sg_fail(err, SG_E_DIRECTORY,
+                           "%.120s: not asked, because it refused the bind a moment ago", d->url);
         if (d->probing || sg_clock_monotonic_ms() < d->open_until_ms)
             return sg_fail(err, SG_E_DIRECTORY,
                            "%.120s: not asked, because it failed %d times in a row just now",
                            d->url, d->failures);
-        d->probing = true;
     }
     if (d->queued >= QUEUE)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: busy, %zu lookups wait", d->url, d->queued);
+    d->probing = d->open_until_ms != 0;
     if (d->idle == 0 && d->workers < WORKERS && !worker_start(d) && d->workers == 0) {
         d->probing = false;
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: no thread for it", d->url);
@@ -313,6 +336,7 @@ static void values_copy(struct sg_arena *arena, const struct sg_ldap_values *fro
                         struct sg_ldap_values *to)
 {
     to->count = from->count;
+    to->truncated = from->truncated;
     to->items = SG_ARENA_ARRAY(arena, struct sg_bytes, from->count + 1);
     for (size_t i = 0; i < from->count; i++)
         to->items[i] = sg_arena_copy(arena, from->items[i]);

@@ -347,11 +347,15 @@ static struct answer *answers_read(struct search *search, struct sg_lookup *look
         for (size_t k = 0; k < answer->count; k++)
             answer->list[k].origin = url;
         search->found->detail =
-            lookup->ok
-                ? sg_arena_printf(search->arena, "%s; %s: %zu certificate%s", search->found->detail,
-                                  url, answer->count, answer->count == 1 ? "" : "s")
-                : sg_arena_printf(search->arena, "%s; %s", search->found->detail,
-                                  lookup->err.detail);
+            lookup->ok ? sg_arena_printf(search->arena, "%s; %s: %zu certificate%s%s",
+                                         search->found->detail, url, answer->count,
+                                         answer->count == 1 ? "" : "s",
+                                         lookup->values.truncated
+                                             ? ", and more than may be looked at ([certificates] "
+                                               "ldap_certificates, ldap_size)"
+                                             : "")
+                       : sg_arena_printf(search->arena, "%s; %s", search->found->detail,
+                                         lookup->err.detail);
     }
     qsort(answers, count, sizeof *answers, newest_answer_first);
     return answers;
@@ -511,6 +515,14 @@ static bool untrusted_add(struct search *search, STACK_OF(X509) *untrusted, stru
     return true;
 }
 
+/* Would it be judged the same in some hours? Not where a list, a CA or a person's word is waited
+ * for. */
+static bool settled(const struct sg_cert_harvested *h, const struct sg_cert_facts *facts)
+{
+    return h->good || facts->status == SG_CERT_UNSUITABLE || facts->status == SG_CERT_MISMATCH ||
+           facts->status == SG_CERT_EXPIRED;
+}
+
 static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *untrusted,
                     const char *origin, struct sg_cert_harvested *h, struct sg_error *err)
 {
@@ -548,7 +560,7 @@ bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certi
     search.use = wanted->weak ? SG_CERT_ENCRYPT_WEAK : SG_CERT_ENCRYPT;
     bool ok = harvest(&search, certificate, untrusted, origin, harvested_r, err);
     search_end(&search);
-    if (ok && !wanted->dry)
+    if (ok && !wanted->dry && settled(harvested_r, &found.candidates[0].facts))
         sg_memo_put(certs->harvested, mark, wanted->now, harvested_r->good);
     return ok;
 }

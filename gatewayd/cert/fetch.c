@@ -11,8 +11,7 @@
 #include <netdb.h>
 #include <string.h>
 
-#define MAX_REDIRECTIONS 3
-#define NOT_PUBLIC       "not asked: its address is in a private network, and no accredited CA names it"
+#define NOT_PUBLIC "not asked: its address is in a private network, and no accredited CA names it"
 
 static bool starts(const char *url, const char *scheme)
 {
@@ -37,10 +36,10 @@ static struct sg_networks *private_networks;
 static void init_once(void)
 {
     static const char *const texts[] = {
-        "0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
-        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
-        "198.18.0.0/15",  "224.0.0.0/3",   "::/8",          "64:ff9b::/96",
-        "fc00::/7",       "fe80::/10",     "fec0::/10",     "ff00::/8"};
+        "0.0.0.0/8",     "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
+        "::/8",          "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32",     "2002::/16",
+        "fc00::/7",      "fe80::/10",    "fec0::/10",      "ff00::/8"};
     struct sg_error err;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (!sg_networks_new(texts, sizeof texts / sizeof texts[0], 0, &private_networks, &err))
@@ -166,11 +165,12 @@ static bool http_fetch(const char *url, const struct sg_fetch_limits *limits, st
         return sg_fail(err, SG_E_NO_MEMORY, "curl_easy_init");
     char *to = NULL;
     bool ok = http_get(&transfer, url, &to, err);
-    for (int i = 0; ok && to && i < MAX_REDIRECTIONS; i++) {
+    for (size_t i = 0; ok && to && i < limits->max_redirections; i++) {
         url = sg_arena_strdup(arena, to);
         ok = http_get(&transfer, url, &to, err);
     }
-    ok = ok && (!to || sg_fail(err, SG_E_CRL, "sent on more than %d times", MAX_REDIRECTIONS));
+    ok = ok &&
+         (!to || sg_fail(err, SG_E_CRL, "sent on more than %zu times", limits->max_redirections));
     curl_easy_cleanup(transfer.curl);
     return ok;
 }
@@ -191,8 +191,8 @@ static bool ldap_fetch(const char *url, const struct sg_fetch_limits *limits, st
                        struct sg_error *err)
 {
     LDAPURLDesc *parts = NULL;
-    if (ldap_url_parse(url, &parts) != LDAP_URL_SUCCESS || !parts->lud_dn || !parts->lud_attrs ||
-        !parts->lud_attrs[0] || parts->lud_exts) {
+    if (ldap_url_parse(url, &parts) != LDAP_URL_SUCCESS || !parts->lud_host || !*parts->lud_host ||
+        !parts->lud_dn || !parts->lud_attrs || !parts->lud_attrs[0] || parts->lud_exts) {
         ldap_free_urldesc(parts);
         return sg_fail(err, SG_E_CRL, "not the address of one attribute in a directory");
     }
@@ -213,13 +213,15 @@ static bool ldap_fetch(const char *url, const struct sg_fetch_limits *limits, st
         .max_values = 1};
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_ldap *ldap = sg_ldap_new(server, NULL, body->limit);
+    if (limits->public_only) /* the name may stand for something else by now */
+        sg_ldap_avoid(ldap, private_networks);
     struct sg_ldap_values values = {0};
     bool ok = sg_ldap_search(ldap, &query, limits->deadline, arena, &values, err);
     sg_ldap_free(&ldap);
     ldap_free_urldesc(parts);
-    if (ok && values.count == 0)
+    if (ok && values.count == 0 && !values.truncated)
         return sg_fail(err, SG_E_CRL, "nothing is there");
-    if (ok && !sg_buf_add(body, values.items[0].data, values.items[0].len))
+    if (ok && (values.count == 0 || !sg_buf_add(body, values.items[0].data, values.items[0].len)))
         return sg_fail(err, SG_E_CRL, "larger than %zu bytes", body->limit);
     return ok;
 }

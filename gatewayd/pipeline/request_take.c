@@ -13,8 +13,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
-#define MAX_BYTES 1048576
-#define LOCAL     "domain-confidentiality-authority@"
+#define LOCAL "domain-confidentiality-authority@"
 
 struct taking {
     struct sg_message *m;
@@ -101,16 +100,15 @@ static bool certificates_read(struct taking *t, const struct sg_inbound_judgemen
     const struct sg_spool *spool = opened ? j->opened.body : m->body;
     uint64_t offset = opened ? j->opened.offset : m->headers.body_offset;
     uint64_t len = opened ? j->opened.len : sg_spool_size(m->body) - offset;
-    struct sg_request_limits limits = {.max_parts = 64, .max_depth = 8, .max_certificates = 32};
-    size_t got = 0;
-    uint8_t *body = malloc(MAX_BYTES);
+    const struct sg_request_limits *limits = &m->gw->request;
+    size_t got = 0, most = len < limits->max_bytes ? (size_t)len : limits->max_bytes;
+    uint8_t *body = malloc(most + 1);
     if (!body)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    bool ok =
-        sg_spool_read(spool, offset, body, len < MAX_BYTES ? (size_t)len : MAX_BYTES, &got, err);
+    bool ok = sg_spool_read(spool, offset, body, most, &got, err);
     if (ok)
         t->came = sg_request_certificates(m->arena, opened ? &j->opened.headers : &m->headers,
-                                          sg_bytes_of(body, got), &limits);
+                                          sg_bytes_of(body, got), limits);
     free(body);
     return ok && (t->came || sg_fail(err, SG_E_NO_MEMORY, "certificates"));
 }

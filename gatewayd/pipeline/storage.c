@@ -31,7 +31,9 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
                                                   .ca_pem = rows[i].ca_pem,
                                                   .anchor = rows[i].anchor,
                                                   .filter = rows[i].filter,
-                                                  .attribute = rows[i].attribute};
+                                                  .attribute = rows[i].attribute,
+                                                  .bind_dn = rows[i].bind_dn,
+                                                  .credential = rows[i].credential};
     return true;
 }
 

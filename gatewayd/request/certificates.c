@@ -8,8 +8,6 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
-#define BLOCKS_MAX 64
-
 static void add(STACK_OF(X509) *out, size_t most, X509 *x)
 {
     if (!x || (size_t)sk_X509_num(out) >= most || !sk_X509_push(out, x))
@@ -64,7 +62,7 @@ static bool read_pem(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
     unsigned char *data = NULL;
     long len = 0;
     bool any = false;
-    for (int i = 0; in && i < BLOCKS_MAX && PEM_read_bio(in, &name, &header, &data, &len); i++) {
+    while (in && (size_t)sk_X509_num(out) < most && PEM_read_bio(in, &name, &header, &data, &len)) {
         if (is_certificate_block(name))
             any |= read_der(sg_bytes_of(data, (size_t)len), most, out);
         OPENSSL_free(name);
@@ -91,7 +89,7 @@ static bool read_base64(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
 
 void sg_request_part_read(struct sg_bytes part, size_t most, STACK_OF(X509) *out)
 {
-    if (!read_der(part, most, out) && !read_pem(part, most, out))
+    if ((size_t)sk_X509_num(out) < most && !read_der(part, most, out) && !read_pem(part, most, out))
         (void)read_base64(part, most, out);
     ERR_clear_error();
 }

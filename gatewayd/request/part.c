@@ -125,6 +125,8 @@ STACK_OF(X509) *sg_request_certificates(struct sg_arena *arena,
 {
     struct walk w = {.arena = arena, .limits = limits, .out = sk_X509_new_null()};
     if (w.out && body.len)
-        entity(&w, headers, body, 0);
+        entity(&w, headers,
+               sg_bytes_slice(body, 0, body.len < limits->max_bytes ? body.len : limits->max_bytes),
+               0);
     return w.out;
 }

@@ -22,6 +22,7 @@ bool sg_request_is_asked(const char *address);
 bool sg_request_is_answered(const char *address);
 
 struct sg_request_limits {
+    size_t max_bytes; /* what is beyond is not looked at */
     size_t max_parts, max_depth, max_certificates;
 };
 /*

@@ -245,8 +245,10 @@ class Leaf:
 class Slapd:
     """By the commands of deploy/slapd/README.md."""
 
-    def __init__(self, folder, port, tls_port):
+    def __init__(self, folder, port, tls_port, private=False):
+        """private: nobody reads who has not bound, and nobody binds without TLS."""
         self.folder = folder = pathlib.Path(folder)
+        self.private = private
         self.url, self.tls_url = f"ldap://127.0.0.1:{port}", f"ldaps://127.0.0.1:{tls_port}"
         for name in ("ldap/db", "run", "etc", "secrets"):
             (folder / name).mkdir(parents=True)
@@ -263,6 +265,10 @@ class Slapd:
                 ("ROOT_PASSWORD_HASH",
                  run("/usr/sbin/slappasswd", "-T", self.password).stdout.decode().strip())):
             text = text.replace(f"@{name}@", str(value))
+        if private:
+            text = text.replace("require LDAPv3\n", "require LDAPv3 authc\ndisallow bind_anon\n"
+                                "security simple_bind=128\n")
+            text = text.replace("access to * by * read", "access to * by users read by * none")
         conf = folder / "etc/slapd.conf"
         conf.write_text(text)
         run("/usr/sbin/slapadd", "-q", "-f", conf, "-b", "c=NZ", "-l",
@@ -270,9 +276,14 @@ class Slapd:
         self.server = Process(["/usr/sbin/slapd", "-f", conf, "-d", "0", "-h",
                                f"{self.url}/ {self.tls_url}/"], self.answers)
 
+    def tool(self, name, *arguments, bound=True, **more):
+        """One of the ldap-utils, as the one who may write; where nobody else may read, by TLS."""
+        who = ("-D", "cn=admin,c=NZ", "-y", self.password) if bound or self.private else ()
+        return run(name, "-x", "-o", "nettimeout=2", "-H", self.tls_url if self.private else self.url, *who, *arguments,
+                   env={**os.environ, "LDAPTLS_CACERT": str(self.certificate)}, **more)
+
     def answers(self):
-        return run("ldapsearch", "-x", "-o", "nettimeout=2", "-H", self.url, "-s", "base", "-b",
-                   "c=NZ", check=False).returncode == 0
+        return self.tool("ldapsearch", "-s", "base", "-b", "c=NZ", bound=False, check=False).returncode == 0
 
     def search(self, flt, *attributes):
         return run("ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.url, "-b", "c=NZ",
@@ -293,9 +304,8 @@ class Slapd:
                         f"dn: cn={DCA},ou={domain},c=NZ\nobjectClass: inetOrgPerson\n"
                         f"cn: {DCA}\nsn: {DCA}\nmail: {DCA}@{domain}\n{values}")
         for dn in (f"cn={DCA},ou={domain},c=NZ", f"ou={domain},c=NZ"):
-            run("ldapdelete", "-x", "-H", self.url, "-D", "cn=admin,c=NZ", "-y", self.password, dn,
-                check=False)
-        run("ldapadd", "-x", "-H", self.url, "-D", "cn=admin,c=NZ", "-y", self.password, "-f", ldif)
+            self.tool("ldapdelete", dn, check=False)
+        self.tool("ldapadd", "-f", ldif)
 
 
 class Probe:
@@ -356,9 +366,10 @@ class Probe:
             path.unlink()
 
     def directories(self, directories):
-        """(url, CA of its TLS), or behind these a CA that it belongs to, its filter and attribute."""
+        """(url, CA of its TLS), or behind these a CA that it belongs to, its filter and attribute, who binds and the
+        name of his credential."""
         (self.folder / "directories").write_text(
-            "".join(" ".join((url, "c=NZ", str(ca or "-"), *(str(m or "-") for m in (*more, None, None, None)[:3])))
+            "".join(" ".join((url, "c=NZ", str(ca or "-"), *(str(m or "-") for m in (*more, *[None] * 5)[:5])))
                     + "\n" for url, ca, *more in directories))
 
     def command(self, *words, answers=1):

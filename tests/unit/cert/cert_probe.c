@@ -13,6 +13,7 @@
  *     checks THREADS sign|encrypt …            as check, by so many threads at once
  *     names FILE DOMAIN
  *     discover DOMAIN NOW [THREADS]            by so many threads at once: as many lines
+ *     harvest DOMAIN NOW FILE [HELPERS]        as of a message that verified
  *     flush
  *     state                                    figures of the lists
  */
@@ -274,6 +275,32 @@ static void do_discover(char **words, int count)
         pthread_join(ids[i], NULL);
 }
 
+static void do_harvest(char **words, int count)
+{
+    if (count < 4)
+        exit(2);
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF out;
+    sg_buf_init(&out, 0);
+    sg_buf_adds(&out, "{");
+    struct sg_error err;
+    sg_error_reset(&err);
+    struct sg_cert_harvested harvested = {0};
+    int64_t started = sg_clock_monotonic_ms();
+    X509 *x = read_certificate(arena, words[3]);
+    STACK_OF(X509) *helpers = read_helpers(count > 4 ? words[4] : NULL);
+    struct sg_cert_wanted wanted = {
+        .domain = words[1], .relying = relying_get(), .now = parse_now(words[2])};
+    if (x && sg_cert_harvest(certs, arena, x, helpers, &wanted, "test", &harvested, &err)) {
+        put_string(&out, "domain", words[1]);
+        put_number(&out, "good", harvested.good);
+        put_number(&out, "kept", harvested.kept);
+    }
+    finish(&out, &err, started);
+    X509_free(x);
+    sk_X509_pop_free(helpers, X509_free);
+}
+
 static void limit_set(struct sg_cert_limits *limits, const char *word)
 {
     const char *equals = strchr(word, '=');
@@ -296,6 +323,11 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(max_crl_memory)
     LIMIT(further_private)
     LIMIT(verdict_ttl_ms)
+    LIMIT(max_points)
+    LIMIT(max_redirections)
+    LIMIT(max_further_fetches)
+    LIMIT(max_directory_values)
+    LIMIT(max_directory_bytes)
     exit(2);
 }
 
@@ -310,7 +342,9 @@ int main(int argc, char **argv)
                                     .crl_timeout_ms = 2000,
                                     .crl_grace_ms = 7 * 86400 * 1000LL,
                                     .ldap_timeout_ms = 3000,
-                                    .clock_tolerance_ms = 60000};
+                                    .clock_tolerance_ms = 60000,
+                                    .max_redirections = 3,
+                                    .credentials_dir = argv[1]};
     for (int i = 2; i < argc; i++)
         limit_set(&limits, argv[i]);
     struct sg_cert_storage storage = files_storage(argv[1]);
@@ -330,6 +364,8 @@ int main(int argc, char **argv)
             do_names(words, count);
         } else if (count > 0 && strcmp(words[0], "discover") == 0) {
             do_discover(words, count);
+        } else if (count > 0 && strcmp(words[0], "harvest") == 0) {
+            do_harvest(words, count);
         } else if (count > 1 && strcmp(words[0], "relying") == 0) {
             snprintf(relying, sizeof relying, "%s", strcmp(words[1], "-") == 0 ? "" : words[1]);
             puts("{}");

@@ -102,10 +102,11 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
     *list_r = SG_ARENA_ARRAY(arena, struct sg_cert_directory, MAX_FILES);
     *count_r = 0;
     FILE *in = fopen(sg_arena_printf(arena, "%s/directories", (const char *)ctx), "re");
-    char url[500], base[200], ca[500], anchor[500], filter[300], attribute[100];
+    char url[500], base[200], ca[500], anchor[500], filter[300], attribute[100], bind_dn[300],
+        credential[65];
     while (in && *count_r < MAX_FILES &&
-           fscanf(in, "%499s %199s %499s %499s %299s %99s", url, base, ca, anchor, filter,
-                  attribute) == 6) {
+           fscanf(in, "%499s %199s %499s %499s %299s %99s %299s %64s", url, base, ca, anchor,
+                  filter, attribute, bind_dn, credential) == 8) {
         struct sg_bytes pem = {0}, der = {0};
         bool with_ca = strcmp(ca, "-") != 0 && files_read(arena, ca, &pem);
         if (strcmp(anchor, "-") != 0 && !files_read(arena, anchor, &der))
@@ -116,7 +117,9 @@ static bool directories(void *ctx, struct sg_arena *arena, struct sg_cert_direct
             .ca_pem = with_ca ? sg_arena_str(arena, pem) : NULL,
             .anchor = der,
             .filter = strcmp(filter, "-") != 0 ? sg_arena_strdup(arena, filter) : NULL,
-            .attribute = strcmp(attribute, "-") != 0 ? sg_arena_strdup(arena, attribute) : NULL};
+            .attribute = strcmp(attribute, "-") != 0 ? sg_arena_strdup(arena, attribute) : NULL,
+            .bind_dn = strcmp(bind_dn, "-") != 0 ? sg_arena_strdup(arena, bind_dn) : NULL,
+            .credential = sg_arena_strdup(arena, credential)};
     }
     if (in)
         fclose(in);

@@ -6,7 +6,8 @@
 #include "cert/cert.h"
 
 /*
- * In folder: anchors/ (DER files), directories (lines "url base_dn ca_file", - for no ca_file),
+ * In folder: anchors/ (DER files), directories (lines "url base_dn ca_file anchor_file filter
+ * attribute bind_dn credential", - for none), the credentials themselves,
  * partners/DOMAIN/ and crls/ (written by the library), choice-DOMAIN_ID and bypass-SHA256 (see
  * files.c). A file "away" makes every callback fail.
  */

@@ -46,7 +46,14 @@ static int count_of(struct sg_bytes message, const struct sg_request_limits *lim
 }
 
 static const struct sg_request_limits LIMITS = {
-    .max_parts = 64, .max_depth = 8, .max_certificates = 32};
+    .max_bytes = 1 << 20, .max_parts = 64, .max_depth = 8, .max_certificates = 32};
+
+static size_t body_size(struct sg_bytes message)
+{
+    const uint8_t *empty = memmem(message.data, message.len, "\r\n\r\n", 4);
+    assert_non_null(empty);
+    return message.len - (size_t)(empty + 4 - message.data);
+}
 
 static void own_answer_is_read(void **state)
 {
@@ -70,6 +77,15 @@ static void own_answer_is_read(void **state)
     assert_int_equal(count_of(sg_buf_bytes(&out), &few), 0);
     few = LIMITS;
     few.max_parts = 2; /* the whole, and the text */
+    assert_int_equal(count_of(sg_buf_bytes(&out), &few), 0);
+    few.max_parts = 3; /* … and the .p7c */
+    assert_int_equal(count_of(sg_buf_bytes(&out), &few), 2);
+    few.max_depth = 1;
+    assert_int_equal(count_of(sg_buf_bytes(&out), &few), 2);
+    few = LIMITS;
+    few.max_bytes = body_size(sg_buf_bytes(&out));
+    assert_int_equal(count_of(sg_buf_bytes(&out), &few), 3);
+    few.max_bytes /= 4; /* in the middle of the .p7c */
     assert_int_equal(count_of(sg_buf_bytes(&out), &few), 0);
     sk_X509_pop_free(chain, X509_free);
     X509_free(leaf);

@@ -1,0 +1,340 @@
+"""Servers and tenants that want to hurt, against the certificate library: directories that want a password and do not
+get it in clear, answers without an end, lists of domains' own roots that hang or are many; and every limit at its edge.
+"""
+import datetime as dt
+import itertools
+import pathlib
+import shutil
+import socket
+import tempfile
+import threading
+
+import pytest
+
+from certlab import DAY, NOW, Probe, Slapd
+from crllab import ListCA, der, der_integer
+from sealgate.ports import PortBlock
+
+WHO, FILE = "cn=admin,c=NZ", "directory"
+DONE = der(0x65, der(0x0a, b"\0"), der(0x04), der(0x04))
+
+
+class Lab:
+    def __init__(self, folder, ports):
+        self.folder = pathlib.Path(folder)
+        self.ca = ListCA(self.folder / "ca", ports.base, "--name", "Lab CA")
+        self.own = ListCA(self.folder / "own", ports.base + 1, "--name", "Own CA")
+        self.slapd = Slapd(self.folder / "ldap", ports.base + 2, ports.base + 3, private=True)
+        self.good = self.ca.issue("a.test")
+        self.probes = []
+        self.numbers = itertools.count()
+
+    def probe(self, directories=(), password=None, **limits):
+        folder = self.folder / f"probe{next(self.numbers)}"
+        probe = Probe(folder, [self.ca.folder / "root.cer"], directories, **limits)
+        probe.domain_anchors("dom_a", [self.own.folder / "root.cer"])
+        if password is not None:
+            secret = folder / f"{FILE}.ldap"
+            secret.write_text(password)
+            secret.chmod(0o600)
+        self.probes.append(probe)
+        return probe
+
+    def domain(self):
+        return f"d{next(self.numbers)}.test"
+
+    def account(self, url, who=WHO, name=FILE):
+        return (url, self.slapd.certificate, None, None, None, who, name)
+
+
+@pytest.fixture(scope="module")
+def place():
+    folder = tempfile.mkdtemp(prefix="sealgate-hostile-", dir="/tmp")
+    with PortBlock() as ports:
+        made = Lab(folder, ports)
+        made.slapd.server.start()
+        try:
+            yield made
+        finally:
+            made.slapd.server.stop()
+            made.ca.shelf.stop()
+            made.own.shelf.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def lab(place):
+    place.ca.reset()
+    place.own.reset()
+    yield place
+    probes, place.probes = place.probes, []
+    for probe in probes:
+        probe.close()
+
+
+class Fake:
+    """A server of LDAP that misbehaves: what it was sent, and what it answers to each message."""
+
+    def __init__(self, answer):
+        self.answer, self.got = answer, b""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ldap://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(peer,), daemon=True).start()
+
+    def talk(self, peer):
+        with peer:
+            try:
+                while data := peer.recv(65536):
+                    self.got += data
+                    number = data.index(b"\x02\x01") + 2
+                    self.answer(peer, lambda *op, n=data[number]: der(0x30, der_integer(n), *op))
+            except (OSError, ValueError):
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def entry(attribute=b"userCertificate;binary", value=b"x" * 500):
+    return der(0x64, der(0x04, b"cn=x"), der(0x30, der(0x30, der(0x04, attribute), der(0x31, der(0x04, value)))))
+
+
+# Directories that are not asked anonymously ---------------------------------------------------------
+
+@pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
+def test_directory_wants_an_account(lab, scheme):
+    """REQ-43, 52: it refuses strangers; with an account it is asked, over TLS alone (ldap: by StartTLS)."""
+    domain, slapd = lab.domain(), lab.slapd
+    leaf = lab.ca.issue(domain)
+    slapd.put(domain, [leaf])
+    url = slapd.tls_url if scheme == "ldaps" else slapd.url
+    answer = lab.probe([(url, slapd.certificate)]).discover(domain)
+    assert (answer["any"], answer["found"]) == (0, 0) and f"{url}: " in answer["detail"]
+    probe = lab.probe([lab.account(url)], slapd.password.read_text())
+    # What the chain lacks is in no directory: it came along with nothing.
+    shutil.copy(lab.ca.folder / "issuing.cer", probe.folder / "anchors/issuing.cer")
+    probe.flush()
+    answers = probe.discover(domain, threads=8)
+    assert {a["chosen"].lower() for a in answers} == {leaf.serial}, answers[0]
+    # A connection that the server closed is made and bound anew.
+    slapd.server.stop()
+    slapd.server.start()
+    assert probe.discover(lab.domain())["detail"].endswith(f"{url}: 0 certificates)")
+
+
+@pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
+def test_wrong_password(lab, scheme):
+    """Said as it is, asked no more for a while (accounts get locked), and never written anywhere."""
+    slapd, password = lab.slapd, "wrong-and-secret-7Qx"
+    url = slapd.tls_url if scheme == "ldaps" else slapd.url
+    probe = lab.probe([lab.account(url)], password)
+    answer = probe.discover(lab.domain())
+    assert f"{url}: refused the bind (49): Invalid credentials" in answer["detail"], answer
+    again = probe.discover(lab.domain())
+    assert f"{url}: not asked, because it refused the bind a moment ago" in again["detail"] and again["ms"] < 100
+    log = (probe.folder / "log").read_text()
+    assert "cert.directory_circuit_open" in log
+    assert password not in log + str(answer) + str(again)
+
+
+def test_password_that_is_not_there(lab):
+    """The directory is not asked at all; the trace names the file, the log its place."""
+    url = lab.slapd.tls_url
+    probe = lab.probe([lab.account(url)])
+    # A file of that name which is not for directories is not sent to one.
+    (probe.folder / FILE).write_text("another daemon's secret")
+    answer = probe.discover(lab.domain())
+    assert f"{url}: not asked: the password to bind with (credential {FILE}.ldap) cannot be read" in answer["detail"]
+    assert str(probe.folder) not in answer["detail"]
+    assert f"{probe.folder}/{FILE}.ldap" in (probe.folder / "log").read_text()
+    secret = probe.folder / f"{FILE}.ldap"
+    secret.write_text(lab.slapd.password.read_text())
+    secret.chmod(0o644)
+    assert "cannot be read" in probe.discover(lab.domain())["detail"]
+    secret.chmod(0o600)
+    assert probe.discover(lab.domain())["detail"].endswith(f"{url}: 0 certificates)")  # read anew: no restart
+
+
+def test_no_password_without_tls(lab):
+    """A server that does no StartTLS, that is somebody else, or that hangs in the handshake, is not told it."""
+    password = "only-for-the-true-one"
+
+    def refuses(peer, message):
+        peer.sendall(message(der(0x78, der(0x0a, b"\x02"), der(0x04), der(0x04, b"no TLS here"))))
+
+    def hangs(peer, message):
+        if fake.got.endswith(b"20037"):
+            peer.sendall(message(der(0x78, der(0x0a, b"\0"), der(0x04), der(0x04))))
+    with Fake(refuses) as fake:
+        answer = lab.probe([lab.account(fake.url)], password).discover(lab.domain())
+        assert "no StartTLS, and no password without it" in answer["detail"], answer
+        assert b"1.3.6.1.4.1.1466.20037" in fake.got and password.encode() not in fake.got
+    with Fake(hangs) as fake:
+        answer = lab.probe([lab.account(fake.url)], password, ldap_timeout_ms=1000).discover(lab.domain())
+        assert answer["found"] == 0 and 900 < answer["ms"] < 1400, answer
+        assert password.encode() not in fake.got
+    # A certificate of another: by ldaps, and by StartTLS.
+    for url in (lab.slapd.tls_url, lab.slapd.url):
+        probe = lab.probe([(url, lab.ca.folder / "root.pem", None, None, None, WHO, FILE)],
+                          lab.slapd.password.read_text())
+        answer = probe.discover(lab.domain())
+        assert "0 certificates)" not in answer["detail"] and "refused the bind" not in answer["detail"], answer
+
+
+# Answers without an end -----------------------------------------------------------------------------
+
+def resident(process):
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+
+
+def test_directory_that_does_not_end(lab):
+    """It sends on and on, more than it was asked for: what is over the limit is not taken, at once."""
+    def streams(peer, message):
+        block = message(entry(value=b"x" * 20000)) * 50
+        while True:
+            peer.sendall(block)
+    with Fake(streams) as fake:
+        probe = lab.probe([(fake.url, None)])
+        answer = probe.discover(lab.domain())
+        assert answer["found"] == 0 and answer["ms"] < 1500, answer
+        assert "and more than may be looked at" in answer["detail"]
+        assert "cert.directory_truncated" in (probe.folder / "log").read_text()
+        assert resident(probe.process) < 100 << 20
+        # As a distribution point too.
+        leaf = lab.ca.forge("a.test", points=[f"{fake.url}/cn=x?certificateRevocationList"])
+        answer = probe.check(leaf)
+        assert answer["status"] == "status-unknown" and answer["ms"] < 1500, answer
+        assert resident(probe.process) < 100 << 20
+
+
+def test_pages_that_nobody_asked_for(lab):
+    """A cookie for a next page in the answer to a search that was for none does not begin another."""
+    cookie = der(0x30, der_integer(0), der(0x04, b"more"))
+    control = der(0xa0, der(0x30, der(0x04, b"1.2.840.113556.1.4.319"), der(0x04, cookie)))
+    with Fake(lambda peer, message: peer.sendall(message(DONE, control))) as fake:
+        answer = lab.probe([(fake.url, None)]).discover(lab.domain())
+        assert answer["detail"].endswith(f"{fake.url}: 0 certificates)") and answer["ms"] < 1000, answer
+
+
+def test_limits_of_directories(lab):
+    """[certificates] ldap_certificates and ldap_size, each at its edge."""
+    domain, password = lab.domain(), lab.slapd.password.read_text()
+    leaves = [lab.ca.forge(domain, not_before=NOW - (i + 1) * DAY) for i in range(3)]
+    lab.slapd.put(domain, leaves)
+    sizes = [leaf.path.stat().st_size for leaf in leaves]
+    for limits, count in (({"max_directory_values": 3}, 3), ({"max_directory_values": 2}, 2),
+                          ({"max_directory_bytes": sum(sizes)}, 3)):
+        answer = lab.probe([lab.account(lab.slapd.tls_url)], password, **limits).discover(domain)
+        assert f"{lab.slapd.tls_url}: {count} certificates" in answer["detail"], answer
+        assert ("and more than may be looked at" in answer["detail"]) == (count == 2)
+    # Of several entries those that fit.
+    with Fake(lambda peer, message: peer.sendall(message(entry()) * 3 + message(DONE))) as fake:
+        for most, more in ((1500, False), (999, True)):
+            answer = lab.probe([(fake.url, None)], max_directory_bytes=most).discover(domain)
+            assert ("and more than may be looked at" in answer["detail"]) == more, answer
+
+
+# Distribution points --------------------------------------------------------------------------------
+
+def test_limits_of_distribution_points(lab):
+    """[certificates] crl_points and crl_redirections, each at its edge."""
+    shelf = lab.ca.shelf
+    urls = [f"http://127.0.0.1:{lab.ca.port}/{name}.crl" for name in ("one", "two", "ca")]
+    leaf = lab.ca.forge("a.test", points=urls)
+    assert lab.probe(max_points=2).check(leaf)["status"] == "status-unknown"
+    assert lab.probe(max_points=3).check(leaf)["status"] == "valid"
+    assert [shelf.asked[f"/{name}.crl"] for name in ("one", "two", "ca")] == [2, 2, 1]
+    shelf.faults["/a.crl"] = lambda request: request.send_on("/b.crl")
+    shelf.faults["/b.crl"] = lambda request: request.send_on("/ca.crl")
+    leaf = lab.ca.forge("a.test", points=[f"http://127.0.0.1:{lab.ca.port}/a.crl"])
+    for most, status in ((0, "status-unknown"), (1, "status-unknown"), (2, "valid")):
+        answer = lab.probe(max_redirections=most).check(leaf)
+        assert answer["status"] == status
+        assert status == "valid" or f"sent on more than {most} times" in answer["detail"]
+
+
+@pytest.mark.parametrize("url", ["ldap://?certificateRevocationList", "ldap://:{}/cn=x?certificateRevocationList",
+                                 "ldap://%00/cn=x?certificateRevocationList", "ldap://[/cn=x?certificateRevocationList",
+                                 "ldap://127.0.0.1:99999999/cn=x?certificateRevocationList", "http://", "http://[::1",
+                                 "http://127.0.0.1:{}:{}/", "HTTP:///ca.crl", "ldap://\\/x?a"])
+def test_addresses_of_nobody(lab, url):
+    """Without a host it would be any directory; what is no address is none."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        port = listener.getsockname()[1]
+        leaf = lab.ca.forge("a.test", points=[url.format(port, port)])
+        assert lab.probe().check(leaf)["status"] == "status-unknown"
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_lists_of_a_domains_own_root_keep_few_waiting(lab):
+    """A tenant's root, and certificates below it that name servers which hang: threads of others go on."""
+    over = [lab.own.shelf.withhold(f"/hung{i}.crl") for i in range(8)]
+    leaf = lab.own.forge("a.test", points=[f"http://127.0.0.1:{lab.own.port}/hung{i}.crl" for i in range(8)])
+    probe = lab.probe(further_private=1, max_further_fetches=2, crl_timeout_ms=400).relying("dom_a")
+    answers = sorted(probe.checks(12, leaf), key=lambda a: a["ms"])
+    for event in over:
+        event.set()
+    assert {a["status"] for a in answers} == {"status-unknown"}
+    quick = [a for a in answers if a["ms"] < 300]
+    assert len(quick) == 10, [a["ms"] for a in answers]
+    assert "as many messages wait for lists of domains' own roots as may" in quick[0]["detail"]
+    # One at a time is always let in, and what accredited CAs have is never turned away.
+    own = lab.own.issue("b.test")
+    assert probe.check(own, "b.test")["status"] == "valid"
+    assert {a["status"] for a in lab.probe(max_further_fetches=1).checks(8, lab.good)} == {"valid"}
+
+
+def test_lists_of_a_domains_own_root_take_no_place(lab):
+    """They are not stored, and push none of an accredited CA's out of memory."""
+    first = lab.probe()
+    assert first.check(lab.good)["status"] == "valid"
+    probe = lab.probe(further_private=1, max_crl_memory=first.state()["bytes"])
+    assert probe.check(lab.good)["status"] == "valid"
+    before = probe.state()
+    stored = len(list((probe.folder / "crls").iterdir()))
+    probe.relying("dom_a")
+    for name in ("b", "c", "d"):
+        shutil.copy(lab.own.folder / "ca.crl", lab.own.folder / f"{name}.crl")
+        leaf = lab.own.forge(f"{name}.test", points=[f"http://127.0.0.1:{lab.own.port}/{name}.crl"])
+        assert probe.check(leaf, f"{name}.test")["status"] == "valid"
+        assert probe.state()["lists"] <= before["lists"] + 1  # of theirs the last alone
+    assert len(list((probe.folder / "crls").iterdir())) == stored
+    shutil.rmtree(probe.folder / "crls")
+    probe.flush()
+    fetched = probe.state()["fetches"]
+    assert fetched > before["fetches"]
+    assert probe.relying(None).check(lab.good)["status"] == "valid"
+    assert probe.state()["fetches"] == fetched
+
+
+# Harvest --------------------------------------------------------------------------------------------
+
+def test_harvest_of_what_could_not_be_judged_is_tried_again(lab):
+    """REQ-50: a list that was away when the first mail came; with the next mail the certificate is kept."""
+    leaf, probe = lab.good, lab.probe()
+
+    def harvest(now="-"):
+        answer = probe.command("harvest", "a.test", now, leaf.path, leaf.helpers)
+        return answer["good"], answer["kept"]
+    late = int((NOW + 60 * DAY).replace(tzinfo=dt.timezone.utc).timestamp())
+    assert harvest(late) == (0, 0)  # the list has ended by then
+    assert harvest() == (1, 1)
+    assert harvest() == (1, 0)  # a short while ago
+    wrong = lab.ca.forge("a.test", usage="sign")
+    assert probe.command("harvest", "a.test", "-", wrong.path, wrong.helpers)["good"] == 0
