@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_RSA_BITS 8192 /* more only costs time */
+#define MAX_RSA_BITS      8192 /* more only costs time */
+#define MAX_EXPONENT_BITS 64   /* the same */
 
 static bool digest_allowed(int digest_nid, bool sha1)
 {
@@ -49,9 +50,23 @@ static bool signature_allowed(X509 *x, bool sha1, char why[SG_CERT_WHY])
     return false;
 }
 
+/* What is raised to the power of one, everybody reads and everybody signs. */
+static bool exponent_allowed(const EVP_PKEY *key)
+{
+    BIGNUM *e = NULL;
+    bool ok = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) && BN_is_odd(e) &&
+              !BN_is_one(e) && BN_num_bits(e) <= MAX_EXPONENT_BITS;
+    BN_free(e);
+    return ok;
+}
+
 static bool rsa_allowed(const EVP_PKEY *key, int min_bits, char why[SG_CERT_WHY])
 {
     int bits = EVP_PKEY_get_bits(key);
+    if (!exponent_allowed(key)) {
+        snprintf(why, SG_CERT_WHY, "an RSA key whose public exponent is not accepted here");
+        return false;
+    }
     if (bits >= min_bits && bits <= MAX_RSA_BITS)
         return true;
     snprintf(why, SG_CERT_WHY, "an RSA key of %d bits, where %d to %d are accepted", bits, min_bits,

@@ -7,13 +7,14 @@
 #include "smime/smime.h"
 #include "smime/source.h"
 
-#define SG_SMIME_MAX_CERTIFICATES 64 /* of one SignedData */
-#define SG_SMIME_MAX_SIGNERS      16
-#define SG_SMIME_MAX_LISTS        16
-#define SG_SMIME_MAX_NAMESAKES    4  /* certificates of one name that a signature is tried with */
-#define SG_SMIME_MAX_TRIES        16 /* of opening a content-encryption key, of one envelope */
-#define SG_SMIME_RSA_BITS_MIN     1024
-#define SG_SMIME_RSA_BITS_MAX     8192
+#define SG_SMIME_MAX_CERTIFICATES  64 /* of one SignedData */
+#define SG_SMIME_MAX_SIGNERS       16
+#define SG_SMIME_MAX_LISTS         16
+#define SG_SMIME_MAX_NAMESAKES     4  /* certificates of one name that a signature is tried with */
+#define SG_SMIME_MAX_TRIES         16 /* of opening a content-encryption key, of one envelope */
+#define SG_SMIME_RSA_BITS_MIN      1024
+#define SG_SMIME_RSA_BITS_MAX      8192
+#define SG_SMIME_EXPONENT_BITS_MAX 64
 
 /* IssuerAndSerialNumber of a certificate, in DER. */
 SG_MUST_USE bool sg_smime_issuer_and_serial(struct sg_buf *out, const X509 *certificate,

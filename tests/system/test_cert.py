@@ -7,6 +7,7 @@ import itertools
 import pathlib
 import shutil
 import socket
+import ssl
 import tempfile
 
 import pytest
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+import forge
 from certlab import CA, DAY, DCA, DER, NOW, Probe, Slapd, rsa_key, run, wait_for
 from sealgate.ports import PortBlock
 
@@ -353,6 +355,21 @@ def test_too_weak(lab, options, words):
     """REQ-24: RSA below 1024 bits and MD5 never; and all else is asked of a weak one too."""
     answer = lab.probe().weak(True).check(lab.ca.forge("a.test", **options))
     assert answer["status"] == "unsuitable" and words in answer["detail"]
+
+
+@pytest.mark.parametrize("exponent, good", [(1, False), (2, False), (3, True), (2 ** 64 - 59, True),
+                                            (2 ** 64 + 13, False)])
+def test_exponents(lab, exponent, good):
+    """REQ-23: what is encrypted with the exponent 1 is not; and a long one makes work without end."""
+    numbers = rsa_key("forged").public_key().public_numbers()
+    public = lab.ca.folder / "exponent.pub"
+    bits = forge.seq(forge.integer(numbers.n), forge.integer(exponent))
+    key = forge.seq(forge.seq(forge.oid("1.2.840.113549.1.1.1"), b"\5\0"), forge.der(0x03, b"\0" + bits))
+    public.write_text(ssl.DER_cert_to_PEM_cert(key).replace("CERTIFICATE", "PUBLIC KEY"))
+    leaf = lab.ca.openssl("a.test", "-sha256", "-force_pubkey", public)
+    answers = [lab.probe().check(leaf, use=use) for use in ("encrypt", "sign")]
+    assert [answer["status"] for answer in answers] == ["valid" if good else "unsuitable"] * 2
+    assert good or all("public exponent" in answer["detail"] for answer in answers)
 
 
 @pytest.mark.parametrize("options", [

@@ -8,6 +8,9 @@ import subprocess
 import time
 
 
+SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")  # of the daemons, where a build has them
+
+
 class NotReady(Exception):
     """A process ended, or did not answer in time."""
 
@@ -174,6 +177,7 @@ class Service:
         notify = None if self.ready else Notify()
         try:
             env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC",
+                   **{name: value for name, value in os.environ.items() if name in SANITIZERS},
                    **self.env, **(notify.env if notify else {})}
             with open(self.log, "ab") as log:
                 process = subprocess.Popen(

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEAD(eol)                                                                                  \
+    "Content-Type: application/pkcs7-mime" eol "Content-Transfer-Encoding: binary" eol eol
+
 static struct kit_key bob;
 static size_t operations;
 
@@ -57,17 +60,11 @@ static void content_info_wrap(struct sg_buf *out, struct sg_bytes type)
     sg_buf_add(out, whole.data, whole.len);
 }
 
-/* Opens a CMS object as the body of a mail; the last layer's result. */
-static enum sg_smime_result open_object(const struct sg_buf *cms, struct sg_smime_options *options)
+/* The last layer's result. */
+static enum sg_smime_result open_mail(const struct sg_spool *spool,
+                                      const struct sg_smime_options *options)
 {
-    static const char head[] = "Content-Type: application/pkcs7-mime\r\n"
-                               "Content-Transfer-Encoding: binary\r\n\r\n";
     SG_AUTO_ARENA arena = sg_arena_new();
-    SG_AUTO_BUF mail;
-    sg_buf_init(&mail, 0);
-    sg_buf_add(&mail, head, sizeof head - 1);
-    sg_buf_add(&mail, cms->data, cms->len);
-    SG_AUTO_SPOOL spool = kit_spool_of(mail.data, mail.len);
     struct sg_header_block block;
     struct sg_smime_opened o;
     struct sg_error err;
@@ -77,6 +74,18 @@ static enum sg_smime_result open_object(const struct sg_buf *cms, struct sg_smim
     enum sg_smime_result result = o.layers[o.layer_count - 1].result;
     sg_smime_opened_free(&o);
     return result;
+}
+
+/* Opens a CMS object as the body of a mail. */
+static enum sg_smime_result open_object(const struct sg_buf *cms,
+                                        const struct sg_smime_options *options)
+{
+    SG_AUTO_BUF mail;
+    sg_buf_init(&mail, 0);
+    sg_buf_adds(&mail, HEAD("\r\n"));
+    sg_buf_add(&mail, cms->data, cms->len);
+    SG_AUTO_SPOOL spool = kit_spool_of(mail.data, mail.len);
+    return open_mail(spool, options);
 }
 
 /* Thousands of recipients that all are us: each would be a question for the HSM. */
@@ -140,6 +149,34 @@ static void test_pieces_and_depth(void **state)
                 20000); /* a sanitizer's time, on a busy machine */
 }
 
+/* A key whose public exponent is as long as its modulus makes verifying as dear as signing, and a
+ * mail may carry dozens of them. */
+static void test_exponents(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *exponent;
+        enum sg_smime_result result;
+    } keys[] = {
+        {"3", SG_SMIME_OK},
+        {"18446744073709551557", SG_SMIME_OK},          /* 64 bits */
+        {"18446744073709551629", SG_SMIME_UNSUPPORTED}, /* 65 */
+        {"115792089237316195423570985008687907853269984665640564039457584007913129639747",
+         SG_SMIME_UNSUPPORTED},
+    };
+    struct sg_smime_options options = kit_options(NULL, 0);
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        kit_issue("long", sg_arena_printf(arena, "rsa:2048 -pkeyopt rsa_keygen_pubexp:%s",
+                                          keys[i].exponent));
+        kit_run("{ printf '" HEAD(
+            "\\r\\n") "'; printf '\\r\\nx\\r\\n' | openssl cms -sign -nodetach "
+                      "-binary -outform DER -signer long.pem -inkey long.key; } >long.mail");
+        SG_AUTO_SPOOL spool = kit_spool_of_file(kit_path(arena, "long.mail"));
+        assert_int_equal(open_mail(spool, &options), keys[i].result);
+    }
+}
+
 int main(void)
 {
     static const char *const names[] = {"bob"};
@@ -149,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_of_us),
         cmocka_unit_test(test_pieces_and_depth),
+        cmocka_unit_test(test_exponents),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&bob);
