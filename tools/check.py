@@ -144,18 +144,35 @@ def step_asan(step, _args):
     unit_tests(step, "asan")
 
 
+RACED = ("races", "mail", "curves", "capabilities", "layers")  # of tests/system: what most threads go through
+
+
+def races(step):
+    """System tests with the daemons under ThreadSanitizer; what it has to say fails the step. The daemons, which are
+    of several users, write it into a folder that all of them may write to."""
+    with tempfile.TemporaryDirectory(prefix="sg-tsan") as folder:
+        os.chmod(folder, 0o1777)
+        pytest(step, "build/tsan", *(f"tests/system/test_{name}.py" for name in RACED),
+               env={"TSAN_OPTIONS": f"log_path={folder}/report history_size=4"})
+        for report in sorted(pathlib.Path(folder).iterdir()):
+            text = report.read_text(encoding="utf-8", errors="replace")
+            step._note(text)
+            step.one(False, "\n".join(re.findall(r"^SUMMARY: .*", text, re.M)) or report.name)
+
+
 def step_tsan(step, args):
-    """ThreadSanitizer: build, unit tests (with --long)."""
+    """ThreadSanitizer: build, unit tests, system tests of the way of a mail (with --long)."""
     if not args.long:
         return
     build(step, "tsan")
     unit_tests(step, "tsan")
+    races(step)
 
 
 ALONE_MAX = 12
 
 
-def pytest(step, build_dir, *arguments, timeout=2400):
+def pytest(step, build_dir, *arguments, timeout=2400, env=None):
     """Several modules at a time. A few tests that failed are run once more alone, for some look at times,
     which a machine with much else to do does not keep; they are named all the same."""
     report = pathlib.Path(step.log).with_suffix(".pytest.xml")
@@ -165,7 +182,7 @@ def pytest(step, build_dir, *arguments, timeout=2400):
         into.unlink(missing_ok=True)
         step.run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                  f"--junitxml={into}", *more, timeout=timeout, good=(0, 1),
-                 env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0"})
+                 env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0", **(env or {})})
 
     good_alone = ()
     try:
