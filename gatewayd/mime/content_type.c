@@ -110,6 +110,12 @@ static bool next_part(struct sg_lex *lex)
     return false;
 }
 
+/* Is a ';' or nothing what comes next? */
+static bool is_separated(struct sg_lex lex)
+{
+    return sg_lex_skip(&lex) && (lex.p == lex.end || *lex.p == ';');
+}
+
 static void value_add(struct sg_buf *out, const struct part *part)
 {
     const uint8_t *p = part->value.data, *end = p + part->value.len;
@@ -169,6 +175,7 @@ static void parameters_fill(struct sg_arena *arena, const struct part *parts, si
         bool seen = false;
         for (size_t k = 0; k < i; k++)
             seen |= same_name(parts[k].name, parts[i].name);
+        type->ambiguous |= seen || parts[i].number >= 0 || parts[i].extended;
         const char *value = seen ? NULL : parts_join(arena, parts, count, i);
         if (value)
             type->parameters[type->parameter_count++] =
@@ -195,9 +202,18 @@ void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field
 
     struct part parts[MAX_PARTS];
     size_t count = 0;
-    while (count < MAX_PARTS && next_part(&lex))
-        if (part_take(&lex, &parts[count]))
+    bool plain = is_separated(lex);
+    while (count < MAX_PARTS && next_part(&lex)) {
+        struct sg_lex start = lex;
+        if (part_take(&lex, &parts[count])) {
             count++;
+            plain &= is_separated(lex);
+        } else { /* a ';' at the end is no parameter */
+            plain &= sg_lex_skip(&start) && start.p == start.end;
+        }
+    }
+    type_r->ambiguous =
+        !plain || lex.p < lex.end || memchr(field->value.data, '(', field->value.len) != NULL;
     parameters_fill(arena, parts, count, type_r);
 }
 

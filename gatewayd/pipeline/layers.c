@@ -275,6 +275,19 @@ static bool is_left_alone(const struct sg_inbound_facts *facts, const struct sg_
            !layer->for_us && !layer->beyond;
 }
 
+/*
+ * Whether a good signature vouches for all of what is delivered: one that was taken off for the
+ * content alone, and that is what goes on. Beside one that was left on other octets go along.
+ */
+static bool covers_all(const struct judging *g, const struct sg_smime_layer *layer)
+{
+    if (layer->stripped || !sg_smime_is_ambiguous(g->m->arena, &g->j->opened.headers))
+        return true;
+    sg_trace_add(&g->m->trace, "signature", "REQ-87", "detail",
+                 "good, but its header can be read in several ways: it vouches for nothing", NULL);
+    return false;
+}
+
 static bool one_layer_facts(const struct judging *g, const struct sg_smime_layer *layer,
                             struct sg_error *err)
 {
@@ -292,7 +305,8 @@ static bool one_layer_facts(const struct judging *g, const struct sg_smime_layer
     if (layer->kind == SG_SMIME_ENVELOPED)
         return enveloped_layer_facts(g, layer, err);
     if (layer->kind == SG_SMIME_SIGNED) {
-        facts->integrity |= facts->opened && layer->result == SG_SMIME_OK;
+        if (facts->opened && !facts->integrity && layer->result == SG_SMIME_OK)
+            facts->integrity = covers_all(g, layer);
         return signed_layer_facts(g, layer, err);
     }
     sg_trace_add(&g->m->trace, "object", "REQ-18", "result", result_name(layer->result), "detail",

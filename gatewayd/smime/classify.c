@@ -60,3 +60,11 @@ bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers)
     const char *boundary;
     return sg_smime_classify(arena, headers, &boundary) != SG_SMIME_FORM_NONE;
 }
+
+bool sg_smime_is_ambiguous(struct sg_arena *arena, const struct sg_header_block *headers)
+{
+    struct sg_content_type type;
+    sg_content_type_parse(arena, sg_header_find(headers, "Content-Type", 0), &type);
+    return type.ambiguous || sg_header_count(headers, "Content-Type") > 1 ||
+           sg_header_count(headers, "Content-Transfer-Encoding") > 1;
+}

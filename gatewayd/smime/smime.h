@@ -232,4 +232,9 @@ SG_MUST_USE bool sg_smime_look(const struct sg_spool *cms, size_t max_cms_bytes,
  * with a pkcs7 protocol, or .p7m, .p7s, .p7c, .p7z as octet-stream)? */
 bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers);
 
+/* Whether some readers may see another type, other parts or another encoding in that header than we
+ * do. What stands beside the content of a signature that was left on is covered by nothing, and is
+ * rendered by nobody only while all agree on that. */
+bool sg_smime_is_ambiguous(struct sg_arena *arena, const struct sg_header_block *headers);
+
 #endif

@@ -183,6 +183,43 @@ def first_block_turned_in_a_signed_mail(s):
     return Attack(captured.cbc(iv, captured.ciphertext), VICTIM_FROM, "002", "member-unsigned", OPAQUE)
 
 
+def forwarded(s, fields=lambda head: head):
+    """The victim forwards what an attacker, a person elsewhere, has signed: the attacker knows these octets and cuts
+    them out of the ciphertext, to stand in front of all that the victim wrote. The signature is good, and covers
+    neither the header above it nor what comes behind it."""
+    joe = s.authority.certificate_for([STRANGER], s.folder, common_name="Joe")
+    head, _, body = forge.detached(b"Content-Type: text/html\r\n\r\n<img src='//e/?\r\n", [joe]).partition(b"\r\n\r\n")
+    signed = fields(head) + b"\r\n\r\n" + body
+    lead = TEXT + b"--f\r\nContent-Type: message/rfc822\r\n\r\nX-Fill: "
+    fill = b"x" * (-(len(b"Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\n" + lead) + 2) % 16)
+    whole = (b"Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\n" + lead + fill + b"\r\n" + signed
+             + b"--f--\r\n")
+    captured, at = forge.Captured(forge.sealed(whole, s.agency[B])), whole.index(signed) // 16
+    assert whole.index(signed) % 16 == 0
+    return captured.cbc(captured.blocks[at - 1], b"".join(captured.blocks[at:] + captured.blocks))
+
+
+@ATTACKS.add
+def forwarded_signature_in_front(s):
+    """Where every reader sees the same type, none renders what stands behind its last part."""
+    return Attack(forwarded(s), STRANGER, "", "opened", OPENED, absent=())
+
+
+def read_otherwise(name, fields):
+    def make(s):
+        return Attack(forwarded(s, fields), STRANGER, "002", "encrypted-unsigned", OPAQUE)
+    make.__name__ = f"forwarded_signature_{name}"
+    ATTACKS.add(make)
+
+
+read_otherwise("below_a_second_type", lambda head: head + b"\r\nContent-Type: text/html")
+read_otherwise("below_an_encoding", lambda head: head + b"\r\nContent-Transfer-Encoding: 7bit\r\n"
+               b"Content-Transfer-Encoding: base64")
+read_otherwise("with_a_second_boundary", lambda head: head + b";\r\n boundary=f")
+read_otherwise("with_a_boundary_in_pieces", lambda head: head + b";\r\n boundary*0=f")
+read_otherwise("with_a_comment", lambda head: head + b" (;\r\n boundary=f)")
+
+
 # The ciphertext within other layers ----------------------------------------------------------------
 
 

@@ -179,6 +179,35 @@ static void test_content_type(void **state)
     assert_null(sg_content_type_parameter(&t, "x"));
 }
 
+/* What all readers take for the same, and what not. */
+static void test_ambiguous_type(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {
+        " Multipart/Signed; Protocol=\"application/pkcs7-signature\";\r\n\tmicalg=sha-256; "
+        "boundary=b",
+        "a/b", "a/b ;x=1; y=2 ;", "a/b; x=\"1;2\" ;\r\n "};
+    static const char *const ambiguous[] = {
+        "a/b; x=1; X=2",    "a/b; x*0=1",    "a/b; x*=us-ascii''1", "a/b; x=1 (; x=2)",
+        "a/b (c); x=1",     "a/b; x=1; bad", "a/b; =1; x=1",        "a/b; x=\"1\"2",
+        "a/b; x=1 2; y=3",  "a/b c; x=1",    "a/b; x=\"1",          "a/b; x=1;; y=2",
+        "a/b; x=1; \x01y=2"};
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_content_type t;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        struct sg_header f = field_of(plain[i], strlen(plain[i]));
+        sg_content_type_parse(arena, &f, &t);
+        if (t.ambiguous)
+            fail_msg("ambiguous: %s", plain[i]);
+    }
+    for (size_t i = 0; i < sizeof ambiguous / sizeof *ambiguous; i++) {
+        struct sg_header f = field_of(ambiguous[i], strlen(ambiguous[i]));
+        sg_content_type_parse(arena, &f, &t);
+        if (!t.ambiguous)
+            fail_msg("not ambiguous: %s", ambiguous[i]);
+    }
+}
+
 static void test_date(void **state)
 {
     (void)state;
@@ -236,7 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mailboxes),     cmocka_unit_test(test_mailboxes_refused),
         cmocka_unit_test(test_comment_depth), cmocka_unit_test(test_date),
-        cmocka_unit_test(test_content_type),
+        cmocka_unit_test(test_content_type),  cmocka_unit_test(test_ambiguous_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
