@@ -1,0 +1,42 @@
+"""Which statements a daemon sends to PostgreSQL, in their order: from the server's own log."""
+import collections
+import re
+
+from sealgate.process import wait_for
+
+LINE = re.compile(r"^@(?P<application>[^@]*)@(?P<pid>\d+) LOG:  (?:execute (?P<name>\w+): |statement: )(?P<sql>.*)$")
+
+
+class Statements:
+    """
+    with Statements(platform.postgresql) as statements:
+        statements.begin(); …; statements.of("gatewayd")   # [name or text]
+    """
+
+    def __init__(self, postgresql):
+        self.postgresql, self.offset = postgresql, 0
+
+    def set(self, sql, shown):
+        self.postgresql.psql(f"{sql}; SELECT pg_reload_conf()")
+        wait_for(lambda: self.postgresql.rows("SHOW log_statement") == [[shown]], 10, "the log's setting")
+
+    def __enter__(self):
+        self.postgresql.psql("ALTER SYSTEM SET log_line_prefix = '@%a@%p '")
+        self.set("ALTER SYSTEM SET log_statement = 'all'", "all")
+        return self
+
+    def __exit__(self, *_):
+        self.postgresql.psql("ALTER SYSTEM RESET log_line_prefix")
+        self.set("ALTER SYSTEM RESET log_statement", "none")
+
+    def begin(self):
+        self.offset = self.postgresql.log.stat().st_size
+
+    def of(self, application):
+        with open(self.postgresql.log, encoding="utf-8", errors="replace") as log:
+            log.seek(self.offset)
+            found = [LINE.match(line) for line in log]
+        return [m["name"] or m["sql"].split()[0] for m in found if m and m["application"] == application]
+
+    def counted(self, application):
+        return collections.Counter(self.of(application))
