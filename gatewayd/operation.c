@@ -27,6 +27,27 @@ static struct sg_metric backlog = {
     .cells = SG_CELLS(1),
     .cell_count = 1,
 };
+static const char *const cache_events[] = {"hit", "miss", "wait", "eviction", "stale", NULL};
+static const char *const cache_sizes[] = {"entries", "bytes", NULL};
+static struct sg_metric cache_uses = {
+    .name = "sealgate_gateway_cache_total",
+    .help =
+        "Looks at what is kept of the configuration; wait: hits for which another one was asking "
+        "the database; stale: found, but changed or too old.",
+    .labels = {"event"},
+    .values = {cache_events},
+    .cells = SG_CELLS(5),
+    .cell_count = 5,
+};
+static struct sg_metric cache_size = {
+    .name = "sealgate_gateway_cache",
+    .help = "What is kept of the configuration.",
+    .type = SG_GAUGE,
+    .labels = {"size"},
+    .values = {cache_sizes},
+    .cells = SG_CELLS(2),
+    .cell_count = 2,
+};
 static struct sg_metric directories = {
     .name = "sealgate_gateway_directories",
     .help = "LDAP directories by whether they answer.",
@@ -46,8 +67,8 @@ static struct sg_metric crls = {
     .cell_count = 3,
 };
 
-static struct sg_metric *const gateway_metrics[] = {&connections, &backlog, &directories, &crls,
-                                                    NULL};
+static struct sg_metric *const gateway_metrics[] = {
+    &connections, &backlog, &cache_uses, &cache_size, &directories, &crls, NULL};
 static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
                                                        sg_tnef_metrics, sg_clock_metrics, NULL};
 
@@ -95,11 +116,23 @@ static bool crls_check(void *arg, struct sg_error *err)
                    state.crls, state.crls_expired, state.crls_failing);
 }
 
+static void cache_collect(const struct sg_gateway *gw)
+{
+    struct sg_cache_state s;
+    sg_db_cache_state(gw->db, &s);
+    const uint64_t events[] = {s.hits, s.misses, s.waits, s.evictions, s.invalidated};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        sg_metric_set(&cache_uses, i, 0, (int64_t)events[i]);
+    sg_metric_set(&cache_size, 0, 0, (int64_t)s.entries);
+    sg_metric_set(&cache_size, 1, 0, (int64_t)s.bytes);
+}
+
 static void collect(void *arg)
 {
     const struct sg_gateway *gw = arg;
     struct sg_certs_state state;
     sg_db_usage(gw->db, &connections, 0);
+    cache_collect(gw);
     sg_metric_set(&backlog, 0, 0, (int64_t)sg_journal_backlog(gw->journal));
     sg_certs_state(gw->certs, sg_clock_now(), &state);
     sg_metric_set(&directories, 0, 0, (int64_t)(state.directories - state.directories_away));

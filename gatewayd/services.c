@@ -108,8 +108,11 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .max_directory_bytes = (size_t)s->ldap_bytes,
         .credentials_dir = s->credentials_dir,
     };
+    struct sg_db_cache_options cache = {(size_t)s->cache_entries, (size_t)s->cache_bytes,
+                                        s->cache_lifetime_ms};
     if (!sg_db_open(&db, &gw->db, err))
         return false;
+    sg_db_cache(gw->db, &cache);
     struct sg_cert_storage storage = sg_cert_storage_of(gw->db);
     gw->egress = sg_egress_new(gw->db);
     gw->hsm = sg_hsm_new(&hsm);
@@ -292,7 +295,7 @@ static bool workers_start(struct services *v, struct sg_error *err)
            sg_worker_start(&discovery, &v->discovery, err) &&
            sg_worker_start(&requests, &v->requests, err) &&
            sg_worker_start(&notices, &v->notices, err) &&
-           sg_db_listen(&db, channels, changed, v, &v->listener, err);
+           sg_db_listen(&db, channels, changed, v, v->gw.db, &v->listener, err);
 }
 
 static struct sg_smtp_server_options listener(const struct services *v, const char *name,

@@ -47,6 +47,14 @@ const struct sg_option settings_options[] = {
     {"database", "statement_timeout", SG_OPT_DURATION, AT(db_statement_ms), "30s", 100, 10 * MINUTE, NULL,
      "How long a statement may take."},
 
+    {"cache", "entries", SG_OPT_INT, AT(cache_entries), "20000", 0, 10000000, NULL,
+     "What is kept of the configuration, such as domains, policies and certificates: about six for a domain "
+     "that sends; 0: nothing, each message asks the database."},
+    {"cache", "memory", SG_OPT_SIZE, AT(cache_bytes), "64m", 0, 64 * GIB, NULL,
+     "Memory for it; what was not used for longest goes first."},
+    {"cache", "lifetime", SG_OPT_DURATION, AT(cache_lifetime_ms), "30s", 0, 10 * MINUTE, NULL,
+     "After this it is read again, changed or not; changes count at once."},
+
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), NULL, 0, 0, NULL,
      "hsmd's socket, as unix:PATH."},
     {"hsm", "connections", SG_OPT_INT, AT(hsm_connections), "16", 1, 1000, NULL,

@@ -10,6 +10,7 @@ struct settings {
     char *clock_file, *rule_off;
     char *conninfo, *password_file;
     int64_t db_connections, db_wait_ms, db_statement_ms;
+    int64_t cache_entries, cache_bytes, cache_lifetime_ms;
     char *hsm_socket;
     int64_t hsm_connections, hsm_timeout_ms;
     char *outbound, *inbound, *bounce, *policy;

@@ -131,7 +131,7 @@ static bool conn_result(struct sg_conn *conn, const char *what, PGresult **resul
             goto lost;
     }
     ExecStatusType status = last ? PQresultStatus(last) : PGRES_FATAL_ERROR;
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) {
         *result_r = last;
         return true;
     }

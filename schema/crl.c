@@ -57,9 +57,9 @@ bool sg_crl_bypass_find(struct sg_db *db, struct sg_arena *arena, struct sg_byte
     struct bypass bypass = {0};
     bool found;
     sg_param_bytes(&p, sha256);
-    sg_param_time(&p, now);
     if (!sg_db_find(db, arena, SG_Q_CRL_BYPASS_FIND, &p, bypass_take, &bypass, &found, err))
         return false;
+    found = found && bypass.until > now;
     *until_r = found ? bypass.until : 0;
     *reason_r = found ? bypass.reason : "";
     return true;

@@ -1,4 +1,5 @@
 #include "schema/conn.h"
+#include "schema/query_cache.h"
 
 #include "common/log.h"
 #include "common/wait.h"
@@ -23,6 +24,7 @@ struct sg_db {
     bool probing;
     int64_t backoff_ms, retry_at_ms;
     struct sg_error last; /* why the circuit is open */
+    struct sg_query_cache *cache;
 };
 
 static char *copy(const char *s)
@@ -76,6 +78,7 @@ void sg_db_close(struct sg_db **db)
         return;
     for (int i = 0; i < d->idle_count; i++)
         sg_conn_close(&d->idle[i]);
+    sg_query_cache_free(&d->cache);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->freed);
     free((char *)d->options.conninfo);
@@ -85,6 +88,16 @@ void sg_db_close(struct sg_db **db)
     free(d->idle);
     free(d);
     *db = NULL;
+}
+
+void sg_db_cache(struct sg_db *db, const struct sg_db_cache_options *options)
+{
+    db->cache = sg_query_cache_new(options, db->options.wait_ms);
+}
+
+struct sg_query_cache *sg_db_query_cache(struct sg_db *db)
+{
+    return db ? db->cache : NULL;
 }
 
 /* With the lock held: waits until a connection is given back. false: the time is up. */
@@ -203,11 +216,11 @@ static bool transact_once(struct sg_db *db, const struct sg_db_context *ctx, sg_
     *again_r = *broken_r = false;
     if (!pool_take(db, &tx.conn, err))
         return false;
-    bool committing = false;
-    bool ok = tx_begin(&tx, db, ctx, err) && fn(&tx, arg, err);
+    bool committing = false, bare = ctx && ctx->bare;
+    bool ok = (bare || tx_begin(&tx, db, ctx, err)) && fn(&tx, arg, err);
     if (ok && PQtransactionStatus(tx.conn->pg) == PQTRANS_INERROR)
         ok = sg_fail(err, SG_E_INTERNAL, "a failed query was taken for a success");
-    if (ok) {
+    if (ok && !bare) {
         committing = true;
         ok = sg_conn_script(tx.conn, "COMMIT", err);
     }

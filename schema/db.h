@@ -16,6 +16,7 @@
 
 #include "common/arena.h"
 #include "common/bytes.h"
+#include "common/cache.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/metrics.h"
@@ -54,7 +55,26 @@ struct sg_db_context {
     const char *address; /* where the actor came from */
     const char *request_id;
     bool snapshot; /* all of its queries see the same (REPEATABLE READ); for reports */
+    bool bare; /* one query that reads: no transaction around it, and nothing of the above set */
 };
+
+/*
+ * Keeps what the message path reads of the configuration (query_cache.c names the queries); once,
+ * before the pool is used. A listener that is given the pool keeps it current; without one, or
+ * while it is away, each asks the server.
+ */
+struct sg_db_cache_options {
+    size_t entries, bytes; /* sg_cache_options */
+    int64_t lifetime_ms;
+};
+void sg_db_cache(struct sg_db *db, const struct sg_db_cache_options *options);
+/*
+ * Whatever was committed before this call is what is read after it: one round trip of the listener
+ * for all who ask at the same time. Where it does not answer within wait_ms everybody asks the
+ * server.
+ */
+void sg_db_fresh(struct sg_db *db);
+void sg_db_cache_state(struct sg_db *db, struct sg_cache_state *state_r);
 
 /* A transaction in progress. */
 struct sg_tx;
@@ -76,13 +96,13 @@ SG_MUST_USE bool sg_db_transact(struct sg_db *db, const struct sg_db_context *ct
  * Listens on channels (ended by NULL, static) with a connection and a thread of its own. fn is
  * called with each notification, and with payload NULL and channel NULL after every (re)connect:
  * flush all, for anything may have been missed. Channels: sealgate_config (payload: the table),
- * sealgate_job, sealgate_held, sealgate_request.
+ * sealgate_job, sealgate_held, sealgate_request. What db keeps is kept current; NULL: nothing is.
  */
 struct sg_db_listener;
 typedef void (*sg_db_listen_fn)(void *ctx, const char *channel, const char *payload);
 SG_MUST_USE bool sg_db_listen(const struct sg_db_options *options, const char *const *channels,
-                              sg_db_listen_fn fn, void *ctx, struct sg_db_listener **listener_r,
-                              struct sg_error *err);
+                              sg_db_listen_fn fn, void *ctx, struct sg_db *db,
+                              struct sg_db_listener **listener_r, struct sg_error *err);
 /* Ends the thread; fn is not called any more. */
 void sg_db_listen_stop(struct sg_db_listener **listener);
 

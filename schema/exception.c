@@ -2,10 +2,18 @@
 
 #include "schema/db_internal.h"
 
+struct listed {
+    sg_time now;
+    size_t count;
+};
+
 static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
 {
     (void)index, (void)count, (void)err;
-    *(size_t *)arg = (size_t)sg_row_int(r);
+    struct listed *listed = arg;
+    sg_time expires_at = sg_row_time(r);
+    if (!expires_at || expires_at > listed->now)
+        listed->count++;
     return true;
 }
 
@@ -16,7 +24,8 @@ bool sg_exception_count(struct sg_db *db, struct sg_arena *arena, const char *do
     struct sg_params p = {0};
     sg_param_text(&p, domain_id);
     sg_param_texts(&p, arena, partners, count);
-    sg_param_time(&p, now);
-    *listed_r = 0;
-    return sg_db_read(db, arena, SG_Q_EXCEPTION_COUNT, &p, take, listed_r, err);
+    struct listed listed = {.now = now};
+    bool ok = sg_db_read(db, arena, SG_Q_EXCEPTION_LIST, &p, take, &listed, err);
+    *listed_r = listed.count;
+    return ok;
 }

@@ -1,4 +1,5 @@
 #include "schema/conn.h"
+#include "schema/query_cache.h"
 
 #include "common/log.h"
 
@@ -20,29 +21,44 @@ struct sg_db_listener {
     const char *const *channels;
     sg_db_listen_fn fn;
     void *ctx;
+    struct sg_query_cache *cache; /* NULL: none */
     pthread_t thread;
     int stop_fd;
 };
 
-/* Waits for the socket or the stop. Returns false for the stop. */
-static bool wait_for(struct sg_db_listener *l, int fd, int timeout_ms, bool *readable_r)
+enum woken { WOKEN_STOP, WOKEN_READABLE, WOKEN_ASKED, WOKEN_TIME };
+
+/* Waits for the stop, the socket, or somebody who asks whether something is new. */
+static enum woken wait_for(struct sg_db_listener *l, int fd, int timeout_ms)
 {
-    struct pollfd fds[2] = {{.fd = l->stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
-    int n = poll(fds, fd < 0 ? 1 : 2, timeout_ms);
-    *readable_r = n > 0 && fd >= 0 && fds[1].revents;
-    return !(n > 0 && fds[0].revents);
+    /* poll() passes over what is below 0 */
+    struct pollfd fds[3] = {
+        {.fd = l->stop_fd, .events = POLLIN},
+        {.fd = fd, .events = POLLIN},
+        {.fd = fd >= 0 && l->cache ? sg_query_cache_fd(l->cache) : -1, .events = POLLIN}};
+    int n = poll(fds, 3, timeout_ms);
+    return n <= 0           ? WOKEN_TIME
+           : fds[0].revents ? WOKEN_STOP
+           : fds[1].revents ? WOKEN_READABLE
+                            : WOKEN_ASKED;
+}
+
+static bool subscribe_to(const char *channel, struct sg_conn *conn, struct sg_error *err)
+{
+    char sql[96];
+    char *name = PQescapeIdentifier(conn->pg, channel, strlen(channel));
+    snprintf(sql, sizeof sql, "LISTEN %s", name ? name : "");
+    PQfreemem(name);
+    return sg_conn_script(conn, sql, err);
 }
 
 static bool subscribe(struct sg_db_listener *l, struct sg_conn *conn, struct sg_error *err)
 {
-    for (int i = 0; l->channels[i]; i++) {
-        char sql[96];
-        char *name = PQescapeIdentifier(conn->pg, l->channels[i], strlen(l->channels[i]));
-        snprintf(sql, sizeof sql, "LISTEN %s", name ? name : "");
-        PQfreemem(name);
-        if (!sg_conn_script(conn, sql, err))
+    if (l->cache && !subscribe_to(SG_ROW_CHANNEL, conn, err))
+        return false;
+    for (int i = 0; l->channels[i]; i++)
+        if (!subscribe_to(l->channels[i], conn, err))
             return false;
-    }
     return true;
 }
 
@@ -50,22 +66,47 @@ static void hand_over(struct sg_db_listener *l, struct sg_conn *conn)
 {
     PGnotify *note;
     while ((note = PQnotifies(conn->pg))) {
-        l->fn(l->ctx, note->relname, note->extra);
+        if (l->cache && strcmp(note->relname, SG_ROW_CHANNEL) == 0)
+            sg_query_cache_changed(l->cache, note->extra);
+        else
+            l->fn(l->ctx, note->relname, note->extra);
         PQfreemem(note);
     }
+}
+
+/*
+ * A session that listens is sent, ahead of the end of any command, what others had committed before
+ * that command began: they signal it before their own commit is answered. So the emptiest of
+ * commands tells whether something is new.
+ */
+static bool ask_for_news(struct sg_db_listener *l, struct sg_conn *conn)
+{
+    struct sg_error err = {0};
+    uint64_t wanted = l->cache ? sg_query_cache_wanted(l->cache) : 0;
+    if (!sg_conn_script(conn, "", &err))
+        return false;
+    hand_over(l, conn);
+    if (l->cache)
+        sg_query_cache_told(l->cache, wanted);
+    return true;
 }
 
 /* Until the connection is lost (true) or the stop (false). */
 static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
 {
     for (;;) {
-        bool readable;
-        struct sg_error err = {0};
         hand_over(l, conn);
-        if (!wait_for(l, PQsocket(conn->pg), PROBE_MS, &readable))
+        switch (wait_for(l, PQsocket(conn->pg), PROBE_MS)) {
+        case WOKEN_STOP:
             return false;
-        if (readable ? !PQconsumeInput(conn->pg) : !sg_conn_script(conn, "SELECT 1", &err))
-            return true;
+        case WOKEN_READABLE:
+            if (!PQconsumeInput(conn->pg))
+                return true;
+            break;
+        default:
+            if (!ask_for_news(l, conn))
+                return true;
+        }
     }
 }
 
@@ -77,11 +118,14 @@ static void *run(void *arg)
     while (going) {
         struct sg_conn *conn = NULL;
         struct sg_error err = {0};
-        bool readable;
         if (sg_conn_open(&l->options, &conn, &err) && subscribe(l, conn, &err)) {
             backoff = 0;
+            if (l->cache)
+                sg_query_cache_connected(l->cache);
             l->fn(l->ctx, NULL, NULL);
             going = serve(l, conn);
+            if (l->cache)
+                sg_query_cache_lost(l->cache);
         } else if (backoff == 0) {
             sg_log_error(SG_LOG_WARNING, "database.listener-away", &err, NULL);
         }
@@ -91,7 +135,7 @@ static void *run(void *arg)
         backoff = backoff ? backoff * 2 : BACKOFF_FIRST_MS;
         if (backoff > BACKOFF_MAX_MS)
             backoff = BACKOFF_MAX_MS;
-        going = wait_for(l, -1, (int)backoff, &readable);
+        going = wait_for(l, -1, (int)backoff) != WOKEN_STOP;
     }
     return NULL;
 }
@@ -107,8 +151,8 @@ static void listener_free(struct sg_db_listener *l)
 }
 
 bool sg_db_listen(const struct sg_db_options *options, const char *const *channels,
-                  sg_db_listen_fn fn, void *ctx, struct sg_db_listener **listener_r,
-                  struct sg_error *err)
+                  sg_db_listen_fn fn, void *ctx, struct sg_db *db,
+                  struct sg_db_listener **listener_r, struct sg_error *err)
 {
     struct sg_db_listener *l = calloc(1, sizeof *l);
     if (!l)
@@ -121,6 +165,7 @@ bool sg_db_listen(const struct sg_db_options *options, const char *const *channe
     l->channels = channels;
     l->fn = fn;
     l->ctx = ctx;
+    l->cache = sg_db_query_cache(db);
     l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = l->stop_fd < 0 ? errno : pthread_create(&l->thread, NULL, run, l);
     if (rc != 0) {

@@ -9,8 +9,10 @@
 
 struct list {
     struct sg_arena *arena;
+    const struct sg_partner_query *query;
     struct sg_bytes *ders;
     bool *waits;
+    bool *last; /* CAs' go first, and where a known one stays those that have expired go last */
     size_t count;
 };
 
@@ -21,27 +23,48 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     if (index == 0) {
         list->ders = SG_ARENA_ARRAY(list->arena, struct sg_bytes, (size_t)count);
         list->waits = SG_ARENA_ARRAY(list->arena, bool, (size_t)count);
+        list->last = SG_ARENA_ARRAY(list->arena, bool, (size_t)count);
     }
     list->count = (size_t)count;
     list->ders[index] = sg_row_bytes(r);
     list->waits[index] = sg_row_bool(r);
+    bool authority = sg_row_bool(r);
+    sg_time not_after = sg_row_time(r);
+    list->last[index] = list->query->pin && !authority && not_after < list->query->now;
     return true;
+}
+
+/* Those that go last, in the order in which they came. */
+static void expired_move(struct list *list)
+{
+    struct sg_bytes *ders = SG_ARENA_ARRAY(list->arena, struct sg_bytes, list->count + 1);
+    bool *waits = SG_ARENA_ARRAY(list->arena, bool, list->count + 1);
+    size_t n = 0;
+    for (int last = 0; last < 2; last++)
+        for (size_t i = 0; i < list->count; i++)
+            if (list->last[i] == last) {
+                ders[n] = list->ders[i];
+                waits[n++] = list->waits[i];
+            }
+    list->ders = ders;
+    list->waits = waits;
 }
 
 bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
                                  const struct sg_partner_query *query, struct sg_bytes **ders_r,
                                  bool **waits_r, size_t *count_r, struct sg_error *err)
 {
-    struct list list = {.arena = arena};
+    struct list list = {.arena = arena, .query = query};
     struct sg_params p = {0};
     sg_param_text(&p, query->domain);
     sg_param_bool(&p, query->correspondent);
     sg_param_bool(&p, query->approval);
     sg_param_bool(&p, query->ask);
     sg_param_bool(&p, query->pin);
-    sg_param_time(&p, query->now);
     if (!sg_db_read(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, take, &list, err))
         return false;
+    if (query->pin)
+        expired_move(&list);
     *ders_r = list.ders;
     *waits_r = list.waits;
     *count_r = list.count;

@@ -1,4 +1,5 @@
 #include "schema/conn.h"
+#include "schema/query_cache.h"
 
 /* Types of columns (pg_type); a domain counts as what it is made of. */
 enum {
@@ -197,6 +198,16 @@ struct read {
     int affected;
 };
 
+static bool take_rows(const struct read *read, const struct sg_rows *rows, struct sg_error *err)
+{
+    for (int i = 0; read->take && i < rows->count; i++) {
+        struct sg_row row = sg_row_at(rows, i, read->arena);
+        if (!read->take(&row, i, rows->count, read->arg, err) || !sg_row_end(&row, err))
+            return false;
+    }
+    return true;
+}
+
 static bool read_rows(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct read *read = arg;
@@ -204,19 +215,28 @@ static bool read_rows(struct sg_tx *tx, void *arg, struct sg_error *err)
     if (!sg_tx_query(tx, read->query, read->params, &rows, err))
         return false;
     read->affected = rows.affected;
-    for (int i = 0; read->take && i < rows.count; i++) {
-        struct sg_row row = sg_row_at(&rows, i, read->arena);
-        if (!read->take(&row, i, rows.count, read->arg, err) || !sg_row_end(&row, err))
-            return false;
-    }
-    return true;
+    return take_rows(read, &rows, err);
+}
+
+static bool read_kept(struct sg_query_cache *cache, struct sg_db *db, const struct read *read,
+                      struct sg_error *err)
+{
+    struct sg_cache_ref ref;
+    struct sg_rows rows;
+    if (!sg_query_cache_get(cache, db, read->query, read->params, &rows, &ref, err))
+        return false;
+    bool ok = take_rows(read, &rows, err);
+    sg_query_cache_release(cache, &ref);
+    return ok;
 }
 
 bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
                 const struct sg_params *params, sg_take_fn take_fn, void *arg, struct sg_error *err)
 {
     struct read read = {arena, query, params, take_fn, arg, 0};
-    return sg_db_transact(db, NULL, read_rows, &read, err);
+    struct sg_query_cache *cache = sg_db_query_cache(db);
+    return sg_query_cache_has(cache, query) ? read_kept(cache, db, &read, err)
+                                            : sg_db_transact(db, NULL, read_rows, &read, err);
 }
 
 bool sg_db_claim(struct sg_db *db, struct sg_arena *arena, enum sg_query query, sg_time now,

@@ -173,7 +173,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
     ok = ok && sg_clock_watch_start(&clock_options, &clock, err) &&
          sg_workers_start(&workers, &wake.workers, err) && sg_watch_start(db, &wake.watch, err) &&
          sg_sampler_start(db, s->probes, s->probe_timeout_ms, &sampler, err) &&
-         sg_db_listen(&database, channels, notified, &wake, &listener, err);
+         sg_db_listen(&database, channels, notified, &wake, NULL, &listener, err);
     if (ok) {
         sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
         sg_daemon_ready();

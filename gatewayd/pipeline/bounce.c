@@ -165,7 +165,9 @@ static bool settle(struct sg_gateway *gw, struct sg_smtp_transaction *t, struct 
 
 void sg_bounce_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
 {
+    const struct sg_gateway *gw = gateway;
     struct sg_error err = {0};
+    sg_db_fresh(gw->db);
     bool ok = settle(gateway, t, &err);
     if (!ok)
         sg_log_error(SG_LOG_WARNING, "bounce.deferred", &err, NULL);

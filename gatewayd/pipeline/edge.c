@@ -30,6 +30,7 @@ static bool ask(struct sg_gateway *gw, struct sg_arena *arena,
     struct sg_submitter_row submitter;
     struct sg_domain_row domain;
     bool found;
+    sg_db_fresh(gw->db);
     fingerprint_normalise(sg_policy_attribute(request, "ccert_fingerprint"), fingerprint);
     if (!sg_submitter_match(gw->db, arena, sg_policy_attribute(request, "client_address"),
                             fingerprint, &submitter, &found, err))

@@ -33,6 +33,7 @@ static enum sg_recipient_answer ask(struct sg_gateway *gw, struct sg_arena *aren
     struct sg_smtp_destination server;
     struct sg_error err = {0};
     bool found = false;
+    sg_db_fresh(gw->db);
     if (!sg_domain_find_by_name(gw->db, arena, sg_address_domain(address), &domain, &found, &err) ||
         (found && sg_domain_active(&domain) &&
          !sg_next_hop(gw, arena, domain.id, &server, &found, &err))) {

@@ -84,6 +84,7 @@ static void request_try(struct sg_gateway *gw, const struct sg_certificate_reque
 bool sg_request_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
+    sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_certificate_request *rows;
     size_t count = 0;

@@ -76,6 +76,8 @@ bool sg_retry_discovery_round(void *gateway)
 {
     static const struct round partners = {sg_held_wanting, look_up};
     static const struct round own = {sg_held_wanting_own, look_up_own};
+    const struct sg_gateway *gw = gateway;
+    sg_db_fresh(gw->db);
     go_round(gateway, &own);
     go_round(gateway, &partners);
     return false;

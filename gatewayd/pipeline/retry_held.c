@@ -236,6 +236,7 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
 {
     SG_AUTO_SPOOL body = NULL;
     struct sg_error err = {0}, again = {0};
+    sg_db_fresh(gw->db);
     if (sg_hold_load(gw->db, gw->hsm, row, &gw->spool, &body, &err) &&
         attempt(gw, row, body, &err)) {
         sg_log(SG_LOG_INFO, "hold.tried", "held", row->id, "msg_id", row->msg_id, "tenant",

@@ -201,6 +201,7 @@ static bool notices_close(struct sg_gateway *gw, sg_time now, bool *more_r, stru
 bool sg_retry_notice_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
+    sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_notice_row *rows;
     size_t count = 0;

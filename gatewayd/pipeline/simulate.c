@@ -181,6 +181,7 @@ bool sg_simulate(struct sg_gateway *gw, struct sg_arena *arena, const struct sg_
 {
     struct sg_message m;
     json_t *plans = json_array();
+    sg_db_fresh(gw->db);
     if (!message_begin(&m, gw, arena, s, err)) {
         json_decref(plans);
         return false;

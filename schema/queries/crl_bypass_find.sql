@@ -1,2 +1,2 @@
 SELECT ends_at, reason FROM crl_bypass
-WHERE sha256 = $1::bytea AND ends_at > $2::timestamptz ORDER BY ends_at DESC LIMIT 1
+WHERE sha256 = $1::bytea ORDER BY ends_at DESC LIMIT 1

@@ -6,6 +6,8 @@ from sealgate.process import wait_for
 
 LINE = re.compile(r"^@(?P<application>[^@]*)@(?P<pid>\d+) LOG:  (?:execute (?P<name>\w+): |statement: )(?P<sql>.*)$")
 
+NOTHING = "(nothing)"  # the empty command, with which a listener asks whether something is new
+
 
 class Statements:
     """
@@ -36,7 +38,8 @@ class Statements:
         with open(self.postgresql.log, encoding="utf-8", errors="replace") as log:
             log.seek(self.offset)
             found = [LINE.match(line) for line in log]
-        return [m["name"] or m["sql"].split()[0] for m in found if m and m["application"] == application]
+        return [m["name"] or (m["sql"].split() or [NOTHING])[0] for m in found
+                if m and m["application"] == application]
 
     def counted(self, application):
         return collections.Counter(self.of(application))

@@ -144,7 +144,8 @@ static void who_holds_a_value_keeps_it(void **state)
     (void)state;
     struct sg_cache *c = cache_new(1, 100000, FOREVER);
     struct sg_cache_ref ref;
-    assert_true(sg_cache_get(c, sg_bytes_str("a"), load_text, "a", &ref, NULL));
+    char key[] = "a";
+    assert_true(sg_cache_get(c, sg_bytes_str("a"), load_text, key, &ref, NULL));
     assert_true(was_loaded(c, "b"));
     sg_cache_flush(c);
     assert_int_equal(atomic_load(&freed), 1); /* b */

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     struct sg_db_listener *listener = NULL;
     struct sg_error err = {0};
     if (!sg_db_open(&options, &db, &err) ||
-        !sg_db_listen(&options, channels, heard, NULL, &listener, &err)) {
+        !sg_db_listen(&options, channels, heard, NULL, NULL, &listener, &err)) {
         fprintf(stderr, "%s\n", err.detail);
         return 1;
     }

@@ -1,0 +1,305 @@
+#include "schema/query_cache.h"
+
+#include "schema/conn.h"
+
+#include "common/wait.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define DEPENDS 3
+
+/*
+ * Of which rows a result depends: those of a table whose key, by which row_notify() of the
+ * migrations names them, is that parameter, that column of the first row or that word. None of
+ * these: all of the table.
+ */
+struct depends {
+    const char *table;
+    int parameter, column; /* from 1 */
+    const char *word;
+};
+struct rule {
+    enum sg_query query;
+    struct depends depends[DEPENDS];
+};
+
+static const struct rule rules[] = {
+    {SG_Q_DOMAIN_FIND, {{.table = "domain", .parameter = 1}, {.table = "tenant", .column = 2}}},
+    {SG_Q_DOMAIN_FIND_BY_NAME,
+     {{.table = "domain", .parameter = 1}, {.table = "tenant", .column = 2}}},
+    {SG_Q_SUBMITTER_MATCH, {{.table = "submitter"}, {.table = "tenant"}}},
+    {SG_Q_POLICY_LOAD, {{.table = "policy", .parameter = 1}, {.table = "domain", .parameter = 1}}},
+    {SG_Q_NEXT_HOP_FIND, {{.table = "next_hop", .parameter = 1}}},
+    {SG_Q_CERTIFICATE_LIST,
+     {{.table = "certificate", .parameter = 1}, {.table = "hsm_key", .parameter = 1}}},
+    {SG_Q_MEMBER_DOMAIN_FIND,
+     {{.table = "member_domain", .parameter = 1}, {.table = "domain", .parameter = 1}}},
+    {SG_Q_MEMBER_DOMAIN_LISTS, {{.table = "member_domain", .parameter = 1}}},
+    {SG_Q_EXCEPTION_LIST, {{.table = "smime_exception", .parameter = 1}}},
+    {SG_Q_PARTNER_CAPABILITY_FIND, {{.table = "partner_capability", .parameter = 1}}},
+    {SG_Q_PARTNER_CERTIFICATE_FIND,
+     {{.table = "partner_certificate", .parameter = 1},
+      {.table = "certificate", .word = "revoked"}}},
+    {SG_Q_DOMAIN_ANCHOR_LIST, {{.table = "domain_anchor", .parameter = 1}}},
+    {SG_Q_CRL_BYPASS_FIND, {{.table = "crl_bypass"}}},
+};
+
+struct sg_query_cache {
+    struct sg_cache *cache;
+    int64_t wait_ms;
+    int wake_fd;
+    pthread_mutex_t lock;
+    pthread_cond_t told;
+    uint64_t wanted, done;
+    bool current; /* the listener is there and answers */
+};
+
+static const struct rule *rule_of(enum sg_query query)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].query == query)
+            return &rules[i];
+    return NULL;
+}
+
+static void result_free(void *value)
+{
+    PQclear(value);
+}
+
+struct sg_query_cache *sg_query_cache_new(const struct sg_db_cache_options *options,
+                                          int64_t wait_ms)
+{
+    const struct sg_cache_options cache = {options->entries, options->bytes, options->lifetime_ms,
+                                           result_free};
+    struct sg_query_cache *c = calloc(1, sizeof *c);
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!c || fd < 0)
+        abort();
+    c->cache = sg_cache_new(&cache);
+    c->wait_ms = wait_ms;
+    c->wake_fd = fd;
+    pthread_mutex_init(&c->lock, NULL);
+    sg_cond_init(&c->told);
+    return c;
+}
+
+void sg_query_cache_free(struct sg_query_cache **cache)
+{
+    struct sg_query_cache *c = *cache;
+    if (!c)
+        return;
+    sg_cache_free(&c->cache);
+    close(c->wake_fd);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->told);
+    free(c);
+    *cache = NULL;
+}
+
+/* Reading -------------------------------------------------------------------------------------- */
+
+struct load {
+    struct sg_db *db;
+    const struct rule *rule;
+    const struct sg_params *params;
+    PGresult *result;
+};
+
+static bool ask(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct load *l = arg;
+    struct sg_rows rows = {0};
+    PQclear(l->result);
+    l->result = NULL;
+    if (!sg_tx_query(tx, l->rule->query, l->params, &rows, err))
+        return false;
+    l->result = rows.result;
+    return true;
+}
+
+static struct sg_bytes parameter(const struct sg_params *p, int i)
+{
+    if (i < 0 || i >= p->count || !p->values[i])
+        return (struct sg_bytes){0};
+    return sg_bytes_of(p->values[i], p->formats[i] ? (size_t)p->lengths[i] : strlen(p->values[i]));
+}
+
+/* The marks of a table: one for a key, one for when all of its rows changed, one for when any did.
+ */
+static uint32_t mark_of_key(const char *table, struct sg_bytes key)
+{
+    return sg_cache_mark_of(table, key);
+}
+static uint32_t mark_of_all(const char *table)
+{
+    return sg_cache_mark_of(table, sg_bytes_str(" all"));
+}
+static uint32_t mark_of_any(const char *table)
+{
+    return sg_cache_mark_of(table, sg_bytes_str(" any"));
+}
+
+static void mark(struct sg_cache_value *v, const struct depends *d, const struct load *l)
+{
+    const PGresult *r = l->result;
+    struct sg_bytes key = d->word ? sg_bytes_str(d->word) : parameter(l->params, d->parameter - 1);
+    if (d->column && PQntuples(r) == 0)
+        return;
+    if (d->column)
+        key =
+            sg_bytes_of(PQgetvalue(r, 0, d->column - 1), (size_t)PQgetlength(r, 0, d->column - 1));
+    if (key.data) {
+        v->marks[v->mark_count++] = mark_of_key(d->table, key);
+        v->marks[v->mark_count++] = mark_of_all(d->table);
+    } else {
+        v->marks[v->mark_count++] = mark_of_any(d->table);
+    }
+}
+_Static_assert(2 * DEPENDS <= SG_CACHE_MARKS, "marks of a result");
+
+static bool load(void *arg, struct sg_cache_value *value_r, struct sg_error *err)
+{
+    struct load *l = arg;
+    const struct sg_db_context bare = {.bare = true};
+    if (!sg_db_transact(l->db, &bare, ask, l, err)) {
+        PQclear(l->result);
+        return false;
+    }
+    value_r->value = l->result;
+    value_r->bytes = PQresultMemorySize(l->result);
+    for (size_t i = 0; i < DEPENDS && l->rule->depends[i].table; i++)
+        mark(value_r, &l->rule->depends[i], l);
+    return true;
+}
+
+/* The query and its parameters; NULL is told from what is empty. */
+static void key_make(enum sg_query query, const struct sg_params *p, struct sg_buf *key)
+{
+    sg_buf_add(key, &query, sizeof query);
+    for (int i = 0; i < p->count; i++) {
+        struct sg_bytes b = parameter(p, i);
+        int64_t length = b.data ? (int64_t)b.len : -1;
+        sg_buf_add(key, &length, sizeof length);
+        if (b.len)
+            sg_buf_add(key, b.data, b.len);
+    }
+}
+
+bool sg_query_cache_has(const struct sg_query_cache *cache, enum sg_query query)
+{
+    return cache && rule_of(query);
+}
+
+bool sg_query_cache_get(struct sg_query_cache *cache, struct sg_db *db, enum sg_query query,
+                        const struct sg_params *params, struct sg_rows *rows_r,
+                        struct sg_cache_ref *ref_r, struct sg_error *err)
+{
+    static const struct sg_params none;
+    struct load l = {.db = db, .rule = rule_of(query), .params = params ? params : &none};
+    SG_AUTO_BUF key = {0};
+    key_make(query, l.params, &key);
+    if (!sg_cache_get(cache->cache, sg_buf_bytes(&key), load, &l, ref_r, err))
+        return false;
+    *rows_r = (struct sg_rows){.result = ref_r->value, .count = PQntuples(ref_r->value)};
+    return true;
+}
+
+void sg_query_cache_release(struct sg_query_cache *cache, struct sg_cache_ref *ref)
+{
+    sg_cache_release(cache->cache, ref);
+}
+
+/* Keeping it current --------------------------------------------------------------------------- */
+
+int sg_query_cache_fd(const struct sg_query_cache *cache)
+{
+    return cache->wake_fd;
+}
+
+uint64_t sg_query_cache_wanted(struct sg_query_cache *cache)
+{
+    uint64_t count;
+    ssize_t n = read(cache->wake_fd, &count, sizeof count); /* before what is wanted is read */
+    (void)n;
+    pthread_mutex_lock(&cache->lock);
+    uint64_t wanted = cache->wanted;
+    pthread_mutex_unlock(&cache->lock);
+    return wanted;
+}
+
+/* With the lock held. */
+static void current_set(struct sg_query_cache *cache, bool current)
+{
+    cache->current = current;
+    sg_cache_open(cache->cache, current);
+    pthread_cond_broadcast(&cache->told);
+}
+
+void sg_query_cache_told(struct sg_query_cache *cache, uint64_t wanted)
+{
+    pthread_mutex_lock(&cache->lock);
+    cache->done = wanted;
+    current_set(cache, true);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+void sg_query_cache_connected(struct sg_query_cache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    sg_cache_flush(cache->cache);
+    cache->done = cache->wanted;
+    current_set(cache, true);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+void sg_query_cache_lost(struct sg_query_cache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    current_set(cache, false);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+void sg_query_cache_changed(struct sg_query_cache *cache, const char *payload)
+{
+    char table[64];
+    size_t n = strcspn(payload, " ");
+    if (n >= sizeof table) {
+        sg_cache_flush(cache->cache);
+        return;
+    }
+    memcpy(table, payload, n);
+    table[n] = 0;
+    sg_cache_mark(cache->cache, payload[n] ? mark_of_key(table, sg_bytes_str(payload + n + 1))
+                                           : mark_of_all(table));
+    sg_cache_mark(cache->cache, mark_of_any(table));
+}
+
+void sg_db_fresh(struct sg_db *db)
+{
+    struct sg_query_cache *c = sg_db_query_cache(db);
+    const uint64_t one = 1;
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    if (c->current) {
+        sg_deadline deadline = sg_deadline_in(c->wait_ms);
+        uint64_t mine = ++c->wanted;
+        bool in_time = write(c->wake_fd, &one, sizeof one) == sizeof one;
+        while (in_time && c->current && c->done < mine)
+            in_time = sg_cond_wait(&c->told, &c->lock, deadline);
+        if (!in_time && c->done < mine)
+            current_set(c, false); /* until it is heard again, everybody asks for himself */
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+void sg_db_cache_state(struct sg_db *db, struct sg_cache_state *state_r)
+{
+    struct sg_query_cache *c = sg_db_query_cache(db);
+    *state_r = (struct sg_cache_state){0};
+    if (c)
+        sg_cache_state(c->cache, state_r);
+}

@@ -1,0 +1,42 @@
+/*
+ * What gatewayd reads of the configuration, kept: results of the queries that query_cache.c names,
+ * by their parameters. The listener (listen.c) keeps it current. Inside schema/ alone.
+ */
+#ifndef SG_SCHEMA_QUERY_CACHE_H
+#define SG_SCHEMA_QUERY_CACHE_H
+
+#include "schema/db_internal.h"
+
+#include "common/cache.h"
+
+#define SG_ROW_CHANNEL "sealgate_row"
+
+struct sg_query_cache;
+
+struct sg_query_cache *sg_query_cache_new(const struct sg_db_cache_options *options,
+                                          int64_t wait_ms);
+void sg_query_cache_free(struct sg_query_cache **cache);
+/* NULL: the pool has none, or there is none. */
+struct sg_query_cache *sg_db_query_cache(struct sg_db *db);
+
+/* Is it kept? cache may be NULL. */
+bool sg_query_cache_has(const struct sg_query_cache *cache, enum sg_query query);
+/* The rows, borrowed until the reference is released. */
+SG_MUST_USE bool sg_query_cache_get(struct sg_query_cache *cache, struct sg_db *db,
+                                    enum sg_query query, const struct sg_params *params,
+                                    struct sg_rows *rows_r, struct sg_cache_ref *ref_r,
+                                    struct sg_error *err);
+void sg_query_cache_release(struct sg_query_cache *cache, struct sg_cache_ref *ref);
+
+/* Of the listener's thread. A descriptor that is readable when somebody wants to know of all that
+ * is new. */
+int sg_query_cache_fd(const struct sg_query_cache *cache);
+uint64_t sg_query_cache_wanted(struct sg_query_cache *cache);
+/* All that was committed before that was wanted has been handed over. */
+void sg_query_cache_told(struct sg_query_cache *cache, uint64_t wanted);
+void sg_query_cache_connected(struct sg_query_cache *cache);
+void sg_query_cache_lost(struct sg_query_cache *cache);
+/* A notification of the channel. */
+void sg_query_cache_changed(struct sg_query_cache *cache, const char *payload);
+
+#endif
