@@ -1,7 +1,7 @@
 """What gatewayd keeps of the configuration (docs/decisions/0014): a warm mail asks PostgreSQL for nothing of it,
 every change counts from its answer on, nothing stale outlives a lost connection, and memory is bounded.
 
-REQ-92 REQ-142
+REQ-142
 """
 import base64
 import os
