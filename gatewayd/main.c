@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 static void level_apply(const struct settings *s)
 {
@@ -50,6 +51,8 @@ int main(int argc, char **argv)
     /* Message buffers are reused rather than given back and faulted in again (FACTS). */
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_ARENA_MAX,
+            get_nprocs() < 2 ? 2 : get_nprocs()); /* each keeps what it was given back */
     if (!sg_clock_set_file(settings.clock_file, &err) || !rule_switch(settings.rule_off, &err) ||
         !services_start(&settings, &services, &err)) {
         sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);

@@ -18,6 +18,7 @@
 #include "schema/clock_watch.h"
 #include "simulate/server.h"
 #include "tnef/tnef.h"
+#include "x509/x509.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -110,6 +111,8 @@ static bool connections_make(struct services *v, struct sg_error *err)
     };
     struct sg_db_cache_options cache = {(size_t)s->cache_entries, (size_t)s->cache_bytes,
                                         s->cache_lifetime_ms};
+    sg_x509_keep((size_t)s->decoded);
+    sg_spool_share((size_t)s->shared_bytes, (size_t)s->shared_each);
     if (!sg_db_open(&db, &gw->db, err))
         return false;
     sg_db_cache(gw->db, &cache);

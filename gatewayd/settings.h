@@ -42,7 +42,8 @@ struct settings {
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
     int64_t crl_points, crl_redirections, own_root_waits;
-    int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates;
+    int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
+    int64_t shared_bytes, shared_each;
     char *credentials_dir;
     bool private_lists;
     int64_t registry, stop_ms;

@@ -150,16 +150,20 @@ static CK_RV public_key(const struct sg_session *s, const struct job *job,
 static bool fallback_key(const struct sg_ops *ops, const struct sg_hsm_request *q,
                          const struct sg_public_key *public, uint8_t out[EVP_MAX_MD_SIZE])
 {
-    uint8_t data[SG_SPKI_MAX + 1024 + 6];
+    uint8_t data[SG_RSA_BYTES_MAX + SG_HSM_INPUT_MAX + 9];
     unsigned len;
-    size_t n = 0, spki_len;
-    const uint8_t head[] = {(uint8_t)(q->number >> 8), (uint8_t)q->number, (uint8_t)q->scheme,
-                            (uint8_t)q->digest,        (uint8_t)q->mask,   (uint8_t)q->wrap};
-    memcpy(data, head, sizeof head);
-    n += sizeof head;
-    if (!sg_spki_encode(public, data + n, &spki_len, NULL))
-        return false;
-    n += spki_len;
+    /* The modulus or the point is enough to tell keys apart, and encoding them costs. */
+    struct sg_bytes named = public->type == SG_KEY_RSA
+                                ? sg_bytes_of(public->rsa.n, public->rsa.n_len)
+                                : sg_bytes_of(public->ec.point, public->ec.len);
+    const uint8_t head[] = {
+        (uint8_t)(q->number >> 8), (uint8_t)q->number,        (uint8_t)q->scheme,
+        (uint8_t)q->digest,        (uint8_t)q->mask,          (uint8_t)q->wrap,
+        (uint8_t) public->type,    (uint8_t)(named.len >> 8), (uint8_t)named.len};
+    size_t n = sizeof head;
+    memcpy(data, head, n);
+    memcpy(data + n, named.data, named.len);
+    n += named.len;
     memcpy(data + n, q->input.data, q->input.len);
     n += q->input.len;
     return HMAC(EVP_sha512(), ops->fallback_secret, sizeof ops->fallback_secret, data, n, out,

@@ -2,6 +2,7 @@
 #include "cert/crl_cache.h"
 
 #include "common/log.h"
+#include "x509/x509.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -71,16 +72,7 @@ void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *
 
 X509 *sg_x509_parse(struct sg_bytes der)
 {
-    if (der.len == 0 || der.len > MAX_DER)
-        return NULL;
-    const uint8_t *p = der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p != der.data + der.len) {
-        X509_free(x);
-        x = NULL;
-    }
-    ERR_clear_error();
-    return x;
+    return der.len == 0 || der.len > MAX_DER ? NULL : sg_x509_decode(der);
 }
 
 bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r)

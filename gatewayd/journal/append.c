@@ -4,7 +4,7 @@
 
 #include <openssl/rand.h>
 
-#define SEALED_IN_MEMORY ((size_t)1 << 20)
+#define SEALED_IN_MEMORY ((size_t)256 << 10)
 
 void journal_cond_init(pthread_cond_t *cond)
 {

@@ -2,12 +2,58 @@
 
 #include "spool/aead.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/sysinfo.h>
 #include <zstd.h>
 
-#define LEVEL      3
+/* What is encoded or sealed, most of what is large, gets no smaller by a higher level or a larger
+ * window, and text hardly does. */
+#define LEVEL      1
+#define WINDOW     18 /* log2 of octets */
 #define BLOCK      (128u << 10)
-#define WINDOW_MAX 23 /* log2 of the most memory that opening takes; level 3 uses 21 at most */
+#define WINDOW_MAX 23 /* of the most memory that opening takes: older segments used up to 21 */
+#define POOL_MAX   64
+
+/* Contexts are kept, since making one costs as much as compressing a small mail; and there are no
+ * more than processors, which bounds what they take, about 1 MiB each. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t freed;
+    ZSTD_CCtx *kept[POOL_MAX];
+    size_t kept_count, in_use;
+} pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+
+static size_t pool_size(void)
+{
+    int processors = get_nprocs();
+    return processors < 2 ? 2 : processors > POOL_MAX ? POOL_MAX : (size_t)processors;
+}
+
+static ZSTD_CCtx *context_take(void)
+{
+    ZSTD_CCtx *ctx = NULL;
+    pthread_mutex_lock(&pool.mutex);
+    while (pool.in_use >= pool_size())
+        pthread_cond_wait(&pool.freed, &pool.mutex);
+    pool.in_use++;
+    if (pool.kept_count)
+        ctx = pool.kept[--pool.kept_count];
+    pthread_mutex_unlock(&pool.mutex);
+    if (!ctx && !(ctx = ZSTD_createCCtx()))
+        abort();
+    return ctx;
+}
+
+static void context_give(ZSTD_CCtx *ctx)
+{
+    ZSTD_CCtx_reset(ctx, ZSTD_reset_session_only);
+    pthread_mutex_lock(&pool.mutex);
+    pool.in_use--;
+    pool.kept[pool.kept_count++] = ctx;
+    pthread_cond_signal(&pool.freed);
+    pthread_mutex_unlock(&pool.mutex);
+}
 
 static bool fail_zstd(size_t rc, struct sg_error *err)
 {
@@ -76,19 +122,20 @@ bool journal_original_seal(const struct sg_spool *original, const struct sg_secr
     size_t chunk_size = bound < JOURNAL_CHUNK ? bound : JOURNAL_CHUNK;
     struct sealer s = {.key = key, .id = id, .out = out};
     uint8_t *block = malloc(block_size), *chunk = malloc(chunk_size);
-    ZSTD_CCtx *ctx = ZSTD_createCCtx();
+    ZSTD_CCtx *ctx = context_take();
     bool ok = false;
-    if (!block || !chunk || !ctx) {
+    if (!block || !chunk) {
         sg_fail(err, SG_E_NO_MEMORY, "no memory to compress an original");
         goto out;
     }
     /* The known size lets zstd take no more memory than a small message needs. */
     ZSTD_CCtx_setParameter(ctx, ZSTD_c_compressionLevel, LEVEL);
+    ZSTD_CCtx_setParameter(ctx, ZSTD_c_windowLog, WINDOW);
     ZSTD_CCtx_setPledgedSrcSize(ctx, size);
     ZSTD_outBuffer buffer = {chunk, chunk_size, 0};
     ok = compress_all(ctx, original, &s, block, block_size, &buffer, err);
 out:
-    ZSTD_freeCCtx(ctx);
+    context_give(ctx);
     free(chunk);
     free(block);
     sg_buf_free(&s.sealed);

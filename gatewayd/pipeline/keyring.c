@@ -1,17 +1,7 @@
 #include "pipeline/keyring.h"
 
 #include "schema/certificate.h"
-
-static X509 *certificate_parse(struct sg_bytes der)
-{
-    const unsigned char *p = der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p != der.data + der.len) {
-        X509_free(x);
-        return NULL;
-    }
-    return x;
-}
+#include "x509/x509.h"
 
 static bool item_load(struct sg_gateway *gw, const struct sg_certificate_row *row,
                       struct sg_keyring_item *item, struct sg_error *err)
@@ -27,12 +17,12 @@ static bool item_load(struct sg_gateway *gw, const struct sg_certificate_row *ro
     };
     item->revoked = strcmp(row->state, "revoked") == 0;
     item->waiting = strcmp(row->state, "installed") == 0;
-    item->certificate = certificate_parse(row->der);
+    item->certificate = sg_x509_decode(row->der);
     item->chain = sk_X509_new_null();
     if (!item->certificate || !item->chain)
         return sg_fail_openssl(err, SG_E_INTERNAL, "certificate %s does not parse", row->id);
     for (size_t i = 0; i < row->chain_count; i++) {
-        X509 *x = certificate_parse(row->chain[i]);
+        X509 *x = sg_x509_decode(row->chain[i]);
         if (!x || !sk_X509_push(item->chain, x)) {
             X509_free(x);
             return sg_fail_openssl(err, SG_E_INTERNAL, "chain of %s does not parse", row->id);

@@ -1,5 +1,6 @@
 #include "smime/smime.h"
 
+#include "common/scan.h"
 #include "smime/smime_internal.h"
 
 #include <openssl/err.h>
@@ -290,6 +291,12 @@ static bool line_ends_write(void *ctx, const void *data, size_t len, struct sg_e
     struct line_ends *l = ctx;
     const uint8_t *p = data, *done = p, *end = p + len;
     for (; p < end; p++) {
+        if (l->last != '\r' && *p != '\r' && *p != '\n') {
+            p = sg_scan_line_break(p, end);
+            l->last = p[-1];
+            if (p == end)
+                break;
+        }
         bool lone_lf = *p == '\n' && l->last != '\r', lone_cr = l->last == '\r' && *p != '\n';
         l->last = *p;
         if (!lone_lf && !lone_cr)

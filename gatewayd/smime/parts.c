@@ -50,6 +50,17 @@ static bool delimiter_tail(const uint8_t *p, const uint8_t *stop, bool last, siz
     return ended;
 }
 
+/* By its first dash: what is encoded has none, and memchr() is quicker than memmem(). */
+static const uint8_t *mark_find(const struct scan *s, const uint8_t *p, const uint8_t *stop)
+{
+    while ((size_t)(stop - p) >= s->mark_len && (p = memchr(p, '-', (size_t)(stop - p)))) {
+        if ((size_t)(stop - p) >= s->mark_len && memcmp(p, s->mark, s->mark_len) == 0)
+            return p;
+        p++;
+    }
+    return NULL;
+}
+
 /* The first delimiter at or behind from. Not found is SG_E_MIME. */
 static bool delimiter_find(struct scan *s, uint64_t from, uint64_t floor, struct delimiter *d,
                            struct sg_error *err)
@@ -62,7 +73,7 @@ static bool delimiter_find(struct scan *s, uint64_t from, uint64_t floor, struct
         bool last = s->len < WINDOW || s->base + s->len >= s->end;
         const uint8_t *p = s->window, *stop = s->window + s->len;
         const uint8_t *resume = stop;
-        while ((p = memmem(p, (size_t)(stop - p), s->mark, s->mark_len))) {
+        while ((p = mark_find(s, p, stop))) {
             uint64_t line = s->base + (uint64_t)(p - s->window);
             bool begins = line == floor || (p > s->window && p[-1] == '\n');
             size_t tail;

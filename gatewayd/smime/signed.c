@@ -1,4 +1,5 @@
 #include "smime/smime_internal.h"
+#include "x509/x509.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -105,9 +106,7 @@ static bool certificates_read(const struct sg_buf *raw, STACK_OF(X509) *out, str
             return sg_fail(err, SG_E_LIMIT, "more than %d certificates", SG_SMIME_MAX_CERTIFICATES);
         if (!sg_ber_next(&in, &one))
             return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
-        const unsigned char *p = one.whole.data;
-        X509 *certificate =
-            one.tag == SG_BER_SEQUENCE ? d2i_X509(NULL, &p, (long)one.whole.len) : NULL;
+        X509 *certificate = one.tag == SG_BER_SEQUENCE ? sg_x509_decode(one.whole) : NULL;
         if (certificate && sk_X509_push(out, certificate) <= 0)
             abort();
     }

@@ -1,5 +1,7 @@
 #include "smtp/data.h"
 
+#include "common/scan.h"
+
 void smtp_data_reader_init(struct smtp_data_reader *reader, struct sg_sink sink)
 {
     memset(reader, 0, sizeof *reader);
@@ -65,8 +67,7 @@ size_t smtp_data_reader_feed(struct smtp_data_reader *reader, struct sg_bytes in
     const uint8_t *from = input.data, *at = from, *end = input.data + input.len;
     while (at < end && reader->state != SMTP_DATA_DONE) {
         if (reader->state == SMTP_DATA_TEXT)
-            while (at < end && *at != '\r' && *at != '\n')
-                at++;
+            at = sg_scan_line_break(at, end);
         if (at == end)
             break;
         reader->state = step(reader, at, &from);

@@ -1,5 +1,7 @@
 #include "smtp/data.h"
 
+#include "common/scan.h"
+
 void smtp_data_writer_init(struct smtp_data_writer *writer, struct sg_sink sink)
 {
     memset(writer, 0, sizeof *writer);
@@ -12,8 +14,7 @@ bool smtp_data_writer_add(struct smtp_data_writer *writer, struct sg_bytes conte
     const uint8_t *from = content.data, *at = from, *end = from + content.len;
     for (; at < end; at++) {
         if (writer->state == SMTP_OUT_TEXT)
-            while (at < end && *at != '\r' && *at != '\n')
-                at++;
+            at = sg_scan_line_break(at, end);
         if (at == end)
             break;
         if ((*at == '\n') != (writer->state == SMTP_OUT_CR))

@@ -2,26 +2,76 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define COPY_BYTES 65536
 
+#define SHARE_STEP ((size_t)128 << 10)
+
+static struct {
+    atomic_size_t all, each, taken;
+} share;
+
 /*
  * The bytes [0, in_file) are in the file, [in_file, in_file + used) in the buffer, which never
- * grows beyond limits.memory_bytes: a message that fits touches no file, and a longer one goes to
- * it in large pieces.
+ * grows beyond limits.memory_bytes and what it has of the share: a message that fits touches no
+ * file, and a longer one goes to it in large pieces and gives its share back.
  */
 struct sg_spool {
     struct sg_spool_limits limits;
     uint8_t *buffer;
     size_t used, cap;
+    size_t shared; /* what of the share it has taken */
     uint64_t in_file;
     int fd;      /* -1 while there is no file */
     bool failed; /* a write did not get through: what is here is not the message */
 };
+
+void sg_spool_share(size_t all_bytes, size_t each_bytes)
+{
+    atomic_store(&share.all, all_bytes);
+    atomic_store(&share.each, each_bytes);
+}
+
+size_t sg_spool_shared_now(void)
+{
+    return atomic_load(&share.taken);
+}
+
+static size_t room(const struct sg_spool *s)
+{
+    return s->limits.memory_bytes + s->shared;
+}
+
+/* Room for need bytes in all; false: the share has no more, or not for one. */
+static bool share_take(struct sg_spool *s, size_t need)
+{
+    if (need <= s->limits.memory_bytes)
+        return true;
+    size_t wanted = (need - s->limits.memory_bytes + SHARE_STEP - 1) / SHARE_STEP * SHARE_STEP;
+    if (wanted <= s->shared)
+        return true;
+    size_t more = wanted - s->shared, taken = atomic_load(&share.taken);
+    if (wanted > atomic_load(&share.each))
+        return false;
+    do {
+        size_t all = atomic_load(&share.all);
+        if (taken > all || more > all - taken)
+            return false;
+    } while (!atomic_compare_exchange_weak(&share.taken, &taken, taken + more));
+    s->shared = wanted;
+    return true;
+}
+
+static void share_give(struct sg_spool *s)
+{
+    atomic_fetch_sub(&share.taken, s->shared);
+    s->shared = 0;
+}
 
 struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits)
 {
@@ -39,10 +89,11 @@ void sg_spool_free(struct sg_spool **spool)
     if (!s)
         return;
     if (s->buffer)
-        OPENSSL_cleanse(s->buffer, s->cap);
+        explicit_bzero(s->buffer, s->cap);
     free(s->buffer);
     if (s->fd >= 0)
         close(s->fd);
+    share_give(s);
     free(s);
     *spool = NULL;
 }
@@ -86,7 +137,7 @@ static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
     return true;
 }
 
-/* Makes room for len more bytes, which fit into the limit. The old copy is wiped, not left to the
+/* Makes room for len more bytes, which fit into the room. The old copy is wiped, not left to the
  * heap. */
 static void grow(struct sg_spool *s, size_t len)
 {
@@ -95,27 +146,44 @@ static void grow(struct sg_spool *s, size_t len)
         return;
     size_t cap = s->cap ? s->cap : 4096;
     while (cap < need)
-        cap *= 2;
-    if (cap > s->limits.memory_bytes)
-        cap = s->limits.memory_bytes;
+        cap *= 4;
+    if (cap > room(s))
+        cap = room(s);
     uint8_t *buffer = malloc(cap);
     if (!buffer)
         abort();
     if (s->buffer) {
         memcpy(buffer, s->buffer, s->used);
-        OPENSSL_cleanse(s->buffer, s->cap);
+        explicit_bzero(s->buffer, s->cap);
         free(s->buffer);
     }
     s->buffer = buffer;
     s->cap = cap;
 }
 
+/* What the buffer holds goes to the file, and the share back to the others. */
+static bool spill(struct sg_spool *s, struct sg_error *err)
+{
+    if (s->used && !append_to_file(s, s->buffer, s->used, err))
+        return false;
+    s->used = 0;
+    if (s->cap > s->limits.memory_bytes) {
+        explicit_bzero(s->buffer, s->cap);
+        free(s->buffer);
+        s->buffer = NULL;
+        s->cap = 0;
+    }
+    share_give(s);
+    return true;
+}
+
 static bool write_some(struct sg_spool *s, const void *data, size_t len, struct sg_error *err)
 {
-    if (len > s->limits.memory_bytes - s->used) {
-        if (s->used && !append_to_file(s, s->buffer, s->used, err))
+    bool fits = len <= room(s) - s->used ||
+                (s->in_file == 0 && len <= SIZE_MAX / 2 && share_take(s, s->used + len));
+    if (!fits) {
+        if (!spill(s, err))
             return false;
-        s->used = 0;
         if (len >= s->limits.memory_bytes)
             return append_to_file(s, data, len, err);
     }
@@ -190,24 +258,48 @@ struct sg_sink sg_spool_sink(struct sg_spool *spool)
     return (struct sg_sink){spool_sink_write, spool};
 }
 
-bool sg_spool_copy(const struct sg_spool *spool, uint64_t offset, uint64_t len,
-                   const struct sg_sink *sink, struct sg_error *err)
+/* What is in memory goes on from where it is. */
+static bool copy_memory(const struct sg_spool *s, uint64_t offset, uint64_t len,
+                        const struct sg_sink *sink, struct sg_error *err)
+{
+    uint64_t at = offset - s->in_file;
+    if (at >= s->used)
+        return true;
+    size_t left = len < s->used - at ? (size_t)len : (size_t)(s->used - at);
+    for (const uint8_t *p = s->buffer + at; left;) {
+        size_t n = left < COPY_BYTES ? left : COPY_BYTES;
+        if (!sg_sink_write(sink, p, n, err))
+            return false;
+        p += n;
+        left -= n;
+    }
+    return true;
+}
+
+static bool copy_file(const struct sg_spool *s, uint64_t *offset, uint64_t *len,
+                      const struct sg_sink *sink, struct sg_error *err)
 {
     uint8_t *block = malloc(COPY_BYTES);
     if (!block)
         abort();
     bool ok = true;
-    while (ok && len) {
+    while (ok && *len && *offset < s->in_file) {
+        uint64_t left = s->in_file - *offset < *len ? s->in_file - *offset : *len;
         size_t n;
-        ok = sg_spool_read(spool, offset, block, len < COPY_BYTES ? (size_t)len : COPY_BYTES, &n,
-                           err);
-        if (!ok || n == 0)
-            break;
-        ok = sg_sink_write(sink, block, n, err);
-        offset += n;
-        len -= n;
+        ok = sg_spool_read(s, *offset, block, left < COPY_BYTES ? (size_t)left : COPY_BYTES, &n,
+                           err) &&
+             sg_sink_write(sink, block, n, err);
+        *offset += ok ? n : 0;
+        *len -= ok ? n : 0;
     }
-    OPENSSL_cleanse(block, COPY_BYTES);
+    explicit_bzero(block, COPY_BYTES);
     free(block);
     return ok;
+}
+
+bool sg_spool_copy(const struct sg_spool *spool, uint64_t offset, uint64_t len,
+                   const struct sg_sink *sink, struct sg_error *err)
+{
+    return (offset >= spool->in_file || copy_file(spool, &offset, &len, sink, err)) &&
+           (offset < spool->in_file || copy_memory(spool, offset, len, sink, err));
 }

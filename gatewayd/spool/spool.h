@@ -10,10 +10,18 @@
 #include "common/error.h"
 
 struct sg_spool_limits {
-    size_t memory_bytes; /* kept in memory at most */
+    size_t memory_bytes; /* kept in memory in any case; more of what all share, below */
     uint64_t max_bytes;  /* a longer message is SG_E_LIMIT */
     const char *dir;     /* of the unlinked files; outlives the spool */
 };
+
+/*
+ * What all spools of the process may keep in memory beyond their own memory_bytes, and one of them
+ * at most: a file costs a message of middle size more than its encryption. Whoever comes when it is
+ * used up goes to the file as before. Begins with none.
+ */
+void sg_spool_share(size_t all_bytes, size_t each_bytes);
+size_t sg_spool_shared_now(void); /* what of it is taken */
 
 struct sg_spool;
 

@@ -410,7 +410,11 @@ static size_t content_length(const struct sg_walk *w, const uint8_t *data, size_
     if (w->level_count == 0 || w->rest)
         return len;
     const uint8_t *p = data, *end = data + len;
-    while ((p = memmem(p, (size_t)(end - p), "--", 2))) {
+    while (end - p >= 2 && (p = memchr(p, '-', (size_t)(end - p) - 1))) {
+        if (p[1] != '-') {
+            p++;
+            continue;
+        }
         if (p > data && (p[-1] == '\n' || p[-1] == '\r'))
             return (size_t)(p - data);
         while (p < end && *p == '-')

@@ -182,6 +182,42 @@ static void copies_ranges(void **state)
     check(t, 200000, 9973);
 }
 
+/* What one has of the share it gives back when it goes to the file, or goes. */
+static void share_of_the_memory(void **state)
+{
+    (void)state;
+    const size_t step = 128 << 10;
+    struct sg_spool_limits limits = {1000, 4 << 20, dir};
+    struct sg_error err;
+    sg_spool_share(3 * step, 2 * step);
+    SG_AUTO_SPOOL a = sg_spool_new(&limits);
+    assert_true(fill(a, 1000, 999, &err));
+    assert_int_equal(sg_spool_shared_now(), 0);
+    assert_true(fill(a, 1, 1, &err));
+    assert_int_equal(sg_spool_shared_now(), step);
+    SG_AUTO_SPOOL b = sg_spool_new(&limits);
+    assert_true(fill(b, 1000 + 2 * step, 65536, &err)); /* to the octet what one may have */
+    assert_int_equal(sg_spool_shared_now(), 3 * step);
+    assert_int_equal(files_open_in_dir(), 0);
+    check(b, 1000 + 2 * step, 9973);
+
+    SG_AUTO_SPOOL c = sg_spool_new(&limits); /* there is none left */
+    assert_true(fill(c, 2000, 100, &err));
+    assert_int_equal(files_open_in_dir(), 1);
+    check(c, 2000, 97);
+    sg_spool_free(&b);
+    assert_int_equal(sg_spool_shared_now(), step);
+
+    SG_AUTO_SPOOL d = sg_spool_new(&limits); /* too large for one */
+    assert_true(fill(d, 1001 + 2 * step, 65536, &err));
+    assert_int_equal(files_open_in_dir(), 2);
+    assert_int_equal(sg_spool_shared_now(), step);
+    check(d, 1001 + 2 * step, 9973);
+    sg_spool_share(0, 0);
+    sg_spool_free(&a);
+    assert_int_equal(sg_spool_shared_now(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +226,7 @@ int main(void)
         cmocka_unit_test(limit_to_the_octet),
         cmocka_unit_test(directory_missing),
         cmocka_unit_test(copies_ranges),
+        cmocka_unit_test(share_of_the_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,24 @@
+/*
+ * Decoded certificates by their DER. Decoding one costs OpenSSL 3 more than a verification with it
+ * (FACTS), and the same few come with message after message: our own, our partners', their CAs'.
+ */
+#ifndef SG_X509_X509_H
+#define SG_X509_X509_H
+
+#include "common/bytes.h"
+
+#include <openssl/x509.h>
+
+/*
+ * One reference, for X509_free(); NULL where it is no certificate, or something stands behind it.
+ * The object may be shared with other threads: it is only read.
+ */
+X509 *sg_x509_decode(struct sg_bytes der);
+
+/*
+ * How many are kept at most, about 12 KiB each; 0: none. The process begins with 256. Empties what
+ * there is.
+ */
+void sg_x509_keep(size_t certificates);
+
+#endif

@@ -1,0 +1,148 @@
+/* x509.h: the same object for the same octets, another for others; bounds; many threads at once. */
+#include "x509/x509.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define MANY 60
+
+static struct sg_bytes ders[MANY];
+
+/* Made here: the code under test only reads them. */
+static int setup(void **state)
+{
+    (void)state;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    for (int i = 0; i < MANY; i++) {
+        X509 *x = X509_new();
+        ASN1_INTEGER_set(X509_get_serialNumber(x), i + 1);
+        X509_gmtime_adj(X509_getm_notBefore(x), 0);
+        X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+        X509_set_pubkey(x, key);
+        X509_sign(x, key, EVP_sha256());
+        unsigned char *der = NULL;
+        int n = i2d_X509(x, &der);
+        ders[i] = sg_bytes_of(der, (size_t)n);
+        X509_free(x);
+    }
+    EVP_PKEY_free(key);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sg_x509_keep(0);
+    for (int i = 0; i < MANY; i++)
+        OPENSSL_free((void *)ders[i].data);
+    return 0;
+}
+
+static void one_object_for_the_same_octets(void **state)
+{
+    (void)state;
+    sg_x509_keep(100);
+    X509 *a = sg_x509_decode(ders[0]), *b = sg_x509_decode(ders[0]), *c = sg_x509_decode(ders[1]);
+    assert_non_null(a);
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, c);
+    assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(a)), 1);
+    assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(c)), 2);
+    X509_free(a);
+    sg_x509_keep(100); /* emptied: who has one, keeps it */
+    X509 *d = sg_x509_decode(ders[0]);
+    assert_ptr_not_equal(d, b);
+    assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(b)), 1);
+    X509_free(b);
+    X509_free(c);
+    X509_free(d);
+}
+
+static void what_is_no_certificate(void **state)
+{
+    (void)state;
+    uint8_t longer[2000];
+    assert_true(ders[0].len < sizeof longer);
+    memcpy(longer, ders[0].data, ders[0].len);
+    longer[ders[0].len] = 0;
+    for (int again = 0; again < 2; again++) {
+        assert_null(sg_x509_decode(sg_bytes_of("", 0)));
+        assert_null(sg_x509_decode(sg_bytes_of("0", 1)));
+        assert_null(sg_x509_decode(sg_bytes_of(longer, ders[0].len + 1)));
+        assert_null(sg_x509_decode(sg_bytes_of(longer, ders[0].len - 1)));
+    }
+    longer[ders[0].len - 1] ^= 1; /* another signature is another certificate */
+    X509 *a = sg_x509_decode(ders[0]), *b = sg_x509_decode(sg_bytes_of(longer, ders[0].len));
+    assert_ptr_not_equal(a, b);
+    X509_free(a);
+    X509_free(b);
+}
+
+/* How many are still the same when all were asked for. */
+static int remembered(size_t room)
+{
+    X509 *first[MANY];
+    int same = 0;
+    sg_x509_keep(room);
+    for (int i = 0; i < MANY; i++)
+        first[i] = sg_x509_decode(ders[i]);
+    for (int i = MANY - 1; i >= 0; i--) {
+        X509 *x = sg_x509_decode(ders[i]);
+        assert_non_null(x);
+        same += x == first[i];
+        X509_free(x);
+    }
+    for (int i = 0; i < MANY; i++)
+        X509_free(first[i]);
+    return same;
+}
+
+static void no_more_than_the_room(void **state)
+{
+    (void)state;
+    assert_int_equal(remembered(0), 0);
+    assert_int_equal(remembered(4), 4); /* the four that came last */
+    assert_true(remembered(16) <= 16);
+    assert_true(remembered(4000) > MANY / 2);
+}
+
+static void *decode_all(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 200; round++)
+        for (int i = 0; i < MANY; i++) {
+            X509 *x = sg_x509_decode(ders[i]);
+            if (!x || ASN1_INTEGER_get(X509_get0_serialNumber(x)) != i + 1 || !X509_get0_pubkey(x))
+                abort();
+            X509_free(x);
+        }
+    return NULL;
+}
+
+static void many_threads(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    sg_x509_keep(20); /* some are always pushed out */
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, decode_all, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_object_for_the_same_octets),
+        cmocka_unit_test(what_is_no_certificate),
+        cmocka_unit_test(no_more_than_the_room),
+        cmocka_unit_test(many_threads),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
