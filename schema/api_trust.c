@@ -123,6 +123,9 @@ static void partner_take(struct sg_row *row, void *item)
     c->state = sg_row_text(row);
     c->not_before = sg_row_time(row);
     c->not_after = sg_row_time(row);
+    bool all = sg_row_is_null(row);
+    const char *relying = sg_row_text(row);
+    c->relying_id = all ? NULL : relying;
 }
 
 bool sg_api_partner_insert(struct sg_tx *tx, struct sg_arena *arena,

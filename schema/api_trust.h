@@ -47,6 +47,7 @@ struct sg_api_partner {
     struct sg_bytes der, sha256;
     const char *source, *origin; /* "ldap", "mail", "api"; which directory, which message */
     const char *state;           /* "active", "pending", "refused" */
+    const char *relying_id;      /* of ours: for which domain alone it is there; NULL: for all */
     sg_time not_before, not_after;
 };
 /* SG_E_CONFLICT: it is there already. */

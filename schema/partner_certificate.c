@@ -61,6 +61,7 @@ bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
     sg_param_bool(&p, query->approval);
     sg_param_bool(&p, query->ask);
     sg_param_bool(&p, query->pin);
+    sg_param_text(&p, query->relying);
     if (!sg_db_read(db, arena, SG_Q_PARTNER_CERTIFICATE_FIND, &p, take, &list, err))
         return false;
     if (query->pin)
@@ -108,6 +109,7 @@ static bool store(struct sg_tx *tx, void *arg, struct sg_error *err)
     sg_param_bool(&p, row->approval);
     sg_param_bool(&p, row->ask);
     sg_param_bool(&p, row->authority);
+    sg_param_text(&p, row->relying);
     if (!sg_tx_query_one(tx, SG_Q_PARTNER_CERTIFICATE_STORE, &p, &rows, "nothing was stored", err))
         return false;
     struct sg_row r = sg_row_at(&rows, 0, arena);

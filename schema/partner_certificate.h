@@ -10,6 +10,8 @@ struct sg_partner_query {
     bool approval;      /* everything waits for an administrator to approve of it (REQ-54) */
     bool ask;           /* … or a change does (REQ-83) */
     bool pin;           /* the one that is known longest and has not expired at first */
+    const char
+        *relying; /* id of the domain of ours that asks: what is for it alone too; NULL: none */
     sg_time now;
 };
 /* DER of all that was not refused, and whether each waits: those of CAs first, then the newest
@@ -26,9 +28,10 @@ struct sg_partner_certificate {
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after;
     sg_time fetched_at;
-    bool authority; /* a CA's */
-    bool approval;  /* an administrator has to approve of it, unless it is known (REQ-54) */
-    bool ask;       /* … if it is another than the domain's first, unless he has (REQ-83) */
+    bool authority;      /* a CA's */
+    bool approval;       /* an administrator has to approve of it, unless it is known (REQ-54) */
+    bool ask;            /* … if it is another than the domain's first, unless he has (REQ-83) */
+    const char *relying; /* id of the domain of ours for which alone it is stored; NULL: for all */
 };
 /*
  * Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: to who

@@ -190,9 +190,10 @@ static json_t *partner_json(struct sg_arena *arena, const void *row)
     struct api_certificates read;
     struct sg_error why;
     bool good = api_pem_read(arena, pem, 1, &read, &why);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o}", "id", c->key.id,
-                     "domain", c->domain, "subject", good ? read.items[0].subject : "", "source",
-                     c->source, "origin", c->origin, "state", c->state, "sha256",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:s, s:o}", "id",
+                     c->key.id, "domain", c->domain, "subject", good ? read.items[0].subject : "",
+                     "source", c->source, "origin", c->origin, "state", c->state,
+                     "relying_domain_id", c->relying_id, "sha256",
                      api_json_hex_or_null(arena, c->sha256), "not_before",
                      api_json_time(c->not_before), "not_after", api_json_time(c->not_after), "pem",
                      pem, "fetched_at", api_json_time(c->key.at));

@@ -37,6 +37,7 @@ struct sg_cert_facts {
     const char *subject, *issuer, *serial, *sha256; /* RFC 2253 names, lower-case hexadecimal */
     const char *address; /* the rfc822Name or emailAddress that matched, or the first there is */
     bool bypassed;       /* valid although nobody knows whether it is revoked (REQ-59) */
+    bool own_root;       /* valid by a root of the relying domain's own alone (REQ-180) */
 };
 
 struct sg_cert_limits {
@@ -80,9 +81,10 @@ struct sg_cert_partner {
     const char *source; /* "ldap", "mail" */
     const char *origin; /* which directory, which message */
     sg_time not_before, not_after, now;
-    bool authority; /* a CA's, above one of the domain's */
-    bool approval;  /* if it is not known yet: for an administrator to approve of (REQ-54) */
-    bool ask;       /* … if it is another than the domain's first (REQ-83) */
+    bool authority;      /* a CA's, above one of the domain's */
+    bool approval;       /* if it is not known yet: for an administrator to approve of (REQ-54) */
+    bool ask;            /* … if it is another than the domain's first (REQ-83) */
+    const char *relying; /* id of the domain whose own root alone vouches for it; NULL: for all */
 };
 /* A partner has another certificate than the one that is stored (REQ-83). */
 enum sg_cert_change {
@@ -95,6 +97,7 @@ struct sg_cert_stored {
     bool correspondent; /* none, unless one of them came with its mail or was added by hand */
     bool approval;      /* what nobody has approved of waits */
     enum sg_cert_change change;
+    const char *relying; /* what is stored for this domain alone too; NULL: nobody's */
     sg_time now;
 };
 /* What a domain of ours has chosen about revocation lists. */
@@ -208,8 +211,8 @@ struct sg_cert_wanted {
  * goes to the store. The newest valid one wins, unless change says otherwise; one that an
  * administrator refused never does, and one below a root of the relying domain's own only where
  * there is none below an accredited one. A weak one is taken where neither the store nor a
- * directory has a better one, and is asked about for every mail. What is stored because one domain
- * trusts it is judged again for every other.
+ * directory has a better one, and is asked about for every mail. What one
+ * domain's own root alone vouches for is stored for that domain alone.
  */
 SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena,
                                   const struct sg_cert_wanted *wanted,
@@ -240,8 +243,8 @@ struct sg_cert_signers {
     const char *detail;           /* a sentence: what was asked and what came of it */
 };
 SG_MUST_USE bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena,
-                                        const char *domain, struct sg_cert_signers *signers_r,
-                                        struct sg_error *err);
+                                        const char *domain, const char *relying,
+                                        struct sg_cert_signers *signers_r, struct sg_error *err);
 /* All directories at once: may take ldap_timeout_ms. */
 SG_MUST_USE bool sg_cert_signers_published(struct sg_certs *certs, struct sg_arena *arena,
                                            const char *domain, struct sg_cert_signers *signers_r,

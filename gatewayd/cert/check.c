@@ -222,6 +222,7 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
     sg_time until = 0;
     (void)sg_asn1_time(X509_get0_notAfter(q->certificate), &until);
     facts->status = SG_CERT_VALID;
+    facts->own_root = chain->further;
     facts->detail =
         sg_arena_printf(arena, "valid until %s%s%s%s", sg_facts_time(arena, until),
                         chain->further ? ", by a root of the domain's own" : "",
@@ -238,12 +239,14 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
 /* A verdict that holds for all, or for the relying domain. */
 static bool remembered(struct sg_certs *certs, struct sg_arena *arena,
                        const struct sg_cert_question *q, struct sg_verdict_key key,
-                       const char **detail_r)
+                       struct sg_cert_facts *facts)
 {
-    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, detail_r))
+    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, &facts->detail))
         return true;
     key.relying = q->relying;
-    return q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, detail_r);
+    facts->own_root =
+        q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, &facts->detail);
+    return facts->own_root;
 }
 
 bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,
@@ -257,7 +260,7 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
         .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
     sg_x509_sha256(q->certificate, key.sha256);
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
-    if (q->list_count == 0 && remembered(certs, arena, q, key, &facts_r->detail)) {
+    if (q->list_count == 0 && remembered(certs, arena, q, key, facts_r)) {
         facts_r->status = SG_CERT_VALID;
         return true;
     }

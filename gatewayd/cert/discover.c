@@ -36,6 +36,7 @@ struct search {
     const struct sg_cert_wanted *wanted;
     const char *source; /* of what is not in the store: "ldap", "mail" */
     bool known;         /* one of the domain's own is stored */
+    bool own_root;      /* what was judged last is good for the relying domain alone (REQ-180) */
     bool waits;         /* what was kept has begun to wait for an administrator */
 };
 
@@ -116,6 +117,7 @@ static bool judge(struct search *search, X509 *certificate, const char *source,
                                         .now = search->now};
     if (!sg_check(search->certs, search->arena, &question, &facts, issuer_missing_r, chain_r, err))
         return false;
+    search->own_root = facts.own_root;
     /* REQ-46: some person's certificate of that domain is not its gateway's. */
     if (facts.status == SG_CERT_VALID && !sg_naming_is_dca_of(certificate, search->domain)) {
         facts.status = SG_CERT_MISMATCH;
@@ -141,7 +143,8 @@ static bool keep_one(struct search *search, X509 *x, const char *origin, bool au
                                       .now = search->now,
                                       .authority = authority,
                                       .approval = !authority && wanted->approval,
-                                      .ask = !authority && wanted->change == SG_CERT_ASK};
+                                      .ask = !authority && wanted->change == SG_CERT_ASK,
+                                      .relying = search->own_root ? wanted->relying : NULL};
     bool waits = false;
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
@@ -275,6 +278,7 @@ static bool from_store(struct search *search, struct sg_error *err)
                                           .correspondent = search->wanted->correspondent,
                                           .approval = search->wanted->approval,
                                           .change = search->wanted->change,
+                                          .relying = search->wanted->relying,
                                           .now = search->now};
     if (!certs->storage.partner_find(certs->storage.ctx, search->arena, &wanted, &stored, err))
         return false;
@@ -421,7 +425,8 @@ static bool from_weak(struct search *search, struct sg_error *err)
 {
     bool ok = true, missing;
     search->use = SG_CERT_ENCRYPT_WEAK;
-    qsort(search->weak, search->weak_count, sizeof *search->weak, newest_first);
+    if (search->weak_count > 1)
+        qsort(search->weak, search->weak_count, sizeof *search->weak, newest_first);
     for (size_t i = 0; i < search->weak_count && ok && !search->found->certificate; i++)
         ok = judge_all(search, &search->weak[i], 1, search->weak[i].origin, &missing, err);
     return ok;

@@ -46,9 +46,10 @@ static const char *number(struct sg_arena *arena, size_t count)
 }
 
 bool sg_cert_signers_stored(struct sg_certs *certs, struct sg_arena *arena, const char *domain,
-                            struct sg_cert_signers *signers_r, struct sg_error *err)
+                            const char *relying, struct sg_cert_signers *signers_r,
+                            struct sg_error *err)
 {
-    const struct sg_cert_stored wanted = {.domain = domain};
+    const struct sg_cert_stored wanted = {.domain = domain, .relying = relying};
     struct sg_cert_der_list list = {0};
     if (!begin(domain, signers_r))
         return true;

@@ -22,7 +22,8 @@ static bool is_domain_signer(void *ctx, const X509 *certificate)
  * layers. Directories speak of members alone: others' signatures make no lookup there. */
 struct lookup {
     struct sg_message *m;
-    const char *domain; /* NULL: From names none */
+    const char *domain;  /* NULL: From names none */
+    const char *relying; /* id of ours */
     bool published;
     unsigned done; /* rounds */
     struct sg_cert_signers found[2];
@@ -32,8 +33,9 @@ static bool lookup_ask(struct lookup *l, struct sg_error *err)
 {
     struct sg_cert_signers *found = &l->found[l->done];
     struct sg_certs *certs = l->m->gw->certs;
-    if (!(l->done == 0 ? sg_cert_signers_stored(certs, l->m->arena, l->domain, found, err)
-                       : sg_cert_signers_published(certs, l->m->arena, l->domain, found, err)))
+    if (!(l->done == 0
+              ? sg_cert_signers_stored(certs, l->m->arena, l->domain, l->relying, found, err)
+              : sg_cert_signers_published(certs, l->m->arena, l->domain, found, err)))
         return false;
     l->done++;
     sg_trace_add(&l->m->trace, "signer-lookup", "REQ-82", "domain", l->domain, "detail",
@@ -60,6 +62,7 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
 {
     struct lookup lookup = {.m = m,
                             .domain = origin->from_count ? origin->from[0].domain : NULL,
+                            .relying = keyring->domain_id,
                             .published = j->facts.from_member};
     struct sg_smime_own_key *own =
         SG_ARENA_ARRAY(m->arena, struct sg_smime_own_key, keyring->count + 1);

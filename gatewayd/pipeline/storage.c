@@ -45,6 +45,7 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert
                                            .approval = wanted->approval,
                                            .ask = wanted->change == SG_CERT_ASK,
                                            .pin = wanted->change == SG_CERT_PIN,
+                                           .relying = wanted->relying,
                                            .now = wanted->now};
     return sg_partner_certificate_find(ctx, arena, &query, &list_r->items, &list_r->waits,
                                        &list_r->count, err);
@@ -62,7 +63,8 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
                                          .fetched_at = partner->now,
                                          .authority = partner->authority,
                                          .approval = partner->approval,
-                                         .ask = partner->ask};
+                                         .ask = partner->ask,
+                                         .relying = partner->relying};
     return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, err);
 }
 

@@ -1,2 +1,3 @@
-SELECT id, fetched_at, domain, der, sha256, source, origin, state, not_before, not_after
+SELECT id, fetched_at, domain, der, sha256, source, origin, state, not_before, not_after,
+       relying_id
 FROM partner_certificate WHERE id = $1::text

@@ -1,4 +1,5 @@
-SELECT id, fetched_at, domain, der, sha256, source, origin, state, not_before, not_after
+SELECT id, fetched_at, domain, der, sha256, source, origin, state, not_before, not_after,
+       relying_id
 FROM partner_certificate
 WHERE id IS NOT NULL AND ($1::text IS NULL OR domain = $1::text)
   AND ($2::text IS NULL OR state = $2::text)

@@ -16,6 +16,7 @@ from sealgate.process import NotReady, wait_for
 from setting import A, B, FROM_A, FROM_B, Setting, header, simple
 
 FIRST_A, FIRST_B = "first-a.test", "first-b.test"  # who is asked about them first
+CHANGED = "changed.test"  # has a certificate of an accredited CA later
 REVOKED = "revoked.test"
 SOURCE = {A: FROM_A, B: FROM_B}
 ENTITY = ENTITIES["text"]
@@ -26,7 +27,7 @@ AT_ONCE = 20
 class Roots(Setting):
     def __init__(self, folder, block):
         self.partners_port = block.base + 18
-        super().__init__(folder, block, dict.fromkeys((FIRST_A, FIRST_B), self.partners_port),
+        super().__init__(folder, block, dict.fromkeys((FIRST_A, FIRST_B, CHANGED), self.partners_port),
                          settings={"gatewayd": {"certificates.private_lists": "yes"}})
         self.servers["partners"] = MailServer(self.partners_port, f"{folder}/mail/partners")
         self.ca_port, self.ca, self.count = block.base + 16, None, 0
@@ -35,14 +36,17 @@ class Roots(Setting):
         super().start()
         self.ca = further_ca(self.platform, "private-ca", self.ca_port)
         self.ca.start()
+        self.ca.publish()  # of the partner of whom nothing is in the store: the CA between
         self.agency = {A: self.a, B: self.b}
         self.found = {domain: from_directory(self.platform, domain, self.platform.layout.dir / "found")
                       for domain in (A, B)}
         self.peer = {}
-        for domain in (FIRST_A, FIRST_B, REVOKED):
+        for domain in (FIRST_A, FIRST_B, CHANGED, REVOKED):
             partner = Partner(self.platform, domain, self.ca)
             if domain == REVOKED:  # before anybody fetched the list
                 partner.revoke("keyCompromise")
+            elif domain == CHANGED:  # nothing of it is in the store
+                partner.put()
             else:
                 self.publish(partner)
             software = peers.OpenSsl(self.platform.layout.dir, self.platform.layout.ca / "root.pem")
@@ -92,8 +96,8 @@ class Roots(Setting):
         return [header(self.arrived(agency, subject)[0].raw, "X-Sealgate-Verdict")
                 for agency in agencies]
 
-    def sent(self, agency, partner):
-        """Whether the partner's gateway got it sealed, or why it is held."""
+    def sent(self, agency, partner, to_first=True):
+        """Whether the partner's gateway got it sealed, to its first certificate or another, or why it is held."""
         subject = self.subject(agency, "to", partner)
         self.submit(f"ann@{agency}", [f"joe@{partner}"],
                     simple(f"ann@{agency}", [f"joe@{partner}"], subject), source=SOURCE[agency])
@@ -108,6 +112,9 @@ class Roots(Setting):
         if outcome["outcome"] == "held":
             return outcome["codes"]
         got, = self.arrived("partners", subject)
+        if not to_first:
+            assert b"Kia ora." not in got.raw and b"enveloped-data" in got.raw
+            return "sealed"
         signed = self.peer[partner][0].decrypt(got.raw)
         assert b"Kia ora." in self.peer[partner][0].verify(signed)
         return "sealed"
@@ -160,3 +167,28 @@ def test_change_takes_effect_at_once(setting):
 def test_revoked_below_a_further_root(setting):
     """REQ-36 REQ-180: its lists count as those of any CA."""
     assert setting.verdict(REVOKED, A, B) == ["unverified; code=101", DOUBTED]
+
+
+def test_what_one_domain_trusts_decides_nothing_for_others(setting):
+    """REQ-83, 180: A knows a partner by a root of its own; to B, who asks about changes, that partner's first
+    certificate is the one of an accredited CA."""
+    api, a = setting.platform.api, setting.a.domain["id"]
+    policy = f"{setting.b.domain_path}/policy"
+    api.put(policy, {"changed_certificate": "ask"})
+    partner = setting.peer[CHANGED][1]
+    def stored():
+        return {(r["relying_domain_id"], r["state"])
+                for r in api.list("/v1/partner-certificates", domain=CHANGED) if r["source"] == "ldap"}
+    assert setting.sent(A, CHANGED) == "sealed"
+    assert stored() == {(a, "active")}
+    assert setting.sent(B, CHANGED) == ["201"]
+    partner.beside(setting.platform.refca)
+    assert setting.sent(B, CHANGED, to_first=False) == "sealed"
+    assert stored() == {(a, "active"), (None, "active")}
+    # What was refused is refused to all, by whomever it was found.
+    for row in api.list("/v1/partner-certificates", domain=CHANGED):
+        if row["relying_domain_id"]:
+            api.post(f"/v1/partner-certificates/{row['id']}/refuse")
+    assert setting.sent(A, CHANGED, to_first=False) == "sealed"
+    assert stored() == {(a, "refused"), (None, "active")}
+    api.put(policy, {})
