@@ -58,6 +58,27 @@ const struct sg_digest_algorithm *sg_smime_signer_digest(const struct sg_tlv *si
     return signer_read(signer_info, &s) ? sg_digest_find(s.digest_oid) : NULL;
 }
 
+/* As most are: positive, in as few octets as can be. false: not decided. */
+static bool serial_same(struct sg_bytes content, const X509 *certificate)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
+    if (content.len == 0 || content.data[0] >= 0x80 || ASN1_STRING_type(serial) != V_ASN1_INTEGER)
+        return false;
+    if (content.len > 1 && content.data[0] == 0)
+        content = sg_bytes_slice(content, 1, content.len);
+    return sg_bytes_equal(
+        content, sg_bytes_of(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)));
+}
+
+/* Octet for octet, which saves decoding the name. false: not decided. */
+static bool issuer_same(struct sg_bytes whole, const X509 *certificate)
+{
+    const unsigned char *der;
+    size_t len;
+    return X509_NAME_get0_der(X509_get_issuer_name(certificate), &der, &len) &&
+           sg_bytes_equal(whole, sg_bytes_of(der, len));
+}
+
 static bool serial_equal(struct sg_bytes whole, const X509 *certificate)
 {
     const unsigned char *p = whole.data;
@@ -81,8 +102,9 @@ bool sg_smime_names(const struct sg_tlv *identifier, const X509 *certificate)
         !sg_ber_expect(&in, SG_BER_INTEGER, &serial))
         return false;
     /* The serial first: it is cheap, and there may be thousands of recipients. */
-    bool equal = serial_equal(serial.whole, certificate);
-    if (equal) {
+    bool equal =
+        serial_same(serial.content, certificate) || serial_equal(serial.whole, certificate);
+    if (equal && !issuer_same(issuer.whole, certificate)) {
         const unsigned char *p = issuer.whole.data;
         X509_NAME *name = d2i_X509_NAME(NULL, &p, (long)issuer.whole.len);
         equal = name && X509_NAME_cmp(name, X509_get_issuer_name(certificate)) == 0;

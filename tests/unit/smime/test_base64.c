@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
 {
@@ -101,8 +102,38 @@ static void test_shapes(void **state)
     check("=", "", false);
 }
 
+/* Each octet that is not of the alphabet, at each place of a text that is taken in blocks: what
+ * stands before it comes out, and nothing behind it. */
+static void test_foreign_octets_in_blocks(void **state)
+{
+    (void)state;
+    char text[160];
+    uint8_t whole[200], out[200];
+    bool bad;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)"AZaz09+/QWERTYqwerty"[i % 20];
+    assert_int_equal(decode(text, sizeof text, sizeof text, whole, &bad), 120);
+    assert_int_equal(EVP_DecodeBlock(out, (const uint8_t *)text, sizeof text), 120);
+    assert_memory_equal(out, whole, 120);
+    for (int c = 0; c < 256; c++) {
+        bool taken = c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+                                 " \t\r\n=",
+                                 c);
+        for (size_t at = 0; !taken && at < sizeof text; at++) {
+            char kept = text[at];
+            text[at] = (char)c;
+            size_t n = decode(text, sizeof text, sizeof text, out, &bad);
+            assert_true(bad);
+            assert_true(n >= at / 4 * 3 && n <= at / 4 * 3 + 2);
+            assert_memory_equal(out, whole, at / 4 * 3);
+            text[at] = kept;
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round), cmocka_unit_test(test_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_foreign_octets_in_blocks),
+                                       cmocka_unit_test(test_round), cmocka_unit_test(test_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
