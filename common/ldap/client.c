@@ -28,7 +28,7 @@ struct sg_ldap {
     size_t max_bytes;
     LDAP *handle; /* NULL: not open */
     bool used;    /* a search succeeded on it */
-    bool refused; /* the last bind */
+    int refused;  /* the last bind: by this code */
 };
 
 /* libldap initialises itself at its first call, which threads must not race for. */
@@ -256,7 +256,7 @@ static bool password_read(const struct sg_ldap *ldap, struct sg_secret *password
         ldap->url, ldap->credential);
 }
 
-bool sg_ldap_refused(const struct sg_ldap *ldap)
+int sg_ldap_refused(const struct sg_ldap *ldap)
 {
     return ldap->refused;
 }
@@ -271,7 +271,7 @@ static bool is_refusal(int rc)
 static bool sign_on(struct sg_ldap *ldap, sg_deadline deadline, struct sg_error *err)
 {
     SG_AUTO_SECRET password = {0};
-    ldap->refused = false;
+    ldap->refused = 0;
     if (!password_read(ldap, &password, err))
         return false;
     int rc = is_ldaps(ldap) ? LDAP_SUCCESS : start_tls(ldap, deadline);
@@ -281,7 +281,7 @@ static bool sign_on(struct sg_ldap *ldap, sg_deadline deadline, struct sg_error 
     if (rc == LDAP_SUCCESS)
         return true;
     char what[64];
-    ldap->refused = is_refusal(rc);
+    ldap->refused = is_refusal(rc) ? rc : 0;
     snprintf(what, sizeof what, "%s (%d): ", ldap->refused ? "refused the bind" : "bind", rc);
     return failed(ldap, what, rc, err);
 }

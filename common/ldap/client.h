@@ -51,8 +51,9 @@ void sg_ldap_account(struct sg_ldap *ldap, const char *bind_dn, const char *cred
                      const char *credential);
 /* Nothing is sent to an address in one of these, whatever the name of the server stands for. */
 void sg_ldap_avoid(struct sg_ldap *ldap, const struct sg_networks *networks);
-/* Did the server refuse the last bind? The same one will be refused again. */
-bool sg_ldap_refused(const struct sg_ldap *ldap);
+/* The code with which the server refused the last bind, 0: it did not. The same one will be refused
+ * again. */
+int sg_ldap_refused(const struct sg_ldap *ldap);
 /* SG_E_DIRECTORY or SG_E_TIMEOUT when it is away; nothing found is success. */
 SG_MUST_USE bool sg_ldap_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
                                 sg_deadline deadline, struct sg_arena *arena,

@@ -47,7 +47,7 @@ struct sg_directory {
     size_t queued;
     int references, workers, idle;
     int failures;
-    bool refused; /* the last failure: our bind */
+    int refused; /* the last failure: our bind, by this code */
     bool closing, probing;
     int64_t open_until_ms;
     bool authorities_busy; /* being asked for */
@@ -200,7 +200,7 @@ static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct sg_dire
 
 /* Under the lock. The circuit closes with a success, opens with failures in a row, or with a bind
  * that was refused. */
-static void circuit_note(struct sg_directory *d, bool ok, bool refused)
+static void circuit_note(struct sg_directory *d, bool ok, int refused)
 {
     d->probing = false;
     if (ok) {
@@ -271,7 +271,7 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&d->lock);
         bool ok = job_run(d, ldap, job);
         pthread_mutex_lock(&d->lock);
-        circuit_note(d, ok, !ok && sg_ldap_refused(ldap));
+        circuit_note(d, ok, ok ? 0 : sg_ldap_refused(ldap));
         job->ok = ok;
         job_end(d, job);
     }
@@ -316,7 +316,8 @@ static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
     if (d->open_until_ms) {
         if ((d->probing || sg_clock_monotonic_ms() < d->open_until_ms) && d->refused)
             return sg_fail(err, SG_E_DIRECTORY,
-                           "%.120s: not asked, because it refused the bind a moment ago", d->url);
+                           "%.120s: not asked, because it refused the bind (%d) a moment ago",
+                           d->url, d->refused);
         if (d->probing || sg_clock_monotonic_ms() < d->open_until_ms)
             return sg_fail(err, SG_E_DIRECTORY,
                            "%.120s: not asked, because it failed %d times in a row just now",

@@ -14,16 +14,18 @@ import peers
 from members import DAY, NOW, Members, text_of
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
+from sealgate.layout import GATEWAY, GROUP
 from setting import A, B, C, FROM_B, header, simple
 
 ASK, TAKE = "domain-certificate-request", "domain-certificate-answer"
 FORMS = ["cer-der", "crt-pem", "cer-base64", "p7b", "p7c"]
-NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign", "explained"]
+NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign", "explained", "limits",
+         "accounts"]
 
 
 class Post(Members):
     def __init__(self, folder, block):
-        super().__init__(folder, block, [f"{name}.test" for name in NAMES], {"request.answer_every": "10m"})
+        super().__init__(folder, block, [f"{name}.test" for name in NAMES], {"request.answer_every": "10m", "request.size": "64k", "request.certificates": "4"})
 
     def requests(self, domain):
         return [m for m in self.outside.mails if m.recipients == [f"{ASK}@{domain}"]]
@@ -76,17 +78,18 @@ def test_asked_once_by_a_signed_mail(post):
     member = post.member("asked.test")
     for i in range(3):
         post.send("asked.test", f"waits-{i}")
+    wait_for(lambda: post.requests("asked.test"), 60, "the request")  # A's: B comes after it
     post.submit(f"bob@{B}", ["ann@asked.test"], simple(f"bob@{B}", ["ann@asked.test"], "waits-b"), source=FROM_B)
-    request, = wait_for(lambda: post.requests("asked.test"), 60, "the request")
+    steps = {name: post.steps(name, "certificate-request", org)[0]["asked"]
+             for name, org in [("waits-0", post.a), ("waits-1", post.a), ("waits-2", post.a), ("waits-b", post.b)]}
+    assert sorted(steps.values()) == ["before", "before", "before", "yes"], steps
+    request, = post.requests("asked.test")
     assert header(request.raw, "Subject") == "domain-confidentiality-authority@asked.test"
     assert request.sender == f"{TAKE}@{A}" and header(request.raw, "From") == f"{TAKE}@{A}"
     assert header(request.raw, "X-NZ-Secure-email") and header(request.raw, "Auto-Submitted") is None
     head, _, body = request.raw.partition(b"\r\n\r\n")
     signed = b"Content-Type" + head.partition(b"\r\nContent-Type")[2] + b"\r\n\r\n" + body
     assert b"asked.test" in member.software.verify(signed)
-    steps = {name: post.steps(name, "certificate-request", org)[0]["asked"]
-             for name, org in [("waits-0", post.a), ("waits-1", post.a), ("waits-2", post.a), ("waits-b", post.b)]}
-    assert sorted(steps.values()) == ["before", "before", "before", "yes"], steps
     assert {row["reason"] for row in post.held("asked.test")} == {"201"}
     assert len(post.requests("asked.test")) == 1
 
@@ -142,6 +145,41 @@ def test_what_is_not_taken(post):
         subject = post.answer(A, ("x.cer", "application/pkix-cert", data))
         assert post.steps(subject, "certificate-answer")[-1]["because"] == "no domain's certificate in it"
     assert post.held("refused.test") and not [m for m in post.outside.mails if b"still-waits" in m.head]
+
+
+def test_limits_of_answers(post):
+    """[request] size and certificates, at their edges: what is beyond is not seen."""
+    member = post.member("limits.test")
+    good = ("their.cer", "application/pkix-cert", member.leaves[0].path.read_bytes())
+    persons = [("x.cer", "application/pkix-cert",
+                post.ca.forge("limits.test", addresses=["ann@limits.test"], common_name=f"Ann {i}").path.read_bytes())
+               for i in range(4)]
+    post.send("limits.test", "within-limits")
+    wait_for(lambda: post.requests("limits.test"), 60, "the request")
+    post.held("limits.test")
+    for attachments in ([("note.txt", "text/plain", bytes(50000)), good], [*persons, good]):
+        subject = post.answer(A, *attachments)
+        assert post.steps(subject, "certificate-answer")[-1]["because"] == "no domain's certificate in it"
+    subject = post.answer(A, ("note.txt", "text/plain", bytes(40000)), *persons[:3], good)
+    assert post.steps(subject, "certificate-answer")[-1]["taken"] == "yes"
+
+
+def test_a_directory_that_refuses_us_is_said(post):
+    """Explain: a wrong password of a directory stands in the trace as it is, and is written nowhere."""
+    platform, password = post.platform, "wrong-9Zk-and-secret"
+    platform.layout.write(platform.layout.secrets / "other.ldap", password, 0o400, GATEWAY, GROUP)
+    made = platform.api.post("/v1/directory-sources", {
+        "url": platform.directory.ldaps_url, "ca_pem": platform.directory.certificate.read_text("ascii"),
+        "bind_dn": "cn=admin,c=NZ", "credential": "other"})
+    post.member("accounts.test")
+    post.send("accounts.test", "refused-bind")
+    post.held("accounts.test")
+    words = post.steps("refused-bind", "discovery")[0]["detail"]
+    # Who asked first, this mail or those that waited, was told so by the directory; the others by us.
+    assert f"{platform.directory.ldaps_url}: " in words and "refused the bind (49)" in words, words
+    platform.api.delete(f"/v1/directory-sources/{made['id']}")
+    logs = "".join(path.read_text(errors="replace") for path in platform.layout.log.iterdir() if path.is_file())
+    assert "cert.directory_circuit_open" in logs and password not in logs + words
 
 
 def test_approval(post):
