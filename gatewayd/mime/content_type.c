@@ -110,6 +110,17 @@ static bool next_part(struct sg_lex *lex)
     return false;
 }
 
+/* Comments, and octets of which some readers take one for the end. */
+static bool has_doubtful(struct sg_bytes value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+        if (c == '(' || c > '~' || (c < ' ' && c != '\t' && c != '\r' && c != '\n'))
+            return true;
+    }
+    return false;
+}
+
 /* Is a ';' or nothing what comes next? */
 static bool is_separated(struct sg_lex lex)
 {
@@ -212,8 +223,7 @@ void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field
             plain &= sg_lex_skip(&start) && start.p == start.end;
         }
     }
-    type_r->ambiguous =
-        !plain || lex.p < lex.end || memchr(field->value.data, '(', field->value.len) != NULL;
+    type_r->ambiguous = !plain || lex.p < lex.end || has_doubtful(field->value);
     parameters_fill(arena, parts, count, type_r);
 }
 

@@ -188,10 +188,11 @@ static void test_ambiguous_type(void **state)
         "boundary=b",
         "a/b", "a/b ;x=1; y=2 ;", "a/b; x=\"1;2\" ;\r\n "};
     static const char *const ambiguous[] = {
-        "a/b; x=1; X=2",    "a/b; x*0=1",    "a/b; x*=us-ascii''1", "a/b; x=1 (; x=2)",
-        "a/b (c); x=1",     "a/b; x=1; bad", "a/b; =1; x=1",        "a/b; x=\"1\"2",
-        "a/b; x=1 2; y=3",  "a/b c; x=1",    "a/b; x=\"1",          "a/b; x=1;; y=2",
-        "a/b; x=1; \x01y=2"};
+        "a/b; x=1; X=2",     "a/b; x*0=1",       "a/b; x*=us-ascii''1", "a/b; x=1 (; x=2)",
+        "a/b (c); x=1",      "a/b; x=1; bad",    "a/b; =1; x=1",        "a/b; x=\"1\"2",
+        "a/b; x=1 2; y=3",   "a/b c; x=1",       "a/b; x=\"1",          "a/b; x=1;; y=2",
+        "a/b; x=1; \x01y=2", "a/b; x=\"1\x01\"", "a/b; x=\"\xe4\"",
+    };
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_content_type t;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
