@@ -4,8 +4,10 @@ is delivered. The table stands in gatewayd/smime/README.md too.
 REQ-1 REQ-2 REQ-12 REQ-17 REQ-18 REQ-22 REQ-24 REQ-36 REQ-80 REQ-81 REQ-82 REQ-87 REQ-88 REQ-89
 """
 import datetime as dt
+import os
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import forge
 import forms
@@ -302,6 +304,23 @@ verified("unprotected-attributes", sealed_by(
     lambda s: [forms.by_serial(s.agency[B])],
     unprotected=forge.explicit(1, forge.seq(forge.oid("1.2.3.4"), forge.set_of(forge.octets(b"x"))))))
 verified("content-in-pieces", sealed_by(lambda s: [forms.by_serial(s.agency[B])], piece=100))
+def gcm_tagged(s, octets, named):
+    """A tag of so many octets, the size named so; None: not at all, which is 12 (RFC 5084 section 3.2)."""
+    cek, nonce = os.urandom(32), os.urandom(12)
+    both = AESGCM(cek).encrypt(nonce, forge.detached(PLAIN, [s.victim]), None)
+    size = b"" if named is None else forge.integer(named)
+    parameters = forge.seq(forge.AES256_GCM, forge.seq(forge.octets(nonce), size))
+    return forge.entity(forge.content_info(forge.AUTH_ENVELOPED, forge.seq(
+        forge.integer(0), forge.der(0x31, forge.transport(s.agency[B], cek)),
+        forge.seq(forge.DATA, parameters, forge.der(0x80, both[:-16])), forge.octets(both[-16:][:octets]))),
+        "authEnveloped-data")
+
+
+for octets_, named_ in ((12, 12), (13, 13), (16, 16), (12, None), (16, None), (16, 12)):
+    verified(f"gcm-tag-of-{octets_}-octets-named-{named_}", lambda s, o=octets_, n=named_: gcm_tagged(s, o, n))
+for octets_, named_ in ((11, 11), (11, None), (12, 13), (17, 17), (0, None)):
+    form(f"gcm-tag-of-{octets_}-octets-named-{named_}", "003", "not-opened", MESSAGE,
+         lambda s, o=octets_, n=named_: gcm_tagged(s, o, n))
 form("to-somebody-else", "002", "envelope-for-others", MESSAGE, lambda s: forge.sealed(PLAIN, s.evil))
 form("to-somebody-else-of-an-outsider", "", "not-secure-email", UNCHANGED,
      lambda s: forge.sealed(PLAIN, s.evil), sender=STRANGER)

@@ -85,6 +85,7 @@ static void test_enveloped(void **state)
     check(ENCRYPT "-aes-256-cbc alice.pem bob.pem", "E:ok");
     check(ENCRYPT "-aes-256-gcm bob.pem", "E:ok");
     check(ENCRYPT "-aes-128-gcm alice.pem bob.pem", "E:ok");
+    check(ENCRYPT "-aes-192-gcm bob.pem", "E:ok");
     check(ENCRYPT "-aes-256-cbc alice.pem", "E:notus");
     check(ENCRYPT "-des -provider legacy -provider default alice.pem", "E:notus");
     check(ENCRYPT "-des -provider legacy -provider default bob.pem", "E:unsup");
@@ -151,6 +152,7 @@ static void test_ecdsa(void **state)
     check(EC_SIGN("dave") "-md sha512 -keyid", "S:ok");
     check(EC_SIGN("dave") "-md sha384 -noattr", "S:ok");
     check(EC_SIGN("carol") "-md sha1", "S:ok");
+    check(EC_SIGN("carol") "-md sha224", "S:ok");
     check(EC_SIGN("carol") "-signer alice.pem -inkey alice.key", "S:ok");
     check(EC_SIGN("mallory"), "S:unsup"); /* of P-521 */
     check(EC_SIGN("carol") "&& sed -i s/hello/hallo/ mail", "S:altered");
@@ -165,9 +167,22 @@ static void test_signed(void **state)
     check(SIGN "-md sha1", "S:ok");
     check(SIGN "-md sha384", "S:ok");
     check(SIGN "-md sha512 -keyid", "S:ok");
+    check(SIGN "-md sha224", "S:ok");
     check(SIGN "-keyopt rsa_padding_mode:pss", "S:ok");
     check(SIGN "-md sha512 -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:0", "S:ok");
     check(SIGN "-md sha1 -keyopt rsa_padding_mode:pss", "S:ok");
+    check(SIGN "-md sha224 -keyopt rsa_padding_mode:pss", "S:ok");
+    check(SIGN "-keyopt rsa_padding_mode:pss -keyopt rsa_mgf1_md:sha1", "S:ok");
+    check(SIGN "-md sha384 -keyopt rsa_padding_mode:pss -keyopt rsa_mgf1_md:sha512"
+               " -keyopt rsa_pss_saltlen:max",
+          "S:ok");
+    check(SIGN "-keyopt rsa_padding_mode:pss && sed -i s/hello/hallo/ mail", "S:altered");
+    kit_issue("least", "rsa:1024");
+    kit_issue("less", "rsa:1016");
+    check("openssl cms -sign -binary -in entity -out mail -signer least.pem -inkey least.key",
+          "S:ok");
+    check("openssl cms -sign -binary -in entity -out mail -signer less.pem -inkey less.key",
+          "S:unsup");
     check(SIGN "-nodetach", "S:ok");
     check(SIGN "-nodetach -stream", "S:ok");
     check(SIGN "-nodetach -noattr", "S:ok");
