@@ -259,12 +259,24 @@ static bool decides_certificates(const char *table)
     return false;
 }
 
+/* Tables that say nothing of certificates. */
+static bool is_of_routing(const char *table)
+{
+    static const char *const tables[] = {"tenant",      "domain",        "submitter",
+                                         "next_hop",    "member_domain", "smime_exception",
+                                         "archive_key", "egress_network"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (strcmp(table, tables[i]) == 0)
+            return true;
+    return false;
+}
+
 static void changed(void *ctx, const char *channel, const char *payload)
 {
     struct services *v = ctx;
     if (!channel || strcmp(channel, "sealgate_held") == 0)
         sg_worker_wake(v->held);
-    if (!channel || strcmp(channel, "sealgate_config") == 0)
+    if (!channel || (strcmp(channel, "sealgate_config") == 0 && !is_of_routing(payload)))
         sg_certs_flush(v->gw.certs);
     if (!channel || decides_certificates(payload))
         sg_worker_wake(v->discovery);

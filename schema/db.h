@@ -55,7 +55,7 @@ struct sg_db_context {
     const char *address; /* where the actor came from */
     const char *request_id;
     bool snapshot; /* all of its queries see the same (REPEATABLE READ); for reports */
-    bool bare; /* one query that reads: no transaction around it, and nothing of the above set */
+    bool bare; /* it only reads, each query for itself: no transaction, nothing of the above set */
 };
 
 /*

@@ -222,7 +222,8 @@ bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const ch
                        .direction = direction,
                        .tenant_id = tenant_id,
                        .row = row_r};
-    if (!sg_db_transact(db, NULL, lookup, &l, err))
+    const struct sg_db_context bare = {.bare = true};
+    if (!sg_db_transact(db, &bare, lookup, &l, err))
         return false;
     *recipients_r = l.recipients;
     *recipient_count_r = l.count;
