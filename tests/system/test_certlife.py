@@ -73,8 +73,12 @@ class Life:
                       GROUP)
         self.platform.api.token = drop.read_text("ascii").strip()
         self.api = Checked(self.platform.port["api"], self.platform.api.token)
-        self.authority = provision.authority(self.platform)
+        self.authority = self.new_authority()
         return self
+
+    def new_authority(self, **more):
+        """Of keys that are made in no time; test_certlife_mail and test_quickstart have RSA keys."""
+        return provision.authority(self.platform, key_algorithm="ec-p256", **more)
 
     def stop(self):
         killed = self.platform.down()
@@ -322,7 +326,7 @@ def test_an_authority_that_sends_us_elsewhere(life):
 
 def test_another_ones_server(life):
     """TLS is verified: a server that the authority's CA does not vouch for is not spoken to."""
-    row = provision.authority(life.platform, name="Pinned", tls_ca_pem=life.refca.anchor_pem)
+    row = life.new_authority(name="Pinned", tls_ca_pem=life.refca.anchor_pem)
     site = life.domain("pinned.test", row)
     order = life.order(site, "enrol", cause="unreachable")
     assert "certificate" in order["explanation"].lower()
@@ -382,7 +386,7 @@ def test_not_accredited(life):
 
 def test_credentials(life):
     """A secret that is missing, or that does not belong to the account: in words, and no secret in them."""
-    lost = provision.authority(life.platform, name="Lost password", credential="no-such-file")
+    lost = life.new_authority(name="Lost password", credential="no-such-file")
     site = life.domain("no-secret.test", lost)
     order = life.order(site, "enrol", cause="credentials")
     assert "no-such-file" in order["explanation"]
@@ -407,7 +411,7 @@ def test_a_client_certificate(life):
     life.refca.run("account-add", "by-certificate", "--certificate", certificate)
     for path, mode in ((certificate, 0o444), (key, 0o444)):
         layout.write(layout.secrets / path.name, path.read_bytes(), mode, TENANT, GROUP)
-    row = provision.authority(life.platform, name="By TLS", authentication="certificate", account="",
+    row = life.new_authority(name="By TLS", authentication="certificate", account="",
                               credential="gw")
     site = life.domain("tls-client.test", row)
     order = life.order(site, "enrol", cause="credentials")
@@ -757,7 +761,7 @@ def test_a_hundred(life):
 def test_killed_during_orders(life):
     """kill -9 of two tenantd at random: each effect once, no orphan key, no certificate without key."""
     rng = random.Random(7)
-    token = provision.authority(life.platform, name="Token keys", key_kind="token")
+    token = life.new_authority(name="Token keys", key_kind="token")
     sites = [life.platform.organisation(f"k{i}", f"k{i}.test") for i in range(20)]
     for site in sites:
         site.configure()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sealgate import PortBlock, provision
+from sealgate import PortBlock
 from sealgate.process import wait_for
 from test_certlife import DAY, FAST, Life, cka_id, pem_of
 
@@ -46,7 +46,7 @@ def swept(life, at):
 
 def test_years(life):
     names = ["one.test", "two.test", "three.test"]
-    token = provision.authority(life.platform, name="Token keys", key_kind="token")
+    token = life.new_authority(name="Token keys", key_kind="token")
     sites = [life.domain(name, token) for name in names]
     for site in sites:
         life.order(site, "installed")

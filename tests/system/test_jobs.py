@@ -365,7 +365,7 @@ def test_two_tenantd_killed_at_random(world, tmp_path, request):
     world.configure(jobs__lease="700ms", jobs__poll="100ms", jobs__retry="50ms")
     tenant = world.platform.tenant("under-fire")
     keys = [tenant.admin.post(f"{tenant.domain_path}/keys", {
-        "algorithm": "rsa-2048", "kind": "token" if n % 2 else "wrapped"}, expect=202)
+        "algorithm": "ec-p256", "kind": "token" if n % 2 else "wrapped"}, expect=202)
         for n in range(jobs // 10)]
     world.tenant_session.run("UPDATE job SET max_attempts = 1000 WHERE state = 'queued'")
     dice = random.Random(20261125)

@@ -45,7 +45,7 @@ class World:
                        "--name", "years", "--days", "3650", "--out", drop], TENANT, GROUP)
         self.platform.api.token = drop.read_text("ascii").strip()
         self.api = self.platform.api
-        provision.authority(self.platform, is_default=True)
+        provision.authority(self.platform, is_default=True, key_algorithm="ec-p256")
         return self
 
     def stop(self):
