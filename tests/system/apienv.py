@@ -21,7 +21,7 @@ import psycopg2
 import yaml
 
 from pg import PostgreSQL, ROOT
-from sealgate import template
+from sealgate import keypool, template
 from sealgate.dns import Dns
 from sealgate.ports import PortBlock
 from sealgate.process import stop, wait_for
@@ -40,7 +40,7 @@ class OpenApi:
     """api/openapi.yaml, with references followed."""
 
     def __init__(self):
-        self.doc = yaml.safe_load((ROOT / "api/openapi.yaml").read_text())
+        self.doc = yaml.load((ROOT / "api/openapi.yaml").read_text(), Loader=yaml.CSafeLoader)
         self.resolver = jsonschema.RefResolver.from_schema(self.doc)
         self.operations = {}  # (method, pattern) → operation, with its parameters in full
         for pattern, item in self.doc["paths"].items():
@@ -227,8 +227,8 @@ class ReferenceCA:
         return (ROOT / "tools/refca/refca", "--dir", self.folder, "--clock-file", self.clock_file)
 
     def make(self):
-        self("init", "--crl-url", self.crl_url)
-        self("est-init")
+        self("init", "--crl-url", self.crl_url, "--keys", keypool.take(), keypool.take())
+        self("est-init", "--keys", keypool.take(), keypool.take())
         self("account-add", self.account, "--password-file", self.password_file)
 
     def start(self, *options):
@@ -321,9 +321,11 @@ class Platform:
             self.dns = self.stack.enter_context(Dns(self.dir / "dns", self.ports.base + 17))
             self.settings = {**self.dns.settings(), **self.settings}
         self.refca = ReferenceCA(self)
-        self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432))
+        self.pg = self.stack.enter_context(PostgreSQL(self.dir / "pg", 5432, copied=True))
         self.configure()
-        self.tenantd("migrate")
+        if self.pg.fresh:
+            self.tenantd("migrate")
+            self.pg.keep()
         token = self.dir / "token"
         self.tenantd("token", "--role", "provider-admin", "--name", "the tests", "--out", token)
         assert token.stat().st_mode & 0o777 == 0o600

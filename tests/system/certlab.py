@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sealgate import keypool
+
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = REPO / os.environ.get("SG_BUILD", "build/release")
 REFCA = REPO / "tools/refca/refca"
@@ -65,13 +67,22 @@ def iso(time_):
 
 
 _keys = {}
+_read = {}  # reading one takes a while too
 
 
 def rsa_key(name, bits=2048):
-    """One key a name and size: making them is what takes time."""
-    if (name, bits) not in _keys:
-        _keys[name, bits] = rsa.generate_private_key(65537, bits)
-    return _keys[name, bits]
+    """One key a name and size in a module of tests."""
+    at = keypool.module, name, bits
+    if at not in _keys:
+        _keys[at] = new_key() if bits == 2048 else rsa.generate_private_key(65537, bits)
+    return _keys[at]
+
+
+def new_key():
+    path = keypool.take()
+    if path not in _read:
+        _read[path] = serialization.load_pem_private_key(path.read_bytes(), None)
+    return _read[path]
 
 
 def key_pem(key):
@@ -119,7 +130,7 @@ class CA:
         self.folder, self.port = pathlib.Path(folder), port
         self.lists_touched = False
         self.url = f"http://127.0.0.1:{port}/ca.crl"
-        self("init", "--bits", "2048", "--crl-url", self.url, "--not-before",
+        self("init", "--keys", keypool.take(), keypool.take(), "--crl-url", self.url, "--not-before",
              iso(NOW - 3 * 365 * DAY), *arguments)
         self.server = Process([REFCA, "--dir", folder, "serve", "--port", port, "--quiet"],
                               self.answers)
@@ -255,9 +266,8 @@ class Slapd:
         self.password = folder / "secrets/ldap-admin"
         self.password.write_text(secrets.token_hex(24))
         self.certificate = folder / "ldap/cert.pem"
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "390", "-subj",
-            "/CN=directory", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
-            folder / "ldap/key.pem", "-out", self.certificate)
+        run("openssl", "req", "-x509", *keypool.request(folder / "ldap/key.pem"), "-days", "390", "-subj",
+            "/CN=directory", "-addext", "subjectAltName=IP:127.0.0.1", "-out", self.certificate)
         text = (REPO / "deploy/slapd/slapd.conf.in").read_text()
         for name, value in (
                 ("DIR", folder), ("TLS_CERTIFICATE", self.certificate),

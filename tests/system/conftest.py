@@ -4,11 +4,15 @@ import pathlib
 
 import pytest
 
+from sealgate import kept, keypool
+from sealgate.directory import ReferenceCA
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / (os.environ.get("SG_BUILD") or "build/release")
 
 
 def pytest_configure(config):
+    ReferenceCA.new_key = staticmethod(keypool.take)
     config.addinivalue_line("markers", "smoke: run again with the daemons under sanitizers")
     config.addinivalue_line("markers", "long: many rounds or large numbers, with --long alone")
 
@@ -25,6 +29,20 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="with --long"))
 
 
+def pytest_collection_finish(session):
+    kept.wanted = len({item.path for item in session.items}) > 1
+
+
 def pytest_sessionstart(session):
     if not (BUILD / "bin").is_dir() and not session.config.option.collectonly:
         pytest.exit(f"{BUILD}/bin is not there: build first, or name the build with SG_BUILD", 2)
+
+
+def pytest_sessionfinish():
+    kept.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys_of_its_own():
+    """A module takes the test keys that there are from the first on."""
+    keypool.begin()

@@ -11,6 +11,8 @@ from email import policy
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
+from sealgate import keypool
+
 CRLF = policy.SMTP
 
 
@@ -152,8 +154,7 @@ def individual_smime(sender, recipients, work):
     """Signed by a person with a certificate of their own, by openssl."""
     key, cert = Path(work) / "person.key", Path(work) / "person.crt"
     if not cert.exists():
-        _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout",
-             str(key), "-out", str(cert), "-subj", "/CN=Person", "-addext",
+        _run("openssl", "req", "-x509", *keypool.request(key), "-days", "30", "-out", str(cert), "-subj", "/CN=Person", "-addext",
              f"subjectAltName=email:{sender}")
     signed = _run("openssl", "smime", "-sign", "-signer", str(cert), "-inkey", str(key), "-md",
                   "sha256", "-crlfeol",
@@ -185,7 +186,7 @@ def dkim_signed(sender, recipients, work):
     import dkim
     key = Path(work) / "dkim.key"
     if not key.exists():
-        _run("openssl", "genrsa", "-traditional", "-out", str(key), "2048")
+        _run("openssl", "rsa", "-traditional", "-in", keypool.take(), "-out", str(key))
     m = _message(sender, recipients, "dkim signed")
     m.set_content("Signed by the domain's own DKIM key.\n")
     raw = bytes(m)

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from certlab import CA, DER, PEM, REFCA, Process, dca_csr, rsa_key, wait_for
+from sealgate import keypool
 
 PASSWORD = "a password of the tests"
 EST = "/.well-known/est"
@@ -76,7 +77,7 @@ class EstCA(CA):
     def __init__(self, folder, port, *arguments):
         super().__init__(folder, port, *arguments)
         self.est_port = port + 1
-        self("est-init")
+        self("est-init", "--keys", keypool.take(), keypool.take())
         self.fault_file = self.folder / "fault.json"
         self.clock_file = self.folder / "clock"
         self.password_file = self.folder / "gateway.password"

@@ -15,11 +15,11 @@ import tempfile
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+import certlab
 import peers
 from partners import DCA
 
@@ -120,14 +120,8 @@ def content_info(kind, content):
 # Certificates ------------------------------------------------------------------------------------
 
 
-_keys = {}
-
-
 def rsa_key(name="forged"):
-    """One a name: making them is what takes time."""
-    if name not in _keys:
-        _keys[name] = rsa.generate_private_key(65537, 2048)
-    return _keys[name]
+    return certlab.rsa_key(f"forge: {name}")
 
 
 def load(path):

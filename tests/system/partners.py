@@ -12,6 +12,7 @@ import secrets
 import subprocess
 
 import peers
+from sealgate import keypool
 from sealgate.directory import ReferenceCA, run
 from sealgate.layout import CA, GROUP
 
@@ -36,8 +37,7 @@ class Partner:
         self.folder = platform.layout.dir / "partners" / domain
         self.folder.mkdir(parents=True)
         request = self.folder / "request.pem"
-        run(["openssl", "req", "-newkey", *key, "-nodes", "-keyout", self.folder / "key.pem",
-             "-out", request, "-subj", f"/C=NZ/O={domain}/CN={DCA}",
+        run(["openssl", "req", *keypool.request(self.folder / "key.pem", *key), "-out", request, "-subj", f"/C=NZ/O={domain}/CN={DCA}",
              "-addext", f"subjectAltName=email:{DCA}@{domain}"])
         chain = PEM.findall(self.ca.issue(request.read_text(encoding="ascii"), *terms))
         files = [self.folder / f"{i}.pem" for i in range(len(chain))]

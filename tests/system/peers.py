@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import tempfile
 
+from sealgate import keypool
+
 
 class PeerError(Exception):
     """The software refused, or failed."""
@@ -54,8 +56,7 @@ class Pki:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pki-", dir=folder))
         self.serial = 0
         self.root = self.folder / "root.pem"
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.folder / "root.key",
-            "-out", self.root, "-days", "30", "-subj", "/C=NZ/O=Test/CN=Test Root",
+        run("openssl", "req", "-x509", *keypool.request(self.folder / "root.key"), "-out", self.root, "-days", "30", "-subj", "/C=NZ/O=Test/CN=Test Root",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, name, address=None, key=("rsa:2048",)):
@@ -68,8 +69,7 @@ class Pki:
             f"basicConstraints=CA:FALSE\nkeyUsage=critical,{use}\n"
             "extendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\n"
             f"authorityKeyIdentifier=keyid\nsubjectAltName=email:{address or name + '@peer.test'}\n")
-        run("openssl", "req", "-newkey", *key, "-nodes", "-keyout", f"{base}.key",
-            "-out", f"{base}.csr", "-subj", f"/C=NZ/O=Test/CN={name}")
+        run("openssl", "req", *keypool.request(f"{base}.key", *key), "-out", f"{base}.csr", "-subj", f"/C=NZ/O=Test/CN={name}")
         run("openssl", "x509", "-req", "-in", f"{base}.csr", "-CA", self.root, "-CAkey",
             self.folder / "root.key", "-set_serial", self.serial, "-days", "30",
             "-extfile", self.folder / "ext", "-out", f"{base}.pem")

@@ -16,6 +16,8 @@ import time
 
 import psycopg2
 
+from sealgate import kept
+
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLES = ["owner", "gateway", "tenant", "api", "provider", "auth", "audit", "postfix"]
@@ -30,7 +32,12 @@ def as_postgres(command):
 
 
 class PostgreSQL:
-    def __init__(self, folder, port):
+    """fresh: made from nothing; not so where a copy of one that keep() kept was taken."""
+
+    kept = None
+
+    def __init__(self, folder, port, copied=False):
+        self.copied, self.fresh = copied and kept.wanted and PostgreSQL.kept is not None, True
         self.folder = pathlib.Path(folder)
         self.port = port
         self.data = self.folder / "data"
@@ -40,9 +47,13 @@ class PostgreSQL:
 
     def __enter__(self):
         try:
-            self.create()
-            self.start()
-            self.bootstrap()
+            if self.copied:
+                self.copy()
+                self.start()
+            else:
+                self.create()
+                self.start()
+                self.bootstrap()
         except BaseException:
             self.stop()
             raise
@@ -80,6 +91,26 @@ class PostgreSQL:
         (self.data / "pg_hba.conf").write_text(
             f"local all postgres peer map=super\nlocal sealgate all scram-sha-256\n")
         (self.data / "pg_ident.conf").write_text(f"super {superuser} postgres\n")
+
+    def keep(self):
+        """As it is now, for later ones of this run that take a copy (kept.py)."""
+        if kept.wanted and PostgreSQL.kept is None:
+            self.stop()
+            PostgreSQL.kept = kept.folder()
+            subprocess.run(["cp", "-a", "--reflink=auto", self.data, self.secrets, PostgreSQL.kept], check=True)
+            self.start()
+
+    def copy(self):
+        self.fresh = False
+        self.folder.mkdir(parents=True)
+        self.folder.chmod(0o755)
+        subprocess.run(["cp", "-a", "--reflink=auto", *pathlib.Path(self.kept).iterdir(), self.folder], check=True)
+        self.socket.mkdir(mode=0o755)
+        if os.getuid() == 0:
+            shutil.chown(self.socket, "postgres", "postgres")
+        # The last word on a setting counts.
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as conf:
+            conf.write(f"port = {self.port}\nunix_socket_directories = '{self.socket}'\n")
 
     def start(self):
         """Starts the server and waits until it answers."""

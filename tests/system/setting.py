@@ -2,6 +2,7 @@
 import smtplib
 
 import corpus
+from sealgate import kept
 from sealgate.mailserver import MailServer
 from sealgate.platform import Platform
 from sealgate.wiretap import WireTap
@@ -27,6 +28,7 @@ def header(mail, name):
 class Setting:
     """Three organisations, somebody outside, and a tap in the wire between the two Postfix."""
 
+    copied = True  # False: all of it is made by the daemons that run now
     KEYS = {A: {}, B: {"key_kind": "wrapped"}, C: {"key_kind": "wrapped", "algorithm": "rsa-3072"}}
 
     def __init__(self, folder, block, routes=None, **more):
@@ -44,18 +46,24 @@ class Setting:
 
     def start(self):
         self.tap.start()
-        self.platform.up()
+        if self.copied:
+            kept.fill(self.platform, repr(self.KEYS), self.organisations)
+        self.platform.up(copied=self.copied)
         for server in self.servers.values():
             server.start()
-        port = self.platform.port
-        organisation = self.platform.organisation
-        self.a = organisation("Agency A", A, network=f"{FROM_A}/32",
-                              next_hop_port=port["agency_a"], **self.KEYS[A]).provision()
-        self.b = organisation("Agency B", B, network=f"{FROM_B}/32",
-                              next_hop_port=port["agency_b"], **self.KEYS[B]).provision()
-        self.c = organisation("Agency C", C, next_hop_port=self.c_port, environment="securemail",
-                              **self.KEYS[C]).provision()
+        self.a, self.b, self.c = self.organisations(self.platform)
         return self
+
+    def organisations(self, platform):
+        """The three; made where they are not there."""
+        port, organisation = platform.port, platform.organisation
+        return [one.known() or one.provision() for one in (
+            organisation("Agency A", A, network=f"{FROM_A}/32", next_hop_port=port["agency_a"],
+                         **self.KEYS[A]),
+            organisation("Agency B", B, network=f"{FROM_B}/32", next_hop_port=port["agency_b"],
+                         **self.KEYS[B]),
+            organisation("Agency C", C, next_hop_port=self.c_port, environment="securemail",
+                         **self.KEYS[C]))]
 
     def stop(self):
         for server in self.servers.values():

@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from apienv import Client, Platform, Reply
+from sealgate import keypool
 from sealgate.process import wait_for
 
 
@@ -24,13 +25,12 @@ class Authority:
 
     def __init__(self, folder, name):
         self.folder, self.name = folder, name
-        openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 30, "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.pem", "-addext", "keyUsage=keyCertSign")
+        openssl(folder, "req", "-x509", *keypool.request(folder / f"{name}.key"), "-days", 30, "-subj",
+                f"/CN={name}", "-out", f"{name}.pem", "-addext", "keyUsage=keyCertSign")
 
     def issue(self, name, use, days=30, subject_alternative="DNS:localhost,IP:127.0.0.1"):
         f = self.folder
-        openssl(f, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
-                "-out", f"{name}.csr")
+        openssl(f, "req", *keypool.request(f / f"{name}.key"), "-subj", f"/CN={name}", "-out", f"{name}.csr")
         (f / "ext").write_text(f"extendedKeyUsage={use}\nsubjectAltName={subject_alternative}\n")
         openssl(f, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{self.name}.pem", "-CAkey",
                 f"{self.name}.key", "-days", days, "-extfile", "ext", "-out", f"{name}.pem")

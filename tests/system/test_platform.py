@@ -65,7 +65,7 @@ def test_up_mail_again_down(folder, block):
     inbox = MailServer(port["agency_b"], pathlib.Path(folder) / "mail/b")
     with WireTap(port["wiretap"], port["postfix_in"]) as tap, inbox:
         try:
-            platform.up()
+            platform.up(copied=False)
             names = platform.running()
             assert {"postgresql", "hsmd", "tenantd", "apid", "gatewayd", "slapd", "refca",
                     "postfix-out", "postfix-in"} <= set(names)

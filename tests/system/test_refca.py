@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certlab import CA, DAY, DCA, NOW, REFCA, REPO, Slapd, dca_csr, iso, rsa_key, run, wait_for
 from refcalib.cli import parser  # beside refca; certlab has put it on the path
+from sealgate import keypool
 from sealgate.ports import PortBlock
 
 
@@ -148,6 +149,20 @@ def test_root_only(folder, ports):
     assert run("openssl", "verify", "-CAfile", alone.folder / "root.pem", "-crl_check", "-CRLfile",
                alone.folder / "ca.crl", chain, check=False).returncode == 0
     refused(alone, "holds a CA already", "init")
+
+
+def test_keys_that_there_are(folder):
+    """init and est-init take the files' keys in place of new ones; a file that is none is refused."""
+    keys = [keypool.take() for _ in range(4)]
+    own = folder / "own"
+    (folder / "no-key").write_text("no key\n")
+    refusal = run(REFCA, "--dir", own, "init", "--keys", folder / "no-key", check=False)
+    assert refusal.returncode == 2 and b"no-key: no private key" in refusal.stderr
+    run(REFCA, "--dir", own, "init", "--keys", *keys[:2])
+    run(REFCA, "--dir", own, "est-init", "--keys", *keys[2:])
+    for key, name in zip(keys, ("root.pem", "issuing.pem", "est-ca.pem", "est.pem")):
+        assert run("openssl", "pkey", "-in", key, "-pubout").stdout == run(
+            "openssl", "x509", "-in", own / name, "-noout", "-pubkey").stdout
 
 
 def not_after(text):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certlab import DCA, DER, PEM, REFCA, Slapd, dca_csr, iso, rsa_key, run, wait_for
 from estlab import EST, PASSWORD, CurlFailed, EstCA, save
+from sealgate import keypool
 from sealgate.ports import PortBlock
 
 
@@ -173,8 +174,8 @@ def test_who_may(ca):
 def test_client_certificate(ca):
     """An account's own certificate, trusted by itself; another of the same name is not."""
     for name in ("client", "impostor"):
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
-            "/CN=client", "-keyout", ca.folder / f"{name}.key", "-out", ca.folder / f"{name}.pem")
+        run("openssl", "req", "-x509", *keypool.request(ca.folder / f"{name}.key"), "-days", "30", "-subj",
+            "/CN=client", "-out", ca.folder / f"{name}.pem")
     ca("account-add", "client", "--certificate", ca.folder / "client.pem", "--domains", "tls.test")
 
     def use(name):

@@ -20,11 +20,10 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
-from certlab import DAY, DCA, DER, PEM, REFCA, dca_csr, rsa_key, run, wait_for
+from certlab import DAY, DCA, DER, PEM, REFCA, dca_csr, new_key, rsa_key, run, wait_for
 from estlab import EST, PASSWORD, CurlFailed, EstCA, save
 from sealgate.ports import PortBlock
 
@@ -63,8 +62,7 @@ def well(ca):
 
 @pytest.fixture(scope="module")
 def keys():
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda _: rsa.generate_private_key(65537, 2048), range(34)))
+    return [new_key() for _ in range(34)]
 
 
 # Load and death --------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ import psycopg2.errors
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certlab import new_key
 from pg import PostgreSQL, ROOT
+from sealgate import keypool
 from test_schema import BUILD, Session, new_id
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -236,7 +237,7 @@ def refca(world):
                                *args], capture_output=True, timeout=60, **more)
         assert done.returncode == 0, done.stderr
         return done.stdout
-    run("init", "--crl-url", "http://127.0.0.1:48599/ca.crl")
+    run("init", "--crl-url", "http://127.0.0.1:48599/ca.crl", "--keys", keypool.take(), keypool.take())
     root = x509.load_pem_x509_certificate((folder / "root.pem").read_bytes())
     anchor(world, root)
     return run
@@ -323,7 +324,7 @@ class Ca:
     """A CA that issues whatever it is told to."""
 
     def __init__(self, name="Bad habits CA", issuer=None):
-        self.key = rsa.generate_private_key(65537, 2048)
+        self.key = new_key()
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         by = issuer or self
         self.certificate = (
@@ -422,7 +423,7 @@ def test_wrong_certificate_refused(running, site, case):
 
 
 def test_refused_for_other_reasons(running, site):
-    other = rsa.generate_private_key(65537, 2048)
+    other = new_key()
     stranger = Ca("Unknown CA")
     good = site.ca.issue(site.public, "site.test")
     elsewhere = running.domain(running.tenant("Elsewhere"), "elsewhere.test")

@@ -101,6 +101,7 @@ class ReferenceCA:
     has it misbehave, clock() moves its time (the platform's where that has a clock)."""
 
     account = "gateway"
+    new_key = None  # tests: gives the file of a key to be taken instead of making one
 
     def __init__(self, layout, directory, name="refca", folder=None, port=None, est_port=None):
         self.layout, self.directory, self.name = layout, directory, name
@@ -145,14 +146,18 @@ class ReferenceCA:
 
     def make(self, title="Sealgate Quickstart CA"):
         if not (self.folder / "ca.db").exists():
-            self.run("init", "--name", title, "--crl-url", self.crl_url, "--bits", "2048")
+            self.run("init", "--name", title, "--crl-url", self.crl_url, "--bits", "2048",
+                     *self._keys())
         if self.est_port and not (self.folder / "est.pem").exists():
-            self.run("est-init")
+            self.run("est-init", *self._keys())
             self.layout.write(self.ca_file, (self.folder / "est-ca.pem").read_bytes())
             password = self.layout.secret(self.password_file.name,
                                           lambda: secrets.token_urlsafe(24), TENANT, GROUP)
             with self._file("password", password) as path:
                 self.run("account-add", self.account, "--password-file", path)
+
+    def _keys(self):
+        return ["--keys", self.new_key(), self.new_key()] if self.new_key else []
 
     @contextlib.contextmanager
     def _file(self, kind, text):

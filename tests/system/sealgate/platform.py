@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from . import directory, hsm, layout as lay, postfix, postgres, provision, template
+from . import directory, hsm, kept, layout as lay, postfix, postgres, provision, template
 from .api import Api
 from .dns import Dns, DnsService
 from .ports import port_free
@@ -165,9 +165,12 @@ class Platform:
             raise lay.SetupError(f"taken by another process: port {', '.join(taken)}; try again, "
                                  "or choose --port-base in a directory of its own")
 
-    def up(self):
+    def up(self, copied=True):
+        """copied: from the one that is kept, where they are (kept.py); else from nothing."""
         self.layout.check()
         self._check_ports()
+        if copied:
+            kept.fill(self)
         self.layout.prepare()
         self._install()
         self.layout.secret("submission.key", lambda: secrets.token_hex(32), lay.GATEWAY, lay.GROUP)

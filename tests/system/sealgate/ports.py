@@ -21,12 +21,15 @@ def port_free(port):
 
 class PortBlock:
     """A block of ports that nobody else has until close(). SEALGATE_TEST_PORTS=FIRST-LAST bounds
-    where blocks are looked for."""
+    where blocks are looked for. Those that this process had before come first: platforms are kept for
+    them (kept.py)."""
+
+    had = []
 
     def __init__(self):
         first, last = os.environ.get("SEALGATE_TEST_PORTS", "21000-29999").split("-")
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for base in range(int(first), int(last) - BLOCK + 2, BLOCK):
+        for base in (*self.had, *range(int(first), int(last) - BLOCK + 2, BLOCK)):
             lock = open(FOLDER / str(base), "w", encoding="ascii")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,6 +38,8 @@ class PortBlock:
                 continue
             if all(port_free(base + i) for i in range(BLOCK)):
                 self.base, self.lock = base, lock
+                if base not in self.had:
+                    self.had.append(base)
                 return
             lock.close()
         raise RuntimeError(f"no free block of {BLOCK} ports in {first}-{last}")

@@ -75,6 +75,11 @@ class Postfix:
     def pid(self):
         return self.pid_file.pid()
 
+    def check(self):
+        """Its folders made and found good; `postfix start` skips that once where there is quick-start."""
+        self.prepare()
+        self.run("postfix", "check")
+
     def start(self):
         self.prepare()
         if self.pid() is None:

@@ -43,6 +43,17 @@ class Organisation:
         self.publish(say)
         return self
 
+    def known(self):
+        """This one, looked up where all of it was done before; else None."""
+        self.tenant = self.api.find("/v1/tenants", name=self.name)
+        if self.tenant is None:
+            return None
+        self.domain = self.api.find(f"{self.path}/domains", name=self.domain_name)
+        self.key = self.api.find(f"{self.domain_path}/keys", state="active")
+        self.certificate = self.api.find(f"{self.domain_path}/certificates", state="active",
+                                         key_id=self.key["id"])
+        return self
+
     def order(self, say=lambda text: None, wait=True):
         """The way a billing system goes: one call, and a TXT record where the domain's DNS is. The rest
         (proof, key, certificate) is done by the platform; wait=False comes back before it is."""

@@ -2,6 +2,7 @@
 import datetime as dt
 import hashlib
 import sqlite3
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -52,23 +53,34 @@ def _authority_certificate(subject, key, issuer_name, issuer_key, years, path_le
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def create(store: Store, name: str, crl_urls: list, root_crl_urls: list, aia_url, bits: int,
+def private_keys(files: list, bits: int):
+    """Those of the PEM files, then new ones."""
+    for file in files:
+        try:
+            yield serialization.load_pem_private_key(Path(file).read_bytes(), None)
+        except (OSError, ValueError, TypeError) as error:
+            raise RefcaError(f"{file}: no private key: {error}") from error
+    while True:
+        yield rsa.generate_private_key(65537, bits)
+
+
+def create(store: Store, name: str, crl_urls: list, root_crl_urls: list, aia_url, keys,
            root_only: bool, not_before) -> None:
-    """A root, and below it, unless root_only, the CA that issues to domains."""
+    """A root, and below it, unless root_only, the CA that issues to domains. keys: an iterator."""
     def subject(common_name):
         return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "NZ"),
                           x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
                           x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
     not_before = not_before or clock.now()
-    root_key = rsa.generate_private_key(65537, bits)
+    root_key = next(keys)
     root_name = subject(f"{name} Root")
     root = _authority_certificate(root_name, root_key, root_name, root_key, 20, None, [],
                                   not_before)
     with store.change():
         store.save_authority("root", root_key, root)
         if not root_only:
-            key = rsa.generate_private_key(65537, bits)
+            key = next(keys)
             issuing = _authority_certificate(subject(f"{name} Issuing"), key, root_name, root_key,
                                              10, 0, root_crl_urls, not_before)
             store.save_authority("issuing", key, issuing)

@@ -38,7 +38,7 @@ def init(args) -> None:
         authority.create(store, args.name, args.crl_url + args.ldap_url,
                          [sibling(url, "root.crl") for url in http],
                          sibling(http[0], ca_file) if http else None,
-                         args.bits, args.root_only, args.not_before)
+                         authority.private_keys(args.keys, args.bits), args.root_only, args.not_before)
         with store.change():
             store.set_setting("crl_hours", args.crl_hours)
         authority.write_crls(store)
@@ -177,6 +177,8 @@ def parser() -> argparse.ArgumentParser:
                      help="ldap address of the CRL, RFC 4516, as a further distribution point")
     sub.add_argument("--root-only", action="store_true", help="the root issues itself")
     sub.add_argument("--bits", type=int, default=3072, choices=[2048, 3072, 4096])
+    sub.add_argument("--keys", nargs="+", default=[], metavar="FILE",
+                     help="private keys, PEM, for the root and the CA below it, instead of new ones")
     sub.add_argument("--crl-hours", type=int, default=7 * 24, help="until a CRL's nextUpdate")
     sub.add_argument("--not-before", type=iso_time, help="for tests")
 

@@ -16,7 +16,8 @@ def read_input(name: str) -> bytes:
 
 
 def est_init(args) -> None:
-    tls.make(Store(args.dir), args.host or ["127.0.0.1", "localhost"], args.bits)
+    tls.make(Store(args.dir), args.host or ["127.0.0.1", "localhost"],
+             authority.private_keys(args.keys, args.bits))
 
 
 def account_add(args) -> None:
@@ -116,6 +117,8 @@ def commands(command) -> None:
     sub.add_argument("--host", action="append", metavar="NAME|ADDRESS",
                      help="that clients connect to; 127.0.0.1 and localhost unless given")
     sub.add_argument("--bits", type=int, default=2048, choices=[2048, 3072, 4096])
+    sub.add_argument("--keys", nargs="+", default=[], metavar="FILE",
+                     help="private keys, PEM, for the CA of servers, where there is none yet, and the server")
 
     for name, function, text in (
             ("account-add", account_add, "Make an account that may enrol and revoke over EST."),

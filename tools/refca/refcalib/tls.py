@@ -6,7 +6,6 @@ import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import RefcaError, accounts, authority, clock, rules
@@ -27,13 +26,13 @@ def _general_name(host: str):
         return x509.DNSName(rules.check_domain(host) if host != "localhost" else host)
 
 
-def make(store: Store, hosts: list, bits: int) -> None:
+def make(store: Store, hosts: list, keys) -> None:
     """The TLS CA where there is none, and a new server certificate below it: est-ca.pem, est.pem."""
     with store.change():
         if not (store.folder / "est-ca.pem").exists():
-            _make_ca(store, bits)
+            _make_ca(store, keys)
         ca_key, ca = store.load_authority("est-ca")
-        key = rsa.generate_private_key(65537, bits)
+        key = next(keys)
         start = clock.real_now() - dt.timedelta(hours=1)
         certificate = (
             x509.CertificateBuilder().subject_name(_name(hosts[0])).issuer_name(ca.subject)
@@ -54,8 +53,8 @@ def make(store: Store, hosts: list, bits: int) -> None:
                        serialization.NoEncryption()), 0o600)
 
 
-def _make_ca(store: Store, bits: int) -> None:
-    key = rsa.generate_private_key(65537, bits)
+def _make_ca(store: Store, keys) -> None:
+    key = next(keys)
     name = _name(f"{store.setting('name')} EST server CA")
     start = clock.real_now() - dt.timedelta(hours=1)
     certificate = (
