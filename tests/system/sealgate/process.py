@@ -15,16 +15,18 @@ class NotReady(Exception):
     """A process ended, or did not answer in time."""
 
 
-def wait_for(condition, timeout, what, interval=0.02):
-    """Polls until condition() is true; its value. NotReady after timeout seconds."""
-    end = time.monotonic() + timeout
+def wait_for(condition, timeout, what, interval=None):
+    """Polls until condition() is true; its value. NotReady after timeout seconds. Without an interval the
+    pauses grow with the time that it takes, for each look costs something."""
+    begin = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > timeout:
             raise NotReady(f"{what}: not within {timeout} s")
-        time.sleep(interval)
+        time.sleep(interval or min(max(0.02, waited / 8), 0.25))
 
 
 def start_time(pid):
