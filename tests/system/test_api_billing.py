@@ -139,7 +139,9 @@ def killed_once(platform, billing, count):
     platform.apid_start()
 
 
-def test_as_if_each_order_had_been_made_once(platform, count=1000):
+def test_as_if_each_order_had_been_made_once(platform, request):
+    """300 orders, with --long 1000."""
+    count = 1000 if request.config.getoption("--long") else 300
     billing = Billing(platform.port, platform.token, count)
     began = time.monotonic()
     killer = threading.Thread(target=killed_once, args=(platform, billing, count))
