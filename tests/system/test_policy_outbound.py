@@ -120,6 +120,7 @@ def test_correspondents_are_sealed_to(lab):
     lab.sealed_from(STRANGER, [f"joe@{A}"], "stranger-writes")
     got = lab.arrived(A, "stranger-writes")[0]
     assert header(got.raw, "X-Sealgate-Verdict") == f"verified; domain={STRANGER}"
+    lab.trace("stranger-writes", last="harvested")  # that is learned after the mail was handed on
     sealed = submit("stranger-after")
     assert "application/pkcs7-mime" in header(sealed.raw, "Content-Type")
     assert b"For-You" in lab.open_at(STRANGER, sealed.raw)
