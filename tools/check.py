@@ -169,7 +169,7 @@ def step_tsan(step, args):
     races(step)
 
 
-ALONE_MAX = 12
+ALONE_MAX = 4
 
 
 def pytest(step, build_dir, *arguments, timeout=2400, env=None):
@@ -203,7 +203,7 @@ def step_system(step, args):
     """Real servers, release build."""
     OPERATIONS.unlink(missing_ok=True)
     pytest(step, "build/release", "tests/system", *(["--long"] if args.long else []),
-           timeout=7200 if args.long else 3600)
+           timeout=7200 if args.long else 1500)
 
 
 def step_operations(step, _args):
