@@ -1,0 +1,262 @@
+"""Parts that are stopped, hung and killed while mail flows both ways: every accepted message arrives, and once; nothing
+leaves in the clear; what was brought back serves again without a hand. Invariants 1 and 2 of the architecture.
+
+A few faults and rounds of kill -9 in tools/check, all of them with --long. Run with -s for the figures.
+"""
+import collections
+import os
+import re
+import signal
+import smtplib
+import tempfile
+import threading
+import time
+
+import pytest
+
+from sealgate.mailserver import HANG, MailServer
+from sealgate.ports import PortBlock
+from sealgate.process import NotReady, children, wait_for
+from setting import A, B, C, FROM_A, FROM_B, OUTSIDE, Setting, simple
+
+MARK = "Plaintext-Marker-4711"
+SUBJECT = re.compile(rb"(?:^|\r\n)Subject: (\S+)")
+
+
+class SlowServer(MailServer):
+    """Takes its time for each mail, and knows how many it has in hand."""
+
+    pause = 0.0
+    in_hand = 0
+
+    def verdict(self, mail):
+        with self._lock:
+            self.in_hand += 1
+        time.sleep(self.pause)
+        with self._lock:
+            self.in_hand -= 1
+
+
+class Busy(Setting):
+    def __init__(self, folder, block):
+        super().__init__(folder, block)
+        for domain in (A, B, C):
+            usual = self.servers[domain]
+            self.servers[domain] = SlowServer(usual.port, usual.folder)
+
+    def queued(self):
+        platform = self.platform
+        return platform.postfix_out.queue() + platform.postfix_in.queue()
+
+    def copies(self):
+        """Subject → when each copy came to a customer's server."""
+        found = collections.defaultdict(list)
+        for domain in (A, B, C):
+            for mail in self.servers[domain].mails:
+                found[SUBJECT.search(mail.head)[1].decode()].append(mail.received_at)
+        return found
+
+    def in_the_clear(self, name):
+        """What passed the wire, or reached somebody outside, with the text of that load."""
+        mark = f"{MARK}-{name}-".encode()
+        return ([raw for _, raw in self.tap.messages if mark in raw]
+                + [mail.raw for mail in self.servers[OUTSIDE].mails if mark in mail.raw])
+
+
+class Load:
+    """Customers of A and B who write to B, A and C, one mail after the other, until the end of the block."""
+
+    WAYS = ((A, FROM_A, B), (B, FROM_B, A), (A, FROM_A, C), (A, FROM_A, B))
+
+    def __init__(self, setting, name):
+        self.setting, self.name = setting, name
+        self.accepted, self.kills = {}, []
+        self.refused = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._write, args=(i, *way)) for i, way in enumerate(self.WAYS)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _write(self, number, author, source, to):
+        count = 0
+        while not self._stop.is_set():
+            count += 1
+            subject = f"{self.name}-{number}-{count}"
+            sender, recipient = f"joe@{author}", f"ann@{to}"
+            message = simple(sender, [recipient], subject, f"{MARK}-{subject}\r\n" + 40 * ("x" * 70 + "\r\n"))
+            try:
+                self.setting.submit(sender, [recipient], message, source=source)
+                self.accepted[subject] = time.time()
+            except (OSError, smtplib.SMTPException):
+                self.refused += 1  # it may arrive, if the reply was lost, but not twice
+                self._stop.wait(0.2)
+            self._stop.wait(0.02)
+
+    def arrived(self):
+        copies = self.setting.copies()
+        return [subject for subject in list(self.accepted) if subject in copies]
+
+    def under_way(self):
+        return len(self.accepted) - len(self.arrived())
+
+    def more(self, count, timeout=60):
+        """Waits until so many more have arrived; how long it took."""
+        began, wanted = time.monotonic(), len(self.arrived()) + count
+        wait_for(lambda: len(self.arrived()) >= wanted, timeout, f"{count} more mails", 0.1)
+        return time.monotonic() - began
+
+    def sent_again_in_ignorance(self, subject, times):
+        """The next hop had said 250, and who heard it was killed before that was on disk (RFC 5321 section 4.5.4.1):
+        of what is on disk there is one sending alone."""
+        assert len(times) == 2, (subject, times)
+        for organisation in (self.setting.a, self.setting.b, self.setting.c):
+            for row in organisation.messages(message_id=f"{subject}@x.test"):
+                sent = [s for s in organisation.trace(row["id"])
+                        if (s["step"], s["detail"].get("reply", "")[:1]) in (("sent", "2"), ("next-hop", "2"))]
+                assert len(sent) <= 1, (subject, times, self.kills, sent)
+
+    def account(self):
+        """Message by message, once all is quiet; how many came twice, as only a kill may have it."""
+        try:
+            wait_for(lambda: self.under_way() == 0 and not self.setting.queued(), 120, "every message", 0.3)
+        except NotReady:
+            missing = sorted(set(self.accepted) - set(self.arrived()))
+            raise AssertionError(f"missing {missing} of {len(self.accepted)}; "
+                                 f"queued: {self.setting.queued()}") from None
+        twice = {s: times for s, times in self.setting.copies().items()
+                 if s.startswith(self.name + "-") and len(times) > 1}
+        assert self.kills or not twice, twice
+        for subject, times in twice.items():
+            self.sent_again_in_ignorance(subject, times)
+        assert self.setting.in_the_clear(self.name) == []
+        for organisation in (self.setting.a, self.setting.b):
+            assert organisation.held(state="held") == []
+        return len(twice)
+
+
+@pytest.fixture(scope="module")
+def busy():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgl", dir="/var/tmp") as folder:
+        s = Busy(folder, block)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+class NextHop:
+    """The customer's server of B, as a part among the others."""
+
+    def __init__(self, setting):
+        self.server = setting.servers[B]
+
+    def stop(self):
+        self.server.stop()
+
+    def start(self):
+        self.server.accept_all()
+        self.server.start()
+
+    def hang(self):
+        for stage in ("connect", "data"):
+            self.server.answer(stage, HANG)
+
+    def thaw(self):
+        self.server.stop()  # what hangs at it is cut off, as at the end of a process
+        self.start()
+
+
+class Part:
+    """A process of the platform, with those below it."""
+
+    def __init__(self, part):
+        self.part, self.frozen = part, []
+
+    def stop(self):
+        self.part.stop()
+
+    def start(self):
+        self.part.start()
+
+    def hang(self):
+        pid = self.part.pid()
+        self.frozen = [pid, *children(pid)]
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        for pid in self.frozen:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+
+def part_of(setting, what):
+    return NextHop(setting) if what == "next-hop" else Part(getattr(setting.platform, what))
+
+
+SHORT = {("postgresql", "hang"), ("hsmd", "stop"), ("next-hop", "hang")}
+
+
+@pytest.mark.parametrize("what, how", [
+    pytest.param(what, how, marks=[] if (what, how) in SHORT else [pytest.mark.long])
+    for what in ("postgresql", "hsmd", "directory", "next-hop", "refca") for how in ("stop", "hang")])
+def test_a_part_goes_and_comes_back(busy, what, how):
+    part, back = part_of(busy, what), {"stop": "start", "hang": "thaw"}[how]
+    with Load(busy, f"{what}-{how}") as load:
+        load.more(8)
+        getattr(part, how)()
+        try:
+            if what == "next-hop":  # one customer's server takes nobody else's mail away
+                others = len(busy.servers[A].mails) + len(busy.servers[C].mails)
+                wait_for(lambda: len(busy.servers[A].mails) + len(busy.servers[C].mails) > others + 8, 30,
+                         "mail to the others")
+            elif what in ("directory", "refca"):  # what is known serves
+                load.more(8)
+            else:
+                time.sleep(3)  # the fault's duration; nothing is awaited
+        finally:
+            getattr(part, back)()
+        recovered = load.more(8, 120)
+    load.account()
+    print(f"\n{what} {how}: {len(load.accepted)} accepted, {load.refused} refused, next eight after {recovered:.1f} s")
+
+
+@pytest.mark.parametrize("what, rounds", [
+    ("gatewayd", 4), ("hsmd", 3), pytest.param("gatewayd", 100, marks=pytest.mark.long),
+    pytest.param("hsmd", 100, marks=pytest.mark.long)])
+def test_killed_with_mail_in_flight(busy, what, rounds):
+    part = getattr(busy.platform, what)
+    for domain in (A, B, C):
+        busy.servers[domain].pause = 0.05
+    in_flight = []
+    try:
+        with Load(busy, f"kill-{what}-{rounds}") as load:
+            for _ in range(rounds):
+                load.more(2, 120)
+                # Mail is at a customer's server, which has not answered, or on its way to it.
+                wait_for(lambda: load.under_way() and any(busy.servers[d].in_hand for d in (A, B, C)), 60,
+                         "mail in flight", 0.001)
+                in_flight.append(load.under_way())
+                load.kills.append(time.time())
+                part.kill()
+                part.start()
+            load.more(8, 120)
+    finally:
+        for domain in (A, B, C):
+            busy.servers[domain].pause = 0.0
+    twice = load.account()
+    print(f"\nkill -9 of {what}, {rounds} times: {len(load.accepted)} accepted, {load.refused} refused, "
+          f"{min(in_flight)} to {max(in_flight)} in flight, {twice} came twice")
+    assert what == "gatewayd" or twice == 0
