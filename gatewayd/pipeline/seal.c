@@ -80,7 +80,8 @@ static bool sealing_choose(struct sg_outbound *o, const struct sg_outbound_group
                                            .allow_weak = o->policy.weak_algorithms};
     s->chosen = sg_policy_sealing(&facts);
     sg_capability_text(facts.capabilities, s->capabilities);
-    s->source = row.is_by_hand ? "set by hand" : row.signed_at ? row.origin : "nothing is known";
+    /* Which mail it was is not said here: it may have been another tenant's. */
+    s->source = row.is_by_hand ? "set by hand" : row.signed_at ? "its mail" : "nothing is known";
     return true;
 }
 
