@@ -158,6 +158,8 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->unasked = s->unasked;
     gw->request_repeat = s->request_repeat_ms * 1000;
     gw->request_answer_every = s->request_answer_ms * 1000;
+    gw->request_age = s->request_age_ms * 1000;
+    gw->request_ahead = s->tolerance_ms * 1000;
     gw->request = (struct sg_request_limits){
         .max_bytes = (size_t)s->request_bytes,
         .max_parts = (size_t)s->request_parts,

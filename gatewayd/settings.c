@@ -192,6 +192,9 @@ const struct sg_option settings_options[] = {
      "who wait (REQ-44); 0: never."},
     {"request", "answer_every", SG_OPT_DURATION, AT(request_answer_ms), "10m", 0, 30 * DAY, NULL,
      "A partner's own requests are answered once in so long, by each domain."},
+    {"request", "age", SG_OPT_DURATION, AT(request_age_ms), "1d", 60000, 30 * DAY, NULL,
+     "A request that was signed longer ago is not answered, nor one that was signed no later than "
+     "one that was."},
     {"request", "size", SG_OPT_SIZE, AT(request_bytes), "1m", 4096, GIB, NULL,
      "What of an answer is read; certificates beyond it are not seen."},
     {"request", "parts", SG_OPT_INT, AT(request_parts), "64", 1, 100000, NULL,

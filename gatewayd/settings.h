@@ -35,7 +35,7 @@ struct settings {
     int64_t simulation_at_once, simulation_recipients;
     char *ping_local_part;
     int64_t ping_agencies;
-    int64_t request_repeat_ms, request_answer_ms;
+    int64_t request_repeat_ms, request_answer_ms, request_age_ms;
     int64_t request_bytes, request_parts, request_depth, request_certificates;
     int64_t discover_ms;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;

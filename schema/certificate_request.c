@@ -110,6 +110,7 @@ bool sg_certificate_answer_claim(struct sg_db *db, const struct sg_certificate_a
     sg_param_text(&p, row->partner);
     sg_param_text(&p, row->tenant_id);
     sg_param_time(&p, row->answered_at);
+    sg_param_time(&p, row->signed_at);
     sg_param_time(&p, not_since);
     if (!sg_db_change(db, SG_Q_CERTIFICATE_ANSWER_CLAIM, &p, &affected, err))
         return false;

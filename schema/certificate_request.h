@@ -35,10 +35,11 @@ SG_MUST_USE bool sg_certificate_request_find(struct sg_db *db, const char *partn
 SG_MUST_USE bool sg_certificate_request_answered(struct sg_db *db, const char *partner, sg_time now,
                                                  struct sg_error *err);
 
-/* May this partner's request be answered: was none since not_since? Notes that it is. */
+/* May this partner's request be answered: was none since not_since, and none that was signed at
+ * that time or later? Notes that it is. */
 struct sg_certificate_answer {
     const char *domain_id, *tenant_id, *partner;
-    sg_time answered_at;
+    sg_time answered_at, signed_at;
 };
 SG_MUST_USE bool sg_certificate_answer_claim(struct sg_db *db,
                                              const struct sg_certificate_answer *row,

@@ -1,8 +1,9 @@
 /*
  * Answering a member's request for our certificate. It is nobody's secret; what is guarded is that
  * nobody is written to who did not ask. So the signature must prove the domain that is answered,
- * under a trusted chain. Revocation lists alone may be missing: they are where directories are, and
- * that these are away is what requests are for.
+ * under a trusted chain; and since no signature covers the envelope, it must be a new one, for each
+ * answer: a request that somebody captured brings nothing a second time. Revocation lists alone may
+ * be missing: they are where directories are, and that these are away is what requests are for.
  */
 #include "common/id.h"
 #include "common/log.h"
@@ -20,6 +21,15 @@ static bool signer_proved(const struct sg_inbound_facts *f)
 {
     return f->domain_signed && f->signature_good && f->signer_is_domain && f->signer_names_from &&
            (f->signer == SG_POLICY_CERT_VALID || f->signer == SG_POLICY_CERT_UNKNOWN);
+}
+
+/* NULL: the signature is of our days. */
+static const char *time_unfit(const struct sg_message *m, sg_time signed_at)
+{
+    return !signed_at ? "the signature does not say when it was made"
+           : signed_at > m->now + m->gw->request_ahead ? "it was signed in the future"
+           : signed_at < m->now - m->gw->request_age   ? "it was signed too long ago"
+                                                       : NULL;
 }
 
 /* Why nobody is answered; NULL: the sender is. */
@@ -41,7 +51,7 @@ static const char *unanswered(struct sg_message *m, const struct sg_domain_row *
         return sg_arena_printf(m->arena,
                                "no good signature of the domain in From (certificate: %s)",
                                sg_policy_certificate_name(j->facts.signer));
-    return NULL;
+    return time_unfit(m, j->signature->signing_time);
 }
 
 static bool listed(struct sg_message *m, const struct sg_domain_row *domain,
@@ -88,7 +98,8 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain,
     const struct sg_certificate_answer row = {.domain_id = domain->id,
                                               .tenant_id = domain->tenant_id,
                                               .partner = j->from_domain,
-                                              .answered_at = m->now};
+                                              .answered_at = m->now,
+                                              .signed_at = j->signature->signing_time};
     if (!listed(m, domain, j, &is_listed, err) ||
         !sg_keyring_load(m->gw, m->arena, domain->id, domain->name, &keyring, err) ||
         !sg_keyring_signer(&keyring, m->arena, m->now, &own, &facts, err))
@@ -102,7 +113,8 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain,
                                      err))
         return false;
     if (!may) {
-        *why_r = "this domain's request was answered a short while ago";
+        *why_r = "this domain was answered a short while ago, or a request "
+                 "that was signed no earlier than this one was";
         return true;
     }
     if (send(m, domain, own, err))

@@ -2,6 +2,7 @@
 answer in each of its forms, and answering others (REQ-44, 51, 54).
 """
 import base64
+import datetime as dt
 import email
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ import time
 import pytest
 
 import certlab
+import forge
 import peers
 from members import DAY, NOW, Members, text_of
 from sealgate.ports import PortBlock
@@ -19,13 +21,14 @@ from setting import A, B, C, FROM_B, header, simple
 
 ASK, TAKE = "domain-certificate-request", "domain-certificate-answer"
 FORMS = ["cer-der", "crt-pem", "cer-base64", "p7b", "p7c"]
+TEXT = b"Content-Type: text/plain\r\n\r\nPlease.\r\n"
 NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign", "explained", "limits",
-         "accounts"]
+         "accounts", "again", "aged"]
 
 
 class Post(Members):
     def __init__(self, folder, block):
-        super().__init__(folder, block, [f"{name}.test" for name in NAMES], {"request.answer_every": "10m", "request.size": "64k", "request.certificates": "4"})
+        super().__init__(folder, block, [f"{name}.test" for name in NAMES], {"request.answer_every": "10m", "request.age": "1h", "request.size": "64k", "request.certificates": "4"})
 
     def requests(self, domain):
         return [m for m in self.outside.mails if m.recipients == [f"{ASK}@{domain}"]]
@@ -44,11 +47,10 @@ class Post(Members):
             f"Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n{parts}--{boundary}--\r\n").encode())
         return subject
 
-    def request(self, to, member, name, subject=None, sender=None, sign=True, more="", source=None):
+    def request(self, to, member, name, subject=None, sender=None, sign=True, more="", source=None, entity=None):
         """A member's request for our certificate."""
         author = sender if sender else f"{TAKE}@{member.domain}"
-        entity = b"Content-Type: text/plain\r\n\r\nPlease.\r\n"
-        entity = member.signed(entity) if sign else entity
+        entity = entity or (member.signed(TEXT) if sign else TEXT)
         message = (f"From: <{author}>\r\nTo: <{ASK}@{to}>\r\nMessage-ID: <{name}@x.test>\r\n{more}"
                    f"Subject: {subject or f'domain-confidentiality-authority@{to}'}\r\n"
                    "MIME-Version: 1.0\r\n").encode() + entity
@@ -248,6 +250,48 @@ def test_member_is_answered(post):
     post.request(B, member, "asks-2")
     step, = post.steps("asks-2", "certificate-request", post.b)
     assert step["answered"] == "no" and "a short while ago" in step["because"]
+
+
+def signed_at(member, moment):
+    """The request, signed at that time, or at none that is said."""
+    said = [forge.seq(forge.oid("1.2.840.113549.1.9.5"), forge.set_of(forge.der(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())))] \
+        if moment else []
+    return forge.detached(TEXT, [member.identity], [
+        forge.signer(member.identity, TEXT, forge.attributes(TEXT, more=said))])
+
+
+def test_a_captured_request_brings_nothing(post):
+    """The envelope is signed by nobody: with another sender or recipient, and after answer_every, a request that was
+    answered is not answered again, nor is one that was signed before it. The domain's next request is."""
+    member = post.member("again.test")
+    moment = dt.datetime.utcnow() - dt.timedelta(minutes=20)
+    older, asked = (signed_at(member, moment - dt.timedelta(seconds=s)) for s in (1, 0))
+    answers = lambda: [m for m in post.outside.mails if m.recipients[0].endswith("@again.test")]
+    post.request(B, member, "captured", entity=asked)
+    assert post.steps("captured", "certificate-request", post.b)[0]["answered"] == "yes"
+    wait_for(answers, 30, "the answer")
+    later = lambda: post.platform.postgresql.psql(
+        "UPDATE sealgate.certificate_answer SET answered_at = answered_at - interval '11 minutes' WHERE partner = 'again.test'")
+    for name, entity in (("replayed", asked), ("replayed-older", older)):
+        later()
+        post.request(B, member, name, entity=entity, source="stranger@again.test")
+        step, = post.steps(name, "certificate-request", post.b)
+        assert step["answered"] == "no" and "signed no earlier" in step["because"], step
+    assert len(answers()) == 1
+    post.request(B, member, "asked-anew", entity=signed_at(member, moment + dt.timedelta(seconds=1)))
+    assert post.steps("asked-anew", "certificate-request", post.b)[0]["answered"] == "yes"
+
+
+@pytest.mark.parametrize("to,ago,words", [
+    (B, 61, "signed too long ago"), (B, -7, "signed in the future"), (B, None, "does not say when"), (B, 58, None), (C, -4, None)])
+def test_the_age_of_requests(post, to, ago, words):
+    """[request] age, and the tolerance of clocks, at their edges; without a time it might be of any age."""
+    member = post.members.get("aged.test") or post.member("aged.test")
+    name = f"aged-{to}-{ago}"
+    moment = dt.datetime.utcnow() - dt.timedelta(minutes=ago) if ago is not None else None
+    post.request(to, member, name, entity=signed_at(member, moment))
+    step, = post.steps(name, "certificate-request", {B: post.b, C: post.c}[to])
+    assert step["answered"] == ("no" if words else "yes") and (not words or words in step["because"]), step
 
 
 CASES = {
