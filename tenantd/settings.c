@@ -107,7 +107,7 @@ static const struct sg_option options[] = {
      "availability reports. Empty: nobody."},
     SG_MONITOR_OPTION(AT(ops_listen)),
     {"authorities", "credentials_dir", SG_OPT_STRING, AT(credentials_dir), "", 0, 0, NULL,
-     "Where the files lie that certification authorities' rows name: passwords, TLS client "
+     "Where the files lie that certification authorities' rows name: passwords (.est), TLS client "
      "certificates (.pem) and keys (.key), and of directories: passwords (.ldap). Empty: systemd's "
      "credentials."},
     {"authorities", "timeout", SG_OPT_DURATION, AT(authority_timeout_ms), "30s", 100, 600000, NULL,

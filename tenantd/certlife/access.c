@@ -22,7 +22,8 @@ bool sg_access_open(const struct sg_certlife *life, const struct sg_authority_ro
     if (strcmp(authority->authentication, "password") == 0) {
         access->http.account = authority->account;
         access->http.password = &access->password;
-        return sg_credential_path(life->credentials_dir, authority->credential, "", path, err) &&
+        return sg_credential_path(life->credentials_dir, authority->credential, ".est", path,
+                                  err) &&
                sg_secret_read(&access->password, path, err);
     }
     if (strcmp(authority->authentication, "certificate") == 0) {

@@ -13,8 +13,9 @@ struct sg_access {
 };
 
 /*
- * password: the file CREDENTIAL in the credentials directory; certificate: CREDENTIAL.pem and
- * CREDENTIAL.key there. SG_E_CONFIG where they are missing or others may read them.
+ * password: the file CREDENTIAL.est in the credentials directory; certificate: CREDENTIAL.pem and
+ * CREDENTIAL.key there. No other secret in it is sent to whom a row names. SG_E_CONFIG where they
+ * are missing or others may read them.
  */
 SG_MUST_USE bool sg_access_open(const struct sg_certlife *life,
                                 const struct sg_authority_row *authority, struct sg_access *access,

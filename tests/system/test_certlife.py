@@ -389,15 +389,20 @@ def test_credentials(life):
     lost = life.new_authority(name="Lost password", credential="no-such-file")
     site = life.domain("no-secret.test", lost)
     order = life.order(site, "enrol", cause="credentials")
-    assert "no-such-file" in order["explanation"]
-    life.platform.layout.write(life.platform.layout.secrets / "wrong", "not the password\n", 0o400,
-                               TENANT, GROUP)
+    assert "no-such-file.est" in order["explanation"]
     wrong = {k: v for k, v in lost.items() if k not in ("id", "created_at", "updated_at")}
+    # The folder has the platform's other secrets too: none of them is sent to a server that a row names.
+    life.platform.layout.write(life.platform.layout.secrets / "others", "a PIN\n", 0o400, TENANT, GROUP)
+    life.api.put(f"/v1/authorities/{lost['id']}", {**wrong, "credential": "others"})
+    order = life.order(life.domain("others-secret.test", lost), "enrol", cause="credentials")
+    assert "others.est" in order["explanation"]
+    life.platform.layout.write(life.platform.layout.secrets / "wrong.est", "not the password\n", 0o400,
+                               TENANT, GROUP)
     life.api.put(f"/v1/authorities/{lost['id']}", {**wrong, "credential": "wrong"})
     order = life.order(site, "enrol", cause="unauthorized")
     assert "not the password" not in str(order)
     life.api.put(f"/v1/authorities/{lost['id']}",
-                 {**wrong, "credential": life.refca.password_file.name})
+                 {**wrong, "credential": life.refca.password_file.stem})
     life.order(site, "installed", timeout=90)  # refca makes one who guesses wait
 
 

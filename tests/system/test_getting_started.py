@@ -49,7 +49,7 @@ API={platform.api.url} TOKEN={platform.api.token} PROVIDER_TOKEN={platform.api.t
 DOMAIN={NEW} NETWORK={FROM_NEW}/32 HOST=127.0.0.1 PORT={platform.port["agency_a"]}
 SMTP=smtp://127.0.0.1:{platform.port["postfix_out"]} PARTNER=ann@{B} CURL_FROM='--interface {FROM_NEW}'
 EST={platform.refca.est_url} EST_CA={platform.refca.ca_file}
-ACCOUNT={platform.refca.account} CREDENTIAL={platform.refca.password_file.name}
+ACCOUNT={platform.refca.account} CREDENTIAL={platform.refca.password_file.stem}
 publish_txt() {{ echo "$1 $2" > {challenge}; until [ -e {challenge}.done ]; do sleep 0.1; done; }}
 """
     script = "set -eu\n" + first + "".join(blocks()[1:])

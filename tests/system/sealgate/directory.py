@@ -111,7 +111,7 @@ class ReferenceCA:
         self.crl_url = f"http://127.0.0.1:{self.port}/ca.crl"
         self.est_url = f"https://127.0.0.1:{self.est_port}/.well-known/est"
         self.revocation_url = f"https://127.0.0.1:{self.est_port}/revocations"
-        self.password_file = layout.secrets / f"est-{name}"
+        self.password_file = layout.secrets / f"{name}.est"
         self.ca_file = layout.etc / f"est-{name}.pem"
         self.fault_file = layout.etc / f"{name}.fault"
         self.clock_file = layout.etc / f"{name}.clock"

@@ -205,7 +205,7 @@ def authority(platform, **more):
     refca = platform.refca
     wanted = {"name": "Reference CA", "method": "est", "est_url": refca.est_url,
               "tls_ca_pem": refca.ca_file.read_text("ascii"), "authentication": "password",
-              "account": refca.account, "credential": refca.password_file.name,
+              "account": refca.account, "credential": refca.password_file.stem,
               "revocation_url": refca.revocation_url,
               "directory_id": platform.api.find("/v1/directory-sources",
                                                 url=platform.directory.url)["id"], **more}
