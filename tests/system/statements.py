@@ -34,12 +34,27 @@ class Statements:
     def begin(self):
         self.offset = self.postgresql.log.stat().st_size
 
-    def of(self, application):
+    def _found(self, application):
         with open(self.postgresql.log, encoding="utf-8", errors="replace") as log:
             log.seek(self.offset)
             found = [LINE.match(line) for line in log]
-        return [m["name"] or (m["sql"].split() or [NOTHING])[0] for m in found
+        return [(m["pid"], m["name"] or (m["sql"].split() or [NOTHING])[0]) for m in found
                 if m and m["application"] == application]
+
+    def of(self, application):
+        return [name for _, name in self._found(application)]
+
+    def within(self, application):
+        """The names of what was asked within a transaction."""
+        inside, names = set(), set()
+        for pid, name in self._found(application):
+            if name == "BEGIN":
+                inside.add(pid)
+            elif name in ("COMMIT", "ROLLBACK"):
+                inside.discard(pid)
+            elif pid in inside:
+                names.add(name)
+        return names
 
     def counted(self, application):
         return collections.Counter(self.of(application))

@@ -87,7 +87,7 @@ def send(setting, kind, subject):
 @pytest.mark.parametrize("kind, legs", [("sealed", 2), ("plain", 1), ("from-outside", 1)])
 def test_warm_mail_reads_no_configuration(setting, kind, legs):
     """Fails when somebody adds a query to the message path. What is left is whether the queue id was seen
-    before, once a leg, and the listener's empty command, once for each decision at most."""
+    before, once a leg and in one round trip, and the listener's empty command, once for each decision at most."""
     mails = 5
     for n in range(3):
         send(setting, kind, f"{kind}-warm-{n}")
@@ -98,10 +98,11 @@ def test_warm_mail_reads_no_configuration(setting, kind, legs):
         statements.begin()
         for n in range(mails):
             send(setting, kind, f"{kind}-counted-{n}")
-        counted = statements.counted("gatewayd")
+        counted, within = statements.counted("gatewayd"), statements.within("gatewayd")
     of_mail = {name: n for name, n in counted.items() if name not in BESIDE | TRANSACTION | {NOTHING, "SELECT"}}
     assert of_mail == {"message_find_by_queue": legs * mails}, counted
     assert counted[NOTHING] >= mails
+    assert "message_find_by_queue" not in within
 
 
 # Each: what is said before and after, how it is changed, and changed back.
