@@ -24,17 +24,22 @@ static struct {
     size_t kept_count, in_use;
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
 
-static size_t pool_size(void)
+static size_t pool_size;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+
+/* Once: the number of processors is read from files. */
+static void pool_measure(void)
 {
     int processors = get_nprocs();
-    return processors < 2 ? 2 : processors > POOL_MAX ? POOL_MAX : (size_t)processors;
+    pool_size = processors < 2 ? 2 : processors > POOL_MAX ? POOL_MAX : (size_t)processors;
 }
 
 static ZSTD_CCtx *context_take(void)
 {
     ZSTD_CCtx *ctx = NULL;
+    pthread_once(&pool_once, pool_measure);
     pthread_mutex_lock(&pool.mutex);
-    while (pool.in_use >= pool_size())
+    while (pool.in_use >= pool_size)
         pthread_cond_wait(&pool.freed, &pool.mutex);
     pool.in_use++;
     if (pool.kept_count)

@@ -17,14 +17,40 @@ static struct {
 } share;
 
 /*
- * The bytes [0, in_file) are in the file, [in_file, in_file + used) in the buffer, which never
- * grows beyond limits.memory_bytes and what it has of the share: a message that fits touches no
+ * What is in memory lies in blocks, so that a message that grows is never copied: they begin at 0,
+ * 4 KiB, 16 KiB, 64 KiB and every 128 KiB from there, and a small message takes little.
+ */
+#define BLOCK_STEP  ((size_t)128 << 10)
+#define SMALL_STEPS 3 /* blocks that end below the first whole step */
+
+static size_t block_start(size_t i)
+{
+    return i == 0 ? 0 : i <= SMALL_STEPS ? (size_t)1024 << 2 * i : (i - SMALL_STEPS) * BLOCK_STEP;
+}
+
+static size_t block_size(size_t i)
+{
+    return block_start(i + 1) - block_start(i);
+}
+
+static size_t block_of(size_t at)
+{
+    size_t i = 0;
+    while (i < SMALL_STEPS && at >= block_start(i + 1))
+        i++;
+    return i < SMALL_STEPS ? i : SMALL_STEPS + at / BLOCK_STEP;
+}
+
+/*
+ * The bytes [0, in_file) are in the file, [in_file, in_file + used) in the blocks, which never
+ * hold more than limits.memory_bytes and what it has of the share: a message that fits touches no
  * file, and a longer one goes to it in large pieces and gives its share back.
  */
 struct sg_spool {
     struct sg_spool_limits limits;
-    uint8_t *buffer;
-    size_t used, cap;
+    uint8_t **blocks;
+    size_t block_count, used;
+    size_t dirty;  /* of the blocks: what was ever written, and is to be wiped */
     size_t shared; /* what of the share it has taken */
     uint64_t in_file;
     int fd;      /* -1 while there is no file */
@@ -83,14 +109,26 @@ struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits)
     return s;
 }
 
+/* Wipes and frees the blocks that begin at keep or behind it. */
+static void blocks_drop(struct sg_spool *s, size_t keep)
+{
+    while (s->block_count && block_start(s->block_count - 1) >= keep) {
+        size_t start = block_start(--s->block_count), size = block_size(s->block_count);
+        uint8_t *block = s->blocks[s->block_count];
+        if (s->dirty > start)
+            explicit_bzero(block, s->dirty - start < size ? s->dirty - start : size);
+        free(block);
+        s->dirty = s->dirty < start ? s->dirty : start;
+    }
+}
+
 void sg_spool_free(struct sg_spool **spool)
 {
     struct sg_spool *s = *spool;
     if (!s)
         return;
-    if (s->buffer)
-        explicit_bzero(s->buffer, s->cap);
-    free(s->buffer);
+    blocks_drop(s, 0);
+    free(s->blocks);
     if (s->fd >= 0)
         close(s->fd);
     share_give(s);
@@ -137,42 +175,50 @@ static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
     return true;
 }
 
-/* Makes room for len more bytes, which fit into the room. The old copy is wiped, not left to the
- * heap. */
-static void grow(struct sg_spool *s, size_t len)
+/* What of the blocks lies in one piece from at on, at most len. */
+static struct sg_bytes piece_at(const struct sg_spool *s, size_t at, size_t len)
 {
-    size_t need = s->used + len;
-    if (need <= s->cap)
-        return;
-    size_t cap = s->cap ? s->cap : 4096;
-    while (cap < need)
-        cap *= 4;
-    if (cap > room(s))
-        cap = room(s);
-    uint8_t *buffer = malloc(cap);
-    if (!buffer)
-        abort();
-    if (s->buffer) {
-        memcpy(buffer, s->buffer, s->used);
-        explicit_bzero(s->buffer, s->cap);
-        free(s->buffer);
-    }
-    s->buffer = buffer;
-    s->cap = cap;
+    size_t i = block_of(at), within = at - block_start(i), left = block_size(i) - within;
+    return sg_bytes_of(s->blocks[i] + within, len < left ? len : left);
 }
 
-/* What the buffer holds goes to the file, and the share back to the others. */
+static void block_add(struct sg_spool *s)
+{
+    uint8_t **blocks = realloc(s->blocks, (s->block_count + 1) * sizeof *blocks);
+    uint8_t *block = malloc(block_size(s->block_count));
+    if (!blocks || !block)
+        abort();
+    s->blocks = blocks;
+    s->blocks[s->block_count++] = block;
+}
+
+/* Behind what is there; it fits into the room. */
+static void keep(struct sg_spool *s, const uint8_t *data, size_t len)
+{
+    while (len) {
+        if (block_of(s->used) == s->block_count)
+            block_add(s);
+        struct sg_bytes piece = piece_at(s, s->used, len);
+        memcpy((uint8_t *)piece.data, data, piece.len);
+        s->used += piece.len;
+        data += piece.len;
+        len -= piece.len;
+    }
+    if (s->dirty < s->used)
+        s->dirty = s->used;
+}
+
+/* What the blocks hold goes to the file, and the share back to the others. */
 static bool spill(struct sg_spool *s, struct sg_error *err)
 {
-    if (s->used && !append_to_file(s, s->buffer, s->used, err))
-        return false;
-    s->used = 0;
-    if (s->cap > s->limits.memory_bytes) {
-        explicit_bzero(s->buffer, s->cap);
-        free(s->buffer);
-        s->buffer = NULL;
-        s->cap = 0;
+    for (size_t at = 0; at < s->used;) {
+        struct sg_bytes piece = piece_at(s, at, s->used - at);
+        if (!append_to_file(s, piece.data, piece.len, err))
+            return false;
+        at += piece.len;
     }
+    s->used = 0;
+    blocks_drop(s, s->limits.memory_bytes);
     share_give(s);
     return true;
 }
@@ -187,9 +233,7 @@ static bool write_some(struct sg_spool *s, const void *data, size_t len, struct 
         if (len >= s->limits.memory_bytes)
             return append_to_file(s, data, len, err);
     }
-    grow(s, len);
-    memcpy(s->buffer + s->used, data, len);
-    s->used += len;
+    keep(s, data, len);
     return true;
 }
 
@@ -242,8 +286,11 @@ bool sg_spool_read(const struct sg_spool *spool, uint64_t offset, void *data, si
             return sg_fail(err, SG_E_IO, "spool file is shorter than what was written");
         done += (size_t)n;
     }
-    if (done < len)
-        memcpy(out + done, s->buffer + (offset + done - s->in_file), len - done);
+    while (done < len) {
+        struct sg_bytes piece = piece_at(s, (size_t)(offset + done - s->in_file), len - done);
+        memcpy(out + done, piece.data, piece.len);
+        done += piece.len;
+    }
     *n_r = len;
     return true;
 }
@@ -266,12 +313,12 @@ static bool copy_memory(const struct sg_spool *s, uint64_t offset, uint64_t len,
     if (at >= s->used)
         return true;
     size_t left = len < s->used - at ? (size_t)len : (size_t)(s->used - at);
-    for (const uint8_t *p = s->buffer + at; left;) {
-        size_t n = left < COPY_BYTES ? left : COPY_BYTES;
-        if (!sg_sink_write(sink, p, n, err))
+    while (left) {
+        struct sg_bytes piece = piece_at(s, (size_t)at, left < COPY_BYTES ? left : COPY_BYTES);
+        if (!sg_sink_write(sink, piece.data, piece.len, err))
             return false;
-        p += n;
-        left -= n;
+        at += piece.len;
+        left -= piece.len;
     }
     return true;
 }

@@ -218,6 +218,30 @@ static void share_of_the_memory(void **state)
     assert_int_equal(sg_spool_shared_now(), 0);
 }
 
+/* Around each place where a block ends, in memory alone. */
+static void edges_of_the_blocks(void **state)
+{
+    (void)state;
+    static const size_t edges[] = {4 << 10, 16 << 10, 64 << 10, 128 << 10, 256 << 10, 384 << 10};
+    static const size_t pieces[] = {4095, 16384, 70000};
+    struct sg_spool_limits limits = {512 << 10, 1 << 20, dir};
+    for (size_t e = 0; e < sizeof edges / sizeof *edges; e++)
+        for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
+            for (size_t total = edges[e] - 1; total <= edges[e] + 1; total++) {
+                SG_AUTO_SPOOL s = sg_spool_new(&limits);
+                struct sg_error err;
+                assert_true(fill(s, total, pieces[p], &err));
+                assert_int_equal(files_open_in_dir(), 0);
+                check(s, total, 4093);
+                SG_AUTO_BUF out = {0};
+                struct sg_sink sink = {collect, &out};
+                assert_true(sg_spool_copy(s, edges[e] - 2, 3, &sink, &err));
+                assert_int_equal(out.len, total - edges[e] + 2);
+                for (size_t i = 0; i < out.len; i++)
+                    assert_int_equal(out.data[i], octet(edges[e] - 2 + i));
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +251,7 @@ int main(void)
         cmocka_unit_test(directory_missing),
         cmocka_unit_test(copies_ranges),
         cmocka_unit_test(share_of_the_memory),
+        cmocka_unit_test(edges_of_the_blocks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
