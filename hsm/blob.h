@@ -5,7 +5,9 @@
  *
  * The MAC (HMAC-SHA-256 by the HSM) is over all of these and over class, id, tenant, domain and
  * binding, which the blob does not carry: they come with the request, so a blob opens under the
- * names it was made for and no others. SPKI is empty in a data key. Integers are big-endian.
+ * names it was made for and no others. That the wrapped key is the one of the SPKI is shown before
+ * the MAC is made, hence not again when a key on a curve is unwrapped. SPKI is empty in a data key.
+ * Integers are big-endian.
  */
 #ifndef SG_HSM_BLOB_H
 #define SG_HSM_BLOB_H

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <pthread.h>
 #include <string.h>
 
 static const struct curve {
@@ -44,9 +45,20 @@ bool sg_ec_type(struct sg_bytes params, enum sg_key_type *type_r)
     return false;
 }
 
+static EC_GROUP *groups[SG_KEY_P384 + 1];
+static pthread_once_t groups_once = PTHREAD_ONCE_INIT;
+
+/* Once: making one costs more than what is done with it. */
+static void groups_make(void)
+{
+    for (int type = SG_KEY_P256; type <= SG_KEY_P384; type++)
+        groups[type] = EC_GROUP_new_by_curve_name(curves[type].nid);
+}
+
 bool sg_ec_point_read(enum sg_key_type type, struct sg_bytes octets, struct sg_ec_public *point_r)
 {
-    EC_GROUP *group = EC_GROUP_new_by_curve_name(curves[type].nid);
+    pthread_once(&groups_once, groups_make);
+    const EC_GROUP *group = groups[type];
     EC_POINT *point = group ? EC_POINT_new(group) : NULL;
     point_r->len = 0;
     /* oct2point checks that it is on the curve. */
@@ -55,9 +67,29 @@ bool sg_ec_point_read(enum sg_key_type type, struct sg_bytes octets, struct sg_e
         point_r->len = EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED,
                                           point_r->point, sizeof point_r->point, NULL);
     EC_POINT_free(point);
-    EC_GROUP_free(group);
     ERR_clear_error();
     return point_r->len > 0;
+}
+
+bool sg_ec_spki_read(struct sg_bytes spki, struct sg_public_key *public_r)
+{
+    static const uint8_t ec[] = {0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+    for (int type = SG_KEY_P256; type <= SG_KEY_P384; type++) {
+        const struct curve *c = &curves[type];
+        size_t names = sizeof ec + c->params_len, bits = 2 + 2 * c->field_bytes;
+        size_t head_len = 4 + names + 3;
+        uint8_t head[32] = {0x30, (uint8_t)(names + bits + 4), 0x30, (uint8_t)names};
+        const uint8_t tail[] = {0x03, (uint8_t)bits, 0};
+        memcpy(head + 4, ec, sizeof ec);
+        memcpy(head + 4 + sizeof ec, c->params, c->params_len);
+        memcpy(head + 4 + names, tail, sizeof tail);
+        if (spki.len != head_len + bits - 1 || memcmp(spki.data, head, head_len) != 0)
+            continue;
+        public_r->type = (enum sg_key_type)type;
+        return sg_ec_point_read(public_r->type, sg_bytes_slice(spki, head_len, spki.len),
+                                &public_r->ec);
+    }
+    return false;
 }
 
 EVP_PKEY *sg_ec_pkey(enum sg_key_type type, const struct sg_ec_public *point)

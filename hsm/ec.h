@@ -21,6 +21,9 @@ bool sg_ec_type(struct sg_bytes params, enum sg_key_type *type_r);
  */
 bool sg_ec_point_read(enum sg_key_type type, struct sg_bytes octets, struct sg_ec_public *point_r);
 
+/* A SubjectPublicKeyInfo as sg_spki_encode() writes it, with a point as above. false: it is another
+ * one, and not known to be bad. */
+bool sg_ec_spki_read(struct sg_bytes spki, struct sg_public_key *public_r);
 EVP_PKEY *sg_ec_pkey(enum sg_key_type type, const struct sg_ec_public *point);
 /* false: no key on a curve of ours. */
 bool sg_ec_of(EVP_PKEY *pkey, struct sg_public_key *public_r);

@@ -131,7 +131,10 @@ static CK_RV wrapped_generate(struct sg_keystore *store, const struct sg_session
         rv = pair_make(s, s->handle, key, &private_key, &public, err);
     if (rv != CKR_OK)
         return rv;
-    rv = s->p11->C_WrapKey(s->handle, &mechanism, kek.kek, private_key, wrapped, &wrapped_len);
+    if (public.type != SG_KEY_RSA)
+        rv = sg_ec_prove(s, private_key, &public, err); /* once, for all that will unwrap it */
+    if (rv == CKR_OK)
+        rv = s->p11->C_WrapKey(s->handle, &mechanism, kek.kek, private_key, wrapped, &wrapped_len);
     CK_RV destroyed = s->p11->C_DestroyObject(s->handle, private_key);
     if (rv == CKR_OK)
         rv = destroyed;

@@ -154,9 +154,8 @@ CK_RV sg_object_public(const struct sg_session *s, CK_OBJECT_HANDLE object,
     return rsa ? rsa_public(s, object, &public->rsa, err) : ec_public(s, object, public, err);
 }
 
-/* A private key on a curve does not carry its public half: that this one is it, is shown. */
-static CK_RV ec_prove(const struct sg_session *s, CK_OBJECT_HANDLE object,
-                      const struct sg_public_key *public, struct sg_error *err)
+CK_RV sg_ec_prove(const struct sg_session *s, CK_OBJECT_HANDLE object,
+                  const struct sg_public_key *public, struct sg_error *err)
 {
     static const uint8_t hash[32] = "is this private key the one of..";
     uint8_t rs[2 * SG_POINT_MAX], signature[SG_ECDSA_MAX];
@@ -233,7 +232,7 @@ static CK_RV token_ec_public(const struct sg_session *s, const struct sg_hsm_req
     }
     if (rv == CKR_OK)
         rv = sg_object_public(s, found[0], public, err);
-    return rv == CKR_OK ? ec_prove(s, object, public, err) : rv;
+    return rv == CKR_OK ? sg_ec_prove(s, object, public, err) : rv;
 }
 
 CK_RV sg_token_key_check(const struct sg_session *s, const struct sg_hsm_request *key,
@@ -326,7 +325,11 @@ static CK_RV unwrap(const struct sg_session *s, const struct sg_kek *kek,
     return rv;
 }
 
-/* That what was unwrapped is the key that the blob names. */
+/*
+ * That what was unwrapped is the key that the blob names. Of a curve that was proved before it was
+ * wrapped: the MAC, which was verified, holds that wrapped key and that public half together, and
+ * what the wrapping's own check of integrity lets out is the key that went in.
+ */
 static CK_RV unwrapped_check(const struct sg_session *s, CK_OBJECT_HANDLE object,
                              struct sg_bytes spki, const struct sg_public_key *named,
                              struct sg_error *err)
@@ -335,7 +338,7 @@ static CK_RV unwrapped_check(const struct sg_session *s, CK_OBJECT_HANDLE object
     uint8_t encoded[SG_SPKI_MAX];
     size_t len;
     if (named->type != SG_KEY_RSA)
-        return ec_prove(s, object, named, err);
+        return CKR_OK;
     CK_RV rv = sg_object_public(s, object, &public, err);
     if (rv == CKR_OK && (!sg_spki_encode(&public, encoded, &len, err) ||
                          !sg_bytes_equal(spki, sg_bytes_of(encoded, len)))) {

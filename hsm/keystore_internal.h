@@ -46,6 +46,10 @@ CK_RV sg_token_key_find(const struct sg_session *session, const struct sg_hsm_re
 CK_RV sg_token_key_check(const struct sg_session *session, const struct sg_hsm_request *key,
                          CK_OBJECT_HANDLE object, struct sg_public_key *public_r,
                          struct sg_error *err);
+/* A private key on a curve does not carry its public half: that this one is it, a signature shows.
+ */
+CK_RV sg_ec_prove(const struct sg_session *session, CK_OBJECT_HANDLE object,
+                  const struct sg_public_key *public, struct sg_error *err);
 /* The public half of an object that carries it: any public key, a private one of RSA. */
 CK_RV sg_object_public(const struct sg_session *session, CK_OBJECT_HANDLE object,
                        struct sg_public_key *public_r, struct sg_error *err);

@@ -725,6 +725,18 @@ def test_keys_on_curves_outlive_lost_sessions(faulty):
             assert gateway.decrypt(key, 32, wrapped, how) == cek
 
 
+@pytest.mark.smoke
+@ON_CURVES
+def test_a_pair_on_a_curve_is_one_before_it_is_wrapped(faulty, bits):
+    """REQ-132: what is under the MAC is not proved again each time that it is unwrapped."""
+    tenant, gateway = faulty.client(TENANT), faulty.client(GATEWAY)
+    faulty.fault("swap")
+    refused("SG_E_HSM_KEY", tenant.generate, Key("wrapped"), bits)
+    assert not faulty.faults.exists()  # it struck
+    key = tenant.generate(Key("wrapped"), bits)
+    key.public.verify(gateway.sign(key, "sha256", b"x", "ecdsa"), b"x", ec.ECDSA(hashes.SHA256()))
+
+
 # A key is for one purpose of one domain of one tenant ---------------------------------------------
 
 

@@ -6,6 +6,7 @@
  *   stale   once:  C_SignInit answers CKR_KEY_HANDLE_INVALID
  *   logout  once:  C_SignInit logs the process out, for real
  *   gone    as long as the file is there: no token, no session, no operation
+ *   swap    once:  C_GenerateKeyPair gives the public half of another pair
  *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
  *           name with ".slow" behind it when it begins
  */
@@ -52,6 +53,20 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
     if (fault_once("logout"))
         real->C_Logout(session);
     return real->C_SignInit(session, mechanism, key);
+}
+
+static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+                               CK_ATTRIBUTE *public_attrs, CK_ULONG public_count,
+                               CK_ATTRIBUTE *private_attrs, CK_ULONG private_count,
+                               CK_OBJECT_HANDLE *public_r, CK_OBJECT_HANDLE *private_r)
+{
+    CK_OBJECT_HANDLE other;
+    CK_RV rv = real->C_GenerateKeyPair(session, mechanism, public_attrs, public_count,
+                                       private_attrs, private_count, public_r, private_r);
+    if (rv == CKR_OK && fault_once("swap"))
+        rv = real->C_GenerateKeyPair(session, mechanism, public_attrs, public_count, private_attrs,
+                                     private_count, public_r, &other);
+    return rv;
 }
 
 static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
@@ -108,6 +123,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
     list = *real;
     list.C_SignInit = sign_init;
     list.C_Sign = sign;
+    list.C_GenerateKeyPair = generate_key_pair;
     list.C_DecryptInit = decrypt_init;
     list.C_FindObjectsInit = find_init;
     list.C_OpenSession = open_session;

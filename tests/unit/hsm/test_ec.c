@@ -48,6 +48,15 @@ static void public_keys_are_what_openssl_makes(void **state)
         assert_true(sg_spki_decode(sg_bytes_of(spki, spki_len), &back, &err));
         assert_int_equal(back.type, t);
         assert_memory_equal(back.ec.point, publics[t].ec.point, back.ec.len);
+        assert_true(sg_ec_spki_read(sg_bytes_of(spki, spki_len), &back));
+        assert_int_equal(back.type, t);
+        assert_memory_equal(back.ec.point, publics[t].ec.point, back.ec.len);
+        for (size_t i = 0; i < spki_len; i++) {
+            spki[i] ^= 0x40;
+            assert_false(sg_spki_decode(sg_bytes_of(spki, spki_len), &back, &err));
+            spki[i] ^= 0x40;
+            assert_false(sg_ec_spki_read(sg_bytes_of(spki, i), &back));
+        }
         enum sg_key_type type;
         assert_true(sg_ec_type(sg_ec_params((enum sg_key_type)t), &type));
         assert_int_equal(type, t);
