@@ -21,7 +21,8 @@ struct smtp_pool {
     int64_t idle_ms;
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t freed; /* a slot was */
-    pthread_cond_t kept;  /* for the janitor: a connection was, or it is over */
+    pthread_cond_t kept;  /* for the janitor: one was that ends before it looks, or it is over */
+    sg_deadline looks_at; /* when the janitor does next */
     struct smtp_place *places;
     bool ending, has_janitor;
     pthread_t janitor;
@@ -133,6 +134,7 @@ static void *janitor_main(void *arg)
             continue;
         }
         struct timespec until = monotonic(next);
+        pool->looks_at = next;
         pthread_cond_timedwait(&pool->kept, &pool->lock, &until);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -238,7 +240,8 @@ void smtp_pool_give(struct smtp_pool *pool, struct smtp_place **place,
         connection->expires = sg_deadline_in(pool->idle_ms);
         connection->next = p->kept;
         p->kept = connection;
-        pthread_cond_signal(&pool->kept);
+        if (connection->expires < pool->looks_at)
+            pthread_cond_signal(&pool->kept);
     } else {
         surplus = connection;
     }
