@@ -32,6 +32,7 @@ struct sg_partner_certificate {
     bool approval;       /* an administrator has to approve of it, unless it is known (REQ-54) */
     bool ask;            /* … if it is another than the domain's first, unless he has (REQ-83) */
     const char *relying; /* id of the domain of ours for which alone it is stored; NULL: for all */
+    bool dry;            /* the answer alone: nothing is changed */
 };
 /*
  * Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: to who

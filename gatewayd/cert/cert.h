@@ -85,6 +85,7 @@ struct sg_cert_partner {
     bool approval;       /* if it is not known yet: for an administrator to approve of (REQ-54) */
     bool ask;            /* … if it is another than the domain's first (REQ-83) */
     const char *relying; /* id of the domain whose own root alone vouches for it; NULL: for all */
+    bool dry;            /* *usable_r alone: nothing is changed */
 };
 /* A partner has another certificate than the one that is stored (REQ-83). */
 enum sg_cert_change {

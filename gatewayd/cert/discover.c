@@ -35,7 +35,6 @@ struct search {
     size_t room; /* for judgements */
     const struct sg_cert_wanted *wanted;
     const char *source; /* of what is not in the store: "ldap", "mail" */
-    bool known;         /* one of the domain's own is stored */
     bool own_root;      /* what was judged last is good for the relying domain alone (REQ-180) */
     bool waits;         /* what was kept has begun to wait for an administrator */
 };
@@ -144,7 +143,8 @@ static bool keep_one(struct search *search, X509 *x, const char *origin, bool au
                                       .authority = authority,
                                       .approval = !authority && wanted->approval,
                                       .ask = !authority && wanted->change == SG_CERT_ASK,
-                                      .relying = search->own_root ? wanted->relying : NULL};
+                                      .relying = search->own_root ? wanted->relying : NULL,
+                                      .dry = wanted->dry};
     bool waits = false;
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
@@ -158,7 +158,8 @@ static bool keep_one(struct search *search, X509 *x, const char *origin, bool au
     return ok;
 }
 
-/* The certificate and the CAs above it: without these it could not be judged again from storage. */
+/* The certificate and the CAs above it: without these it could not be judged again from storage.
+ * What cannot be stored is not used: somebody may have refused it. */
 static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
                      const char *origin, bool *usable_r, struct sg_error *err)
 {
@@ -166,27 +167,6 @@ static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *c
     for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
         ok = keep_one(search, sk_X509_value(chain, i), origin, true, &any, err);
     return ok;
-}
-
-/* Would somebody have to approve of what is met for the first time? */
-static bool is_asked(const struct search *search)
-{
-    return search->wanted->approval || (search->wanted->change == SG_CERT_ASK && search->known);
-}
-
-/* Where it cannot be stored, it may be used all the same unless somebody is to approve of it. */
-static bool keep(struct search *search, X509 *certificate, STACK_OF(X509) *chain,
-                 const char *origin)
-{
-    struct sg_error err;
-    bool usable = true;
-    sg_error_reset(&err);
-    if (search->wanted->dry)
-        return !is_asked(search);
-    bool ok = keep_all(search, certificate, chain, origin, &usable, &err);
-    if (!ok)
-        sg_log_error(SG_LOG_WARNING, "cert.partner_storage", &err, "domain", search->domain, NULL);
-    return ok ? usable : !is_asked(search);
 }
 
 /* REQ-54: it is there, and nobody has approved of it. */
@@ -235,17 +215,19 @@ static bool judge_by(struct search *search, const struct candidate *list, size_t
             return false;
         *issuer_missing_r |= missing;
         weak_add(search, &list[i], origin, status);
-        bool valid = status == SG_CERT_VALID;
-        if (valid && (origin ? !keep(search, list[i].certificate, chain, origin) : list[i].waits)) {
-            not_approved(search);
-            valid = false;
-        }
-        if (valid) {
+        bool ok = true, usable = !list[i].waits;
+        if (status == SG_CERT_VALID && origin)
+            ok = keep_all(search, list[i].certificate, chain, origin, &usable, err);
+        if (ok && status == SG_CERT_VALID && usable) {
             X509_up_ref(list[i].certificate);
             search->found->certificate = list[i].certificate;
             search->found->status = SG_CERT_VALID;
+        } else if (ok && status == SG_CERT_VALID) {
+            not_approved(search);
         }
         sk_X509_pop_free(chain, X509_free);
+        if (!ok)
+            return false;
     }
     return true;
 }
@@ -289,7 +271,6 @@ static bool from_store(struct search *search, struct sg_error *err)
     size_t count = split(search, stored.items, stored.waits, stored.count, list);
     if (wanted.change != SG_CERT_PIN)
         qsort(list, count, sizeof *list, newest_first);
-    search->known = count > 0;
     bool missing, ok = judge_all(search, list, count, NULL, &missing, err);
     candidates_free(list, count);
     return ok;

@@ -64,7 +64,8 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
                                          .authority = partner->authority,
                                          .approval = partner->approval,
                                          .ask = partner->ask,
-                                         .relying = partner->relying};
+                                         .relying = partner->relying,
+                                         .dry = partner->dry};
     return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, err);
 }
 

@@ -3,6 +3,7 @@ in ours, by policy and by hand. All through the real sockets, with members elsew
 
 REQ-23 REQ-24 REQ-25 REQ-26 REQ-37 REQ-38 REQ-45 REQ-46 REQ-47 REQ-50 REQ-51 REQ-70 REQ-71 REQ-83 REQ-84 REQ-85
 """
+import base64
 import contextlib
 import datetime as dt
 import tempfile
@@ -23,7 +24,7 @@ from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, FROM_B, header, simple
 
-NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused", "curve", "usage", "small", "sha1"]
+NAMES = ["gcm", "steps", "weak", "replay", "early", "hand", "liar", "rooted", "replace", "pin", "ask", "refused", "curve", "usage", "small", "sha1", "dry"]
 SIGNING_TIME, CAPABILITIES = oid("1.2.840.113549.1.9.5"), oid("1.2.840.113549.1.9.15")
 CAN = {"3des": "1.2.840.113549.3.7", "rc2": "1.2.840.113549.3.2", "aes128-cbc": "2.16.840.1.101.3.4.1.2",
        "aes192-cbc": "2.16.840.1.101.3.4.1.22", "aes256-cbc": "2.16.840.1.101.3.4.1.42",
@@ -427,6 +428,33 @@ def test_a_refused_change_is_never_used(s):
         assert used(s, member, "refused-1") is member.old
     assert used(s, member, "refused-2") is member.old
     assert used(s, member, "refused-3", author=f"bea@{B}", organisation=s.b) is member.old
+
+
+def dry_run(s, domain):
+    """The plan for a mail to it."""
+    message = simple(f"joe@{A}", [f"pat@{domain}"], "dry")
+    answer = s.platform.api.post(f"{s.a.path}/simulations", {
+        "direction": "outbound", "sender": f"joe@{A}", "recipients": [f"pat@{domain}"],
+        "message": base64.b64encode(message).decode()})
+    return answer["plans"][0]
+
+
+def test_a_dry_run_knows_what_waits_and_what_was_refused(s):
+    """REQ-54: it answers as the mail would be treated, and changes nothing of it."""
+    member = s.join("dry")
+
+    def stored():
+        return s.platform.api.list("/v1/partner-certificates", domain=member.domain)
+    assert (dry_run(s, member.domain)["action"], stored()) == ("seal", [])
+    with s.policy(s.a, discovery_approval=True):
+        assert dry_run(s, member.domain)["action"] == "hold"
+        assert stored() == []
+    s.writes(member, "dry-1")
+    for row in stored():  # its CA's are among them, and are none to seal to
+        s.platform.api.post(f"/v1/partner-certificates/{row['id']}/refuse")
+    assert dry_run(s, member.domain)["action"] == "hold"
+    s.send(member.domain, "dry-2")
+    assert s.held(member.domain)
 
 
 # Our own ----------------------------------------------------------------------------------------------------

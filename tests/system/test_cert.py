@@ -770,6 +770,18 @@ def test_weak_by_a_further_root(lab, private):
     assert probe.weak(True).relying("dom_b").discover(domain)["found"] == 0
 
 
+def test_storage_that_cannot_be_written(lab):
+    """REQ-54: what is found is not used, for nobody knows whether it was refused."""
+    domain = lab.domain()
+    lab.ca.issue(domain)
+    lab.publish()
+    probe = lab.probe(directories=lab.ldap())
+    (probe.folder / "partners" / domain).write_bytes(b"")  # where a folder would be
+    assert probe.discover(domain)["error"] == "SG_E_IO"
+    (probe.folder / "partners" / domain).unlink()
+    assert probe.discover(domain)["found"] == 1
+
+
 def test_stored_one_revoked(lab):
     """Table 1: revoked, so another is discovered by LDAP."""
     domain = lab.domain()
