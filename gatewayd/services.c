@@ -96,6 +96,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .max_certificates = (size_t)s->max_certificates,
         .max_crl_bytes = (size_t)s->crl_bytes,
         .crl_timeout_ms = s->crl_ms,
+        .crl_total_ms = s->crl_total_ms,
         .crl_grace_ms = s->crl_grace_ms,
         .crl_refresh_ms = s->crl_refresh_ms,
         .further_private = s->private_lists,

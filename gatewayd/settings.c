@@ -252,6 +252,9 @@ const struct sg_option settings_options[] = {
      "Size of a revocation list."},
     {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,
      "Time to fetch a revocation list."},
+    {"certificates", "crl_total", SG_OPT_DURATION, AT(crl_total_ms), "20s", 100, 10 * MINUTE, NULL,
+     "Time for all revocation lists that one judgement of a certificate needs: after it no further one is asked for; "
+     "what is being fetched ends by crl_timeout."},
     {"certificates", "crl_grace", SG_OPT_DURATION, AT(crl_grace_ms), "7d", 0, 60 * DAY, NULL,
      "How long past its nextUpdate the last revocation list serves (REQ-40), unless a domain's policy "
      "says otherwise."},
@@ -259,7 +262,8 @@ const struct sg_option settings_options[] = {
      "How often a revocation list in use is asked for again in the background, so that what is revoked "
      "meanwhile is known; 0: only ahead of its nextUpdate."},
     {"certificates", "crl_points", SG_OPT_INT, AT(crl_points), "8", 1, 1000, NULL,
-     "Addresses of revocation lists of one certificate that are asked, in turn; each may take crl_timeout."},
+     "Addresses of revocation lists of one certificate that are asked, in turn; each may take "
+     "crl_timeout, all of a judgement crl_total."},
     {"certificates", "crl_redirections", SG_OPT_INT, AT(crl_redirections), "3", 0, 20, NULL,
      "How often the server of a list may send us on, within its host."},
     {"certificates", "own_root_waits", SG_OPT_INT, AT(own_root_waits), "32", 1, 10000, NULL,

@@ -40,7 +40,7 @@ struct settings {
     int64_t discover_ms;
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, poll_ms;
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
-    int64_t crl_bytes, crl_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
+    int64_t crl_bytes, crl_ms, crl_total_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
     int64_t crl_points, crl_redirections, own_root_waits;
     int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
     int64_t shared_bytes, shared_each;

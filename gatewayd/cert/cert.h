@@ -44,6 +44,7 @@ struct sg_cert_limits {
     size_t max_certificates; /* looked at per message */
     size_t max_crl_bytes;    /* of one list, as it is fetched */
     int64_t crl_timeout_ms;  /* to fetch one */
+    int64_t crl_total_ms;    /* of one judgement: none is asked for after it; 0: 20 s */
     int64_t crl_grace_ms;    /* REQ-40: 7 days; unless our domain chose another */
     int64_t ldap_timeout_ms; /* 3 s */
     int64_t clock_tolerance_ms;

@@ -140,10 +140,15 @@ struct sg_revocation_facts {
     char why[3 * SG_CERT_WHY];     /* what came of each point */
 };
 #define SG_CRL_FOREVER (100000 * SG_DAY)
+struct sg_crl_ask {
+    enum sg_crl_mode mode;
+    sg_time now;
+    sg_deadline until; /* from then on no list is asked for any more; 0 with SG_CRL_CACHED */
+};
 /* By lists that are current, SG_CRL_CACHED by those at hand. grace: and by those at hand that ended
  * no longer ago. */
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                         enum sg_crl_mode mode, sg_time grace, sg_time now,
+                         const struct sg_crl_ask *ask, sg_time grace,
                          struct sg_revocation_facts *facts_r);
 
 /* crl_carried.c: what the lists that came along say of the chain's certificate at that place,
@@ -158,8 +163,8 @@ struct sg_crl_got {
 };
 struct sg_crl_cache *sg_crl_cache_new(void);
 void sg_crl_cache_free(struct sg_crl_cache **cache);
-void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
-                sg_time now, struct sg_crl_got *got_r);
+void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, const struct sg_crl_ask *ask,
+                struct sg_crl_got *got_r);
 void sg_crl_cache_state(struct sg_crl_cache *cache, sg_time now, struct sg_certs_state *state);
 
 /* fetch.c */
@@ -171,7 +176,10 @@ struct sg_fetch_limits {
     bool public_only;        /* no address of a private network */
     const atomic_bool *stop; /* true: it is broken off */
 };
-/* http(s):// and ldap(s)://. */
+/* http(s):// and ldap(s)://. Takes no longer than its deadline, but for the DNS. */
+SG_MUST_USE bool sg_fetch_now(const char *url, const struct sg_fetch_limits *limits,
+                              struct sg_buf *body, struct sg_error *err);
+/* fetch_apart.c: the same, and never longer (by a moment): what still waits for the DNS is left. */
 SG_MUST_USE bool sg_fetch(const char *url, const struct sg_fetch_limits *limits,
                           struct sg_buf *body, struct sg_error *err);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LISTS_MS 20000 /* unless the limits say otherwise */
+
 static bool judged(struct sg_cert_facts *facts, enum sg_cert_status status, const char *detail)
 {
     facts->status = status;
@@ -96,7 +98,8 @@ static bool bypass(struct sg_certs *certs, struct sg_arena *arena, const struct 
     if (!whole && one.until <= q->now)
         return true;
     struct sg_revocation_facts known;
-    sg_revocation_check(certs, certificate, issuer, SG_CRL_CACHED, SG_CRL_FOREVER, q->now, &known);
+    sg_revocation_check(certs, certificate, issuer, &(struct sg_crl_ask){SG_CRL_CACHED, q->now, 0},
+                        SG_CRL_FOREVER, &known);
     if (known.answer == SG_REVOKED) {
         *revocation = known;
         return true;
@@ -111,11 +114,11 @@ static bool bypass(struct sg_certs *certs, struct sg_arena *arena, const struct 
 
 /* By current lists, signed by the key that signed the certificate or by another of the same CA: a
  * self-issued certificate of the chain binds the two (RFC 5280 section 6.3.3 (f)). */
-static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, enum sg_crl_mode mode,
-                        int at, sg_time now, struct sg_revocation_facts *revocation)
+static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, const struct sg_crl_ask *ask,
+                        int at, struct sg_revocation_facts *revocation)
 {
     X509 *certificate = sk_X509_value(chain, at);
-    sg_revocation_check(certs, certificate, sk_X509_value(chain, at + 1), mode, 0, now, revocation);
+    sg_revocation_check(certs, certificate, sk_X509_value(chain, at + 1), ask, 0, revocation);
     for (int i = 1; i < sk_X509_num(chain); i++) {
         X509 *other = sk_X509_value(chain, i);
         struct sg_revocation_facts by_other;
@@ -124,7 +127,7 @@ static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, enum sg_c
         if (i == at + 1 ||
             X509_NAME_cmp(X509_get_subject_name(other), X509_get_issuer_name(certificate)) != 0)
             continue;
-        sg_revocation_check(certs, certificate, other, mode, 0, now, &by_other);
+        sg_revocation_check(certs, certificate, other, ask, 0, &by_other);
         if (by_other.answer != SG_REVOCATION_UNKNOWN)
             *revocation = by_other;
     }
@@ -132,16 +135,14 @@ static void ask_current(struct sg_certs *certs, STACK_OF(X509) *chain, enum sg_c
 
 /* One certificate of the chain: by current lists, else by what our domain allows. */
 static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
-                      const struct sg_cert_question *q, const struct sg_chain *path, int at,
-                      struct sg_revocation_facts *revocation, const char **bypass_r,
-                      struct sg_error *err)
+                      const struct sg_cert_question *q, STACK_OF(X509) *chain,
+                      const struct sg_crl_ask *ask, int at, struct sg_revocation_facts *revocation,
+                      const char **bypass_r, struct sg_error *err)
 {
-    STACK_OF(X509) *chain = path->chain;
     X509 *certificate = sk_X509_value(chain, at), *issuer = sk_X509_value(chain, at + 1);
     struct sg_cert_choice choice;
     *bypass_r = NULL;
-    ask_current(certs, chain, path->further ? SG_CRL_FETCH_FURTHER : SG_CRL_FETCH, at, q->now,
-                revocation);
+    ask_current(certs, chain, ask, at, revocation);
     sg_revocation_carried(certs, q, chain, at, revocation);
     /* A CA that names no list is watched by whoever accredited it; end certificates have to name
      * one (REQ-158). */
@@ -152,7 +153,8 @@ static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
     if (!domain_choice(certs, arena, q, &choice, err))
         return false;
     if (revocation->has_points && choice.crl_grace > 0)
-        sg_revocation_check(certs, certificate, issuer, SG_CRL_CACHED, choice.crl_grace, q->now,
+        sg_revocation_check(certs, certificate, issuer,
+                            &(struct sg_crl_ask){SG_CRL_CACHED, q->now, 0}, choice.crl_grace,
                             revocation);
     return revocation->answer != SG_REVOCATION_UNKNOWN ||
            bypass(certs, arena, q, &choice, certificate, issuer, revocation, bypass_r, err);
@@ -165,12 +167,16 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
                              struct window *window, struct sg_cert_facts *facts, bool *good_r,
                              struct sg_error *err)
 {
+    int64_t most = certs->limits.crl_total_ms;
+    const struct sg_crl_ask ask = {.mode = chain->further ? SG_CRL_FETCH_FURTHER : SG_CRL_FETCH,
+                                   .now = q->now,
+                                   .until = sg_deadline_in(most ? most : LISTS_MS)};
     *good_r = false;
     for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
         X509 *certificate = sk_X509_value(chain->chain, i);
         struct sg_revocation_facts revocation;
         const char *bypassed;
-        if (!ask_lists(certs, arena, q, chain, i, &revocation, &bypassed, err))
+        if (!ask_lists(certs, arena, q, chain->chain, &ask, i, &revocation, &bypassed, err))
             return false;
         const char *prefix =
             i == 0 ? ""

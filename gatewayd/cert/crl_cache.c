@@ -14,6 +14,7 @@
 #define MAX_ENTRIES 1024
 #define MAX_BYTES   (256UL * 1024 * 1024)
 #define MAX_FURTHER 32
+#define LATE        "not asked: the time for lists was up ([certificates] crl_total)"
 
 struct sg_crl_cache *sg_crl_cache_new(void)
 {
@@ -139,22 +140,25 @@ static bool wanted(const struct sg_certs *certs, const struct sg_crl_entry *entr
     return entry->failures == 0 || sg_clock_monotonic_ms() > entry->next_ms + SG_CRL_RETRY_MS;
 }
 
-static void wait_until_idle(struct sg_certs *certs, const struct sg_crl_entry *entry)
+static void wait_until_idle(struct sg_certs *certs, const struct sg_crl_entry *entry,
+                            sg_deadline end)
 {
     sg_deadline until = sg_deadline_in(certs->limits.crl_timeout_ms + 1000);
+    until = until < end ? until : end;
     while (entry->busy && sg_cond_wait(&certs->crls->done, &certs->crls->lock, until))
         ;
 }
 
-static void get_from_afar(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
+static void get_from_afar(struct sg_certs *certs, struct sg_crl_entry *entry,
+                          const struct sg_crl_ask *ask)
 {
     struct sg_crl_cache *cache = certs->crls;
-    wait_until_idle(certs, entry);
-    if (entry->busy || !wanted(certs, entry, now))
+    wait_until_idle(certs, entry, ask->until);
+    if (entry->busy || !wanted(certs, entry, ask->now) || sg_deadline_left(ask->until) == 0)
         return;
     entry->busy = true;
     pthread_mutex_unlock(&cache->lock);
-    sg_crl_entry_fetch(certs, entry, now);
+    sg_crl_entry_fetch(certs, entry, ask->now);
     pthread_mutex_lock(&cache->lock);
     entry->busy = false;
     pthread_cond_broadcast(&cache->done);
@@ -162,7 +166,8 @@ static void get_from_afar(struct sg_certs *certs, struct sg_crl_entry *entry, sg
 
 /* Under the lock. How slow and how many the servers of such lists are is up to whoever gave his
  * domain a root: few threads wait for them, and the others go on as if the list were away. */
-static void get_further(struct sg_certs *certs, struct sg_crl_entry *entry, sg_time now)
+static void get_further(struct sg_certs *certs, struct sg_crl_entry *entry,
+                        const struct sg_crl_ask *ask)
 {
     size_t most = certs->limits.max_further_fetches;
     if (certs->crls->further >= (most ? most : MAX_FURTHER)) {
@@ -173,25 +178,29 @@ static void get_further(struct sg_certs *certs, struct sg_crl_entry *entry, sg_t
         return;
     }
     certs->crls->further++;
-    get_from_afar(certs, entry, now);
+    get_from_afar(certs, entry, ask);
     certs->crls->further--;
 }
 
-void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, enum sg_crl_mode mode,
-                sg_time now, struct sg_crl_got *got_r)
+void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, const struct sg_crl_ask *ask,
+                struct sg_crl_got *got_r)
 {
     struct sg_crl_cache *cache = certs->crls;
     pthread_mutex_lock(&cache->lock);
     struct sg_crl_entry *entry = entry_get(cache, url, issuer);
     entry->used_ms = sg_clock_monotonic_ms();
     entry->users++;
-    entry->accredited |= mode == SG_CRL_FETCH;
+    entry->accredited |= ask->mode == SG_CRL_FETCH;
     while (cache->count > MAX_ENTRIES && evict(cache, entry))
         ;
-    if (mode == SG_CRL_FETCH_FURTHER && wanted(certs, entry, now))
-        get_further(certs, entry, now);
-    else if (mode == SG_CRL_FETCH && wanted(certs, entry, now))
-        get_from_afar(certs, entry, now);
+    bool wants = ask->mode != SG_CRL_CACHED && wanted(certs, entry, ask->now);
+    bool late = wants && sg_deadline_left(ask->until) == 0;
+    if (late && !*entry->why)
+        snprintf(entry->why, sizeof entry->why, LATE);
+    if (wants && !late && ask->mode == SG_CRL_FETCH_FURTHER)
+        get_further(certs, entry, ask);
+    else if (wants && !late)
+        get_from_afar(certs, entry, ask);
     got_r->crl = sg_crl_hold(entry->crl);
     memcpy(got_r->why, entry->why, sizeof got_r->why);
     entry->users--;

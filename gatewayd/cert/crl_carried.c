@@ -62,7 +62,7 @@ static bool outdone(struct sg_certs *certs, const struct sg_cert_question *q, ST
 {
     struct sg_revocation_facts known;
     sg_revocation_check(certs, sk_X509_value(chain, at), sk_X509_value(chain, at + 1),
-                        SG_CRL_CACHED, SG_CRL_FOREVER, q->now, &known);
+                        &(struct sg_crl_ask){SG_CRL_CACHED, q->now, 0}, SG_CRL_FOREVER, &known);
     return known.answer == SG_REVOKED && known.good_from >= good_from;
 }
 

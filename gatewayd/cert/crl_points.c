@@ -104,16 +104,16 @@ static bool ask(const struct sg_crl_got *got, const struct point *point, X509 *c
 
 /* Each point in turn until one answers; else what came of all of them. */
 static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                       const struct point *points, size_t count, enum sg_crl_mode mode,
-                       sg_time grace, sg_time now, struct sg_revocation_facts *facts)
+                       const struct point *points, size_t count, const struct sg_crl_ask *how,
+                       sg_time grace, struct sg_revocation_facts *facts)
 {
     sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct sg_crl_got got;
         char why[SG_CERT_WHY] = "";
-        sg_crl_get(certs, points[i].url, issuer, mode, now, &got);
-        bool answered = ask(&got, &points[i], certificate, grace, now, tolerance, facts, why);
+        sg_crl_get(certs, points[i].url, issuer, how, &got);
+        bool answered = ask(&got, &points[i], certificate, grace, how->now, tolerance, facts, why);
         sg_crl_free(&got.crl);
         if (answered) {
             snprintf(facts->why, sizeof facts->why, "%s", why);
@@ -127,9 +127,10 @@ static bool ask_points(struct sg_certs *certs, X509 *certificate, X509 *issuer,
 }
 
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                         enum sg_crl_mode mode, sg_time grace, sg_time now,
+                         const struct sg_crl_ask *how, sg_time grace,
                          struct sg_revocation_facts *facts_r)
 {
+    const struct sg_crl_ask cached = {.mode = SG_CRL_CACHED, .now = how->now};
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
     SG_AUTO_ARENA arena = sg_arena_new();
@@ -145,11 +146,10 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
         snprintf(facts_r->why, sizeof facts_r->why,
                  "it names no revocation list that can be fetched");
     /* Current ones that are at hand; current ones that can be had; the last known within grace. */
-    if (!ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, 0, now, facts_r) &&
-        (mode == SG_CRL_CACHED ||
-         !ask_points(certs, certificate, issuer, points, count, mode, 0, now, facts_r)) &&
+    if (!ask_points(certs, certificate, issuer, points, count, &cached, 0, facts_r) &&
+        (how->mode == SG_CRL_CACHED ||
+         !ask_points(certs, certificate, issuer, points, count, how, 0, facts_r)) &&
         grace > 0)
-        (void)ask_points(certs, certificate, issuer, points, count, SG_CRL_CACHED, grace, now,
-                         facts_r);
+        (void)ask_points(certs, certificate, issuer, points, count, &cached, grace, facts_r);
     CRL_DIST_POINTS_free(list);
 }

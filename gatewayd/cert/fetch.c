@@ -226,8 +226,8 @@ static bool ldap_fetch(const char *url, const struct sg_fetch_limits *limits, st
     return ok;
 }
 
-bool sg_fetch(const char *url, const struct sg_fetch_limits *limits, struct sg_buf *body,
-              struct sg_error *err)
+bool sg_fetch_now(const char *url, const struct sg_fetch_limits *limits, struct sg_buf *body,
+                  struct sg_error *err)
 {
     sg_buf_init(body, limits->max_bytes);
     if (!sg_fetch_url_allowed(url))

@@ -46,7 +46,8 @@ static void certificate(struct sg_bytes der)
     (void)sg_suitable_leaf(x, SG_CERT_ENCRYPT, why);
     (void)sg_suitable_issuer(x, false, why);
     struct sg_revocation_facts revocation;
-    sg_revocation_check(certs_get(), x, x, SG_CRL_CACHED, SG_CRL_FOREVER, 0, &revocation);
+    sg_revocation_check(certs_get(), x, x, &(struct sg_crl_ask){SG_CRL_CACHED, 0, 0},
+                        SG_CRL_FOREVER, &revocation);
     if (revocation.answer != SG_REVOCATION_UNKNOWN)
         abort();
 }

@@ -321,7 +321,7 @@ class Slapd:
 class Probe:
     """The certificate library with storage in a folder."""
 
-    def __init__(self, folder, anchors, directories=(), program="cert_probe", **limits):
+    def __init__(self, folder, anchors, directories=(), program="cert_probe", before=(), **limits):
         self.folder = pathlib.Path(folder)
         if not self.folder.exists():
             for name in ("anchors", "partners", "crls"):
@@ -330,7 +330,7 @@ class Probe:
         self.directories(directories)
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [BUILD / "tests" / program, self.folder,
+            [*before, BUILD / "tests" / program, self.folder,
              *(f"{name}={value}" for name, value in limits.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
 

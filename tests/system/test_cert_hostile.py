@@ -3,6 +3,7 @@ get it in clear, answers without an end, lists of domains' own roots that hang o
 """
 import datetime as dt
 import itertools
+import os
 import pathlib
 import shutil
 import socket
@@ -29,9 +30,9 @@ class Lab:
         self.probes = []
         self.numbers = itertools.count()
 
-    def probe(self, directories=(), password=None, **limits):
+    def probe(self, directories=(), password=None, before=(), **limits):
         folder = self.folder / f"probe{next(self.numbers)}"
-        probe = Probe(folder, [self.ca.folder / "root.cer"], directories, **limits)
+        probe = Probe(folder, [self.ca.folder / "root.cer"], directories, before=before, **limits)
         probe.domain_anchors("dom_a", [self.own.folder / "root.cer"])
         if password is not None:
             secret = folder / f"{FILE}.ldap"
@@ -321,6 +322,82 @@ def test_lists_of_a_domains_own_root_take_no_place(lab):
     assert fetched > before["fetches"]
     assert probe.relying(None).check(lab.good)["status"] == "valid"
     assert probe.state()["fetches"] == fetched
+
+
+def test_one_judgement_asks_no_longer_than_its_time(lab):
+    """[certificates] crl_total at its edge: lists that hang, one behind the other, each with a time-out of its own."""
+    names = [f"/total{i}.crl" for i in range(4)]
+    over = [lab.ca.shelf.withhold(name) for name in names]
+    leaf = lab.ca.forge("a.test", points=[f"http://127.0.0.1:{lab.ca.port}{name}" for name in (*names, "/ca.crl")])
+    answer = lab.probe(crl_timeout_ms=400, crl_total_ms=600).check(leaf)
+    assert answer["status"] == "status-unknown" and 750 < answer["ms"] < 1300, answer
+    assert "not asked: the time for lists was up ([certificates] crl_total)" in answer["detail"], answer["detail"]
+    assert [lab.ca.shelf.asked[name] for name in names] == [1, 1, 0, 0] and not lab.ca.shelf.asked["/ca.crl"]
+    answer = lab.probe(crl_timeout_ms=400, crl_total_ms=10000).check(leaf)
+    assert answer["status"] == "valid" and 1550 < answer["ms"], answer
+    for event in over:
+        event.set()
+
+
+class Names:
+    """A DNS server for one process (in a mount namespace of its own): which address a name has, asked how often before,
+    in answer's words; None: it says nothing."""
+
+    def __init__(self, folder, answer):
+        self.answer, self.asked = answer, 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        host = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+        self.socket.bind((host, 53))
+        conf = folder / "resolv.conf"
+        conf.write_text(f"nameserver {host}\noptions timeout:20 attempts:1\n")
+        self.before = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', conf]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while (got := self.socket.recvfrom(512))[0]:
+            query, peer = got
+            end = query.index(b"\0", 12) + 5
+            question, is_a = query[12:end], query[end - 3] == 1
+            address = self.answer(self.asked)
+            self.asked += is_a and address is not None
+            if address is None:
+                continue
+            record = b"\xc0\x0c\0\1\0\1" + bytes(5) + b"\4" + socket.inet_aton(address) if is_a else b""
+            self.socket.sendto(query[:2] + b"\x81\x80\0\x01\0" + bytes([is_a]) + bytes(4) + question + record, peer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "ldap"])
+def test_a_name_that_does_not_resolve_in_time(lab, scheme):
+    """The DNS says nothing, and the resolver waits for 20 s: the message does not."""
+    address = {"http": "http://silent.test/a.crl", "ldap": "ldap://silent.test/cn=x?certificateRevocationList"}[scheme]
+    leaf = lab.ca.forge("a.test", points=[address])
+    with Names(lab.folder, lambda _: None) as names:
+        probe = lab.probe(before=names.before, crl_timeout_ms=500)
+        answer = probe.check(leaf)
+        assert answer["status"] == "status-unknown" and 450 < answer["ms"] < 1500, answer
+        assert probe.check(lab.good)["status"] == "valid"
+
+
+def test_the_address_that_is_checked_is_the_one_that_is_asked(lab):
+    """A name in a tenant's own CA's certificate that is public when it is looked at, and ours when it is connected to."""
+    with Fake(lambda peer, message: peer.sendall(message(DONE))) as fake:
+        port = fake.url.rpartition(":")[2]
+        leaf = lab.own.forge("a.test", points=[f"ldap://turns.test:{port}/cn=x?certificateRevocationList"])
+        for addresses, asked in ((["203.0.113.7", "127.0.0.1"], False), (["127.0.0.1"], True)):
+            with Names(lab.folder, lambda n, list_=addresses: list_[min(n, len(list_) - 1)]) as names:
+                probe = lab.probe(before=names.before, crl_timeout_ms=3000, further_private=int(asked)).relying("dom_a")
+                answer = probe.check(leaf)
+                assert answer["status"] == "status-unknown" and bool(fake.got) == asked, answer
+                assert names.asked == len(addresses), answer["detail"]
 
 
 # Harvest --------------------------------------------------------------------------------------------

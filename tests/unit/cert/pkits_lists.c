@@ -43,10 +43,10 @@ static void ask_all(const struct sg_cert_der_list *lists, X509 *certificate, X50
 }
 
 void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer,
-                         enum sg_crl_mode mode, sg_time grace, sg_time now,
+                         const struct sg_crl_ask *how, sg_time grace,
                          struct sg_revocation_facts *facts_r)
 {
-    (void)mode, (void)grace;
+    (void)grace;
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
     facts_r->has_points = true; /* a CA's lists are asked for as well */
@@ -61,8 +61,8 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
     CRL_DIST_POINTS *points =
         X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
     if (!points)
-        ask_all(&lists, certificate, issuer, NULL, now, facts_r);
+        ask_all(&lists, certificate, issuer, NULL, how->now, facts_r);
     for (int i = 0; i < sk_DIST_POINT_num(points); i++)
-        ask_all(&lists, certificate, issuer, sk_DIST_POINT_value(points, i), now, facts_r);
+        ask_all(&lists, certificate, issuer, sk_DIST_POINT_value(points, i), how->now, facts_r);
     CRL_DIST_POINTS_free(points);
 }
