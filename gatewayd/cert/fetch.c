@@ -30,16 +30,18 @@ bool sg_fetch_url_allowed(const char *url)
     return starts(url, "http://") || starts(url, "https://");
 }
 
-/* What lies beside a host or in networks of its own (RFC 6890), and no single host. */
+/* What lies beside a host or in networks of its own (RFC 6890), and no single host. IPv4 is
+ * compared as ::ffff:0:0/96: no network here may hold all of that. */
 static struct sg_networks *private_networks;
 
 static void init_once(void)
 {
     static const char *const texts[] = {
-        "0.0.0.0/8",     "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
-        "::/8",          "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32",     "2002::/16",
-        "fc00::/7",      "fe80::/10",    "fec0::/10",      "ff00::/8"};
+        "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24",    "192.168.0.0/16", "198.18.0.0/15",  "224.0.0.0/3",
+        "::/96",         "::ffff:0:0:0/96", "64:ff9b::/96",   "64:ff9b:1::/48", "100::/64",
+        "2001::/32",     "2002::/16",       "fc00::/7",       "fe80::/10",      "fec0::/10",
+        "ff00::/8"};
     struct sg_error err;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (!sg_networks_new(texts, sizeof texts / sizeof texts[0], 0, &private_networks, &err))

@@ -387,6 +387,19 @@ def test_a_name_that_does_not_resolve_in_time(lab, scheme):
         assert probe.check(lab.good)["status"] == "valid"
 
 
+@pytest.mark.parametrize("address,private", [
+    ("203.0.113.7", False), ("198.51.100.1", False), ("172.16.0.1", True), ("10.1.2.3", True), ("127.9.9.9", True),
+    ("169.254.169.254", True), ("100.127.255.255", True), ("192.168.0.1", True), ("0.0.0.1", True)])
+def test_which_addresses_a_tenants_own_root_may_have_asked(lab, address, private):
+    """A public IPv4 address is none of a private network's: lists below a domain's own root can be had."""
+    for scheme in ("http", "ldap"):
+        leaf = lab.own.forge("a.test", points=[f"{scheme}://placed.test:9/cn=x?certificateRevocationList"])
+        with Names(lab.folder, lambda _: address) as names:
+            answer = lab.probe(before=names.before, crl_timeout_ms=150).relying("dom_a").check(leaf)
+            assert answer["status"] == "status-unknown" and names.asked
+            assert ("its address is in a private network" in answer["detail"]) == private, answer["detail"]
+
+
 def test_the_address_that_is_checked_is_the_one_that_is_asked(lab):
     """A name in a tenant's own CA's certificate that is public when it is looked at, and ours when it is connected to."""
     with Fake(lambda peer, message: peer.sendall(message(DONE))) as fake:
