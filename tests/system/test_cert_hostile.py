@@ -11,10 +11,15 @@ import tempfile
 import threading
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from certlab import DAY, NOW, Probe, Slapd
+from certlab import DAY, NOW, Probe, Slapd, rsa_key
 from crllab import ListCA, der, der_integer
 from sealgate.ports import PortBlock
+from sealgate.process import wait_for
 
 WHO, FILE = "cn=admin,c=NZ", "directory"
 DONE = der(0x65, der(0x0a, b"\0"), der(0x04), der(0x04))
@@ -106,6 +111,10 @@ class Fake:
     def __exit__(self, *_):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+
+def common_name(name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def entry(attribute=b"userCertificate;binary", value=b"x" * 500):
@@ -411,6 +420,86 @@ def test_the_address_that_is_checked_is_the_one_that_is_asked(lab):
                 answer = probe.check(leaf)
                 assert answer["status"] == "status-unknown" and bool(fake.got) == asked, answer
                 assert names.asked == len(addresses), answer["detail"]
+
+
+def test_renewal_lets_tenants_servers_wait(lab):
+    """REQ-39: lists below a tenant's own root whose servers hang take the renewing thread's time; what accredited CAs have
+    is asked for before each of them."""
+    turns, over, own = [], threading.Event(), [f"/slow{i}.crl" for i in range(4)]
+    leaves = []
+    for path in own:
+        shutil.copy(lab.own.folder / "ca.crl", lab.own.folder / path[1:])
+        leaves.append(lab.own.forge("a.test", points=[f"http://127.0.0.1:{lab.own.port}{path}"]))
+    probe = lab.probe(further_private=1, crl_refresh_ms=300, crl_timeout_ms=500).relying("dom_a")
+    assert {probe.check(leaf)["status"] for leaf in [lab.good, *leaves]} == {"valid"}
+
+    def hangs(_):
+        turns.append("own")
+        over.wait(20)
+
+    def answers(request):
+        turns.append("accredited")
+        request.send_file("/ca.crl")
+    for path in own:
+        lab.own.shelf.faults[path] = hangs
+    lab.ca.shelf.faults["/ca.crl"] = answers
+    wait_for(lambda: turns.count("own") == len(own) and turns[-1] == "accredited", 30, "all to be asked again")
+    over.set()
+    assert ("own", "own") not in zip(turns, turns[1:]), turns
+
+
+# Certificates ---------------------------------------------------------------------------------------
+
+def test_chains_without_an_end(lab):
+    """CAs of the same names and keys that vouch for each other, as many as come along and more: no time is spent on it, and
+    the way to the root is found where it is among them."""
+    keys = {name: rsa_key(name) for name in ("x", "y")}
+
+    def ca(subject, issuer):
+        return (x509.CertificateBuilder().subject_name(common_name(subject)).issuer_name(common_name(issuer))
+                .public_key(keys[subject].public_key()).serial_number(x509.random_serial_number())
+                .not_valid_before(NOW - DAY).not_valid_after(NOW + 300 * DAY)
+                .add_extension(x509.BasicConstraints(True, None), True)
+                .sign(keys[issuer], hashes.SHA256()))
+    ring = [ca(subject, issuer) for subject in "xy" for issuer in "xy" for _ in range(25)]
+    leaf = lab.ca.forge("a.test")
+    lost = (x509.CertificateBuilder().subject_name(leaf.certificate.subject).issuer_name(common_name("x"))
+            .public_key(leaf.certificate.public_key()).serial_number(7)
+            .not_valid_before(NOW - DAY).not_valid_after(NOW + 30 * DAY).sign(keys["x"], hashes.SHA256()))
+    pems = b"".join(c.public_bytes(Encoding.PEM) for c in ring)
+    for certificate, helpers, status in ((lost, pems, "untrusted"), (leaf.certificate, leaf.helpers.read_bytes() + pems, "valid")):
+        made = lab.ca.save(certificate)
+        made.helpers = lab.folder / f"{made.path.stem}.helpers.pem"
+        made.helpers.write_bytes(helpers)
+        for most in (32, 200):
+            answer = lab.probe(max_certificates=most).check(made)
+            assert answer["status"] == status and answer["ms"] < 500, answer
+
+
+UTC_TIMES = [dt.datetime(2038, 1, 19, 3, 14, 8), dt.datetime(2049, 12, 31, 23, 59, 59), dt.datetime(2050, 1, 1),
+             dt.datetime(2106, 2, 7, 6, 28, 16), dt.datetime(9999, 12, 31, 23, 59, 59)]
+
+
+@pytest.mark.parametrize("end", UTC_TIMES, ids=str)
+def test_times_far_ahead(lab, end):
+    """RFC 5280 section 4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050; 9999 is "for ever". In certificates and lists."""
+    answer = lab.probe().check(lab.ca.forge("a.test", not_after=end))
+    assert answer["status"] == "valid" and f"valid until {end:%Y-%m-%dT%H:%M:%SZ}" in answer["detail"], answer
+    lab.ca.make_crl([], next_update=end)
+    assert lab.probe().check(lab.good)["status"] == "valid"
+    lab.ca.make_crl([lab.good.certificate], next_update=end)
+    assert lab.probe().check(lab.good)["status"] == "revoked"
+    early = lab.ca.forge("a.test", not_before=end - dt.timedelta(days=1), not_after=end)
+    answer = lab.probe().check(early)
+    assert answer["status"] == "not-yet-valid", answer
+
+
+def test_times_long_ago(lab):
+    """Before 1970 and 1950."""
+    old = dt.datetime(1950, 1, 1)
+    assert lab.probe().check(lab.ca.forge("a.test", not_before=old))["status"] == "valid"
+    answer = lab.probe().check(lab.ca.forge("a.test", not_before=old, not_after=dt.datetime(1969, 12, 31, 23, 59, 59)))
+    assert answer["status"] == "expired" and "on 1969-12-31T23:59:59Z" in answer["detail"], answer
 
 
 # Harvest --------------------------------------------------------------------------------------------

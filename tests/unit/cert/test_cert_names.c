@@ -98,6 +98,25 @@ static void tricks_name_nothing(void **state)
     assert_false(san_names(NAME(DCA "@.agency.test"), ".agency.test"));
     assert_false(san_names(NAME(DCA "@"), ""));
     assert_false(san_names(NAME("j\xc3\xb6@agency.test"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test."), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test."), "agency.test."));
+    assert_false(san_names(NAME(DCA "@agency.test"), "agency.test."));
+    assert_false(san_names(NAME(DCA "@agency.test\t"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency.test\x7f"), "agency.test"));
+    assert_false(san_names(NAME(DCA "@agency\xe3\x80\x82test"), "agency.test")); /* U+3002 */
+    assert_false(
+        san_names(NAME(DCA "@\xef\xbd\x81gency.test"), "agency.test")); /* a full-width a */
+}
+
+/* Domains are compared as they stand in the DNS: A-labels, in any case (RFC 8398 is not asked for).
+ */
+static void internationalised_domains(void **state)
+{
+    (void)state;
+    assert_true(san_names(NAME(DCA "@xn--mori-qsa.test"), "XN--Mori-QSA.test"));
+    assert_false(san_names(NAME(DCA "@m\xc4\x81ori.test"), "xn--mori-qsa.test"));
+    assert_false(san_names(NAME(DCA "@m\xc4\x81ori.test"), "m\xc4\x81ori.test"));
+    assert_false(san_names(NAME(DCA "@maori.test"), "xn--mori-qsa.test"));
 }
 
 static void subject_address_counts(void **state)
@@ -310,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(domain_is_exact),
         cmocka_unit_test(tricks_name_nothing),
+        cmocka_unit_test(internationalised_domains),
         cmocka_unit_test(subject_address_counts),
         cmocka_unit_test(rfc822_name_silences_the_subject),
         cmocka_unit_test(authority_speaks_for_its_domain),
