@@ -509,14 +509,27 @@ static bool settled(const struct sg_cert_harvested *h, const struct sg_cert_fact
            facts->status == SG_CERT_EXPIRED;
 }
 
+/* What is above it and did not come along is looked for as for any certificate (sg_cert_check). */
+static bool judge_harvest(struct search *search, X509 *certificate, const char *origin,
+                          enum sg_cert_status *status_r, STACK_OF(X509) **chain_r,
+                          struct sg_error *err)
+{
+    bool missing, came = false;
+    if (!judge(search, certificate, origin, status_r, &missing, chain_r, err))
+        return false;
+    if (missing &&
+        !sg_authorities_add_all(search->certs, search->arena, search->issuers, &came, err))
+        return false;
+    return !came || judge(search, certificate, origin, status_r, &missing, chain_r, err);
+}
+
 static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *untrusted,
                     const char *origin, struct sg_cert_harvested *h, struct sg_error *err)
 {
-    bool missing;
     enum sg_cert_status status = SG_CERT_UNTRUSTED;
     STACK_OF(X509) *chain = NULL;
     bool ok = untrusted_add(search, untrusted, err) &&
-              judge(search, certificate, origin, &status, &missing, &chain, err);
+              judge_harvest(search, certificate, origin, &status, &chain, err);
     /* What passes for want of a revocation list (REQ-59) is not remembered beyond that. */
     h->good = ok && status == SG_CERT_VALID && !search->found->candidates[0].facts.bypassed;
     if (h->good && !search->wanted->dry) {

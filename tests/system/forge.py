@@ -338,6 +338,11 @@ class Captured:
         self.tag = parts[3][1] if self.authenticated else None
 
     @property
+    def serial(self):
+        """Of the certificate that it was sealed to."""
+        return int.from_bytes(elements(elements(elements(self.recipients[0])[0][1])[1][1])[1][1], "big")
+
+    @property
     def blocks(self):
         return [self.ciphertext[i:i + 16] for i in range(0, len(self.ciphertext), 16)]
 

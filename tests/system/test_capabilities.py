@@ -110,7 +110,7 @@ class Partners(Members):
         raw = self.at_members(name)[0].raw
         current = member.identity
         member.use(next(leaf for leaf in member.leaves
-                        if leaf.certificate.serial_number == serial(forge.Captured(raw))))
+                        if leaf.certificate.serial_number == forge.Captured(raw).serial))
         assert b"Marker-" not in raw and f"Marker-{name}".encode() in member.open(raw)
         member.software.own(current)
         member.identity = current
@@ -126,12 +126,6 @@ class Partners(Members):
         self.platform.gatewayd.stop()
         self.platform.postgresql.psql("DELETE FROM sealgate.crl")
         self.platform.gatewayd.start()
-
-
-def serial(captured):
-    """Of the certificate that a message was sealed to."""
-    return int.from_bytes(forge.elements(forge.elements(forge.elements(captured.recipients[0])[0][1])[1][1])[1][1],
-                          "big")
 
 
 def transport(captured):
@@ -214,7 +208,7 @@ def test_weak_certificate_by_policy_alone(s, name, bits, digest):
             better = member.issue(not_before=NOW - 200 * DAY)
             s.publish(member.domain, weak, better)
             captured, _ = s.writes(member, f"{name}-better")
-            assert serial(captured) == better.certificate.serial_number
+            assert captured.serial == better.certificate.serial_number
 
 
 def test_replay_takes_nothing_back(s):
@@ -330,11 +324,11 @@ def test_a_root_of_the_domains_own_teaches_nobody_else(s):
             s.platform.api.post("/v1/partner-certificates", {
                 "domain": member.domain, "pem": path.read_text(encoding="ascii"), "origin": "by hand"})
         captured, said = s.writes(member, "rooted-first")
-        assert serial(captured) == own.certificate.serial_number  # there is no other in the store
+        assert captured.serial == own.certificate.serial_number  # there is no other in the store
         s.says(member, "rooted-2", "aes256-gcm")
         s.steps("rooted-2", "harvested")
         captured, said = s.writes(member, "rooted-then")
-        assert serial(captured) == member.leaves[0].certificate.serial_number, said
+        assert captured.serial == member.leaves[0].certificate.serial_number, said
     finally:
         ca2.stop()
 
@@ -346,7 +340,7 @@ def renewed(s, name):
     """A member with a certificate that is in use, an older and a newer one."""
     member = s.join(name, not_before=NOW - 10 * DAY)
     member.old = member.leaves[0]
-    assert serial(s.writes(member, f"{name}-before")[0]) == member.old.certificate.serial_number
+    assert s.writes(member, f"{name}-before")[0].serial == member.old.certificate.serial_number
     member.older = member.issue(not_before=NOW - 20 * DAY)
     member.new = member.issue(not_before=NOW - 2 * DAY)
     member.use(member.old)
@@ -355,7 +349,7 @@ def renewed(s, name):
 
 def used(s, member, name, **how):
     """Which of its certificates is sealed to."""
-    number = serial(s.writes(member, name, **how)[0])
+    number = s.writes(member, name, **how)[0].serial
     return [leaf for leaf in member.leaves if leaf.certificate.serial_number == number][0]
 
 

@@ -4,6 +4,7 @@ answer in each of its forms, and answering others (REQ-44, 51, 54).
 import base64
 import datetime as dt
 import email
+import hashlib
 import subprocess
 import tempfile
 import time
@@ -23,7 +24,7 @@ ASK, TAKE = "domain-certificate-request", "domain-certificate-answer"
 FORMS = ["cer-der", "crt-pem", "cer-base64", "p7b", "p7c"]
 TEXT = b"Content-Type: text/plain\r\n\r\nPlease.\r\n"
 NAMES = [*FORMS, "asked", "refused", "approved", "asker", "silent", "foreign", "explained", "limits",
-         "accounts", "again", "aged"]
+         "accounts", "again", "aged", "stale"]
 
 
 class Post(Members):
@@ -147,6 +148,50 @@ def test_what_is_not_taken(post):
         subject = post.answer(A, ("x.cer", "application/pkix-cert", data))
         assert post.steps(subject, "certificate-answer")[-1]["because"] == "no domain's certificate in it"
     assert post.held("refused.test") and not [m for m in post.outside.mails if b"still-waits" in m.head]
+
+
+def test_an_old_answer_comes_again(post):
+    """REQ-44, 83: an answer that was captured is judged as things stand when it comes again. What was replaced stays
+    replaced, what an administrator refused stays refused, what its CA revoked since then is not taken, though nothing of it
+    is stored any more."""
+    domain, api = "stale.test", post.platform.api
+    member = post.member(domain)
+    old, new = member.leaves[0], member.issue(by_the_rules=True)
+
+    def answered(leaf):
+        subject = post.answer(A, ("x.cer", "application/pkix-cert", leaf.path.read_bytes()))
+        return post.steps(subject, "certificate-answer")[0]
+
+    def sealed_with(name):
+        post.send(domain, name)
+        return forge.Captured(post.at_members(name)[0].raw).serial
+
+    def row(leaf):
+        return next(r for r in api.list("/v1/partner-certificates", domain=domain)
+                    if r["sha256"] == hashlib.sha256(leaf.path.read_bytes()).hexdigest())
+
+    def restart():
+        """What gatewayd remembers of certificates and lists goes, so that the CAs above an answer are in the directory alone."""
+        post.platform.gatewayd.stop()
+        post.platform.postgresql.psql("DELETE FROM sealgate.crl")
+        post.platform.gatewayd.start()
+    post.send(domain, "stale-first")
+    wait_for(lambda: post.requests(domain), 60, "the request")
+    post.held(domain)
+    assert answered(old)["state"] == "in use" and post.at_members("stale-first")
+    assert answered(new)["state"] == "in use" and sealed_with("stale-new") == new.certificate.serial_number
+    restart()
+    assert answered(old)["state"] == "in use" and sealed_with("stale-still") == new.certificate.serial_number
+    api.post(f"/v1/partner-certificates/{row(old)['id']}/refuse")
+    restart()
+    assert answered(old)["detail"] == "it waits already, or was refused" and row(old)["state"] == "refused"
+    post.ca("revoke", new.pem, "--reason", "keyCompromise")
+    api.delete(f"/v1/partner-certificates/{row(new)['id']}")
+    restart()
+    step = answered(new)
+    assert step["state"] == "refused" and "revoked" in step["detail"], step
+    post.send(domain, "stale-last")
+    assert post.held(domain) and not [m for m in post.outside.mails if b"stale-last" in m.head]
 
 
 def test_limits_of_answers(post):
