@@ -473,7 +473,7 @@ def test_chains_without_an_end(lab):
         made.helpers.write_bytes(helpers)
         for most in (32, 200):
             answer = lab.probe(max_certificates=most).check(made)
-            assert answer["status"] == status and answer["ms"] < 500, answer
+            assert answer["status"] == status and answer["ms"] < 2000, answer  # a way that branched would take for ever
 
 
 UTC_TIMES = [dt.datetime(2038, 1, 19, 3, 14, 8), dt.datetime(2049, 12, 31, 23, 59, 59), dt.datetime(2050, 1, 1),
