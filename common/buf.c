@@ -96,19 +96,29 @@ size_t sg_utf8_length(struct sg_bytes s)
     return n;
 }
 
+/* How many octets from the begin on stand for themselves. */
+static size_t json_plain(struct sg_bytes s)
+{
+    size_t n = 0;
+    while (n < s.len && s.data[n] >= 0x20 && s.data[n] < 0x7f && s.data[n] != '"' &&
+           s.data[n] != '\\')
+        n++;
+    return n;
+}
+
 bool sg_buf_add_json_string(struct sg_buf *buf, struct sg_bytes s)
 {
     size_t before = buf->len;
     bool ok = sg_buf_add(buf, "\"", 1);
     while (ok && s.len) {
         uint8_t c = s.data[0];
-        size_t n = sg_utf8_length(s);
+        size_t plain = json_plain(s), n = plain ? plain : sg_utf8_length(s);
         if (n == 0) {
             ok = sg_buf_adds(buf, "\xef\xbf\xbd");
             n = 1;
-        } else if (c == '"' || c == '\\') {
+        } else if (!plain && (c == '"' || c == '\\')) {
             ok = sg_buf_addf(buf, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (!plain && (c < 0x20 || c == 0x7f)) {
             ok = sg_buf_addf(buf, "\\u%04x", c);
         } else {
             ok = sg_buf_add(buf, s.data, n);

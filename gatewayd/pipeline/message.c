@@ -61,39 +61,49 @@ void sg_rcpt_defer(struct sg_rcpt *rcpt, const struct sg_error *err)
         sg_smtp_reply_set(&rcpt->reply, 451, "4.3.0", "try again later");
 }
 
-static void text_set(json_t *object, const char *key, const char *value)
+/* A member behind others. */
+static void text_add(struct sg_buf *out, const char *key, const char *value)
 {
-    json_object_set_new(object, key, sg_trace_string(value ? value : ""));
+    sg_buf_addf(out, ",\"%s\":", key);
+    sg_buf_add_json_string(out, sg_bytes_str(value ? value : ""));
 }
 
-static json_t *recipients_json(const struct sg_message *m, bool decided)
+static void number_add(struct sg_buf *out, const char *key, int64_t n)
 {
-    json_t *list = json_array();
+    sg_buf_addf(out, ",\"%s\":%lld", key, (long long)n);
+}
+
+/* Returns how many there are. */
+static size_t recipients_write(struct sg_buf *out, const struct sg_message *m, bool decided)
+{
+    size_t count = 0;
+    sg_buf_adds(out, ",\"recipients\":[");
     for (size_t i = 0; i < m->rcpt_count; i++) {
         const struct sg_rcpt *r = &m->rcpts[i];
         if (r->settled || (decided && (!r->decided || r->recorded)))
             continue;
-        json_t *row = json_object();
-        text_set(row, "recipient", r->normalised);
-        text_set(row, "domain", r->domain);
-        text_set(row, "outcome", decided ? r->outcome : "received");
-        text_set(row, "verdict", decided ? r->verdict : "");
-        text_set(row, "code", decided ? r->code : "");
-        text_set(row, "reply", decided ? r->remote : "");
-        json_array_append_new(list, row);
+        sg_buf_adds(out, count++ ? ",{\"recipient\":" : "{\"recipient\":");
+        sg_buf_add_json_string(out, sg_bytes_str(r->normalised));
+        text_add(out, "domain", r->domain);
+        text_add(out, "outcome", decided ? r->outcome : "received");
+        text_add(out, "verdict", decided ? r->verdict : "");
+        text_add(out, "code", decided ? r->code : "");
+        text_add(out, "reply", decided ? r->remote : "");
+        sg_buf_adds(out, "}");
     }
-    return list;
+    sg_buf_adds(out, "]");
+    return count;
 }
 
-static json_t *record_json(struct sg_message *m, bool decided)
+/* What both kinds of records begin with; as text at once, since a tree of it takes longer. */
+static size_t record_begin(struct sg_buf *out, const struct sg_message *m, bool decided)
 {
-    json_t *o = json_object();
-    text_set(o, "msg_id", m->msg_id);
-    text_set(o, "tenant", m->tenant);
-    json_object_set_new(o, "received_at", json_integer(m->received_at));
-    json_object_set_new(o, "at", json_integer(sg_clock_now()));
-    json_object_set_new(o, "recipients", recipients_json(m, decided));
-    return o;
+    sg_buf_adds(out, "{\"msg_id\":");
+    sg_buf_add_json_string(out, sg_bytes_str(m->msg_id));
+    text_add(out, "tenant", m->tenant);
+    number_add(out, "received_at", m->received_at);
+    number_add(out, "at", sg_clock_now());
+    return recipients_write(out, m, decided);
 }
 
 static bool append(struct sg_message *m, enum sg_journal_type type, const char *text,
@@ -103,15 +113,6 @@ static bool append(struct sg_message *m, enum sg_journal_type type, const char *
     struct sg_journal_record record = {
         .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
     return sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
-}
-
-static char *text_take(json_t *object, struct sg_error *err)
-{
-    char *text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    if (!text)
-        sg_fail(err, SG_E_INTERNAL, "journal record cannot be written as JSON");
-    return text;
 }
 
 static bool debts_pay(struct sg_message *m, struct sg_error *err)
@@ -131,18 +132,18 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
         return false;
     if (m->entry->recorded)
         return true;
-    json_t *o = record_json(m, false);
-    text_set(o, "direction", m->direction);
-    text_set(o, "queue_id", m->queue_id);
-    text_set(o, "sender", m->sender);
-    text_set(o, "header_from", sg_message_header_from(m));
-    text_set(o, "message_id", sg_message_message_id(m));
-    text_set(o, "client", m->client_address);
-    json_object_set_new(o, "size", json_integer((json_int_t)sg_spool_size(m->body)));
-    json_object_set_new(o, "sent_at", json_integer(message_sent_at(m)));
-    char *text = text_take(o, err);
-    bool ok = text && append(m, SG_JOURNAL_RECEIVED, text, m->body, err);
-    free(text);
+    SG_AUTO_BUF text = {0};
+    record_begin(&text, m, false);
+    text_add(&text, "direction", m->direction);
+    text_add(&text, "queue_id", m->queue_id);
+    text_add(&text, "sender", m->sender);
+    text_add(&text, "header_from", sg_message_header_from(m));
+    text_add(&text, "message_id", sg_message_message_id(m));
+    text_add(&text, "client", m->client_address);
+    number_add(&text, "size", (int64_t)sg_spool_size(m->body));
+    number_add(&text, "sent_at", message_sent_at(m));
+    sg_buf_adds(&text, "}");
+    bool ok = append(m, SG_JOURNAL_RECEIVED, (const char *)text.data, m->body, err);
     m->entry->recorded = m->entry->recorded || ok;
     if (ok)
         sg_count_message(m->direction);
@@ -160,19 +161,20 @@ static void outcome_recorded(struct sg_message *m)
         if (m->entry && strcmp(r->outcome, "deferred") != 0)
             sg_registry_settle(m->entry, r->normalised);
     }
-    json_array_clear(m->trace.steps);
+    sg_buf_clear(&m->trace.steps);
 }
 
 bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)
 {
-    json_t *o = record_json(m, true);
-    bool any = json_array_size(json_object_get(o, "recipients")) > 0;
-    json_object_set(o, "trace", m->trace.steps);
-    char *text = text_take(o, err);
-    bool ok = text && debts_pay(m, err) && (!any || append(m, SG_JOURNAL_OUTCOME, text, NULL, err));
-    if (text && any && !ok && m->entry)
-        sg_registry_owe(m->entry, text);
-    free(text);
+    SG_AUTO_BUF text = {0};
+    bool any = record_begin(&text, m, true) > 0;
+    sg_buf_adds(&text, ",\"trace\":[");
+    sg_buf_add(&text, m->trace.steps.data, m->trace.steps.len);
+    sg_buf_adds(&text, "]}");
+    const char *record = (const char *)text.data;
+    bool ok = debts_pay(m, err) && (!any || append(m, SG_JOURNAL_OUTCOME, record, NULL, err));
+    if (any && !ok && m->entry)
+        sg_registry_owe(m->entry, record);
     if (any && (ok || m->entry))
         outcome_recorded(m);
     return ok;

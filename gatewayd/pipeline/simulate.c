@@ -59,7 +59,7 @@ static json_t *recipients_take(struct sg_message *m, size_t first, struct sg_rcp
 /* The steps of the trace as the API shows those of a message. */
 static json_t *steps_take(struct sg_message *m)
 {
-    json_t *steps = m->trace.steps, *step;
+    json_t *steps = sg_trace_json(&m->trace), *step;
     size_t i;
     char at[SG_TIME_TEXT];
     json_array_foreach(steps, i, step)
@@ -68,7 +68,7 @@ static json_t *steps_take(struct sg_message *m)
         json_object_set_new(step, "at", json_string(at));
         json_object_set_new(step, "seq", json_integer((json_int_t)i));
     }
-    sg_trace_init(&m->trace);
+    sg_trace_free(&m->trace);
     return steps;
 }
 

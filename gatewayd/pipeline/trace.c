@@ -1,21 +1,26 @@
 #include "pipeline/trace.h"
 
-#include "common/buf.h"
-
 #include <stdarg.h>
 #include <stdlib.h>
 
 void sg_trace_init(struct sg_trace *trace)
 {
-    trace->steps = json_array();
-    if (!trace->steps)
-        abort();
+    sg_buf_init(&trace->steps, 0);
 }
 
 void sg_trace_free(struct sg_trace *trace)
 {
-    json_decref(trace->steps);
-    trace->steps = NULL;
+    sg_buf_free(&trace->steps);
+}
+
+json_t *sg_trace_json(const struct sg_trace *trace)
+{
+    SG_AUTO_BUF text = {0};
+    sg_buf_adds(&text, "[");
+    sg_buf_add(&text, trace->steps.data, trace->steps.len);
+    sg_buf_adds(&text, "]");
+    json_t *steps = json_loadb((const char *)text.data, text.len, 0, NULL);
+    return steps ? steps : json_array();
 }
 
 json_t *sg_trace_string(const char *s)
@@ -30,24 +35,34 @@ json_t *sg_trace_string(const char *s)
     return value ? value : json_string("");
 }
 
+static void string_add(struct sg_buf *out, const char *s)
+{
+    sg_buf_add_json_string(out, sg_bytes_str(s));
+}
+
 void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirement, ...)
 {
-    json_t *detail = json_object();
+    struct sg_buf *out = &trace->steps;
+    sg_buf_addf(out, "%s{\"at\":%lld,\"step\":", out->len ? "," : "", (long long)sg_clock_now());
+    string_add(out, step);
+    sg_buf_adds(out, ",\"requirement\":");
+    string_add(out, requirement ? requirement : "");
+    sg_buf_adds(out, ",\"detail\":{");
     va_list ap;
     va_start(ap, requirement);
-    const char *key;
+    const char *key, *before = "";
     while ((key = va_arg(ap, const char *)) != NULL) {
         const char *value = va_arg(ap, const char *);
-        if (value)
-            json_object_set_new(detail, key, sg_trace_string(value));
+        if (!value)
+            continue;
+        sg_buf_adds(out, before);
+        string_add(out, key);
+        sg_buf_adds(out, ":");
+        string_add(out, value);
+        before = ",";
     }
     va_end(ap);
-    json_t *row = json_object();
-    json_object_set_new(row, "at", json_integer(sg_clock_now()));
-    json_object_set_new(row, "step", json_string(step));
-    json_object_set_new(row, "requirement", json_string(requirement ? requirement : ""));
-    json_object_set_new(row, "detail", detail);
-    json_array_append_new(trace->steps, row);
+    sg_buf_adds(out, "}}");
 }
 
 void sg_trace_error(struct sg_trace *trace, const char *step, const struct sg_error *err)

@@ -5,13 +5,14 @@
 #ifndef SG_PIPELINE_TRACE_H
 #define SG_PIPELINE_TRACE_H
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/error.h"
 
 #include <jansson.h>
 
 struct sg_trace {
-    json_t *steps; /* [{"at","step","requirement","detail":{…}}] */
+    struct sg_buf steps; /* JSON: {"at","step","requirement","detail":{…}},… */
 };
 
 void sg_trace_init(struct sg_trace *trace);
@@ -22,6 +23,8 @@ void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirem
 void sg_trace_error(struct sg_trace *trace, const char *step, const struct sg_error *err);
 #define SG_AUTO_TRACE __attribute__((cleanup(sg_trace_free))) struct sg_trace
 
+/* The steps as an array; it owns nothing of the trace. */
+json_t *sg_trace_json(const struct sg_trace *trace);
 /* A string that need not be UTF-8 as JSON: what is not UTF-8 becomes U+FFFD. */
 json_t *sg_trace_string(const char *s);
 

@@ -193,6 +193,39 @@ static void debts_outlive_the_registrys_capacity(void **state)
     end(f);
 }
 
+/* Whatever a peer or a partner wrote. */
+static void a_record_is_json(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    assert_true(begin(f));
+    json_t *o = json_loads(journal.last, JSON_REJECT_DUPLICATES, NULL);
+    assert_string_equal(json_string_value(json_object_get(o, "queue_id")), "4Queue");
+    assert_int_equal(json_integer_value(json_object_get(o, "received_at")), f->m.received_at);
+    assert_int_equal(json_array_size(json_object_get(o, "recipients")), 2);
+    json_decref(o);
+    sg_rcpt_decide(&f->m.rcpts[0], "deferred", "", "");
+    f->m.rcpts[0].remote = "451 \"no\"\x01 \xff";
+    sg_trace_add(&f->m.trace, "one", "rule", "a", "x\"y\\\n\xff", "none", NULL, "b", "", NULL);
+    sg_trace_add(&f->m.trace, "two", NULL, NULL);
+    assert_true(sg_receive_checkpoint(&f->m, &err));
+    o = json_loads(journal.last, JSON_REJECT_DUPLICATES, NULL);
+    json_t *rcpt = json_array_get(json_object_get(o, "recipients"), 0);
+    assert_int_equal(json_array_size(json_object_get(o, "recipients")), 1);
+    assert_string_equal(json_string_value(json_object_get(rcpt, "reply")),
+                        "451 \"no\"\x01 \xef\xbf\xbd");
+    json_t *steps = json_object_get(o, "trace"), *step = json_array_get(steps, 0);
+    assert_int_equal(json_array_size(steps), 2);
+    assert_string_equal(json_string_value(json_object_get(step, "requirement")), "rule");
+    json_t *detail = json_object_get(step, "detail");
+    assert_int_equal(json_object_size(detail), 2);
+    assert_string_equal(json_string_value(json_object_get(detail, "a")), "x\"y\\\n\xef\xbf\xbd");
+    assert_string_equal(json_string_value(json_object_get(detail, "b")), "");
+    assert_int_equal(json_object_size(json_object_get(json_array_get(steps, 1), "detail")), 0);
+    json_decref(o);
+    end(f);
+}
+
 static void nothing_decided_is_deferred(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_delivery_is_journaled_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_journal_would_not_take_is_owed, setup, teardown),
         cmocka_unit_test_setup_teardown(debts_outlive_the_registrys_capacity, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_json, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_decided_is_deferred, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_queue_id_each_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_history_waits, setup, teardown),
