@@ -7,6 +7,7 @@
 #include "common/deadline.h"
 #include "common/wait.h"
 #include "ldapclient/client.h"
+#include "x509/x509.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,7 +76,6 @@ const char *sg_facts_time(struct sg_arena *arena, sg_time time);
 const char *sg_facts_date(sg_time time, char text[SG_TIME_TEXT]);
 /* "3 days" */
 const char *sg_facts_span(sg_time span, char text[SG_TIME_TEXT]);
-void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256]);
 void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 */
 
 /* suitability.c: our own policy, whatever OpenSSL accepts */

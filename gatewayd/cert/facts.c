@@ -39,13 +39,6 @@ void sg_hex_lower(const uint8_t *data, size_t len, char *out)
     out[2 * len] = 0;
 }
 
-void sg_x509_sha256(const X509 *certificate, uint8_t out[SG_SHA256])
-{
-    unsigned len = SG_SHA256;
-    if (!X509_digest(certificate, EVP_sha256(), out, &len))
-        memset(out, 0, SG_SHA256); /* a fetched SHA-256 does not fail; zero matches nothing */
-}
-
 /* RFC 2253, everything beyond printable ASCII escaped. */
 const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name)
 {

@@ -117,6 +117,60 @@ static void keep(struct sg_bytes der, uint64_t hash, X509 *certificate)
     kept_free(set ? &gone : &fresh);
 }
 
+/* The digest lies with the certificate, where it was decoded here: it was put there before others
+ * could see it. */
+static int digest_index = -1;
+static pthread_once_t digest_once = PTHREAD_ONCE_INIT;
+
+static void digest_free(void *parent, void *digest, CRYPTO_EX_DATA *all, int index, long arg,
+                        void *ctx)
+{
+    (void)parent, (void)all, (void)index, (void)arg, (void)ctx;
+    free(digest);
+}
+
+/* A copy may be changed: it has none. */
+static int digest_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **digest, int index,
+                       long arg, void *ctx)
+{
+    (void)to, (void)from, (void)index, (void)arg, (void)ctx;
+    *digest = NULL;
+    return 1;
+}
+
+static void digest_begin(void)
+{
+    digest_index = X509_get_ex_new_index(0, NULL, NULL, digest_copy, digest_free);
+}
+
+static void digest_make(const X509 *certificate, uint8_t out[32])
+{
+    unsigned len = 32;
+    if (!X509_digest(certificate, EVP_sha256(), out, &len))
+        memset(out, 0, 32); /* a fetched SHA-256 does not fail; zero matches nothing */
+}
+
+static void digest_keep(X509 *certificate)
+{
+    pthread_once(&digest_once, digest_begin);
+    uint8_t *digest = malloc(32);
+    if (!digest)
+        abort();
+    digest_make(certificate, digest);
+    if (digest_index < 0 || !X509_set_ex_data(certificate, digest_index, digest))
+        free(digest);
+}
+
+void sg_x509_sha256(const X509 *certificate, uint8_t out[32])
+{
+    pthread_once(&digest_once, digest_begin);
+    const uint8_t *kept = digest_index < 0 ? NULL : X509_get_ex_data(certificate, digest_index);
+    if (kept)
+        memcpy(out, kept, 32);
+    else
+        digest_make(certificate, out);
+}
+
 static X509 *decode(struct sg_bytes der)
 {
     const unsigned char *p = der.data;
@@ -139,7 +193,9 @@ X509 *sg_x509_decode(struct sg_bytes der)
     pthread_once(&table.once, begin);
     uint64_t hash = hash_of(der);
     X509 *x = find(der, hash);
-    if (!x && (x = decode(der)))
+    if (!x && (x = decode(der))) {
+        digest_keep(x);
         keep(der, hash, x);
+    }
     return x;
 }

@@ -15,6 +15,9 @@
  */
 X509 *sg_x509_decode(struct sg_bytes der);
 
+/* SHA-256 of its DER; of what sg_x509_decode() gave without encoding it again. */
+void sg_x509_sha256(const X509 *certificate, uint8_t out[32]);
+
 /*
  * How many are kept at most, about 12 KiB each; 0: none. The process begins with 256. Empties what
  * there is.

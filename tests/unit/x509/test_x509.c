@@ -64,6 +64,25 @@ static void one_object_for_the_same_octets(void **state)
     X509_free(d);
 }
 
+static void digests_are_of_the_octets(void **state)
+{
+    (void)state;
+    uint8_t expected[32], got[32];
+    for (int kept = 0; kept < 2; kept++) {
+        sg_x509_keep(kept ? 100 : 0);
+        for (int i = 0; i < 2; i++) {
+            X509 *x = sg_x509_decode(ders[i]), *copy = X509_dup(x);
+            EVP_Digest(ders[i].data, ders[i].len, expected, NULL, EVP_sha256(), NULL);
+            sg_x509_sha256(x, got);
+            assert_memory_equal(got, expected, sizeof got);
+            X509_free(x);
+            sg_x509_sha256(copy, got);
+            assert_memory_equal(got, expected, sizeof got);
+            X509_free(copy);
+        }
+    }
+}
+
 static void what_is_no_certificate(void **state)
 {
     (void)state;
@@ -140,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_object_for_the_same_octets),
+        cmocka_unit_test(digests_are_of_the_octets),
         cmocka_unit_test(what_is_no_certificate),
         cmocka_unit_test(no_more_than_the_room),
         cmocka_unit_test(many_threads),
