@@ -30,7 +30,7 @@ static struct sg_metric backlog = {
 static const char *const cache_events[] = {"hit", "miss", "wait", "eviction", "stale", NULL};
 static const char *const cache_sizes[] = {"entries", "bytes", NULL};
 static struct sg_metric cache_uses = {
-    .name = "sealgate_gateway_cache_total",
+    .name = "sealgate_gateway_cache_events_total",
     .help =
         "Looks at what is kept of the configuration; wait: hits for which another one was asking "
         "the database; stale: found, but changed or too old.",
@@ -40,7 +40,7 @@ static struct sg_metric cache_uses = {
     .cell_count = 5,
 };
 static struct sg_metric cache_size = {
-    .name = "sealgate_gateway_cache",
+    .name = "sealgate_gateway_cache_size",
     .help = "What is kept of the configuration.",
     .type = SG_GAUGE,
     .labels = {"size"},

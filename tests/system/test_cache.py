@@ -280,7 +280,7 @@ def test_while_the_listener_hangs_the_database_is_asked(setting):
 
 def warm(setting):
     """Is an answer found?"""
-    hits = 'sealgate_gateway_cache_total{event="hit"}'
+    hits = 'sealgate_gateway_cache_events_total{event="hit"}'
     before = setting.ops.series()[hits]
     word(setting)
     return setting.ops.series()[hits] > before
@@ -362,8 +362,8 @@ def test_many_domains_in_bounded_memory(setting):
     warm = rss()
     walk(1, MANY)
     figures = s.ops.series()
-    assert figures['sealgate_gateway_cache{size="entries"}'] <= ENTRIES
-    assert figures['sealgate_gateway_cache_total{event="eviction"}'] > MANY
+    assert figures['sealgate_gateway_cache_size{size="entries"}'] <= ENTRIES
+    assert figures['sealgate_gateway_cache_events_total{event="eviction"}'] > MANY
     assert rss() - warm < 4096, "KiB more"
 
     with Statements(s.platform.postgresql) as statements:

@@ -116,7 +116,7 @@ class Load:
     def sent_again_in_ignorance(self, subject, times):
         """The next hop had said 250, and who heard it was killed before that was on disk (RFC 5321 section 4.5.4.1):
         of what is on disk there is one sending alone."""
-        assert len(times) == 2, (subject, times)
+        assert len(times) <= 1 + len(self.kills), (subject, times)
         for organisation in (self.setting.a, self.setting.b, self.setting.c):
             for row in organisation.messages(message_id=f"{subject}@x.test"):
                 sent = [s for s in organisation.trace(row["id"])

@@ -107,6 +107,14 @@ def reap(pid):
         pass
 
 
+def gone(pid):
+    """Has the last thread of it ended? A leader is a zombie while others still hold its files."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return not os.path.exists(f"/proc/{pid}")
+
+
 def stop(pid, what, grace=15.0):
     """SIGTERM, then after the grace SIGKILL. True where SIGTERM was enough."""
     started = start_time(pid)
@@ -224,8 +232,7 @@ class Service:
         pid = self.pid()
         os.kill(pid, number)
         if number == signal.SIGKILL:
-            wait_for(lambda: start_time(pid) is None, 10, self.name)
-            reap(pid)
+            wait_for(lambda: gone(pid), 10, self.name)
 
     def tail(self, lines=15):
         return tail(self.log, lines)
