@@ -68,7 +68,9 @@ static void tnef_part_read(struct sg_object *o, const struct sg_tnef_part *part)
 {
     struct sg_parameter charset = {"charset", part->charset};
     struct sg_entity entity = {
-        .types = {{tnef_type(part), &charset, part->charset != NULL}},
+        .types = {{.type = tnef_type(part),
+                   .parameters = &charset,
+                   .parameter_count = part->charset != NULL}},
         .type_count = 1,
         .transfers = {SG_TRANSFER_IDENTITY},
         .transfer_count = 1,

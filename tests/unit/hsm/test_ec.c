@@ -150,7 +150,7 @@ static size_t wrap_with(struct sg_bytes secret, struct sg_bytes info, const EVP_
     uint8_t kek[64], block[EVP_MAX_MD_SIZE];
     size_t want = (size_t)EVP_CIPHER_get_key_length(cipher), have = 0;
     for (uint8_t counter = 1; have < want; counter++) { /* SEC 1 §3.6.1, step by step */
-        unsigned n;
+        unsigned n = 0;
         uint8_t be[4] = {0, 0, 0, counter};
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         assert_true(EVP_DigestInit_ex(ctx, md, NULL) &&
