@@ -423,8 +423,8 @@ socket = unix:{self.dir}/simulation.sock
             raise
 
     def events(self, name, event=None):
-        lines = [json.loads(line) for line in self.log(name).read_text().splitlines()
-                 if line.startswith("{")]
+        whole = self.log(name).read_text().rpartition("\n")[0]  # a line that is being written is none yet
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [e for e in lines if event is None or e["event"] == event]
 
     def alive(self, name):
