@@ -113,6 +113,17 @@ class Load:
         wait_for(lambda: len(self.arrived()) >= wanted, timeout, f"{count} more mails", 0.1)
         return time.monotonic() - began
 
+    def stands_still(self, seconds=2.0, timeout=60):
+        """Waits until nothing has arrived for so long, although there is mail to be sent on or to be taken."""
+        last = {"count": -1, "at": 0.0}
+
+        def still():
+            count = len(self.arrived())
+            if count != last["count"]:
+                last.update(count=count, at=time.monotonic())
+            return time.monotonic() - last["at"] >= seconds
+        wait_for(still, timeout, "mail to stand still", 0.1)
+
     def sent_again_in_ignorance(self, subject, times):
         """The next hop had said 250, and who heard it was killed before that was on disk (RFC 5321 section 4.5.4.1):
         of what is on disk there is one sending alone."""
@@ -225,7 +236,7 @@ def test_a_part_goes_and_comes_back(busy, what, how):
             elif what in ("directory", "refca"):  # what is known serves
                 load.more(8)
             else:
-                time.sleep(3)  # the fault's duration; nothing is awaited
+                load.stands_still()  # the fault is felt: without this part no mail goes out or in
         finally:
             getattr(part, back)()
         recovered = load.more(8, 120)
