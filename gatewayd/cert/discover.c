@@ -164,7 +164,7 @@ static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *c
                      const char *origin, bool *usable_r, struct sg_error *err)
 {
     bool any, ok = keep_one(search, certificate, origin, false, usable_r, err);
-    for (int i = 1; ok && i < sk_X509_num(chain) - 1; i++)
+    for (int i = 1; ok && !search->wanted->dry && i < sk_X509_num(chain) - 1; i++)
         ok = keep_one(search, sk_X509_value(chain, i), origin, true, &any, err);
     return ok;
 }

@@ -221,7 +221,7 @@ static void outer_signature_forget(const struct judging *g)
 }
 
 /* REQ-86, 174: what was on its way when a certificate of ours was revoked or expired is opened, and
- * said to be. */
+ * said to be. That ours is weak is for who sealed to it to mind (REQ-24). */
 static bool own_facts(const struct judging *g, const struct sg_smime_layer *layer,
                       struct sg_error *err)
 {

@@ -147,8 +147,13 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         pthread_t thread;
         int *port = malloc(sizeof *port);
-        if (!port || (*port = atoi(argv[i])) < 1 || pthread_create(&thread, NULL, accept_all, port))
+        char *end = argv[i];
+        long number = strtol(argv[i], &end, 10);
+        if (!port || *end || number < 1 || number > 65535)
             bench_die("bench_sink PORT…");
+        *port = (int)number;
+        if (pthread_create(&thread, NULL, accept_all, port))
+            bench_die("sink: cannot start a thread");
     }
     while (fgets(line, sizeof line, stdin)) {
         pthread_mutex_lock(&sink.mutex);
