@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 static sigset_t handled;
 
@@ -78,4 +79,9 @@ enum sg_daemon_event sg_daemon_wait(void)
         return SG_DAEMON_RELOAD;
     sd_notify(0, "STOPPING=1");
     return SG_DAEMON_STOP;
+}
+
+void sg_daemon_stop(void)
+{
+    kill(getpid(), SIGTERM);
 }

@@ -29,5 +29,7 @@ void sg_daemon_ready(void);
 enum sg_daemon_event { SG_DAEMON_STOP, SG_DAEMON_RELOAD };
 /* Sleeps until SIGTERM/SIGINT (stop) or SIGHUP (reload); says STOPPING=1 for the former. */
 enum sg_daemon_event sg_daemon_wait(void);
+/* From any thread: has sg_daemon_wait() say stop, as SIGTERM does. */
+void sg_daemon_stop(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CEK_BYTES 32
 
@@ -91,6 +92,12 @@ static bool encrypt(EVP_PKEY *key, struct sg_bytes cek, uint8_t *out, size_t *le
     return ok;
 }
 
+static bool run(struct sg_ops *ops, const struct sg_hsm_request *q, struct sg_result *result,
+                struct sg_error *err)
+{
+    return sg_ops_run(ops, q, sg_ops_deadline(ops, q->op), result, err);
+}
+
 /* Signs and decrypts with a key that was just made; spki is its public half. */
 static bool pair_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_bytes spki,
                      struct sg_result *result, struct sg_error *err)
@@ -105,14 +112,14 @@ static bool pair_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_byt
     q->scheme = SG_HSM_PKCS1;
     q->digest = SG_HSM_SHA256;
     q->input = sg_bytes_of(hash, sizeof hash);
-    bool ok = sg_ops_run(ops, q, result, err);
+    bool ok = run(ops, q, result, err);
     if (ok && !(key && verify(key, q->input, sg_bytes_of(result->first, result->first_len))))
         ok = sg_fail(err, SG_E_HSM_OPERATION, "the signature does not verify");
     q->op = SG_HSM_OP_DECRYPT;
     q->digest = (enum sg_hsm_digest)0;
     q->number = CEK_BYTES;
     q->input = sg_bytes_of(encrypted, len);
-    ok = ok && sg_ops_run(ops, q, result, err);
+    ok = ok && run(ops, q, result, err);
     if (ok && !(encrypts && sg_bytes_equal(sg_bytes_of(cek, sizeof cek),
                                            sg_bytes_of(result->first, result->first_len))))
         ok = sg_fail(err, SG_E_HSM_OPERATION, "the decrypted key is another");
@@ -130,7 +137,7 @@ static bool curve_use(struct sg_ops *ops, struct sg_hsm_request *q, struct sg_by
     q->scheme = SG_HSM_ECDSA;
     q->digest = SG_HSM_SHA256;
     q->input = sg_bytes_of(hash, sizeof hash);
-    return sg_spki_decode(spki, &public, err) && sg_ops_run(ops, q, result, err) &&
+    return sg_spki_decode(spki, &public, err) && run(ops, q, result, err) &&
            (sg_ecdsa_verify(&public, q->input, sg_bytes_of(result->first, result->first_len)) ||
             sg_fail(err, SG_E_HSM_OPERATION, "the signature does not verify"));
 }
@@ -147,14 +154,14 @@ static bool pair_check(struct sg_ops *ops, enum sg_hsm_kind kind, unsigned bits,
                                .kind = kind,
                                .number = bits,
                                .id = sg_bytes_str(id.text)};
-    if (!sg_ops_run(ops, &q, &made, err))
+    if (!run(ops, &q, &made, err))
         return false;
     q.blob = sg_bytes_of(made.second, made.second_len);
     struct sg_bytes spki = sg_bytes_of(made.first, made.first_len);
     bool ok =
         curve ? curve_use(ops, &q, spki, &result, err) : pair_use(ops, &q, spki, &result, err);
     q.op = SG_HSM_OP_DESTROY;
-    if (!sg_ops_run(ops, &q, &result, &why)) {
+    if (!run(ops, &q, &result, &why)) {
         if (ok)
             *err = why;
         return false;
@@ -170,10 +177,10 @@ static bool data_key_check(struct sg_ops *ops, struct sg_error *err)
     static struct sg_result made, opened;
     struct sg_hsm_request q = {
         .op = SG_HSM_OP_MAKE, .class = SG_HSM_HOLD, .binding = sg_bytes_str("hsmctl check")};
-    bool ok = sg_ops_run(ops, &q, &made, err);
+    bool ok = run(ops, &q, &made, err);
     q.op = SG_HSM_OP_OPEN;
     q.input = sg_bytes_of(made.second, made.second_len);
-    ok = ok && sg_ops_run(ops, &q, &opened, err);
+    ok = ok && run(ops, &q, &opened, err);
     if (ok && !sg_secret_equal(sg_bytes_of(made.first, made.first_len),
                                sg_bytes_of(opened.first, opened.first_len)))
         ok = sg_fail(err, SG_E_HSM_OPERATION, "the opened data key is another");
@@ -193,22 +200,29 @@ bool sg_ctl_check(struct sg_ctl *ctl, struct sg_error *err)
                                            .pin_file = ctl->settings.pin_file,
                                            .sessions = 1,
                                            .wait_ms = ctl->settings.session_wait,
-                                           .retry_ms = ctl->settings.retry};
+                                           .retry_ms = ctl->settings.retry,
+                                           .hang_ms = ctl->settings.answer_timeout};
     struct sg_keystore_options store_options = sg_hsmd_keystore(&ctl->settings);
     struct sg_hsm_request health = {.op = SG_HSM_OP_HEALTH};
     struct sg_pool *pool = sg_pool_new(&pool_options);
     struct sg_keystore *store = sg_keystore_new(&store_options);
-    struct sg_ops *ops = sg_ops_new(pool, store);
-    bool ok = sg_pool_reopen(pool, err);
+    const struct sg_ops_options ops_options = {.pool = pool,
+                                               .store = store,
+                                               .answer_ms = ctl->settings.answer_timeout,
+                                               .generate_ms = ctl->settings.generate_timeout};
+    struct sg_ops *ops = sg_ops_new(&ops_options);
+    bool ok = sg_pool_reopen(pool, sg_deadline_in(ctl->settings.generate_timeout), err);
     if (ok)
         printf("ok\tlogin\n");
-    ok = ok && sg_ops_run(ops, &health, &result, err);
+    ok = ok && run(ops, &health, &result, err);
     if (ok)
         printf("ok\tkey-encryption and MAC keys\n");
     ok = ok && pair_check(ops, SG_HSM_TOKEN, 2048, err) &&
          pair_check(ops, SG_HSM_WRAPPED, 2048, err) && data_key_check(ops, err);
     if (ok && curves_check(ctl))
         ok = pair_check(ops, SG_HSM_TOKEN, 256, err) && pair_check(ops, SG_HSM_WRAPPED, 256, err);
+    if (!sg_pool_close(pool, sg_deadline_in(ctl->settings.generate_timeout)))
+        _exit(1);
     sg_ops_free(&ops);
     sg_pool_free(&pool);
     sg_keystore_free(&store);

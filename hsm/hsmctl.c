@@ -103,8 +103,12 @@ int main(int argc, char **argv)
     int status = 2;
     if (sg_config_load(config, sg_hsmd_options, sg_hsmd_option_count, &ctl.settings, &err) &&
         sg_hsmd_settings_check(&ctl.settings, &err)) {
-        bool ok =
-            sg_module_open(&ctl.module, ctl.settings.module, &err) && command->run(&ctl, &err);
+        bool ok = sg_module_open(&ctl.module, ctl.settings.module, &err) &&
+                  sg_module_start(&ctl.module, &err);
+        if (ok) {
+            ok = command->run(&ctl, &err);
+            sg_module_stop(&ctl.module);
+        }
         status = ok ? 0 : 1;
         sg_module_close(&ctl.module);
     }

@@ -4,6 +4,7 @@
  */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "hsm/guard.h"
 #include "hsm/metrics.h"
 #include "hsm/server.h"
 #include "hsm/settings.h"
@@ -53,7 +54,7 @@ static void reload(const char *path, struct sg_server *server, struct sg_pool *p
         sg_hsmd_settings_check(&s, &err) && sg_access_parse(s.rules, &access, &err)) {
         sg_server_access_set(server, &access);
         sg_log_level_set((enum sg_log_level)s.log_level);
-        if (sg_pool_reopen(pool, &err))
+        if (sg_pool_reopen(pool, sg_deadline_in(s.answer_timeout), &err))
             sg_log(SG_LOG_INFO, "hsm.reloaded", NULL);
     }
     if (err.code != SG_OK)
@@ -80,7 +81,7 @@ static bool token_check(void *arg, struct sg_error *err)
 {
     struct operation *o = arg;
     const struct sg_hsm_request health = {.op = SG_HSM_OP_HEALTH};
-    return sg_ops_run(o->ops, &health, &o->result, err);
+    return sg_ops_run(o->ops, &health, sg_ops_deadline(o->ops, health.op), &o->result, err);
 }
 
 static void collect(void *arg)
@@ -105,45 +106,116 @@ static bool monitor_start(const struct sg_hsmd_settings *s, struct operation *o,
            (!*s->ops_listen || group_set(s->ops_listen + strlen("unix:"), s->socket_group, err));
 }
 
-static bool serve(const struct sg_hsmd_settings *s, const char *path, struct sg_pool *pool,
-                  struct sg_ops *ops, struct sg_error *err)
-{
-    struct sg_access access;
+/* What runs, and ends in the reverse order. */
+struct hsmd {
+    struct sg_module module;
+    struct sg_pool *pool;
+    struct sg_keystore *store;
+    struct sg_ops *ops;
+    struct sg_monitor *monitor;
     struct sg_server *server;
+    struct sg_guard *guard;
+};
+
+static void hsmd_open(struct hsmd *h, const struct sg_hsmd_settings *s)
+{
+    struct sg_pool_options pool_options = {.module = &h->module,
+                                           .token = sg_hsmd_token(s),
+                                           .pin_file = s->pin_file,
+                                           .sessions = (int)s->sessions,
+                                           .wait_ms = s->session_wait,
+                                           .retry_ms = s->retry,
+                                           .hang_ms = s->answer_timeout};
+    struct sg_keystore_options store_options = sg_hsmd_keystore(s);
+    h->pool = sg_pool_new(&pool_options);
+    h->store = sg_keystore_new(&store_options);
+    const struct sg_ops_options ops_options = {.pool = h->pool,
+                                               .store = h->store,
+                                               .answer_ms = s->answer_timeout,
+                                               .generate_ms = s->generate_timeout};
+    h->ops = sg_ops_new(&ops_options);
+}
+
+static bool serve_start(struct hsmd *h, const struct sg_hsmd_settings *s, struct sg_error *err)
+{
+    static struct operation operation;
+    struct sg_access access;
     struct sg_server_options options = {.max_connections = (int)s->max_connections,
                                         .connections_per_user = (int)s->connections_per_user,
                                         .request_timeout_ms = s->request_timeout,
-                                        .idle_timeout_ms = s->idle_timeout};
-    static struct operation operation;
-    struct sg_monitor *monitor = NULL;
-    operation.pool = pool;
-    operation.ops = ops;
-    if (!sg_access_parse(s->rules, &access, err) || !monitor_start(s, &operation, &monitor, err) ||
-        !listen_on(s, &options.fd, err) || !sg_server_start(&options, ops, &access, &server, err)) {
-        sg_monitor_stop(&monitor);
+                                        .idle_timeout_ms = s->idle_timeout,
+                                        .stuck_ms = s->generate_timeout + 2 * s->replace};
+    operation.pool = h->pool;
+    operation.ops = h->ops;
+    if (!sg_access_parse(s->rules, &access, err) || !listen_on(s, &options.fd, err) ||
+        !sg_server_start(&options, h->ops, &access, &h->server, err))
         return false;
-    }
-    sg_log(SG_LOG_INFO, "hsm.started", "socket", s->socket, NULL);
-    sg_daemon_ready();
-    while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-        reload(path, server, pool);
+    const struct sg_guard_options guard = {.server = h->server,
+                                           .pool = h->pool,
+                                           .answer_ms = s->answer_timeout,
+                                           .replace_ms = s->replace};
+    return sg_guard_start(&guard, &h->guard, err) && monitor_start(s, &operation, &h->monitor, err);
+}
 
+/* false: a thread is still in the module, which must not be unloaded under it. */
+static bool serve_stop(struct hsmd *h, const struct sg_hsmd_settings *s)
+{
     char counters[4096];
-    sg_monitor_leave(monitor);
-    bool ended = sg_server_stop(&server, s->request_timeout);
-    sg_ops_counters(ops, counters, sizeof counters);
+    bool ended = !h->server || sg_server_stop(h->server, s->request_timeout);
+    sg_ops_counters(h->ops, counters, sizeof counters);
     sg_log(SG_LOG_INFO, "hsm.stopped", "counters", counters, NULL);
-    if (!ended) {
-        sg_log(SG_LOG_WARNING, "hsm.stopped-in-flight", NULL);
-        _exit(1); /* a thread is still in the module: it must not be unloaded under it */
-    }
-    sg_monitor_stop(&monitor);
+    if (h->guard)
+        sg_guard_stop(&h->guard);
+    if (!ended || !sg_pool_close(h->pool, sg_deadline_in(s->session_wait)))
+        return false;
+    sg_monitor_stop(&h->monitor); /* its look at the token has ended too */
+    if (h->server)
+        sg_server_free(&h->server);
     return true;
+}
+
+static void hsmd_free(struct hsmd *h)
+{
+    sg_ops_free(&h->ops);
+    sg_pool_free(&h->pool);
+    sg_keystore_free(&h->store);
+    sg_module_close(&h->module);
+}
+
+/* The exit status: 2 is not to be restarted, 1 is. */
+static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const char *path)
+{
+    struct sg_error err = {0};
+    bool replaced = false;
+    /* A wrong PIN or configuration ends us; an HSM that is away or hangs does not, it may come
+     * back. */
+    int status = 0;
+    if (!sg_pool_reopen(h->pool, sg_deadline_in(s->answer_timeout), &err) &&
+        err.code == SG_E_CONFIG)
+        status = 2;
+    else if (!serve_start(h, s, &err))
+        status = 1;
+    if (status != 0) {
+        sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
+    } else {
+        sg_log(SG_LOG_INFO, "hsm.started", "socket", s->socket, NULL);
+        sg_daemon_ready();
+        while (sg_daemon_wait() == SG_DAEMON_RELOAD)
+            reload(path, h->server, h->pool);
+        sg_monitor_leave(h->monitor);
+        replaced = sg_guard_replaces(h->guard);
+    }
+    if (!serve_stop(h, s)) {
+        sg_log(SG_LOG_WARNING, "hsm.stopped-in-flight", NULL);
+        _exit(status ? status : 1);
+    }
+    return replaced ? 1 : status;
 }
 
 int main(int argc, char **argv)
 {
     struct sg_hsmd_settings s = {0};
+    struct hsmd h = {0};
     struct sg_daemon_spec spec = {.name = "hsmd",
                                   .options = sg_hsmd_options,
                                   .option_count = sg_hsmd_option_count,
@@ -156,32 +228,13 @@ int main(int argc, char **argv)
     }
     sg_log_level_set((enum sg_log_level)s.log_level);
     struct sg_error err = {0};
-    struct sg_module module;
-    if (!sg_module_open(&module, s.module, &err)) {
+    if (!sg_module_open(&h.module, s.module, &err)) {
         sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
         return 1;
     }
-    struct sg_pool_options pool_options = {.module = &module,
-                                           .token = sg_hsmd_token(&s),
-                                           .pin_file = s.pin_file,
-                                           .sessions = (int)s.sessions,
-                                           .wait_ms = s.session_wait,
-                                           .retry_ms = s.retry};
-    struct sg_keystore_options store_options = sg_hsmd_keystore(&s);
-    struct sg_pool *pool = sg_pool_new(&pool_options);
-    struct sg_keystore *store = sg_keystore_new(&store_options);
-    struct sg_ops *ops = sg_ops_new(pool, store);
-    /* A wrong PIN or configuration ends us (status 2: not to be restarted); an HSM that is away
-     * does not, it may come back. */
-    status = sg_pool_reopen(pool, &err) || err.code != SG_E_CONFIG ? 0 : 2;
-    if (status == 0 && !serve(&s, config_path(argc, argv), pool, ops, &err))
-        status = 1;
-    if (status != 0)
-        sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
-    sg_ops_free(&ops);
-    sg_pool_free(&pool);
-    sg_keystore_free(&store);
-    sg_module_close(&module);
+    hsmd_open(&h, &s);
+    status = run(&h, &s, config_path(argc, argv));
+    hsmd_free(&h);
     sg_config_free(sg_hsmd_options, sg_hsmd_option_count, &s);
     return status;
 }

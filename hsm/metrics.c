@@ -9,11 +9,11 @@ static const char *const operations[] = {"none",    "health",  "generate", "sign
 static const char *const results[] = {"ok", "failed", "denied", "unavailable", NULL};
 static const char *const caches[] = {"token", "wrapped", NULL};
 static const char *const founds[] = {"hit", "load", "timeout", NULL}; /* enum sg_cache_found */
-static const char *const states[] = {"busy", "idle", "limit", NULL};
+static const char *const states[] = {"busy", "idle", "limit", "stuck", NULL};
 #define RESULTS  4
 #define CACHES   2
 #define FOUNDS   3
-#define SESSIONS 3
+#define SESSIONS 4
 
 static struct sg_metric done = {
     .name = "sealgate_hsm_operations_total",
@@ -44,7 +44,7 @@ static struct sg_metric cached = {
 };
 static struct sg_metric sessions = {
     .name = "sealgate_hsm_sessions",
-    .help = "Sessions with the token.",
+    .help = "Sessions with the token; stuck: calls into the module that are overdue.",
     .type = SG_GAUGE,
     .labels = {"state"},
     .values = {states},
@@ -53,7 +53,7 @@ static struct sg_metric sessions = {
 };
 static struct sg_metric circuit = {
     .name = "sealgate_hsm_circuit_open",
-    .help = "1: the HSM was lost, and operations fail at once until it is tried again.",
+    .help = "1: the HSM was lost or hangs, and operations fail at once.",
     .type = SG_GAUGE,
     .cells = SG_CELLS(1),
     .cell_count = 1,
@@ -65,8 +65,16 @@ static struct sg_metric logins = {
     .cell_count = 1,
 };
 
-struct sg_metric *const sg_hsm_metrics[] = {&done,    &seconds, &cached, &sessions,
-                                            &circuit, &logins,  NULL};
+static struct sg_metric unanswered = {
+    .name = "sealgate_hsm_unanswered_total",
+    .help = "Operations whose callers were told that the HSM is not available, for it had not "
+            "answered in time.",
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+
+struct sg_metric *const sg_hsm_metrics[] = {&done,    &seconds, &cached,     &sessions,
+                                            &circuit, &logins,  &unanswered, NULL};
 
 void sg_hsm_count(enum sg_hsm_op op, const struct sg_error *err, int64_t began_us)
 {
@@ -76,6 +84,11 @@ void sg_hsm_count(enum sg_hsm_op op, const struct sg_error *err, int64_t began_u
                                                         : 1;
     sg_metric_add(&done, op, result, 1);
     sg_metric_since(&seconds, op, 0, began_us);
+}
+
+void sg_hsm_count_unanswered(void)
+{
+    sg_metric_add(&unanswered, 0, 0, 1);
 }
 
 void sg_hsm_count_cache(enum sg_hsm_cache_name cache, enum sg_cache_found found)
@@ -89,6 +102,7 @@ void sg_hsm_metrics_collect(struct sg_pool *pool)
     sg_metric_set(&sessions, 0, 0, state.busy);
     sg_metric_set(&sessions, 1, 0, state.idle);
     sg_metric_set(&sessions, 2, 0, state.limit);
+    sg_metric_set(&sessions, 3, 0, state.stuck);
     sg_metric_set(&circuit, 0, 0, state.broken);
     sg_metric_set(&logins, 0, 0, state.logins);
 }

@@ -9,6 +9,8 @@
 /* An operation has ended; op 0: the request was none. */
 void sg_hsm_count(enum sg_hsm_op op, const struct sg_error *err, int64_t began_us);
 enum sg_hsm_cache_name { SG_CACHE_TOKEN, SG_CACHE_WRAPPED };
+/* An operation that its caller was told has not been answered in time. */
+void sg_hsm_count_unanswered(void);
 void sg_hsm_count_cache(enum sg_hsm_cache_name cache, enum sg_cache_found found);
 
 struct sg_pool;

@@ -19,19 +19,17 @@ struct counter {
 };
 
 struct sg_ops {
-    struct sg_pool *pool;
-    struct sg_keystore *store;
+    struct sg_ops_options options;
     uint8_t fallback_secret[FALLBACK_SECRET];
     struct counter counters[SG_HSM_CLASSES][SG_HSM_OPS];
 };
 
-struct sg_ops *sg_ops_new(struct sg_pool *pool, struct sg_keystore *store)
+struct sg_ops *sg_ops_new(const struct sg_ops_options *options)
 {
     struct sg_ops *ops = calloc(1, sizeof *ops);
     if (!ops)
         abort();
-    ops->pool = pool;
-    ops->store = store;
+    ops->options = *options;
     if (RAND_bytes(ops->fallback_secret, sizeof ops->fallback_secret) != 1)
         abort();
     return ops;
@@ -201,11 +199,11 @@ static CK_RV with_key(const struct sg_session *s, void *arg, struct sg_error *er
                                                [SG_HSM_OP_PUBLIC] = public_key};
     const struct job *job = arg;
     struct sg_entry *key;
-    CK_RV rv = sg_keystore_acquire(job->ops->store, s, job->request, &key, err);
+    CK_RV rv = sg_keystore_acquire(job->ops->options.store, s, job->request, &key, err);
     if (rv != CKR_OK)
         return rv;
     rv = works[job->request->op](s, job, key, err);
-    sg_keystore_release(job->ops->store, s, job->request, key, rv);
+    sg_keystore_release(job->ops->options.store, s, job->request, key, rv);
     return rv;
 }
 
@@ -214,25 +212,25 @@ static CK_RV with_key(const struct sg_session *s, void *arg, struct sg_error *er
 static CK_RV generate(const struct sg_session *s, void *arg, struct sg_error *err)
 {
     const struct job *job = arg;
-    return sg_keystore_generate(job->ops->store, s, job->request, job->result, err);
+    return sg_keystore_generate(job->ops->options.store, s, job->request, job->result, err);
 }
 
 static CK_RV destroy(const struct sg_session *s, void *arg, struct sg_error *err)
 {
     const struct job *job = arg;
-    return sg_keystore_destroy(job->ops->store, s, job->request, err);
+    return sg_keystore_destroy(job->ops->options.store, s, job->request, err);
 }
 
 static CK_RV data_key_make(const struct sg_session *s, void *arg, struct sg_error *err)
 {
     const struct job *job = arg;
-    return sg_data_key_make(job->ops->store, s, job->request, job->result, err);
+    return sg_data_key_make(job->ops->options.store, s, job->request, job->result, err);
 }
 
 static CK_RV data_key_open(const struct sg_session *s, void *arg, struct sg_error *err)
 {
     const struct job *job = arg;
-    return sg_data_key_open(job->ops->store, s, job->request, job->result, err);
+    return sg_data_key_open(job->ops->options.store, s, job->request, job->result, err);
 }
 
 static CK_RV health(const struct sg_session *s, void *arg, struct sg_error *err)
@@ -240,11 +238,17 @@ static CK_RV health(const struct sg_session *s, void *arg, struct sg_error *err)
     const struct job *job = arg;
     struct sg_result *r = job->result;
     r->first_len = sg_ops_counters(job->ops, (char *)r->first, sizeof r->first);
-    return sg_keystore_check(job->ops->store, s, err);
+    return sg_keystore_check(job->ops->options.store, s, err);
 }
 
-bool sg_ops_run(struct sg_ops *ops, const struct sg_hsm_request *request, struct sg_result *result,
-                struct sg_error *err)
+sg_deadline sg_ops_deadline(const struct sg_ops *ops, enum sg_hsm_op op)
+{
+    return sg_deadline_in(op == SG_HSM_OP_GENERATE ? ops->options.generate_ms
+                                                   : ops->options.answer_ms);
+}
+
+bool sg_ops_run(struct sg_ops *ops, const struct sg_hsm_request *request, sg_deadline deadline,
+                struct sg_result *result, struct sg_error *err)
 {
     static const sg_pool_work works[SG_HSM_OPS] = {
         [SG_HSM_OP_HEALTH] = health,      [SG_HSM_OP_GENERATE] = generate,
@@ -254,7 +258,7 @@ bool sg_ops_run(struct sg_ops *ops, const struct sg_hsm_request *request, struct
         [SG_HSM_OP_DESTROY] = destroy};
     struct job job = {.ops = ops, .request = request, .result = result};
     result->first_len = result->second_len = 0;
-    bool ok = sg_pool_run(ops->pool, works[request->op], &job, err);
+    bool ok = sg_pool_run(ops->options.pool, works[request->op], &job, deadline, err);
     struct counter *counter = &ops->counters[request->class][request->op];
     atomic_fetch_add_explicit(ok ? &counter->done : &counter->failed, 1, memory_order_relaxed);
     return ok;

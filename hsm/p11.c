@@ -19,21 +19,24 @@ bool sg_module_open(struct sg_module *module, const char *path, struct sg_error 
         module->library = NULL;
         return sg_fail(err, SG_E_CONFIG, "%s is no PKCS#11 module", path);
     }
-    CK_RV rv = sg_module_start(module);
-    return rv == CKR_OK || sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "C_Initialize");
+    return true;
 }
 
-CK_RV sg_module_start(const struct sg_module *module)
+bool sg_module_start(const struct sg_module *module, struct sg_error *err)
 {
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
     CK_RV rv = module->p11->C_Initialize(&args);
-    return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? CKR_OK : rv;
+    return rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ||
+           sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "C_Initialize");
+}
+
+void sg_module_stop(const struct sg_module *module)
+{
+    module->p11->C_Finalize(NULL);
 }
 
 void sg_module_close(struct sg_module *module)
 {
-    if (module->p11)
-        module->p11->C_Finalize(NULL);
     if (module->library)
         dlclose(module->library);
     memset(module, 0, sizeof *module);

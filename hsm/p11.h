@@ -15,10 +15,13 @@ struct sg_module {
     CK_FUNCTION_LIST *p11;
 };
 
+/* Loads it; nothing of it runs yet. */
 SG_MUST_USE bool sg_module_open(struct sg_module *module, const char *path, struct sg_error *err);
 /* C_Initialize; that it is done already is no error. */
-CK_RV sg_module_start(const struct sg_module *module);
-/* C_Finalize and unload. No other thread may be in the module. */
+SG_MUST_USE bool sg_module_start(const struct sg_module *module, struct sg_error *err);
+/* C_Finalize. No other thread may be in the module. */
+void sg_module_stop(const struct sg_module *module);
+/* Unloads it, stopped or never started. */
 void sg_module_close(struct sg_module *module);
 
 enum sg_rv_kind {

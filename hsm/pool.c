@@ -1,4 +1,4 @@
-#include "hsm/pool.h"
+#include "hsm/pool_internal.h"
 
 #include "common/log.h"
 #include "common/wait.h"
@@ -6,28 +6,6 @@
 #include <stdlib.h>
 
 #define LOSSES_MAX 2 /* that one piece of work survives */
-
-enum state {
-    BROKEN, /* the circuit is open, as it is before the first login */
-    READY,
-    RESETTING /* waits for the sessions on loan, then logs in anew */
-};
-
-struct sg_pool {
-    struct sg_pool_options options;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    enum state state;
-    unsigned generation;
-    int max, open, busy, free_count; /* open: on loan, being opened, or free */
-    CK_SESSION_HANDLE *free;
-    CK_SLOT_ID slot;
-    CK_SESSION_HANDLE keeper;
-    pthread_mutex_t keeper_mutex;
-    int64_t retry_at; /* of sg_clock_monotonic_ms(), when BROKEN */
-    bool pin_refused;
-    struct sg_error why; /* when BROKEN */
-};
 
 struct sg_pool *sg_pool_new(const struct sg_pool_options *options)
 {
@@ -37,11 +15,14 @@ struct sg_pool *sg_pool_new(const struct sg_pool_options *options)
     pool->options = *options;
     pool->max = options->sessions;
     pool->free = calloc((size_t)pool->max, sizeof *pool->free);
-    if (!pool->free)
-        abort();
+    pool->last_waits = &pool->waiting;
+    pool->why.code = SG_E_HSM_UNAVAILABLE;
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_mutex_init(&pool->keeper_mutex, NULL);
-    sg_cond_init(&pool->changed);
+    sg_cond_init(&pool->wanted);
+    sg_cond_init(&pool->settled);
+    if (!pool->free || pthread_create(&pool->opener, NULL, sg_pool_opener, pool) != 0)
+        abort();
     return pool;
 }
 
@@ -50,9 +31,9 @@ void sg_pool_free(struct sg_pool **pool_p)
     struct sg_pool *pool = *pool_p;
     if (!pool)
         return;
-    if (pool->generation)
-        pool->options.module->p11->C_CloseAllSessions(pool->slot);
-    pthread_cond_destroy(&pool->changed);
+    pthread_join(pool->opener, NULL);
+    pthread_cond_destroy(&pool->settled);
+    pthread_cond_destroy(&pool->wanted);
     pthread_mutex_destroy(&pool->keeper_mutex);
     pthread_mutex_destroy(&pool->mutex);
     free(pool->free);
@@ -60,214 +41,274 @@ void sg_pool_free(struct sg_pool **pool_p)
     *pool_p = NULL;
 }
 
-/* false: the deadline has passed. With the mutex held. */
-static bool wait_change(struct sg_pool *pool, sg_deadline deadline)
+/* Phases, and the circuit ---------------------------------------------------------------------- */
+
+static void wake_all(struct sg_pool *pool)
 {
-    return sg_cond_wait(&pool->changed, &pool->mutex, deadline);
+    for (struct sg_loan *l = pool->waiting; l; l = l->behind)
+        pthread_cond_signal(&l->turn);
 }
 
-/* The circuit, and the reset that closes it ---------------------------------------------------- */
-
-static bool log_in(const struct sg_pool_options *o, CK_SLOT_ID *slot, CK_SESSION_HANDLE *keeper_r,
-                   struct sg_error *err)
+void sg_pool_phase_set(struct sg_pool *pool, enum sg_pool_phase phase)
 {
-    return sg_token_find(o->module, &o->token, slot, err) &&
-           sg_token_login(o->module, *slot, o->pin_file, false, keeper_r, err);
+    pool->phase = phase;
+    pool->phase_since_ms = sg_clock_monotonic_ms();
+    pthread_cond_signal(&pool->wanted);
+    pthread_cond_broadcast(&pool->settled);
+    wake_all(pool);
 }
 
-/* Without the mutex, and nobody else is in the module. slot is the old one, then the new. */
-static bool connect_token(const struct sg_pool_options *o, bool was_open, CK_SLOT_ID *slot,
-                          CK_SESSION_HANDLE *keeper_r, struct sg_error *err)
+bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error *err)
 {
-    CK_FUNCTION_LIST *p11 = o->module->p11;
-    if (was_open)
-        p11->C_CloseAllSessions(*slot);
-    if (log_in(o, slot, keeper_r, err))
-        return true;
-    if (err->code == SG_E_CONFIG)
-        return false;
-    /* Many modules see a token that came back only after they were started anew. */
-    p11->C_Finalize(NULL);
-    CK_RV rv = sg_module_start(o->module);
-    if (rv != CKR_OK)
-        return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "C_Initialize");
-    return log_in(o, slot, keeper_r, err);
-}
-
-/* With the mutex held. */
-static void break_circuit(struct sg_pool *pool, const struct sg_error *why)
-{
-    pool->state = BROKEN;
-    pool->why = *why;
-    pool->pin_refused = why->code == SG_E_CONFIG && why->lib == SG_LIB_PKCS11;
-    pool->retry_at = sg_clock_monotonic_ms() + pool->options.retry_ms;
-    sg_log_error(SG_LOG_ERROR, "hsm.lost", why, NULL);
-}
-
-/*
- * With the mutex held, in READY or BROKEN. Drains first: to close sessions under a running
- * operation crashes SoftHSM.
- */
-static bool reset(struct sg_pool *pool, struct sg_error *err)
-{
-    struct sg_error why = {0};
     bool ok = true;
-    sg_deadline deadline = sg_deadline_in(pool->options.wait_ms);
-    pool->state = RESETTING;
-    while (ok && pool->busy > 0)
-        ok = wait_change(pool, deadline);
-    if (ok) {
-        CK_SLOT_ID slot = pool->slot;
-        CK_SESSION_HANDLE keeper = CK_INVALID_HANDLE;
-        bool was_open = pool->generation > 0;
-        pthread_mutex_unlock(&pool->mutex);
-        ok = connect_token(&pool->options, was_open, &slot, &keeper, &why);
-        pthread_mutex_lock(&pool->mutex);
-        pool->slot = slot;
-        pool->keeper = keeper;
-    } else {
-        sg_fail(&why, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
-    }
-    if (ok) {
-        pool->state = READY;
-        pool->open = pool->free_count = 0;
-        pool->generation++;
-        sg_log(SG_LOG_INFO, "hsm.ready", "generation", sg_log_num(pool->generation), NULL);
-    } else {
-        break_circuit(pool, &why);
-        if (err)
-            *err = why;
-    }
-    pthread_cond_broadcast(&pool->changed);
-    return ok;
-}
-
-bool sg_pool_reopen(struct sg_pool *pool, struct sg_error *err)
-{
     pthread_mutex_lock(&pool->mutex);
     pool->pin_refused = false;
-    sg_deadline deadline = sg_deadline_in(pool->options.wait_ms);
-    bool ok = true;
-    while (ok && pool->state == RESETTING)
-        ok = wait_change(pool, deadline);
+    while (ok && pool->phase == SG_POOL_OPENING) /* it may have read the old PIN */
+        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
     if (ok)
-        ok = reset(pool, err);
-    else
-        sg_fail(err, SG_E_BUSY, "the HSM is being opened");
+        sg_pool_phase_set(pool, SG_POOL_OPENING);
+    while (ok && pool->phase == SG_POOL_OPENING)
+        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
+    if (!ok)
+        sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
+    else if (pool->phase != SG_POOL_READY && err)
+        *err = pool->why;
+    ok = ok && pool->phase == SG_POOL_READY;
     pthread_mutex_unlock(&pool->mutex);
     return ok;
 }
 
-/* Begins anew unless another thread has done it since that generation. */
-static bool reset_since(struct sg_pool *pool, unsigned generation, struct sg_error *err)
+bool sg_pool_close(struct sg_pool *pool, sg_deadline deadline)
 {
     bool ok = true;
     pthread_mutex_lock(&pool->mutex);
-    if (pool->state == READY && pool->generation == generation)
-        ok = reset(pool, err);
+    sg_pool_phase_set(pool, SG_POOL_CLOSING);
+    while (ok && pool->phase != SG_POOL_CLOSED)
+        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
     pthread_mutex_unlock(&pool->mutex);
     return ok;
 }
 
-/* Loans --------------------------------------------------------------------------------------- */
-
-/* With the mutex held, which it gives away meanwhile; open and busy count the session already. */
-static CK_RV session_open(struct sg_pool *pool, struct sg_session *s)
+/* Begins anew unless it has been done since that generation. */
+static void reset_since(struct sg_pool *pool, unsigned generation)
 {
+    pthread_mutex_lock(&pool->mutex);
+    if (pool->phase == SG_POOL_READY && pool->generation == generation)
+        sg_pool_phase_set(pool, SG_POOL_OPENING);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+/* With the mutex held: whether a session may be waited for. */
+static bool circuit_check(struct sg_pool *pool, struct sg_error *err)
+{
+    int64_t now = sg_clock_monotonic_ms();
+    if (pool->hung)
+        return sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
+    if (pool->phase == SG_POOL_BROKEN && !pool->pin_refused && now >= pool->retry_at_ms)
+        sg_pool_phase_set(pool, SG_POOL_OPENING);
+    switch (pool->phase) {
+    case SG_POOL_READY:
+        return true;
+    case SG_POOL_OPENING:
+        return now - pool->phase_since_ms < pool->options.wait_ms ||
+               sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM is being opened");
+    case SG_POOL_BROKEN:
+        return sg_fail_lib(err, SG_E_HSM_UNAVAILABLE, pool->why.lib, pool->why.lib_code, "%s",
+                           pool->why.detail);
+    default:
+        return sg_fail(err, SG_E_HSM_UNAVAILABLE, "hsmd is stopping");
+    }
+}
+
+int64_t sg_pool_watch(struct sg_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    int64_t now = sg_clock_monotonic_ms(), overdue = 0;
+    bool opener = pool->opened_by && now > pool->opened_by, was_hung = pool->hung;
+    int was_stuck = pool->stuck;
+    pool->stuck = opener;
+    if (opener)
+        overdue = now - pool->opened_by;
+    for (const struct sg_loan *l = pool->out; l; l = l->next) {
+        if (now <= l->deadline)
+            continue;
+        pool->stuck++;
+        if (overdue < now - l->deadline)
+            overdue = now - l->deadline;
+    }
+    pool->hung = opener || (pool->stuck && now - pool->back_at_ms >= pool->options.hang_ms);
+    if (pool->stuck && !was_stuck)
+        pthread_cond_signal(&pool->wanted); /* to wait for it is of no use */
+    if (pool->hung != was_hung)
+        wake_all(pool);
+    int stuck = pool->stuck;
+    bool hung = pool->hung;
+    pthread_mutex_unlock(&pool->mutex);
+    if (hung && !was_hung)
+        sg_log(SG_LOG_ERROR, "hsm.hangs", "calls", sg_log_num(stuck), NULL);
+    else if (was_hung && !hung)
+        sg_log(SG_LOG_INFO, "hsm.answers", "calls", sg_log_num(stuck), NULL);
+    return overdue;
+}
+
+/* Loans, with the mutex held ------------------------------------------------------------------- */
+
+static void out_add(struct sg_pool *pool, struct sg_loan *l)
+{
+    pool->busy++;
+    l->next = pool->out;
+    l->at = &pool->out;
+    if (l->next)
+        l->next->at = &l->next;
+    pool->out = l;
+}
+
+static void out_remove(struct sg_pool *pool, struct sg_loan *l)
+{
+    *l->at = l->next;
+    if (l->next)
+        l->next->at = l->at;
+    if (--pool->busy == 0)
+        pthread_cond_signal(&pool->wanted);
+}
+
+static void waiter_add(struct sg_pool *pool, struct sg_loan *l)
+{
+    sg_cond_init(&l->turn);
+    l->waits = true;
+    l->behind = NULL;
+    *pool->last_waits = l;
+    pool->last_waits = &l->behind;
+}
+
+static void waiter_wake(struct sg_pool *pool)
+{
+    if (pool->waiting)
+        pthread_cond_signal(&pool->waiting->turn);
+}
+
+static void waiter_remove(struct sg_pool *pool, struct sg_loan *l)
+{
+    struct sg_loan **at = &pool->waiting;
+    if (!l->waits)
+        return;
+    l->waits = false;
+    while (*at != l)
+        at = &(*at)->behind;
+    *at = l->behind;
+    if (!*at)
+        pool->last_waits = at;
+    pthread_cond_destroy(&l->turn);
+    waiter_wake(pool); /* it may be the next one's turn */
+}
+
+/* Gives the mutex away meanwhile. */
+static CK_RV session_open(struct sg_pool *pool, struct sg_loan *l)
+{
+    struct sg_session *s = &l->session;
+    pool->open++;
+    out_add(pool, l);
     pthread_mutex_unlock(&pool->mutex);
     CK_RV rv = s->p11->C_OpenSession(s->slot, CKF_SERIAL_SESSION, NULL, NULL, &s->handle);
     pthread_mutex_lock(&pool->mutex);
     if (rv != CKR_OK) {
+        pool->back_at_ms = sg_clock_monotonic_ms();
         pool->open--;
-        pool->busy--;
-        pthread_cond_broadcast(&pool->changed);
+        out_remove(pool, l);
+        waiter_wake(pool);
     }
     return rv;
 }
 
-/* With the mutex held: whether the circuit is closed, or could be closed just now. */
-static bool circuit_check(struct sg_pool *pool, struct sg_error *err)
+/* Whether there is an answer: a session (CKR_OK), or none from the token. */
+static bool session_take(struct sg_pool *pool, struct sg_loan *l, CK_RV *rv_r)
 {
-    if (pool->state != BROKEN)
+    if (pool->phase != SG_POOL_READY || (pool->waiting && pool->waiting != l) ||
+        (pool->free_count == 0 && pool->open >= pool->max))
+        return false;
+    l->session.generation = pool->generation;
+    l->session.slot = pool->slot;
+    if (pool->free_count > 0) {
+        l->session.handle = pool->free[--pool->free_count];
+        out_add(pool, l);
+        *rv_r = CKR_OK;
         return true;
-    if (!pool->pin_refused && sg_clock_monotonic_ms() >= pool->retry_at && reset(pool, err))
-        return true;
-    if (err) {
-        *err = pool->why;
-        err->code = SG_E_HSM_UNAVAILABLE;
     }
-    return false;
+    waiter_remove(pool, l); /* nobody waits behind a session that does not open */
+    CK_RV rv = session_open(pool, l);
+    if (rv == CKR_SESSION_COUNT && pool->open > 0) {
+        pool->max = pool->open; /* the token has no more to give */
+        return false;
+    }
+    *rv_r = rv;
+    return true;
 }
 
 /* CKR_OK: on loan. SG_RV_REFUSED: err is filled. */
-static CK_RV loan_locked(struct sg_pool *pool, struct sg_session *s, struct sg_error *err)
+static CK_RV lend(struct sg_pool *pool, struct sg_loan *l, struct sg_error *err)
 {
-    sg_deadline deadline = sg_deadline_in(pool->options.wait_ms);
-    for (;;) {
-        if (!circuit_check(pool, err))
-            return SG_RV_REFUSED;
-        s->generation = pool->generation;
-        s->slot = pool->slot;
-        if (pool->state == READY && pool->free_count > 0) {
-            s->handle = pool->free[--pool->free_count];
-            pool->busy++;
-            return CKR_OK;
-        }
-        if (pool->state == READY && pool->open < pool->max) {
-            pool->open++;
-            pool->busy++;
-            CK_RV rv = session_open(pool, s);
-            if (rv != CKR_SESSION_COUNT || pool->open == 0)
-                return rv;
-            pool->max = pool->open; /* the token has no more to give */
-        }
-        if (!wait_change(pool, deadline)) {
+    CK_RV rv = SG_RV_REFUSED;
+    bool late = false;
+    sg_deadline until = 0;
+    while (circuit_check(pool, err) && !session_take(pool, l, &rv)) {
+        if (late) {
             sg_fail(err, SG_E_BUSY, "no session with the HSM came free");
-            return SG_RV_REFUSED;
+            break;
         }
+        if (!until)
+            until = sg_deadline_in(pool->options.wait_ms);
+        if (until > l->deadline)
+            until = l->deadline;
+        if (!l->waits)
+            waiter_add(pool, l);
+        late = !sg_cond_wait(&l->turn, &pool->mutex, until);
     }
+    waiter_remove(pool, l);
+    return rv;
 }
 
-static CK_RV loan(struct sg_pool *pool, struct sg_session *s, struct sg_error *err)
+/* ---------------------------------------------------------------------------------------------- */
+
+static CK_RV loan_begin(struct sg_pool *pool, struct sg_loan *l, struct sg_error *err)
 {
-    s->pool = pool;
-    s->p11 = pool->options.module->p11;
+    l->session.pool = pool;
+    l->session.p11 = pool->options.module->p11;
     pthread_mutex_lock(&pool->mutex);
-    CK_RV rv = loan_locked(pool, s, err);
+    CK_RV rv = lend(pool, l, err);
     pthread_mutex_unlock(&pool->mutex);
     return rv;
 }
 
-static void give_back(const struct sg_session *s, CK_RV rv)
+static void loan_end(struct sg_loan *l, CK_RV rv)
 {
+    const struct sg_session *s = &l->session;
     struct sg_pool *pool = s->pool;
     bool keep = rv == CKR_OK || rv == SG_RV_REFUSED;
     if (!keep)
         s->p11->C_CloseSession(s->handle); /* whatever was begun in it ends with it */
     pthread_mutex_lock(&pool->mutex);
-    pool->busy--;
+    pool->back_at_ms = sg_clock_monotonic_ms();
     if (keep)
         pool->free[pool->free_count++] = s->handle;
     else
         pool->open--;
-    if (pool->state == RESETTING)
-        pthread_cond_broadcast(&pool->changed);
-    else
-        pthread_cond_signal(&pool->changed);
+    out_remove(pool, l);
+    waiter_wake(pool);
     pthread_mutex_unlock(&pool->mutex);
 }
 
-bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, struct sg_error *err)
+bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline deadline,
+                 struct sg_error *err)
 {
     bool stale = false;
     int lost = 0;
     for (;;) {
         struct sg_error why = {0};
-        struct sg_session s;
-        CK_RV rv = loan(pool, &s, &why);
+        struct sg_loan l = {.deadline = deadline};
+        CK_RV rv = loan_begin(pool, &l, &why);
         if (rv == CKR_OK) {
-            rv = work(&s, arg, &why);
-            give_back(&s, rv);
+            rv = work(&l.session, arg, &why);
+            loan_end(&l, rv);
         }
         enum sg_rv_kind kind = sg_rv_kind(rv);
         if (kind == SG_RV_OK)
@@ -281,9 +322,7 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, struct sg_e
             stale = true;
         } else if ((kind == SG_RV_STALE || kind == SG_RV_LOST) && lost < LOSSES_MAX) {
             lost++;
-            if (!reset_since(pool, s.generation, &why))
-                return sg_fail_lib(err, SG_E_HSM_UNAVAILABLE, why.lib, why.lib_code, "%s",
-                                   why.detail);
+            reset_since(pool, l.session.generation);
         } else {
             bool gone = kind == SG_RV_STALE || kind == SG_RV_LOST;
             return sg_fail_pkcs11(err, gone ? SG_E_HSM_UNAVAILABLE : SG_E_HSM_OPERATION, rv,
@@ -298,7 +337,8 @@ struct sg_pool_state sg_pool_state(struct sg_pool *pool)
     struct sg_pool_state state = {.busy = pool->busy,
                                   .idle = pool->free_count,
                                   .limit = pool->max,
-                                  .broken = pool->state == BROKEN,
+                                  .stuck = pool->stuck,
+                                  .broken = pool->hung || pool->phase == SG_POOL_BROKEN,
                                   .logins = pool->generation};
     pthread_mutex_unlock(&pool->mutex);
     return state;

@@ -6,20 +6,27 @@
  * the generation counts up; handles of an older generation mean nothing. Where that fails the
  * circuit opens: everything fails at once with SG_E_HSM_UNAVAILABLE until the retry time is over.
  * A PIN that was refused is not tried again before sg_pool_reopen().
+ *
+ * A module may hang, and a thread cannot be taken out of it. So the module is started, opened and
+ * stopped by a thread of the pool's own, for which nobody waits without a deadline; and who calls
+ * sg_pool_watch() learns of work that is past its deadline. While nothing comes back from the
+ * module, the circuit is open too; it closes by itself with the first thing that does.
  */
 #ifndef SG_HSM_POOL_H
 #define SG_HSM_POOL_H
 
+#include "common/deadline.h"
 #include "hsm/token.h"
 
 struct sg_pool;
 
 struct sg_pool_options {
-    struct sg_module *module; /* of the caller, started; outlives the pool */
+    const struct sg_module *module; /* of the caller, loaded, not started; outlives the pool */
     struct sg_token_choice token;
     const char *pin_file;
     int sessions;
     int64_t wait_ms, retry_ms;
+    int64_t hang_ms; /* nothing back from the module for so long, and something is overdue */
 };
 
 /* A session on loan to one thread. Read-only towards the token; see sg_session_writable(). */
@@ -32,26 +39,42 @@ struct sg_session {
 };
 
 struct sg_pool *sg_pool_new(const struct sg_pool_options *options);
+/*
+ * Waits for the work in progress, closes all sessions and stops the module; nothing is run any
+ * more. false: not by the deadline, a thread is still in the module: the process must leave without
+ * cleaning up.
+ */
+SG_MUST_USE bool sg_pool_close(struct sg_pool *pool, sg_deadline deadline);
+/* After sg_pool_close() said true. */
 void sg_pool_free(struct sg_pool **pool);
 
-/* Closes what is open, reads the PIN, logs in. Also for SIGHUP. */
-SG_MUST_USE bool sg_pool_reopen(struct sg_pool *pool, struct sg_error *err);
+/* Closes what is open, reads the PIN, logs in. Also for SIGHUP. Returns by the deadline; where it
+ * is not done by then, it goes on. */
+SG_MUST_USE bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error *err);
 
 struct sg_pool_state {
     int busy, idle, limit; /* sessions */
+    int stuck;             /* calls past their deadline, at the last sg_pool_watch() */
     bool broken;           /* the circuit is open */
     unsigned logins;
 };
 struct sg_pool_state sg_pool_state(struct sg_pool *pool);
 
 /*
+ * Looks for work that is past its deadline, and judges whether the module hangs; to be called
+ * several times within hang_ms. Returns for how long the oldest has been overdue, 0: none is.
+ */
+int64_t sg_pool_watch(struct sg_pool *pool);
+
+/*
  * The work returns what the token said; or fills err itself and returns SG_RV_REFUSED. It may run
- * more than once. Objects it makes it destroys, also when it fails.
+ * more than once. Objects it makes it destroys, also when it fails. By the deadline it should have
+ * ended; it is not begun later, but nothing stops it.
  */
 #define SG_RV_REFUSED (CKR_VENDOR_DEFINED | 0x5347UL)
 typedef CK_RV (*sg_pool_work)(const struct sg_session *session, void *arg, struct sg_error *err);
 SG_MUST_USE bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg,
-                             struct sg_error *err);
+                             sg_deadline deadline, struct sg_error *err);
 
 /*
  * The session that lives as long as its generation: what is unwrapped in it stays. For one thread

@@ -7,12 +7,13 @@
 
 #include <openssl/crypto.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define OPERATION_LIMIT_MS (5 * 60 * 1000) /* a long key takes a slow token minutes */
+enum phase { QUIET, WORKING /* in an operation */, OVERDUE /* and its caller was answered */ };
 
 struct connection {
     struct sg_server *server;
@@ -24,6 +25,11 @@ struct connection {
     uint8_t in[SG_HSM_FRAME_MAX], out[SG_HSM_FRAME_MAX + 4];
     struct sg_result result;
     struct sg_watch watch;
+    /* Of the operation; written before the phase says WORKING. */
+    enum sg_hsm_op op;
+    int64_t began_us;
+    sg_deadline deadline;
+    _Atomic int phase;
     struct connection *next;
 };
 
@@ -37,7 +43,7 @@ struct sg_server {
     struct sg_access access;
     struct connection *connections; /* being served */
     struct connection *finished;    /* their threads are to be joined */
-    int count;                      /* of connections */
+    int count, overdue;             /* of connections */
 };
 
 /* One request ---------------------------------------------------------------------------------- */
@@ -69,21 +75,39 @@ static void request_log(const struct connection *c, const struct sg_hsm_request 
                      sg_hsm_op_name(q->op), "class", sg_hsm_class_name(q->class), "key", id, NULL);
 }
 
+/* false: the HSM took so long that the caller has been answered. */
+static bool operate(struct connection *c, const struct sg_hsm_request *q, bool *ok_r,
+                    struct sg_error *err)
+{
+    int working = WORKING;
+    c->op = q->op;
+    c->deadline = sg_ops_deadline(c->server->ops, q->op);
+    atomic_store(&c->phase, WORKING);
+    sg_watch_begin(&c->watch);
+    *ok_r = sg_ops_run(c->server->ops, q, c->deadline, &c->result, err);
+    sg_watch_end(&c->watch);
+    if (atomic_compare_exchange_strong(&c->phase, &working, QUIET))
+        return true;
+    sg_log(SG_LOG_INFO, "hsm.late", "uid", sg_log_num(c->uid), "operation", sg_hsm_op_name(q->op),
+           "ms", sg_log_num((sg_metric_now() - c->began_us) / 1000), NULL);
+    return false;
+}
+
 /* Answers the request in c->in into c->out. false: the connection is of no more use. */
 static bool answer(struct connection *c)
 {
     struct sg_hsm_request q = {0};
     struct sg_hsm_reply reply = {0};
     struct sg_error *err = &reply.error;
-    int64_t began = sg_clock_monotonic_ms(), began_us = sg_metric_now();
-    sg_watch_begin(&c->watch);
+    c->began_us = sg_metric_now();
     bool ok = sg_hsm_request_decode(sg_bytes_of(c->in, c->in_len), &q, err) &&
-              allowed(c->server, c, &q, err) && sg_ops_run(c->server->ops, &q, &c->result, err);
-    sg_watch_end(&c->watch);
+              allowed(c->server, c, &q, err);
+    if (ok && !operate(c, &q, &ok, err))
+        return false;
     if (ok)
         sg_error_reset(err);
-    sg_hsm_count(q.op, err, began_us);
-    request_log(c, &q, ok, err, sg_clock_monotonic_ms() - began);
+    sg_hsm_count(q.op, err, c->began_us);
+    request_log(c, &q, ok, err, (sg_metric_now() - c->began_us) / 1000);
     if (ok) {
         reply.error.code = SG_OK;
         reply.first = sg_bytes_of(c->result.first, c->result.first_len);
@@ -120,7 +144,7 @@ static void *connection_serve(void *arg)
     struct connection *c = arg;
     struct sg_server *server = c->server;
     bool going = true;
-    sg_watch_enter(&c->watch, "operation", OPERATION_LIMIT_MS);
+    sg_watch_enter(&c->watch, "operation", server->options.stuck_ms);
     while (going && request_wait(c)) {
         sg_deadline deadline = sg_deadline_in(server->options.request_timeout_ms);
         going = sg_hsm_frame_read(c->fd, c->in, &c->in_len, deadline, NULL) && c->in_len > 0 &&
@@ -130,8 +154,8 @@ static void *connection_serve(void *arg)
         wipe(c);
     }
     sg_watch_leave(&c->watch);
-    close(c->fd);
     pthread_mutex_lock(&server->mutex);
+    close(c->fd); /* not before: sg_server_answer_overdue() may be writing to it */
     struct connection **at = &server->connections;
     while (*at != c)
         at = &(*at)->next;
@@ -139,6 +163,7 @@ static void *connection_serve(void *arg)
     c->next = server->finished;
     server->finished = c;
     server->count--;
+    server->overdue -= atomic_load(&c->phase) == OVERDUE;
     pthread_cond_signal(&server->ended);
     pthread_mutex_unlock(&server->mutex);
     return NULL;
@@ -146,14 +171,20 @@ static void *connection_serve(void *arg)
 
 /* Accepting ------------------------------------------------------------------------------------ */
 
-/* Says why not, and hangs up: the reply is there before the peer has asked. */
-static void turn_away(int fd, const struct sg_error *why)
+/* The whole of it, as nothing else lies in the socket's buffer. */
+static void error_send(int fd, const struct sg_error *why)
 {
     uint8_t frame[SG_HSM_FRAME_MAX + 4];
     size_t len;
     struct sg_hsm_reply reply = {.error = *why};
     if (sg_hsm_reply_encode(&reply, frame, &len, NULL))
         (void)!send(fd, frame, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Says why not, and hangs up: the reply is there before the peer has asked. */
+static void turn_away(int fd, const struct sg_error *why)
+{
+    error_send(fd, why);
     close(fd);
 }
 
@@ -275,9 +306,31 @@ void sg_server_access_set(struct sg_server *server, const struct sg_access *acce
     pthread_mutex_unlock(&server->mutex);
 }
 
-bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
+void sg_server_answer_overdue(struct sg_server *server)
 {
-    struct sg_server *server = *server_p;
+    struct sg_error err = {0};
+    sg_fail(&err, SG_E_HSM_UNAVAILABLE, "the HSM did not answer in time");
+    pthread_mutex_lock(&server->mutex);
+    int64_t now = sg_clock_monotonic_ms();
+    for (struct connection *c = server->connections; c; c = c->next) {
+        int working = WORKING;
+        if (atomic_load(&c->phase) != WORKING || now <= c->deadline ||
+            !atomic_compare_exchange_strong(&c->phase, &working, OVERDUE))
+            continue;
+        sg_hsm_count(c->op, &err, c->began_us);
+        sg_hsm_count_unanswered();
+        sg_log_error(SG_LOG_WARNING, "hsm.overdue", &err, "uid", sg_log_num(c->uid), "operation",
+                     sg_hsm_op_name(c->op), NULL);
+        error_send(c->fd, &err);
+        shutdown(c->fd, SHUT_RDWR);
+        server->overdue++;
+        pthread_cond_signal(&server->ended);
+    }
+    pthread_mutex_unlock(&server->mutex);
+}
+
+bool sg_server_stop(struct sg_server *server, int64_t timeout_ms)
+{
     uint64_t one = 1;
     sg_deadline deadline = sg_deadline_in(timeout_ms);
     bool ok = true;
@@ -286,16 +339,20 @@ bool sg_server_stop(struct sg_server **server_p, int64_t timeout_ms)
     pthread_join(server->acceptor, NULL);
     close(server->options.fd);
     pthread_mutex_lock(&server->mutex);
-    while (ok && server->count > 0)
+    while (ok && server->count > server->overdue)
         ok = sg_cond_wait(&server->ended, &server->mutex, deadline);
+    ok = server->count == 0;
     pthread_mutex_unlock(&server->mutex);
-    if (!ok)
-        return false; /* threads still look at it */
+    return ok; /* else threads still look at it */
+}
+
+void sg_server_free(struct sg_server **server_p)
+{
+    struct sg_server *server = *server_p;
     reap(server);
     close(server->stop_fd);
     pthread_cond_destroy(&server->ended);
     pthread_mutex_destroy(&server->mutex);
     free(server);
     *server_p = NULL;
-    return true;
 }

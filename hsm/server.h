@@ -12,6 +12,8 @@ struct sg_server_options {
     int fd; /* listening; the server's from now on */
     int max_connections, connections_per_user;
     int64_t request_timeout_ms, idle_timeout_ms;
+    int64_t
+        stuck_ms; /* a thread that is at one operation for so long makes no progress (watch.h) */
 };
 
 struct sg_server;
@@ -23,9 +25,17 @@ SG_MUST_USE bool sg_server_start(const struct sg_server_options *options, struct
 /* Other rules, from the next request on. */
 void sg_server_access_set(struct sg_server *server, const struct sg_access *access);
 /*
- * No new connection, no new request; what is in flight ends. false: something did not end within
- * the time, the process must leave without cleaning up.
+ * Where an operation is past its deadline (ops.h) its caller is told that the HSM is not available,
+ * and the connection is closed; its thread ends when it comes back.
  */
-bool sg_server_stop(struct sg_server **server, int64_t timeout_ms);
+void sg_server_answer_overdue(struct sg_server *server);
+/*
+ * No new connection, no new request; what is in flight ends, or is answered as overdue. false:
+ * something did not end within the time, or is overdue in the module: the process must leave
+ * without cleaning up.
+ */
+SG_MUST_USE bool sg_server_stop(struct sg_server *server, int64_t timeout_ms);
+/* After sg_server_stop() said true. */
+void sg_server_free(struct sg_server **server);
 
 #endif

@@ -22,6 +22,13 @@ const struct sg_option sg_hsmd_options[] = {
      "How long a request may take to arrive, or its reply to be taken."},
     {"hsmd", "idle_timeout", SG_OPT_DURATION, AT(idle_timeout), "10m", 100, 86400000, NULL,
      "How long a connection may lie idle."},
+    {"hsmd", "answer_timeout", SG_OPT_DURATION, AT(answer_timeout), "8s", 100, 600000, NULL,
+     "How long an operation may take, waiting for a session included: whoever asked for it is told "
+     "then that the HSM is not available. If nothing comes back from the module for as long, it "
+     "hangs, and requests fail at once until something does. Shorter than the callers' own "
+     "timeout (gatewayd: 10s)."},
+    {"hsmd", "generate_timeout", SG_OPT_DURATION, AT(generate_timeout), "110s", 100, 600000, NULL,
+     "How long the making of a key pair may take (the timeout of tenantd: 2m)."},
     {"pkcs11", "module", SG_OPT_STRING, AT(module), "/usr/lib/softhsm/libsofthsm2.so", 0, 0, NULL,
      "The PKCS#11 module."},
     {"pkcs11", "token", SG_OPT_STRING, AT(token), "", 0, 0, NULL,
@@ -37,6 +44,10 @@ const struct sg_option sg_hsmd_options[] = {
      "How long a request waits for a session."},
     {"pkcs11", "retry", SG_OPT_DURATION, AT(retry), "2s", 10, 600000, NULL,
      "After the HSM was lost: how long until it is tried again. Requests fail at once meanwhile."},
+    {"pkcs11", "replace", SG_OPT_DURATION, AT(replace), "30s", 10, 3600000, NULL,
+     "How long a call into the module may be overdue before hsmd ends, with status 1, to be "
+     "started "
+     "anew by its supervisor: a thread that hangs in a module cannot be taken out of it."},
     {"pkcs11", "kek", SG_OPT_STRING, AT(kek), "sealgate-kek", 0, 0, NULL,
      "Label of the key-encryption keys, without their generation: sealgate-kek-1, ..."},
     {"pkcs11", "wrapped_cache", SG_OPT_INT, AT(wrapped_cache), "4096", 1, 1000000, NULL,

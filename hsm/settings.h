@@ -13,8 +13,9 @@ struct sg_hsmd_settings {
     char *socket, *socket_group;
     int socket_mode; /* index into its choices: sg_hsmd_socket_mode() */
     int64_t max_connections, connections_per_user, request_timeout, idle_timeout;
+    int64_t answer_timeout, generate_timeout;
     char *module, *token, *uri, *pin_file, *kek;
-    int64_t slot, sessions, session_wait, retry, wrapped_cache, token_cache;
+    int64_t slot, sessions, session_wait, retry, replace, wrapped_cache, token_cache;
     char *rules;
     int log_level;
     char *ops_listen;

@@ -9,6 +9,10 @@
  *   swap    once:  C_GenerateKeyPair gives the public half of another pair
  *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
  *           name with ".slow" behind it when it begins
+ *   hang CALL   as long as the file says so: that call, or with "all" each of them, does not come
+ *           back; a file of that name with ".hung" behind it is made when one begins to hang
+ *   never CALL  the same, and it does not come back either when the file is gone
+ *           CALL: initialize finalize open-session login info find sign decrypt unwrap
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -40,6 +44,33 @@ static bool fault(const char *name)
 static bool fault_once(const char *name)
 {
     return fault(name) && unlink(getenv("SG_FAULT_FILE")) == 0;
+}
+
+static void mark(const char *suffix)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s.%s", getenv("SG_FAULT_FILE"), suffix);
+    close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+}
+
+static bool hangs(const char *how, const char *call)
+{
+    char one[32], all[32];
+    snprintf(one, sizeof one, "%s %s", how, call);
+    snprintf(all, sizeof all, "%s all", how);
+    return fault(one) || fault(all);
+}
+
+/* Before the call is done. */
+static void hang(const char *call)
+{
+    const struct timespec pause_10ms = {0, 10000000};
+    bool never = hangs("never", call);
+    if (!never && !hangs("hang", call))
+        return;
+    mark("hung");
+    while (never || hangs("hang", call))
+        nanosleep(&pause_10ms, NULL);
 }
 
 static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
@@ -74,11 +105,10 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYT
 {
     struct timespec pause = {0, 300000000};
     if (fault("slow")) {
-        char began[256];
-        snprintf(began, sizeof began, "%s.slow", getenv("SG_FAULT_FILE"));
-        close(open(began, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+        mark("slow");
         nanosleep(&pause, NULL);
     }
+    hang("sign");
     return real->C_Sign(session, data, len, out, out_len);
 }
 
@@ -87,20 +117,56 @@ static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK
     return fault("gone") ? CKR_DEVICE_REMOVED : real->C_DecryptInit(session, mechanism, key);
 }
 
+static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG len, CK_BYTE *out,
+                     CK_ULONG *out_len)
+{
+    hang("decrypt");
+    return real->C_Decrypt(session, in, len, out, out_len);
+}
+
+static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with,
+                    CK_BYTE *wrapped, CK_ULONG len, CK_ATTRIBUTE *attrs, CK_ULONG count,
+                    CK_OBJECT_HANDLE *key_r)
+{
+    hang("unwrap");
+    return real->C_UnwrapKey(session, mechanism, with, wrapped, len, attrs, count, key_r);
+}
+
+static CK_RV initialize(void *args)
+{
+    hang("initialize");
+    return real->C_Initialize(args);
+}
+
+static CK_RV finalize(void *reserved)
+{
+    hang("finalize");
+    return real->C_Finalize(reserved);
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, CK_ULONG len)
+{
+    hang("login");
+    return real->C_Login(session, user, pin, len);
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG count)
 {
+    hang("find");
     return fault("gone") ? CKR_DEVICE_REMOVED : real->C_FindObjectsInit(session, attrs, count);
 }
 
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
                           CK_SESSION_HANDLE *session_r)
 {
+    hang("open-session");
     return fault("gone") ? CKR_TOKEN_NOT_PRESENT
                          : real->C_OpenSession(slot, flags, app, notify, session_r);
 }
 
 static CK_RV session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 {
+    hang("info");
     return fault("gone") ? CKR_DEVICE_REMOVED : real->C_GetSessionInfo(session, info);
 }
 
@@ -123,6 +189,11 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
     list = *real;
     list.C_SignInit = sign_init;
     list.C_Sign = sign;
+    list.C_Decrypt = decrypt;
+    list.C_UnwrapKey = unwrap;
+    list.C_Initialize = initialize;
+    list.C_Finalize = finalize;
+    list.C_Login = login;
     list.C_GenerateKeyPair = generate_key_pair;
     list.C_DecryptInit = decrypt_init;
     list.C_FindObjectsInit = find_init;
