@@ -80,7 +80,7 @@ bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error 
 
 bool sg_pool_close(struct sg_pool *pool, sg_deadline deadline)
 {
-    bool ok = true;
+    bool ok = sg_pool_watch(pool) == 0; /* else there is nothing to be waited for */
     pthread_mutex_lock(&pool->mutex);
     sg_pool_phase_set(pool, SG_POOL_CLOSING);
     while (ok && pool->phase != SG_POOL_CLOSED)

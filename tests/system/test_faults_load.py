@@ -38,8 +38,8 @@ class SlowServer(MailServer):
 
 
 class Busy(Setting):
-    def __init__(self, folder, block):
-        super().__init__(folder, block)
+    def __init__(self, folder, block, **more):
+        super().__init__(folder, block, **more)
         for domain in (A, B, C):
             usual = self.servers[domain]
             self.servers[domain] = SlowServer(usual.port, usual.folder)

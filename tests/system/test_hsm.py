@@ -175,6 +175,7 @@ class Hsmd:
         self.dir = Path(tempfile.mkdtemp(prefix="sg-hsm-", dir="/var/tmp"))
         self.dir.chmod(0o755)
         self.socket = self.dir / "hsmd.sock"
+        self.ops = self.dir / "ops.sock"
         self.faults = self.dir / "fault"
         self.log = self.dir / "log"
         self.process = None
@@ -202,12 +203,14 @@ class Hsmd:
         self.settings.update(settings)
         s = dict(self.settings)
         hsmd = {k: s.pop(k) for k in list(s) if k in (
-            "max_connections", "connections_per_user", "request_timeout", "idle_timeout")}
+            "max_connections", "connections_per_user", "request_timeout", "idle_timeout",
+            "answer_timeout", "generate_timeout")}
         rules, level = s.pop("rules"), s.pop("level")
         lines = ["[hsmd]", f"socket = {self.socket}", f"socket_group = {GROUP if ROOT else ''}",
                  *(f"{k} = {v}" for k, v in hsmd.items()),
                  "[pkcs11]", f"pin_file = {self.dir}/pin", *(f"{k} = {v}" for k, v in s.items()),
-                 "[access]", f"rules = {rules}", "[log]", f"level = {level}"]
+                 "[access]", f"rules = {rules}", "[log]", f"level = {level}",
+                 "[ops]", f"listen = unix:{self.ops}"]
         self.write("hsmd.conf", "\n".join(lines) + "\n")
 
     def environment(self):
@@ -224,6 +227,13 @@ class Hsmd:
         self.ctl("token-init", "--label", "sealgate", "--so-pin-file", str(self.dir / "so-pin"))
         self.ctl("kek-make")
         return self
+
+    def token_copy(self, other):
+        """The token of another one that does not run."""
+        shutil.copytree(other.dir / "tokens", self.dir / "tokens", dirs_exist_ok=True)
+        if ROOT:
+            for path in (self.dir / "tokens").rglob("*"):
+                os.chown(path, HSM, GROUP)
 
     def spawn(self):
         self.process = subprocess.Popen(
