@@ -64,8 +64,11 @@ endfunction()
 # CLOCKED makes it a second time in build/clock/bin, with a clock that tests may set (common/clock.h)
 # and, where SWITCHED names the sources of rules, with rules that tests may switch off: the program
 # that ships never has them.
+# LEAKY names sources in which SG_LEAKY_ORACLE is a mistake that lets an attacker tell one failure from another, and
+# makes the program once more, in build/leaky/bin: tests/system/test_oracle.py must see it. Such a program says so in
+# its version and does not start unless the environment says that it is wanted (common/daemon.c).
 function(sg_program name)
-  cmake_parse_arguments(A "CLOCKED" "" "SOURCES;LINKS;SWITCHED" ${ARGN})
+  cmake_parse_arguments(A "CLOCKED" "" "SOURCES;LINKS;SWITCHED;LEAKY" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE sg_flags ${A_LINKS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
@@ -79,6 +82,13 @@ function(sg_program name)
     target_link_libraries(${name}_clock PRIVATE sg_flags ${A_LINKS})
     set_target_properties(${name}_clock PROPERTIES OUTPUT_NAME ${name}
                           RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/clock/bin)
+  endif()
+  if(A_LEAKY)
+    add_executable(${name}_leaky ${A_SOURCES} ${CMAKE_SOURCE_DIR}/common/daemon.c ${A_LEAKY})
+    target_compile_definitions(${name}_leaky PRIVATE SG_LEAKY_ORACLE=1)
+    target_link_libraries(${name}_leaky PRIVATE sg_flags ${A_LINKS} PkgConfig::SYSTEMD)
+    set_target_properties(${name}_leaky PROPERTIES OUTPUT_NAME ${name}
+                          RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/leaky/bin)
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 #include "common/log.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,6 +12,27 @@
 #include <unistd.h>
 
 static sigset_t handled;
+
+/* A program that tells attackers what they want to know runs in the tests that must notice it, and
+ * nowhere else. */
+#ifdef SG_LEAKY_ORACLE
+#define LEAKY " LEAKY: tells what is wrong with a ciphertext, never to be installed"
+static bool is_wanted(const char *name)
+{
+    const char *wanted = getenv("SG_LEAKY_ORACLE");
+    if (wanted && strcmp(wanted, "wanted") == 0)
+        return true;
+    fprintf(stderr, "%s: this build is%s\n", name, LEAKY);
+    return false;
+}
+#else
+#define LEAKY ""
+static bool is_wanted(const char *name)
+{
+    (void)name;
+    return true;
+}
+#endif
 
 static int usage(const char *name)
 {
@@ -28,7 +50,7 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
         } else if (strcmp(argv[i], "-t") == 0) {
             check_only = true;
         } else if (strcmp(argv[i], "-V") == 0) {
-            printf("%s %s\n", spec->name, SG_VERSION);
+            printf("%s %s%s\n", spec->name, SG_VERSION, LEAKY);
             return 0;
         } else if (strcmp(argv[i], "--manual") == 0) {
             sg_config_manual(stdout, spec->name, spec->options, spec->option_count);
@@ -39,6 +61,8 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     }
     if (!path)
         return usage(spec->name);
+    if (!is_wanted(spec->name))
+        return 2;
     struct sg_error err = {0};
     if (!sg_config_load(path, spec->options, spec->option_count, spec->settings, &err) ||
         (spec->check && !spec->check(spec->settings, &err))) {

@@ -144,6 +144,8 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_layers = (int)s->layers;
     gw->subject_tags = s->subject_tags;
+    gw->failure_ms = s->failure_ms;
+    gw->failure_each_ms = s->failure_each_ms;
     gw->trigger = (struct sg_trigger_limits){
         .max_parts = (size_t)s->trigger_parts,
         .max_depth = (size_t)s->trigger_depth,

@@ -69,6 +69,11 @@ const struct sg_option settings_options[] = {
     {"inbound", "subject_tags", SG_OPT_STRING, AT(subject_tags),
      "[signed OK], [verified], [SEEMail], [SecureMail]", 0, 0, NULL,
      "Tags that the Subject of mail from outside loses unless it is verified; empty: none."},
+    {"inbound", "failure_time", SG_OPT_DURATION, AT(failure_ms), "20ms", 0, 10 * 1000, NULL,
+     "Mail that was sealed to us and does not pass is answered no sooner than so long after its end, so that the "
+     "time does not tell what was wrong with it. More than the work takes; 0: as soon as it is done."},
+    {"inbound", "failure_time_mib", SG_OPT_DURATION, AT(failure_each_ms), "50ms", 0, 10 * 1000, NULL,
+     "… and so much later for each MiB of it."},
     {"bounce", "listen", SG_OPT_STRING, AT(bounce), NULL, 0, 0, NULL,
      "LMTP listener that takes what Postfix \"in\" makes itself."},
     {"policy", "listen", SG_OPT_STRING, AT(policy), NULL, 0, 0, NULL,

@@ -15,6 +15,7 @@ struct settings {
     int64_t hsm_connections, hsm_timeout_ms;
     char *outbound, *inbound, *bounce, *policy;
     char *subject_tags;
+    int64_t failure_ms, failure_each_ms;
     int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms;
     int64_t message_bytes, memory_bytes, header_bytes, header_fields, cms_bytes, layers;
     int64_t trigger_parts, trigger_depth, trigger_header_bytes, trigger_text_bytes;

@@ -33,6 +33,10 @@ CK_RV sg_cek_transported(const struct sg_session *s, const struct sg_entry *key,
     else if (rv == CKR_OK &&
              !sg_oaep_unpad(block, q->digest, q->mask, fallback, out, q->number, err))
         rv = SG_RV_REFUSED;
+#ifdef SG_LEAKY_ORACLE /* the mistake that tests/system/test_oracle.py must see */
+    if (rv == CKR_OK && memcmp(out, fallback, q->number) == 0)
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+#endif
     OPENSSL_cleanse(em, sizeof em);
     OPENSSL_cleanse(raw, sizeof raw);
     return rv;

@@ -43,13 +43,14 @@ struct sg_gateway {
     size_t max_cms_bytes;
     int max_layers;
     struct sg_trigger_limits trigger;
-    const char *subject_tags;           /* that unverified mail loses (tags.h) */
-    const char *ping_local_part;        /* REQ-96; lower case */
-    int64_t ping_agencies;              /* that an answer lists at most */
-    sg_time request_repeat;             /* REQ-44: a partner is asked once in so long; 0: never */
-    sg_time request_answer_every;       /* … and its own requests are answered once in so long */
-    sg_time request_age, request_ahead; /* … unless signed longer ago, or so far in the future */
-    struct sg_request_limits request;   /* of what is read of an answer */
+    const char *subject_tags;            /* that unverified mail loses (tags.h) */
+    int64_t failure_ms, failure_each_ms; /* when failures are answered (even.h); for each MiB */
+    const char *ping_local_part;         /* REQ-96; lower case */
+    int64_t ping_agencies;               /* that an answer lists at most */
+    sg_time request_repeat;              /* REQ-44: a partner is asked once in so long; 0: never */
+    sg_time request_answer_every;        /* … and its own requests are answered once in so long */
+    sg_time request_age, request_ahead;  /* … unless signed longer ago, or so far in the future */
+    struct sg_request_limits request;    /* of what is read of an answer */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
     sg_time notice_merge;   /* so long further recipients come to a notice */
     sg_time notice_waiting; /* … the sender is told that it waits; 0: never */

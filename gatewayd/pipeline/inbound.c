@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/deliver.h"
+#include "pipeline/even.h"
 #include "pipeline/inbound_tell.h"
 #include "pipeline/learn.h"
 #include "pipeline/metrics.h"
@@ -89,6 +90,7 @@ static void group_process(struct sg_message *m, const struct group *g)
     if (!sg_domain_active(&g->domain)) {
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
     } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
+        sg_even_note(m, &j);
         bool told = sg_inbound_tell_before(m, &g->domain, g->rcpts, g->count, &j, &err);
         if (told)
             deliver(m, g, &j);
@@ -181,28 +183,35 @@ static void tenants_process(struct sg_message *all, struct sg_domain_row *domain
             ours[k] = false;
         }
         tenant_process(&m, domains);
+        all->even |= m.even;
         for (size_t k = 0; k < m.rcpt_count; k++)
             all->rcpts[m.rcpts[k].index].reply = m.rcpts[k].reply;
         sg_trace_free(&m.trace);
     }
 }
 
-void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+static void process(struct sg_gateway *gw, struct sg_message *m_r, struct sg_smtp_transaction *t,
+                    struct sg_smtp_reply *replies)
 {
     SG_MEASURE(SG_STAGE_TOTAL);
-    struct sg_message m;
     struct sg_error err = {0};
     struct sg_domain_row *domains =
         SG_ARENA_ARRAY(t->arena, struct sg_domain_row, t->recipient_count + 1);
     bool *ours = SG_ARENA_ARRAY(t->arena, bool, t->recipient_count + 1);
-    if (!sg_receive_begin(&m, gateway, "inbound", t, &err) ||
-        !domains_find(&m, domains, ours, &err)) {
+    if (!sg_receive_begin(m_r, gw, "inbound", t, &err) || !domains_find(m_r, domains, ours, &err)) {
         sg_log_error(SG_LOG_WARNING, "inbound.refused", &err, "queue_id", t->xforward.ident, NULL);
         sg_reply_all(t, replies, &err, false);
     } else {
-        tenants_process(&m, domains, ours);
-        for (size_t i = 0; i < m.rcpt_count; i++)
-            replies[i] = m.rcpts[i].reply;
+        tenants_process(m_r, domains, ours);
+        for (size_t i = 0; i < m_r->rcpt_count; i++)
+            replies[i] = m_r->rcpts[i].reply;
     }
-    sg_receive_end(&m);
+    sg_receive_end(m_r);
+}
+
+void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+{
+    struct sg_message m;
+    process(gateway, &m, t, replies);
+    sg_even_wait(&m); /* which is no work of ours, and in no figure */
 }

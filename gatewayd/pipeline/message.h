@@ -37,7 +37,9 @@ struct sg_message {
     const char *return_path; /* the same as it was given: to send */
     const char *client_address, *client_name;
     bool smtputf8, body_8bit;
-    bool dry; /* it is only asked what would become of it: nothing is stored, sent or learnt */
+    int64_t began; /* sg_even_now() when its data had come */
+    bool even;     /* its reply waits for the time of all that fail (even.h) */
+    bool dry;      /* it is only asked what would become of it: nothing is stored, sent or learnt */
     const struct sg_spool *body;
     struct sg_header_block headers;
     struct sg_rcpt *rcpts;

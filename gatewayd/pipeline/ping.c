@@ -2,6 +2,7 @@
 
 #include "common/id.h"
 #include "common/log.h"
+#include "pipeline/even.h"
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
 #include "schema/member_domain.h"
@@ -242,6 +243,9 @@ void sg_ping_answer(struct sg_message *m, const struct sg_domain_row *domain, st
     if (!sg_domain_active(domain)) {
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
     } else if (sg_inbound_gather(m, domain, &j, &err)) {
+        /* The answer may tell the time as well as a reply. */
+        m->even = j.facts.for_us && !proved(&j.facts);
+        sg_even_wait(m);
         bool ok = answer(m, domain, rcpt, &j, &err);
         sg_inbound_judgement_free(&j);
         if (ok)

@@ -1,6 +1,7 @@
 #include "pipeline/receive.h"
 
 #include "common/log.h"
+#include "pipeline/even.h"
 #include "smtp/address.h"
 
 #define REGISTRY_WAIT_MS 60000
@@ -14,6 +15,7 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
         .arena = t->arena,
         .direction = direction,
         .now = sg_clock_now(),
+        .began = sg_even_now(),
         .queue_id = t->xforward.ident,
         .sender = sg_address_normalise(t->arena, t->sender),
         .return_path = t->sender,
