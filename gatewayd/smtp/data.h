@@ -29,9 +29,10 @@ void smtp_data_reader_init(struct smtp_data_reader *reader, struct sg_sink sink)
 /* Returns how much of input belongs to the content: all of it, until the state is DONE. */
 size_t smtp_data_reader_feed(struct smtp_data_reader *reader, struct sg_bytes input);
 
-/* Stuffs dots. A bare CR or LF is SG_E_INVALID. */
+/* Stuffs dots, also behind NULs at the start of a line: there are servers that drop those, and
+ * would see the end. A bare CR or LF is SG_E_INVALID. */
 struct smtp_data_writer {
-    enum { SMTP_OUT_LINE, SMTP_OUT_TEXT, SMTP_OUT_CR } state;
+    enum { SMTP_OUT_LINE, SMTP_OUT_NUL, SMTP_OUT_TEXT, SMTP_OUT_CR } state;
     struct sg_sink sink;
 };
 

@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     smtp_data_reader_init(&r, (struct sg_sink){collect, &twice});
     check(smtp_data_reader_feed(&r, sg_buf_bytes(&again)) == again.len);
     check(r.state == SMTP_DATA_DONE && !r.bare);
-    check(sg_bytes_equal(sg_buf_bytes(&twice), sg_buf_bytes(&content)));
+    if (!memmem(content.data, content.len, "\0.", 2)) /* stuffed, for servers that drop NUL */
+        check(sg_bytes_equal(sg_buf_bytes(&twice), sg_buf_bytes(&content)));
     return 0;
 }

@@ -142,15 +142,55 @@ static void sink_full(void **state)
     assert_int_equal(out.len, 3);
 }
 
-static bool stuff(const char *content, size_t piece, struct sg_buf *out, struct sg_error *err)
+static bool stuff_octets(struct sg_bytes all, size_t piece, struct sg_buf *out,
+                         struct sg_error *err)
 {
     struct smtp_data_writer w;
     smtp_data_writer_init(&w, (struct sg_sink){collect, out});
-    struct sg_bytes all = sg_bytes_str(content);
     for (size_t at = 0; at < all.len; at += piece)
         if (!smtp_data_writer_add(&w, sg_bytes_slice(all, at, piece), err))
             return false;
     return smtp_data_writer_end(&w, err);
+}
+
+static bool stuff(const char *content, size_t piece, struct sg_buf *out, struct sg_error *err)
+{
+    return stuff_octets(sg_bytes_str(content), piece, out, err);
+}
+
+/* A server that drops NUL sees no end but the end. */
+static void stuffing_behind_nul(void **state)
+{
+    (void)state;
+#define ROW(in, out)                                                                               \
+    {                                                                                              \
+        {in, sizeof in - 1},                                                                       \
+        {                                                                                          \
+            out, sizeof out - 1                                                                    \
+        }                                                                                          \
+    }
+    static const struct {
+        struct {
+            const char *octets;
+            size_t len;
+        } content, wire;
+    } rows_[] = {
+        ROW("\0.\r\na", "\0..\r\na\r\n.\r\n"),   ROW("a\r\n\0\0.\0\r\n", "a\r\n\0\0..\0\r\n.\r\n"),
+        ROW(".\0.\r\n", "..\0.\r\n.\r\n"),       ROW("\0", "\0\r\n.\r\n"),
+        ROW("a\r\n\0", "a\r\n\0\r\n.\r\n"),      ROW("a\0.\r\n", "a\0.\r\n.\r\n"),
+        ROW("\0\r\n\0.", "\0\r\n\0..\r\n.\r\n"),
+    };
+#undef ROW
+    for (size_t i = 0; i < sizeof rows_ / sizeof *rows_; i++)
+        for (size_t piece = 1; piece < 9; piece++) {
+            struct sg_error err;
+            SG_AUTO_BUF out;
+            sg_buf_init(&out, 0);
+            assert_true(stuff_octets(sg_bytes_of(rows_[i].content.octets, rows_[i].content.len),
+                                     piece, &out, &err));
+            assert_true(sg_bytes_equal(sg_buf_bytes(&out),
+                                       sg_bytes_of(rows_[i].wire.octets, rows_[i].wire.len)));
+        }
 }
 
 static void stuffing(void **state)
@@ -196,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_and_smuggling),  cmocka_unit_test(every_short_sequence),
         cmocka_unit_test(sink_full),           cmocka_unit_test(stuffing),
-        cmocka_unit_test(bare_never_goes_out),
+        cmocka_unit_test(bare_never_goes_out), cmocka_unit_test(stuffing_behind_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
