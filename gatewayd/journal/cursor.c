@@ -26,6 +26,25 @@ bool journal_pread(int fd, void *data, size_t len, uint64_t offset, size_t *n_r,
     return true;
 }
 
+bool journal_zeros_find(int fd, uint64_t offset, uint64_t end, uint64_t *end_r,
+                        struct sg_error *err)
+{
+    uint8_t block[SCAN_BYTES];
+    *end_r = offset;
+    for (size_t n = 1; n && offset < end; offset += n) {
+        size_t want = end - offset < sizeof block ? (size_t)(end - offset) : sizeof block;
+        if (!journal_pread(fd, block, want, offset, &n, err))
+            return false;
+        for (size_t i = n; i > 0; i--) {
+            if (block[i - 1]) {
+                *end_r = offset + i;
+                break;
+            }
+        }
+    }
+    return true;
+}
+
 bool journal_head_read(int fd, struct journal_head *head_r, struct sg_error *err)
 {
     uint8_t data[JOURNAL_HEAD_MAX];
@@ -155,6 +174,15 @@ bool journal_cursor_next(struct journal_cursor *c, enum journal_step *step_r, st
         if (at < c->end && !frame_read(c, at, true, &good, err))
             return false;
     } while (!good && at < c->end);
+    if (at == c->end) {
+        uint64_t end;
+        if (!journal_zeros_find(c->fd, c->offset, c->end, &end, err))
+            return false;
+        if (end == c->offset) {
+            *step_r = JOURNAL_AT_END;
+            return true;
+        }
+    }
     c->damage_offset = c->offset;
     c->damage_length = at - c->offset;
     c->offset = at;

@@ -13,6 +13,10 @@ SG_MUST_USE bool journal_pread(int fd, void *data, size_t len, uint64_t offset, 
 /* SG_E_MALFORMED where the file does not begin with a good head. */
 SG_MUST_USE bool journal_head_read(int fd, struct journal_head *head_r, struct sg_error *err);
 
+/* Where, from offset on, what is not zero ends: *end_r is offset where all is, up to end. */
+SG_MUST_USE bool journal_zeros_find(int fd, uint64_t offset, uint64_t end, uint64_t *end_r,
+                                    struct sg_error *err);
+
 /*
  * Reads the piece at *at into out and moves *at behind it. *good_r is false where it is longer
  * than max, does not fit before end, or its CRC is wrong.
@@ -38,7 +42,8 @@ struct journal_cursor {
 void journal_cursor_init(struct journal_cursor *cursor, int fd, uint64_t number, uint64_t offset,
                          uint64_t end);
 void journal_cursor_free(struct journal_cursor *cursor);
-/* One step on. Damage reaches up to the next frame that is wholly good, or to the end. */
+/* One step on. Damage reaches up to the next frame that is wholly good, or to the end. Zeros up to
+ * the end are none: they are room that was made for what was to come. */
 SG_MUST_USE bool journal_cursor_next(struct journal_cursor *cursor, enum journal_step *step_r,
                                      struct sg_error *err);
 

@@ -48,8 +48,10 @@ struct journal_append {
 struct journal_writer {
     int fd; /* of segment, -1 for none */
     struct journal_segment *segment;
-    uint64_t tail;  /* written up to here */
-    uint64_t start; /* of the first frame */
+    uint64_t tail;       /* written up to here */
+    uint64_t start;      /* of the first frame */
+    uint64_t room;       /* zeros were written up to here, or would have been */
+    unsigned room_syncs; /* since */
     uint64_t next_number;
     int64_t retry_ms; /* not before this time is a new segment tried while the old one will do */
     struct sg_buf buffer;

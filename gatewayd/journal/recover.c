@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIGITS 16
+#define DIGITS     16
+#define ROOM_BLOCK 4096 /* zeros are told from the end of a record by whole blocks of them */
 
 struct numbers {
     uint64_t *list; /* of segments */
@@ -76,8 +77,8 @@ static bool numbers_list(int dir_fd, struct numbers *n, struct sg_error *err)
     return ok;
 }
 
-/* Copies what stands from offset on into a side file, durably. */
-static bool tail_save(struct sg_journal *j, int fd, uint64_t number, uint64_t offset,
+/* Copies what stands from offset up to end into a side file, durably. */
+static bool tail_save(struct sg_journal *j, int fd, uint64_t number, uint64_t offset, uint64_t end,
                       struct sg_error *err)
 {
     char name[64];
@@ -89,7 +90,8 @@ static bool tail_save(struct sg_journal *j, int fd, uint64_t number, uint64_t of
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot create %s", name);
     bool ok = true;
     do {
-        ok = journal_pread(fd, block, sizeof block, offset, &n, err);
+        size_t want = end - offset < sizeof block ? (size_t)(end - offset) : sizeof block;
+        ok = journal_pread(fd, block, want, offset, &n, err);
         if (ok && n && write(out, block, n) != (ssize_t)n)
             ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot write %s", name);
         offset += n;
@@ -108,7 +110,7 @@ static void tail_cut(struct sg_journal *j, int fd, uint64_t number, uint64_t off
                      uint64_t length)
 {
     struct sg_error err = {0};
-    bool ok = tail_save(j, fd, number, offset, &err);
+    bool ok = tail_save(j, fd, number, offset, offset + length, &err);
     if (ok && (ftruncate(fd, (off_t)offset) != 0 || fdatasync(fd) != 0))
         ok = sg_fail_errno(&err, SG_E_JOURNAL, "cannot cut the segment");
     const char *segment = sg_log_num((int64_t)number), *at = sg_log_num((int64_t)offset);
@@ -118,6 +120,22 @@ static void tail_cut(struct sg_journal *j, int fd, uint64_t number, uint64_t off
     else
         sg_log_error(SG_LOG_ERROR, "journal.torn", &err, "segment", segment, "offset", at, "length",
                      sg_log_num((int64_t)length), NULL);
+}
+
+/* What stands behind the last good record: room that was made ahead (zeros), a torn tail, or both.
+ */
+static bool tail_look(struct sg_journal *j, int fd, uint64_t number, uint64_t offset, uint64_t size,
+                      struct sg_error *err)
+{
+    uint64_t end;
+    if (!journal_zeros_find(fd, offset, size, &end, err))
+        return false;
+    uint64_t room = (end + ROOM_BLOCK - 1) / ROOM_BLOCK * ROOM_BLOCK;
+    if (end > offset)
+        tail_cut(j, fd, number, offset, (room < size ? room : size) - offset);
+    else if (offset < size && ftruncate(fd, (off_t)offset) != 0)
+        sg_log(SG_LOG_WARNING, "journal.not-cut", "segment", sg_log_num((int64_t)number), NULL);
+    return true;
 }
 
 /* Counts the good records from offset on; *end_r is behind the last of them. */
@@ -186,8 +204,8 @@ static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t
                sg_log_num((int64_t)records), NULL);
         return true;
     }
-    if (end < size)
-        tail_cut(j, fd, number, end, size - end);
+    if (!tail_look(j, fd, number, end, size, err))
+        return false;
     return records == 0 || segment_list(j, number, end, records, err);
 }
 

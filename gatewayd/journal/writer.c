@@ -16,6 +16,8 @@
 #define FLUSH_BYTES ((size_t)1 << 20)
 #define GROUP_PIECE 65536 /* a larger original is a group of its own */
 #define RETRY_MS    1000
+#define ROOM_BYTES  ((uint64_t)1 << 20)
+#define ROOM_SYNCS  16 /* fewer than these used up the last room: large originals, not worth it */
 
 const struct journal_io journal_io_system = {pwrite, fdatasync, ftruncate};
 
@@ -177,7 +179,8 @@ static bool segment_begin(struct sg_journal *j, struct sg_error *err)
     segment_leave(j);
     w->fd = fd;
     w->segment = s;
-    w->tail = w->start = head.length;
+    w->tail = w->start = w->room = head.length;
+    w->room_syncs = ROOM_SYNCS;
     pthread_mutex_lock(&j->lock);
     journal_segment_add(j, s);
     pthread_mutex_unlock(&j->lock);
@@ -255,6 +258,30 @@ static void tell(struct sg_journal *j, struct journal_append *list, struct journ
     pthread_mutex_unlock(&j->lock);
 }
 
+/*
+ * Writes zeros ahead of the records, so that syncing these need not bring the file's length and
+ * blocks to disk as well. Where there is no room for it, it is done without.
+ */
+static void room_make(struct sg_journal *j)
+{
+    static const uint8_t zeros[65536];
+    struct journal_writer *w = &j->writer;
+    uint64_t limit = j->options.segment_bytes;
+    w->room_syncs++;
+    if (w->tail < w->room || w->tail >= limit)
+        return;
+    uint64_t end = limit - w->tail < ROOM_BYTES ? limit : w->tail + ROOM_BYTES;
+    bool worth = w->room_syncs >= ROOM_SYNCS;
+    w->room_syncs = 0;
+    for (w->room = w->tail; worth && w->room < end; w->room += sizeof zeros) {
+        size_t n = end - w->room < sizeof zeros ? (size_t)(end - w->room) : sizeof zeros;
+        struct sg_error ignored = {0};
+        if (!pwrite_all(j, w->fd, sg_bytes_of(zeros, n), w->room, &ignored))
+            break;
+    }
+    w->room = end; /* also where it failed: not tried again for each record */
+}
+
 /* Brings what was written from list up to end to disk. */
 static bool run_sync(struct sg_journal *j, struct journal_append *list,
                      const struct journal_append *end)
@@ -266,6 +293,7 @@ static bool run_sync(struct sg_journal *j, struct journal_append *list,
         count += a->written;
     if (count == 0)
         return true;
+    room_make(j);
     if (j->io->fdatasync(w->fd) == 0) {
         pthread_mutex_lock(&j->lock);
         j->syncs++;

@@ -1,6 +1,7 @@
 /* The journal as its callers see it: order, originals, segments, replay, what is refused. */
 #include "fixture.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -151,6 +152,45 @@ static void test_segments(void **state)
         assert_string_equal(f->fed[i].payload, text);
     }
     fixture_assert_original(f, r.archive_ref, original);
+}
+
+static bool count_record(void *ctx, const struct sg_journal_entry *entry, struct sg_error *err)
+{
+    (void)entry;
+    (void)err;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static void no_damage(void *ctx, uint64_t offset, uint64_t length, const char *what)
+{
+    (void)ctx;
+    fail_msg("%s at %" PRIu64 ", %" PRIu64 " octets", what, offset, length);
+}
+
+/* Room is made ahead of small records, is no damage to who reads meanwhile, and is cut off at the
+ * end. */
+static void test_room(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    struct stat st;
+    size_t records = 0;
+    const struct sg_journal_reader reader = {&records, NULL, count_record, no_damage};
+    struct sg_error err = {0};
+    fixture_open(f, NULL);
+    fixture_segment_path(f, 1, path);
+    for (int i = 0; i < 40; i++)
+        fixture_must_append(f, "small", NULL);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 1 << 20);
+    assert_true(sg_journal_read_segment(path, 0, &reader, &err));
+    assert_int_equal(records, 40);
+    fixture_drain(f);
+    fixture_close(f);
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 1, 40 * 300);
+    assert_int_equal(f->fed_count, 40);
 }
 
 static void test_reopen(void **state)
@@ -307,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interval, setup, teardown),
         cmocka_unit_test_setup_teardown(test_originals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_original_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_feed_fails, setup, teardown),

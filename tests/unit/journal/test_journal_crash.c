@@ -114,7 +114,8 @@ static void test_torn_everywhere(void **state)
     free(data);
 }
 
-/* What a file system may leave behind: zeros, or rubbish, where the last write was to be. */
+/* Zeros are room that was made ahead; a file system may leave rubbish behind where the last write
+ * was to be. */
 static void test_tail_of_zeros(void **state)
 {
     struct fixture *f = *state;
@@ -127,7 +128,25 @@ static void test_tail_of_zeros(void **state)
     journal_empty(f);
     file_write(path, padded, len + 100000);
     assert_recovers(f, 3);
-    assert_int_equal(fixture_files(f, ".torn"), 1);
+    assert_int_equal(fixture_files(f, ".torn"), 0);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, len);
+
+    memcpy(padded + len, JOURNAL_MARKER "torn", 8); /* and room behind that */
+    journal_empty(f);
+    file_write(path, padded, len + 100000);
+    assert_recovers(f, 3);
+    char side[160];
+    size_t torn;
+    snprintf(side, sizeof side, "%s/0000000000000001@%zu.torn", f->journal, len);
+    uint8_t *kept = file_read(side, &torn);
+    assert_in_range(torn, 8, 8191);
+    assert_memory_equal(kept, padded + len, torn);
+    free(kept);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, len);
+
     for (size_t i = len; i < len + 100000; i++)
         padded[i] = (uint8_t)JOURNAL_MARKER[i % 4];
     journal_empty(f);
