@@ -3,6 +3,7 @@
 #include "journal/original.h"
 
 #include <openssl/rand.h>
+#include <stdlib.h>
 
 #define SEALED_IN_MEMORY ((size_t)256 << 10)
 
@@ -69,6 +70,13 @@ static bool original_prepare(struct sg_journal *j, struct journal_append *a, con
     return false;
 }
 
+/* Called under lock. */
+static void queue_add(struct sg_journal *j, struct journal_append *a)
+{
+    *j->queue_end = a;
+    j->queue_end = &a->next;
+}
+
 static void queue_drop(struct sg_journal *j, struct journal_append *a)
 {
     struct journal_append **at = &j->queue;
@@ -79,7 +87,10 @@ static void queue_drop(struct sg_journal *j, struct journal_append *a)
         j->queue_end = at;
 }
 
-/* Commits all that wait, itself among them, and hands the lead on. Called and left under lock. */
+/*
+ * Commits all that is queued, itself among it, and hands the lead on to one who waits; what nobody
+ * waits for yet goes with whoever leads next. Called and left under lock.
+ */
 static void lead(struct sg_journal *j)
 {
     struct journal_append *list = j->queue;
@@ -90,36 +101,40 @@ static void lead(struct sg_journal *j)
     pthread_mutex_unlock(&j->lock);
     journal_writer_commit(j, list);
     pthread_mutex_lock(&j->lock);
-    j->leading = j->queue != NULL;
-    if (j->queue) {
-        j->queue->lead = true;
-        pthread_cond_signal(&j->queue->wake);
-    }
+    struct journal_append *next = j->queue;
+    while (next && !next->waits)
+        next = next->next;
+    j->leading = next != NULL;
+    if (!next)
+        return;
+    next->lead = true;
+    pthread_cond_t *wake = journal_wake_of(j, next);
+    pthread_mutex_unlock(&j->lock); /* who is woken under it would wait for it at once */
+    pthread_cond_broadcast(wake);
+    pthread_mutex_lock(&j->lock);
 }
 
-/* Queues it and waits until it is on disk, or leads and brings it there. */
+/* Waits until it is on disk, or leads and brings it there. */
 static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until_ms,
                    struct sg_error *err)
 {
     bool late = false;
-    journal_cond_init(&a->wake);
     pthread_mutex_lock(&j->lock);
-    *j->queue_end = a;
-    j->queue_end = &a->next;
-    a->lead = !j->leading;
-    j->leading = true;
+    a->waits = true;
+    a->lead = !a->done && !a->taken && !j->leading;
+    j->leading = j->leading || a->lead;
     while (!a->done && !a->lead && !late) {
+        pthread_cond_t *wake = journal_wake_of(j, a);
         if (a->taken) /* it is being written: only the outcome tells */
-            pthread_cond_wait(&a->wake, &j->lock);
+            pthread_cond_wait(wake, &j->lock);
         else
-            late = !journal_cond_wait(&a->wake, &j->lock, until_ms) && !a->taken && !a->lead;
+            late = !journal_cond_wait(wake, &j->lock, until_ms) && !a->taken && !a->lead;
     }
     if (late)
         queue_drop(j, a);
     else if (!a->done)
         lead(j);
     pthread_mutex_unlock(&j->lock);
-    pthread_cond_destroy(&a->wake);
     if (late)
         return sg_fail(err, SG_E_TIMEOUT, "the journal was busy for too long");
     if (!a->ok && err)
@@ -127,27 +142,60 @@ static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until
     return a->ok;
 }
 
-bool sg_journal_append(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
-                       const struct sg_spool *original, struct sg_error *err)
+static void append_free(struct sg_journal *j, struct journal_append **append)
 {
-    int64_t until_ms = sg_clock_monotonic_ms() + j->options.append_timeout_ms;
-    struct journal_append a = {.record = record};
-    struct sg_error why = {0};
-    if (!err)
-        err = &why;
+    sg_spool_free(&(*append)->pieces);
+    free(*append);
+    *append = NULL;
+    leave(j);
+}
+
+bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
+                      const struct sg_spool *original, struct journal_append **append_r,
+                      struct sg_error *err)
+{
     record->archive_ref[0] = 0;
     if (!check(record, tenant, original, err))
         return false;
     if (RAND_bytes(record->id, sizeof record->id) != 1)
         return sg_fail_openssl(err, SG_E_CRYPTO, "no randomness");
-    if (!enter(j, err))
+    struct journal_append *a = calloc(1, sizeof *a);
+    if (!a)
+        return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal record");
+    if (!enter(j, err)) {
+        free(a);
         return false;
+    }
     const struct sg_spool_limits limits = {SEALED_IN_MEMORY, JOURNAL_FRAME_MAX / 2, j->dir};
-    SG_AUTO_SPOOL pieces = original ? sg_spool_new(&limits) : NULL;
-    bool ok = (!original || original_prepare(j, &a, tenant, original, pieces, err)) &&
-              commit(j, &a, until_ms, err);
-    leave(j);
-    if (ok && original)
-        journal_ref(j->node, a.number, a.offset, record->archive_ref);
+    a->record = record;
+    a->pieces = original ? sg_spool_new(&limits) : NULL;
+    if (original && !original_prepare(j, a, tenant, original, a->pieces, err)) {
+        append_free(j, &a);
+        return false;
+    }
+    pthread_mutex_lock(&j->lock);
+    a->slot = j->next_slot++ % JOURNAL_WAKES;
+    queue_add(j, a);
+    pthread_mutex_unlock(&j->lock);
+    *append_r = a;
+    return true;
+}
+
+bool sg_journal_finish(struct sg_journal *j, struct journal_append **append, struct sg_error *err)
+{
+    struct journal_append *a = *append;
+    bool ok = commit(j, a, sg_clock_monotonic_ms() + j->options.append_timeout_ms, err);
+    if (ok && a->original)
+        journal_ref(j->node, a->number, a->offset, a->record->archive_ref);
+    append_free(j, append);
     return ok;
+}
+
+bool sg_journal_append(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
+                       const struct sg_spool *original, struct sg_error *err)
+{
+    struct journal_append *a;
+    struct sg_error why = {0};
+    err = err ? err : &why;
+    return sg_journal_begin(j, record, tenant, original, &a, err) && sg_journal_finish(j, &a, err);
 }

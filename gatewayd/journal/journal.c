@@ -76,6 +76,8 @@ static struct sg_journal *journal_new(const struct sg_journal_options *o,
     j->segments_end = &j->segments;
     sg_buf_init(&j->writer.buffer, 0);
     pthread_mutex_init(&j->lock, NULL);
+    for (size_t i = 0; i < JOURNAL_WAKES; i++)
+        journal_cond_init(&j->wakes[i]);
     journal_cond_init(&j->idle);
     journal_cond_init(&j->feed);
     journal_cond_init(&j->settled);
@@ -94,6 +96,8 @@ static void journal_free(struct sg_journal *j)
     pthread_cond_destroy(&j->settled);
     pthread_cond_destroy(&j->feed);
     pthread_cond_destroy(&j->idle);
+    for (size_t i = 0; i < JOURNAL_WAKES; i++)
+        pthread_cond_destroy(&j->wakes[i]);
     pthread_mutex_destroy(&j->lock);
     if (j->lock_fd >= 0)
         close(j->lock_fd);

@@ -61,6 +61,7 @@ struct sg_journal_options {
 };
 
 struct sg_journal;
+struct journal_append; /* one that was begun */
 
 /* Opens, cuts a torn tail, and starts the feeder (which replays). */
 SG_MUST_USE bool sg_journal_open(const struct sg_journal_options *options,
@@ -75,6 +76,17 @@ SG_MUST_USE bool sg_journal_append(struct sg_journal *journal, struct sg_journal
 /* Waits until everything appended so far has been fed; for tests and the orderly stop. */
 SG_MUST_USE bool sg_journal_drain(struct sg_journal *journal, int64_t timeout_ms,
                                   struct sg_error *err);
+/*
+ * The same in two halves: between them the record may be on disk or not, and whatever others bring
+ * there takes it along. record, and its payload, live until finish; original is no longer needed
+ * after begin. What was begun is finished, whatever happens; the append is freed. archive_ref is
+ * set by finish.
+ */
+SG_MUST_USE bool sg_journal_begin(struct sg_journal *journal, struct sg_journal_record *record,
+                                  const char *tenant, const struct sg_spool *original,
+                                  struct journal_append **append_r, struct sg_error *err);
+SG_MUST_USE bool sg_journal_finish(struct sg_journal *journal, struct journal_append **append,
+                                   struct sg_error *err);
 void sg_journal_close(struct sg_journal **journal);
 /* Records that are on disk and not yet fed. */
 uint64_t sg_journal_backlog(struct sg_journal *journal);

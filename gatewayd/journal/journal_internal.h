@@ -30,19 +30,24 @@ struct journal_segment {
     struct sg_secret key;
 };
 
-/* One append, on its caller's stack. */
+/* One append, from begin to finish. */
 struct journal_append {
     struct journal_append *next;
     struct sg_journal_record *record;
-    const struct sg_spool *original; /* sealed pieces, NULL for none */
+    struct sg_spool *pieces;         /* the original sealed, NULL for none */
+    const struct sg_spool *original; /* … when it is */
     char key_id[JOURNAL_KEY_ID];
     uint64_t number, offset;
     bool written; /* in the file, not yet synced */
     struct sg_error err;
+    unsigned slot; /* of the condition it waits for */
     /* Under lock: */
-    pthread_cond_t wake;
-    bool lead, taken, done, ok;
+    bool waits, lead, taken, done, ok;
 };
+
+/* Conditions that appends wait for. They are the journal's and outlive each append, so that they
+ * can be told outside of the lock; some may share one. */
+#define JOURNAL_WAKES 64
 
 /* The leader's. */
 struct journal_writer {
@@ -80,6 +85,8 @@ struct sg_journal {
 
     pthread_mutex_t lock;
     struct journal_append *queue, **queue_end;
+    pthread_cond_t wakes[JOURNAL_WAKES];
+    unsigned next_slot;
     bool leading;  /* an appender leads */
     bool stopping; /* no more appends; the feeder ends */
     bool hungry;   /* the feeder waits for a first record */
@@ -102,6 +109,11 @@ SG_MUST_USE bool journal_open_io(const struct sg_journal_options *options,
 /* How often records were brought to disk since open. */
 uint64_t journal_syncs(struct sg_journal *journal);
 
+static inline pthread_cond_t *journal_wake_of(struct sg_journal *journal,
+                                              const struct journal_append *append)
+{
+    return &journal->wakes[append->slot];
+}
 void journal_cond_init(pthread_cond_t *cond);
 /* Waits at most until that time; false when it has passed. */
 bool journal_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ms);

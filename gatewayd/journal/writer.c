@@ -246,17 +246,21 @@ static bool group_write(struct sg_journal *j, struct journal_append **list)
 /* Tells those from list up to end what became of them. */
 static void tell(struct sg_journal *j, struct journal_append *list, struct journal_append *end)
 {
+    uint64_t slots = 0;
     pthread_mutex_lock(&j->lock);
-    for (struct journal_append *a = list, *next; a != end; a = next) {
-        next = a->next; /* when done is seen, a is gone */
+    for (struct journal_append *a = list; a != end; a = a->next) {
         a->ok = a->written;
         a->done = true;
-        pthread_cond_signal(&a->wake);
+        if (a->waits && !a->lead)
+            slots |= (uint64_t)1 << a->slot;
     }
     if (j->hungry || j->committed - j->fed >= j->options.feed_batch)
         pthread_cond_signal(&j->feed);
-    pthread_mutex_unlock(&j->lock);
+    pthread_mutex_unlock(&j->lock); /* from here on those of the list may be gone */
+    for (; slots; slots &= slots - 1)
+        pthread_cond_broadcast(&j->wakes[__builtin_ctzll(slots)]);
 }
+_Static_assert(JOURNAL_WAKES == 64, "a bit each");
 
 /*
  * Writes zeros ahead of the records, so that syncing these need not bring the file's length and

@@ -52,7 +52,8 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp
                                         .body_8bit = true,
                                         .notify_never = notify_never};
     struct sg_smtp_reply *replies = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, count + 1);
-    if (sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, err))
+    if (sg_message_on_disk(m, err) &&
+        sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, err))
         return replies;
     defer_all(m, rcpts, count, destination_name(m, d), err);
     return NULL;

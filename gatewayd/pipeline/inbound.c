@@ -91,7 +91,8 @@ static void group_process(struct sg_message *m, const struct group *g)
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
     } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
         sg_even_note(m, &j);
-        bool told = sg_inbound_tell_before(m, &g->domain, g->rcpts, g->count, &j, &err);
+        bool told = sg_message_on_disk(m, &err) &&
+                    sg_inbound_tell_before(m, &g->domain, g->rcpts, g->count, &j, &err);
         if (told)
             deliver(m, g, &j);
         sg_inbound_judgement_free(&j);
@@ -109,7 +110,10 @@ static void group_process(struct sg_message *m, const struct group *g)
 static bool serve(struct sg_message *m, const struct sg_domain_row *domain, struct sg_rcpt *rcpt)
 {
     bool ping = sg_ping_is(m->gw, rcpt->normalised), request = sg_request_is(rcpt->normalised);
-    if (ping)
+    struct sg_error err = {0};
+    if ((ping || request) && !sg_message_on_disk(m, &err))
+        sg_rcpt_defer(rcpt, &err);
+    else if (ping)
         sg_ping_answer(m, domain, rcpt);
     else if (request)
         sg_request_message(m, domain, rcpt);

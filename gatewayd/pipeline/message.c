@@ -106,33 +106,37 @@ static size_t record_begin(struct sg_buf *out, const struct sg_message *m, bool 
     return recipients_write(out, m, decided);
 }
 
-static bool append(struct sg_message *m, enum sg_journal_type type, const char *text,
-                   const struct sg_spool *original, struct sg_error *err)
+static bool outcome_append(struct sg_message *m, const char *text, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_JOURNAL);
     struct sg_journal_record record = {
-        .type = type, .at = m->received_at, .payload = sg_bytes_str(text)};
-    return sg_journal_append(m->gw->journal, &record, m->tenant, original, err);
+        .type = SG_JOURNAL_OUTCOME, .at = m->received_at, .payload = sg_bytes_str(text)};
+    return sg_journal_append(m->gw->journal, &record, m->tenant, NULL, err);
 }
 
 static bool debts_pay(struct sg_message *m, struct sg_error *err)
 {
     const char *record;
     while (m->entry && (record = sg_registry_owed(m->entry))) {
-        if (!append(m, SG_JOURNAL_OUTCOME, record, NULL, err))
+        if (!outcome_append(m, record, err))
             return false;
         sg_registry_paid(m->entry);
     }
     return true;
 }
 
+/* What is larger than this is on disk before anything else is done, and its sealed form is not
+ * kept. */
+#define RECEIVE_LATER ((uint64_t)64 << 10)
+
 bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
 {
+    SG_MEASURE(SG_STAGE_JOURNAL);
     if (!debts_pay(m, err))
         return false;
     if (m->entry->recorded)
         return true;
-    SG_AUTO_BUF text = {0};
+    struct sg_buf text = {0};
     record_begin(&text, m, false);
     text_add(&text, "direction", m->direction);
     text_add(&text, "queue_id", m->queue_id);
@@ -143,11 +147,26 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
     number_add(&text, "size", (int64_t)sg_spool_size(m->body));
     number_add(&text, "sent_at", message_sent_at(m));
     sg_buf_adds(&text, "}");
-    bool ok = append(m, SG_JOURNAL_RECEIVED, (const char *)text.data, m->body, err);
-    m->entry->recorded = m->entry->recorded || ok;
-    if (ok)
-        sg_count_message(m->direction);
-    return ok;
+    struct sg_journal_record *record = SG_ARENA_ARRAY(m->arena, struct sg_journal_record, 1);
+    *record = (struct sg_journal_record){.type = SG_JOURNAL_RECEIVED,
+                                         .at = m->received_at,
+                                         .payload = sg_arena_copy(m->arena, sg_buf_bytes(&text))};
+    sg_buf_free(&text);
+    return sg_journal_begin(m->gw->journal, record, m->tenant, m->body, &m->receipt, err) &&
+           (sg_spool_size(m->body) <= RECEIVE_LATER || sg_message_on_disk(m, err));
+}
+
+bool sg_message_on_disk(struct sg_message *m, struct sg_error *err)
+{
+    if (!m->receipt)
+        return !m->entry || m->entry->recorded ||
+               sg_fail(err, SG_E_JOURNAL, "what was received is not in the journal");
+    SG_MEASURE(SG_STAGE_JOURNAL);
+    if (!sg_journal_finish(m->gw->journal, &m->receipt, err))
+        return false;
+    m->entry->recorded = true;
+    sg_count_message(m->direction);
+    return true;
 }
 
 static void outcome_recorded(struct sg_message *m)
@@ -166,13 +185,15 @@ static void outcome_recorded(struct sg_message *m)
 
 bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)
 {
+    if (!sg_message_on_disk(m, err))
+        return false; /* nothing was done about it */
     SG_AUTO_BUF text = {0};
     bool any = record_begin(&text, m, true) > 0;
     sg_buf_adds(&text, ",\"trace\":[");
     sg_buf_add(&text, m->trace.steps.data, m->trace.steps.len);
     sg_buf_adds(&text, "]}");
     const char *record = (const char *)text.data;
-    bool ok = debts_pay(m, err) && (!any || append(m, SG_JOURNAL_OUTCOME, record, NULL, err));
+    bool ok = debts_pay(m, err) && (!any || outcome_append(m, record, err));
     if (any && !ok && m->entry)
         sg_registry_owe(m->entry, record);
     if (any && (ok || m->entry))

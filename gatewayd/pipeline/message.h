@@ -46,6 +46,7 @@ struct sg_message {
     size_t rcpt_count;
     struct sg_trace trace;
     struct sg_registry_entry *entry; /* NULL: what is tried again out of PostgreSQL */
+    struct journal_append *receipt;  /* `received`, on its way to the disk */
 };
 
 /* From and Message-ID as they are recorded. */
@@ -56,8 +57,14 @@ const char *sg_message_message_id(struct sg_message *m);
 #define SG_FROM_MOST 100
 size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r);
 
-/* Journals what the entry owes, then `received` with the original, unless the entry says it was. */
+/*
+ * Journals what the entry owes and begins to journal `received` with the original, unless the entry
+ * says it was. Deciding may go on meanwhile; before anything is sent, stored or answered because of
+ * the message, sg_message_on_disk() must have said yes (invariant 1).
+ */
 SG_MUST_USE bool sg_message_record_received(struct sg_message *m, struct sg_error *err);
+/* Waits until `received` is on disk; at once true where it was, or where nothing is received. */
+SG_MUST_USE bool sg_message_on_disk(struct sg_message *m, struct sg_error *err);
 /*
  * Journals `outcome` of the recipients that were decided since the last time, with the trace, and
  * settles them. Where the journal does not take it the entry owes it: what was sent is not sent

@@ -62,7 +62,7 @@ static bool untrusted_tell(struct sg_outbound *o, struct sg_outbound_group *g, s
         .m = o->m, .domain = &o->own, .rcpts = g->rcpts, .count = g->count, .partner = g->domain};
     for (size_t i = 0; *g->environment && i < g->found.candidate_count; i++)
         if (g->found.candidates[i].facts.status == SG_CERT_UNTRUSTED)
-            return sg_tell_partner(&tell, g->domain, err);
+            return sg_message_on_disk(o->m, err) && sg_tell_partner(&tell, g->domain, err);
     return true;
 }
 
@@ -73,6 +73,14 @@ static void seal(struct sg_outbound *o, struct sg_outbound_group *g)
         sg_outbound_seal(o, g);
     else
         defer(o->m, g->rcpts, g->count, &err);
+}
+
+/* What only sends has its receipt on disk by then (deliver.c); whatever else is done needs it now.
+ */
+static bool may_act(struct sg_outbound *o, const struct sg_outbound_group *g, struct sg_error *err)
+{
+    return g->plan.action == SG_ACT_PLAIN || g->plan.action == SG_ACT_SEAL ||
+           sg_message_on_disk(o->m, err);
 }
 
 static void group_act(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_rcpt **plain,
@@ -112,7 +120,7 @@ static bool groups_process(struct sg_outbound *o, struct sg_rcpt **plain, size_t
             continue;
         struct sg_error why = {0};
         struct sg_outbound_group g = group_collect(m, i, taken);
-        if (sg_outbound_decide(o, &g, &why))
+        if (sg_outbound_decide(o, &g, &why) && may_act(o, &g, &why))
             group_act(o, &g, plain, plain_count);
         else
             defer(m, g.rcpts, g.count, &why);

@@ -1,6 +1,7 @@
 /* Many appenders at once: nothing lost, order kept per thread, syncs shared, time-outs. */
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,6 +182,61 @@ static void test_shared_sync(void **state)
     free(w);
 }
 
+/* What was begun goes with whoever leads next, and nobody is made to lead who does not wait. */
+static void test_begun(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_journal_record r[3];
+    struct journal_append *begun[3];
+    struct sg_error err = {0};
+    gate_set(false);
+    fixture_open(f, &gated);
+    for (int i = 0; i < 3; i++) {
+        r[i] = (struct sg_journal_record){
+            .type = SG_JOURNAL_OUTCOME, .at = TEST_AT, .payload = sg_bytes_str("begun")};
+        assert_true(sg_journal_begin(f->j, &r[i], NULL, NULL, &begun[i], &err));
+    }
+    assert_int_equal(journal_syncs(f->j), 0);
+    fixture_must_append(f, "all", NULL);
+    assert_int_equal(journal_syncs(f->j), 1);
+    assert_int_equal(sg_journal_backlog(f->j), 4);
+    for (int i = 2; i >= 0; i--)
+        assert_true(sg_journal_finish(f->j, &begun[i], &err));
+    assert_int_equal(journal_syncs(f->j), 1);
+    assert_true(sg_journal_begin(f->j, &r[0], NULL, NULL, &begun[0], &err));
+    assert_true(sg_journal_finish(f->j, &begun[0], &err)); /* alone: it leads itself */
+    assert_int_equal(journal_syncs(f->j), 2);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 5);
+}
+
+/* One whose group cannot be synced hears so at its end, though it did not wait meanwhile. */
+static int sync_never(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return gate.syncs++ == 0 ? 0 : -1;
+}
+
+static void test_begun_fails(void **state)
+{
+    static const struct journal_io broken = {pwrite, sync_never, ftruncate};
+    struct fixture *f = *state;
+    struct sg_journal_record r = {
+        .type = SG_JOURNAL_OUTCOME, .at = TEST_AT, .payload = sg_bytes_str("begun")};
+    struct sg_journal_record other;
+    struct journal_append *begun;
+    struct sg_error err = {0};
+    gate_set(false);
+    fixture_open(f, &broken);
+    assert_true(sg_journal_begin(f->j, &r, NULL, NULL, &begun, &err));
+    assert_false(fixture_append(f, "other", NULL, &other, &err));
+    sg_error_reset(&err);
+    assert_false(sg_journal_finish(f->j, &begun, &err));
+    assert_int_equal(err.code, SG_E_JOURNAL);
+    assert_int_equal(sg_journal_backlog(f->j), 0);
+}
+
 /* Who waits too long gives up, and what it would have written is never written. */
 static void test_time_out(void **state)
 {
@@ -255,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sixteen_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared_sync, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_begun, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_begun_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_in_flight, setup, teardown),
     };

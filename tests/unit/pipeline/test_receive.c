@@ -16,21 +16,41 @@
 
 static struct {
     int appends, fail_from; /* appends from this one on fail; 0: none */
+    bool sync_fails;
     int received, outcomes;
     char last[4096];
 } journal;
 static bool db_away;
 
-bool sg_journal_append(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
-                       const struct sg_spool *original, struct sg_error *err)
+bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
+                      const struct sg_spool *original, struct journal_append **append_r,
+                      struct sg_error *err)
 {
     (void)j, (void)tenant, (void)original;
     if (journal.fail_from && ++journal.appends >= journal.fail_from)
         return sg_fail(err, SG_E_JOURNAL, "the disk is full");
+    *append_r = (struct journal_append *)record;
+    return true;
+}
+
+bool sg_journal_finish(struct sg_journal *j, struct journal_append **append, struct sg_error *err)
+{
+    struct sg_journal_record *record = (struct sg_journal_record *)*append;
+    (void)j;
+    *append = NULL;
+    if (journal.sync_fails)
+        return sg_fail(err, SG_E_JOURNAL, "it would not sync");
     *(record->type == SG_JOURNAL_RECEIVED ? &journal.received : &journal.outcomes) += 1;
     snprintf(journal.last, sizeof journal.last, "%.*s", (int)record->payload.len,
              (const char *)record->payload.data);
     return true;
+}
+
+bool sg_journal_append(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
+                       const struct sg_spool *original, struct sg_error *err)
+{
+    struct journal_append *a;
+    return sg_journal_begin(j, record, tenant, original, &a, err) && sg_journal_finish(j, &a, err);
 }
 
 bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const char *queue_id,
@@ -170,6 +190,35 @@ static void what_the_journal_would_not_take_is_owed(void **state)
     assert_int_equal(journal.outcomes, 3);
 }
 
+/* `received` is begun, and does not get to the disk: nothing is sent, nothing owed, and it is
+ * received anew. */
+static void what_is_not_on_disk_is_not_acted_on(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    assert_true(begin(f));
+    assert_int_equal(journal.received, 0); /* deciding may have begun */
+    journal.sync_fails = true;
+    assert_false(sg_message_on_disk(&f->m, &err));
+    assert_int_equal(err.code, SG_E_JOURNAL);
+    journal.sync_fails = false;
+    assert_false(sg_message_on_disk(&f->m, &err)); /* a later yes of others is none for this one */
+    sg_rcpt_defer(&f->m.rcpts[0], &err);
+    assert_false(sg_receive_checkpoint(&f->m, &err));
+    end(f);
+    assert_int_equal(f->m.rcpts[0].reply.code, 451);
+    assert_int_equal(f->m.rcpts[1].reply.code, 451);
+    assert_int_equal(journal.received + journal.outcomes, 0);
+    assert_true(begin(f));
+    assert_true(sg_message_on_disk(&f->m, &err));
+    assert_int_equal(journal.received, 1);
+    deliver(&f->m.rcpts[0]);
+    deliver(&f->m.rcpts[1]);
+    end(f);
+    assert_int_equal(f->m.rcpts[0].reply.code, 250);
+    assert_int_equal(journal.outcomes, 1);
+}
+
 /* Many other messages pass: who owes is not forgotten. */
 static void debts_outlive_the_registrys_capacity(void **state)
 {
@@ -199,6 +248,7 @@ static void a_record_is_json(void **state)
     struct fixture *f = *state;
     struct sg_error err = {0};
     assert_true(begin(f));
+    assert_true(sg_message_on_disk(&f->m, &err));
     json_t *o = json_loads(journal.last, JSON_REJECT_DUPLICATES, NULL);
     assert_string_equal(json_string_value(json_object_get(o, "queue_id")), "4Queue");
     assert_int_equal(json_integer_value(json_object_get(o, "received_at")), f->m.received_at);
@@ -288,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_delivery_is_journaled_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_journal_would_not_take_is_owed, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_on_disk_is_not_acted_on, setup, teardown),
         cmocka_unit_test_setup_teardown(debts_outlive_the_registrys_capacity, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_is_json, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_decided_is_deferred, setup, teardown),
