@@ -4,6 +4,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "confine/confine.h"
 #include "monitor/monitor.h"
 
 #include <stdio.h>
@@ -74,7 +75,7 @@ static void collect(void *service)
 static bool monitor_start(struct api_service *service, struct sg_monitor **monitor_r,
                           struct sg_error *err)
 {
-    static struct sg_metric *const *const metrics[] = {api_metrics, NULL};
+    static struct sg_metric *const *const metrics[] = {api_metrics, sg_confine_metrics, NULL};
     const struct sg_monitor_part parts[] = {
         {.name = "database as sg_auth", .check = database_check, .ctx = service->auth},
         {.name = "database as sg_api", .check = database_check, .ctx = service->api},
@@ -103,7 +104,8 @@ static bool serve(struct sg_error *err)
     struct sg_monitor *monitor = NULL;
     api_metrics_init();
     bool ok = service_open(&service, err) && monitor_start(&service, &monitor, err) &&
-              api_server_start(&settings, &service, &server, err);
+              api_server_start(&settings, &service, &server, err) &&
+              (!settings.confine || sg_confine(SG_CONFINE_NETWORK, err));
     if (ok) {
         sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, NULL);
         sg_daemon_ready();
@@ -113,6 +115,7 @@ static bool serve(struct sg_error *err)
         api_server_stop(&server);
         sg_log(SG_LOG_INFO, "stopped", NULL);
     }
+    api_server_stop(&server);
     sg_monitor_stop(&monitor);
     service_close(&service);
     return ok;

@@ -3,6 +3,7 @@
 #include "api/rate.h"
 
 #include "common/clock.h"
+#include "confine/confine.h"
 #include "monitor/monitor.h"
 
 #include <arpa/inet.h>
@@ -66,6 +67,7 @@ const struct sg_option api_options[] = {
     {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout), "10s", 100, 600000,
      NULL, "How long a statement may take."},
     SG_MONITOR_OPTION(AT(ops_listen)),
+    SG_CONFINE_OPTION(AT(confine)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
     {"export", "dir", SG_OPT_STRING, AT(export_dir), "", 0, 0, NULL,

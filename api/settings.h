@@ -19,6 +19,7 @@ struct api_settings {
     int64_t connections, wait, statement_timeout;
     int log_level;
     char *ops_listen;
+    bool confine;
     char *export_dir, *clock_file;
     char *simulation;
     int64_t crl_bypass_max;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
+#include "confine/confine.h"
 #include "policy/policy.h"
 
 #include <malloc.h>
@@ -56,6 +57,12 @@ int main(int argc, char **argv)
     if (!sg_clock_set_file(settings.clock_file, &err) || !rule_switch(settings.rule_off, &err) ||
         !services_start(&settings, &services, &err)) {
         sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);
+        return 1;
+    }
+    if (settings.confine &&
+        !sg_confine(SG_CONFINE_NETWORK | SG_CONFINE_SPAWN | SG_CONFINE_CLOCK, &err)) {
+        sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);
+        services_stop(&services);
         return 1;
     }
     sg_daemon_ready();

@@ -1,5 +1,6 @@
 #include "operation.h"
 
+#include "confine/confine.h"
 #include "monitor/monitor.h"
 #include "pipeline/metrics.h"
 #include "schema/clock_watch.h"
@@ -70,7 +71,8 @@ static struct sg_metric crls = {
 static struct sg_metric *const gateway_metrics[] = {
     &connections, &backlog, &cache_uses, &cache_size, &directories, &crls, NULL};
 static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
-                                                       sg_tnef_metrics, sg_clock_metrics, NULL};
+                                                       sg_tnef_metrics,     sg_clock_metrics,
+                                                       sg_confine_metrics,  NULL};
 
 struct operation {
     struct sg_gateway *gw;

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "confine/confine.h"
 #include "monitor/monitor.h"
 #include "pipeline/tags.h"
 #include "schema/clock_watch.h"
@@ -30,6 +31,7 @@ const struct sg_option settings_options[] = {
     {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
      "Messages that are remembered in memory to recognise Postfix's retries."},
     SG_MONITOR_OPTION(AT(ops_listen)),
+    SG_CONFINE_OPTION(AT(confine)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
      "The least level that is logged."},
     SG_CLOCK_WATCH_OPTIONS(AT(clock_interval_ms), AT(clock_tolerance_ms), AT(clock_grace_ms)),

@@ -52,6 +52,7 @@ struct settings {
     int64_t tnef_processes, tnef_request, tnef_answer, tnef_memory, tnef_cpu_ms, tnef_ms,
         tnef_depth;
     char *ops_listen;
+    bool confine;
     int64_t clock_interval_ms, clock_tolerance_ms, clock_grace_ms;
 };
 

@@ -4,6 +4,7 @@
  */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "confine/confine.h"
 #include "hsm/guard.h"
 #include "hsm/metrics.h"
 #include "hsm/server.h"
@@ -13,6 +14,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool group_set(const char *path, const char *group, struct sg_error *err)
@@ -27,7 +31,22 @@ static bool group_set(const char *path, const char *group, struct sg_error *err)
             return sg_fail(err, SG_E_CONFIG, "socket_group: no such group: %s", group);
         gid = gr->gr_gid;
     }
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_gid == gid)
+        return true;
     return chown(path, (uid_t)-1, gid) == 0 || sg_fail_errno(err, SG_E_CONFIG, "chown %s", path);
+}
+
+/* Keys and the PIN are not written into swap: all of its memory is locked, as it comes to be used.
+ * With a limit, memory beyond it could not be had at all. */
+static void memory_lock(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY &&
+        mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
+        return;
+    sg_log(SG_LOG_WARNING, "hsm.memory-not-locked", "reason", "RLIMIT_MEMLOCK is not unlimited",
+           NULL);
 }
 
 static bool listen_on(const struct sg_hsmd_settings *s, int *fd_r, struct sg_error *err)
@@ -93,7 +112,7 @@ static void collect(void *arg)
 static bool monitor_start(const struct sg_hsmd_settings *s, struct operation *o,
                           struct sg_monitor **monitor_r, struct sg_error *err)
 {
-    static struct sg_metric *const *const metrics[] = {sg_hsm_metrics, NULL};
+    static struct sg_metric *const *const metrics[] = {sg_hsm_metrics, sg_confine_metrics, NULL};
     const struct sg_monitor_part parts[] = {{.name = "token", .check = token_check, .ctx = o}};
     const struct sg_monitor_options options = {.listen = s->ops_listen,
                                                .socket_mode = sg_hsmd_socket_mode(s),
@@ -182,6 +201,13 @@ static void hsmd_free(struct hsmd *h)
     sg_module_close(&h->module);
 }
 
+/* The module is loaded, what listens listens. */
+static bool confine(const struct sg_hsmd_settings *s, struct sg_error *err)
+{
+    return s->confine == SG_HSMD_NOT_CONFINED ||
+           sg_confine(s->confine == SG_HSMD_CONFINED_NETWORK ? SG_CONFINE_NETWORK : 0, err);
+}
+
 /* The exit status: 2 is not to be restarted, 1 is. */
 static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const char *path)
 {
@@ -193,7 +219,7 @@ static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const char *pat
     if (!sg_pool_reopen(h->pool, sg_deadline_in(s->answer_timeout), &err) &&
         err.code == SG_E_CONFIG)
         status = 2;
-    else if (!serve_start(h, s, &err))
+    else if (!serve_start(h, s, &err) || !confine(s, &err))
         status = 1;
     if (status != 0) {
         sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
@@ -227,6 +253,7 @@ int main(int argc, char **argv)
         return status;
     }
     sg_log_level_set((enum sg_log_level)s.log_level);
+    memory_lock();
     struct sg_error err = {0};
     if (!sg_module_open(&h.module, s.module, &err)) {
         sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);

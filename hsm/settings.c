@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const char *const socket_modes[] = {"0600", "0660", NULL};
+static const char *const confines[] = {"yes", "network", "no", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
 #define AT(field) offsetof(struct sg_hsmd_settings, field)
@@ -60,6 +61,12 @@ const struct sg_option sg_hsmd_options[] = {
     {"ops", "listen", SG_OPT_STRING, AT(ops_listen), "", 0, 0, NULL,
      "Where /metrics, /healthz and /readyz are served: unix:PATH alone, for hsmd has no network; "
      "empty: nowhere. Nobody is asked who he is."},
+    {"process", "confine", SG_OPT_ENUM, AT(confine), "yes", 0, 0, confines,
+     "Whether the process gives up all system calls that it never needs (seccomp). network: it "
+     "keeps "
+     "sockets of the Internet, for the module of a network HSM; no: for a module that starts "
+     "programs "
+     "or uses devices or shared memory."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
 };

@@ -9,6 +9,8 @@
 #include "hsm/keystore.h"
 #include "hsm/token.h"
 
+enum sg_hsmd_confine { SG_HSMD_CONFINED, SG_HSMD_CONFINED_NETWORK, SG_HSMD_NOT_CONFINED };
+
 struct sg_hsmd_settings {
     char *socket, *socket_group;
     int socket_mode; /* index into its choices: sg_hsmd_socket_mode() */
@@ -19,6 +21,7 @@ struct sg_hsmd_settings {
     char *rules;
     int log_level;
     char *ops_listen;
+    int confine; /* enum sg_hsmd_confine */
 };
 
 extern const struct sg_option sg_hsmd_options[];

@@ -8,6 +8,7 @@
 #include "certlife/certlife.h"
 #include "commands.h"
 #include "common/log.h"
+#include "confine/confine.h"
 #include "directory/directory.h"
 #include "domain/ownership.h"
 #include "housekeeping.h"
@@ -174,6 +175,7 @@ static bool serve(const struct settings *s, struct sg_error *err)
          sg_workers_start(&workers, &wake.workers, err) && sg_watch_start(db, &wake.watch, err) &&
          sg_sampler_start(db, s->probes, s->probe_timeout_ms, &sampler, err) &&
          sg_db_listen(&database, channels, notified, &wake, NULL, &listener, err);
+    ok = ok && (!s->confine || sg_confine(SG_CONFINE_NETWORK | SG_CONFINE_CLOCK, err));
     if (ok) {
         sg_log(SG_LOG_INFO, "ready", "version", SG_VERSION, NULL);
         sg_daemon_ready();

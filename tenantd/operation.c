@@ -1,5 +1,6 @@
 #include "operation.h"
 
+#include "confine/confine.h"
 #include "jobs/metrics.h"
 #include "monitor/monitor.h"
 #include "schema/clock_watch.h"
@@ -84,7 +85,7 @@ struct operation {
     struct sg_hsm *hsm;
     struct sg_monitor *monitor;
     struct sg_metric *figures[FIGURES + 3];
-    struct sg_metric *const *metrics[4];
+    struct sg_metric *const *metrics[5];
 };
 
 static bool database_check(void *arg, struct sg_error *err)
@@ -151,6 +152,7 @@ bool operation_start(const struct settings *settings, struct sg_db *db, struct s
     o->metrics[0] = sg_jobs_metrics;
     o->metrics[1] = o->figures;
     o->metrics[2] = sg_clock_metrics;
+    o->metrics[3] = sg_confine_metrics;
     const struct sg_monitor_part parts[] = {
         {.name = "database", .check = database_check, .ctx = o},
         {.name = "hsm", .check = hsm_check, .ctx = o},

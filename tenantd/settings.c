@@ -3,6 +3,7 @@
 #include "availability/probe.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "confine/confine.h"
 #include "monitor/monitor.h"
 #include "schema/clock_watch.h"
 
@@ -106,6 +107,7 @@ static const struct sg_option options[] = {
      "Address of the SecureMail Administrator, who gets the platform's breach, compliance and "
      "availability reports. Empty: nobody."},
     SG_MONITOR_OPTION(AT(ops_listen)),
+    SG_CONFINE_OPTION(AT(confine)),
     {"authorities", "credentials_dir", SG_OPT_STRING, AT(credentials_dir), "", 0, 0, NULL,
      "Where the files lie that certification authorities' rows name: passwords (.est), TLS client "
      "certificates (.pem) and keys (.key), and of directories: passwords (.ldap). Empty: systemd's "

@@ -33,6 +33,7 @@ struct settings {
     int mail_tls;
     int64_t usage_lag_ms, usage_adjust_months, dispose_batch;
     char *ops_listen;
+    bool confine;
     char *credentials_dir;
     int64_t authority_timeout_ms, authority_retry_ms, authority_retry_most_ms;
     int64_t authority_poll_ms, authority_poll_most_ms, order_again_ms;

@@ -7,9 +7,9 @@
 #include "cert/crl_cache.h"
 
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <openssl/rand.h>
-#include <signal.h>
 
 #define IDLE_MS       (24 * 3600 * 1000LL)
 #define ROUND_MS      1000 /* how often the thread looks what is due */
@@ -145,12 +145,8 @@ static void *run(void *arg)
 void sg_crl_renewal_start(struct sg_certs *certs)
 {
     struct sg_crl_cache *cache = certs->crls;
-    sigset_t all, before;
-    sigfillset(&all);
     sg_watch_enter(&cache->watch, "revocation lists", certs->limits.crl_timeout_ms + STUCK_MS);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the daemon's */
-    cache->running = pthread_create(&cache->thread, NULL, run, certs) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    cache->running = sg_thread_start(&cache->thread, run, certs);
     if (!cache->running)
         sg_log(SG_LOG_ERROR, "cert.crl_renewal", "reason", "no thread for it", NULL);
 }

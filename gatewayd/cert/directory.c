@@ -8,9 +8,9 @@
 #include "cert/cert_internal.h"
 
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <ldap.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,21 +290,11 @@ static void *worker_main(void *arg)
 /* Under the lock. */
 static bool worker_start(struct sg_directory *d)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the daemon's */
-    pthread_t thread;
-    bool ok = pthread_create(&thread, &attributes, worker_main, d) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (ok) {
-        d->workers++;
-        d->references++;
-    }
-    return ok;
+    if (!sg_thread_start_detached(worker_main, d))
+        return false;
+    d->workers++;
+    d->references++;
+    return true;
 }
 
 /* Under the lock. May this be tried at all? One at a time probes an open circuit that has waited.

@@ -5,9 +5,9 @@
  */
 #include "cert/cert_internal.h"
 
+#include "common/thread.h"
 #include "common/wait.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,19 +62,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-static bool begin(struct apart *a)
-{
-    sigset_t all, before;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the daemon's */
-    bool ok = pthread_create(&thread, NULL, run, a) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (ok)
-        pthread_detach(thread);
-    return ok;
-}
-
 /* false: it is left behind. */
 static bool await(struct apart *a, const atomic_bool *stop)
 {
@@ -96,7 +83,7 @@ bool sg_fetch(const char *url, const struct sg_fetch_limits *limits, struct sg_b
 {
     sg_buf_init(body, limits->max_bytes);
     struct apart *a = apart_new(url, limits);
-    if (!begin(a)) {
+    if (!sg_thread_start_detached(run, a)) {
         apart_free(a);
         return sg_fail(err, SG_E_CRL, "no thread to fetch it");
     }

@@ -11,6 +11,11 @@ def environment(layout):
     return {"SOFTHSM2_CONF": str(layout.hsm / "softhsm2.conf")}
 
 
+def may_lock():
+    """May root here let a process lock all of its memory, as hsmd's unit does (LimitMEMLOCK)? Not in every container."""
+    return subprocess.run(["prlimit", "--memlock=unlimited", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
 def ctl(layout, *arguments):
     """hsmctl as hsmd's user; its output."""
     result = subprocess.run(
@@ -45,4 +50,5 @@ def make_token(layout):
 
 def hsmd(layout):
     return Service(layout, "hsmd", [layout.bin / "hsmd", "-c", layout.etc / "hsmd.conf"],
-                   env=environment(layout), uid=HSM, gid=GROUP)
+                   env=environment(layout), uid=HSM, gid=GROUP,
+                   limits=("--memlock=unlimited",) if may_lock() else ())

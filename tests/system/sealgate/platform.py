@@ -215,8 +215,8 @@ class Platform:
         return killed
 
     def sanitizer_reports(self):
-        """What AddressSanitizer and its like wrote into the logs."""
-        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
+        """What AddressSanitizer and its like wrote into the logs, and system calls that daemons were refused."""
+        marks = ("process.call-refused", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
                  "WARNING: ThreadSanitizer")
         return [f"{log.name}: {line}" for log in sorted(self.layout.log.glob("*.log"))
                 for line in log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -157,13 +157,13 @@ class Service:
     """A daemon in the foreground, detached from the terminal, its output in log/NAME.log.
 
     Without ready it is one that says READY=1 by sd_notify; else ready() is asked until it is true,
-    and may raise what comes up meanwhile."""
+    and may raise what comes up meanwhile. limits: resource limits, as prlimit takes them."""
 
     def __init__(self, layout, name, command, ready=None, env=None, uid=0, gid=0, groups=(),
-                 timeout=20.0, grace=15.0):
+                 timeout=20.0, grace=15.0, limits=()):
         self.name, self.command, self.ready = name, command, ready
         self.env, self.uid, self.gid, self.groups = env or {}, uid, gid, groups
-        self.timeout, self.grace = timeout, grace
+        self.timeout, self.grace, self.limits = timeout, grace, limits
         self.log = layout.log / f"{name}.log"
         self.pid_file = PidFile(layout.pids / f"{name}.pid")
 
@@ -190,8 +190,9 @@ class Service:
                    **{name: value for name, value in os.environ.items() if name in SANITIZERS},
                    **self.env, **(notify.env if notify else {})}
             with open(self.log, "ab") as log:
+                command = as_user(self.command, self.uid, self.gid, self.groups)
                 process = subprocess.Popen(
-                    as_user(self.command, self.uid, self.gid, self.groups), env=env, cwd="/",
+                    ["prlimit", *self.limits, *command] if self.limits else command, env=env, cwd="/",
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
             process.returncode = 0  # reap() takes the status, not the object
             try:
