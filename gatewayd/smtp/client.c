@@ -18,7 +18,7 @@ struct sg_smtp_client *sg_smtp_client_new(const struct sg_smtp_client_options *o
     if (!c)
         abort();
     c->options = *options;
-    c->pool = smtp_pool_new(options->slots, options->idle_ms);
+    c->pool = smtp_pool_new(options->slots, options->connections, options->idle_ms);
     return c;
 }
 
@@ -67,9 +67,9 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     struct smtp_connection *c = NULL;
     struct sg_error own;
     err = err ? err : &own;
-    if (!check(&e, err) ||
-        !smtp_pool_take(client->pool, destination, sg_deadline_in(client->options.slot_wait_ms),
-                        &place, &c, err))
+    sg_deadline slot_by = sg_deadline_in(destination->own_wait_ms ? destination->own_wait_ms
+                                                                  : client->options.slot_wait_ms);
+    if (!check(&e, err) || !smtp_pool_take(client->pool, destination, slot_by, &place, &c, err))
         return false;
     enum smtp_outcome outcome = SMTP_STALE;
     if (c) {

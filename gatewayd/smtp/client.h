@@ -25,16 +25,26 @@ struct sg_smtp_destination {
     enum sg_smtp_tls tls;
     const char *ca_pem;               /* VERIFIED: the CAs to trust; "" means the system's */
     const struct sg_networks *within; /* no address outside is connected to; NULL: all are good */
+    /* 0: one of those that share connections. Else it is of this platform: it has its slots beside
+     * what they share, and is waited for so long. */
+    int64_t own_wait_ms;
 };
 
 struct sg_smtp_client_options {
     const char *hostname; /* for EHLO/LHLO */
     int slots;            /* connections to one destination at the same time */
-    int64_t slot_wait_ms; /* for a slot; then SG_E_BUSY */
+    int connections;      /* to all that share, see below; 0: any number */
+    int64_t slot_wait_ms; /* for a slot; SG_E_BUSY after it, or at once where it would be longer */
     int64_t connect_timeout_ms, command_timeout_ms, data_timeout_ms;
     int64_t idle_ms; /* a kept connection's rest before it is closed */
     int64_t end;     /* a deadline above all the times (common/deadline.h); 0: none */
 };
+
+/*
+ * What destinations share: one may have another connection while what it has is less than half of
+ * what is left of `connections`; a first one it may always have. So some that hang leave something
+ * for everybody else, and nobody waits for what hangs.
+ */
 
 /* The message: pieces that are sent one after the other. */
 struct sg_smtp_piece {

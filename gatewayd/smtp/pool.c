@@ -12,18 +12,20 @@ struct smtp_place {
     struct sg_smtp_destination destination; /* with strings of its own, without the networks */
     uint64_t within;                        /* their version; 0: anywhere */
     int used, waiting;
+    int64_t moved_ms, gap_ms;     /* a slot was last taken or given; how long that took of late */
     struct smtp_connection *kept; /* the youngest first */
     SSL_CTX *tls;
 };
 
 struct smtp_pool {
-    int slots;
+    int slots, connections;
     int64_t idle_ms;
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t freed; /* a slot was */
     pthread_cond_t kept;  /* for the janitor: one was that ends before it looks, or it is over */
     sg_deadline looks_at; /* when the janitor does next */
     struct smtp_place *places;
+    int shared; /* used of all places that share */
     bool ending, has_janitor;
     pthread_t janitor;
 };
@@ -141,12 +143,13 @@ static void *janitor_main(void *arg)
     return NULL;
 }
 
-struct smtp_pool *smtp_pool_new(int slots, int64_t idle_ms)
+struct smtp_pool *smtp_pool_new(int slots, int connections, int64_t idle_ms)
 {
     struct smtp_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         abort();
     pool->slots = slots < 1 ? 1 : slots;
+    pool->connections = connections;
     pool->idle_ms = idle_ms;
     pthread_condattr_t clock;
     pthread_mutex_init(&pool->lock, NULL);
@@ -184,16 +187,57 @@ void smtp_pool_free(struct smtp_pool **pool)
     *pool = NULL;
 }
 
-/* Waits until the place has a free slot. */
+static bool shares(const struct smtp_place *place)
+{
+    return place->destination.own_wait_ms == 0;
+}
+
+/* May the place have another connection? */
+static bool has_room(const struct smtp_pool *pool, const struct smtp_place *place)
+{
+    return place->used < pool->slots && (!shares(place) || !pool->connections || place->used == 0 ||
+                                         place->used < (pool->connections - pool->shared) / 2);
+}
+
+/* How long one more would wait: as long as it took of late until a slot came back, or as long as
+ * none has, for each who waits. */
+static int64_t wait_guess(const struct smtp_place *place)
+{
+    int64_t still = sg_clock_monotonic_ms() - place->moved_ms;
+    return (place->waiting + 1) * (still > place->gap_ms ? still : place->gap_ms);
+}
+
+/* Waits until the place has room. */
 static bool slot_wait(struct smtp_pool *pool, struct smtp_place *place, sg_deadline deadline)
 {
     struct timespec until = monotonic(deadline);
+    if (has_room(pool, place))
+        return true;
+    if (shares(place) && wait_guess(place) >= sg_deadline_left(deadline))
+        return false;
     int rc = 0;
     place->waiting++;
-    while (place->used >= pool->slots && rc == 0)
+    while (!has_room(pool, place) && rc == 0)
         rc = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
     place->waiting--;
-    return place->used < pool->slots;
+    return has_room(pool, place);
+}
+
+static void slot_take(struct smtp_pool *pool, struct smtp_place *place)
+{
+    place->used++;
+    pool->shared += shares(place);
+    place->moved_ms = sg_clock_monotonic_ms();
+}
+
+static void slot_give(struct smtp_pool *pool, struct smtp_place *place)
+{
+    int64_t now = sg_clock_monotonic_ms();
+    place->used--;
+    pool->shared -= shares(place);
+    place->gap_ms =
+        place->waiting ? (3 * place->gap_ms + now - place->moved_ms) / 4 : place->gap_ms / 2;
+    place->moved_ms = now;
 }
 
 bool smtp_pool_take(struct smtp_pool *pool, const struct sg_smtp_destination *destination,
@@ -205,7 +249,7 @@ bool smtp_pool_take(struct smtp_pool *pool, const struct sg_smtp_destination *de
     struct smtp_place *place = place_get(pool, destination);
     bool ok = slot_wait(pool, place, until);
     if (ok) {
-        place->used++;
+        slot_take(pool, place);
         while (!c && place->kept) {
             c = place->kept;
             place->kept = c->next;
@@ -235,7 +279,7 @@ void smtp_pool_give(struct smtp_pool *pool, struct smtp_place **place,
     struct smtp_connection *surplus = NULL;
     pthread_mutex_lock(&pool->lock);
     struct smtp_place *p = *place;
-    p->used--;
+    slot_give(pool, p);
     if (connection && pool->idle_ms > 0) {
         connection->expires = sg_deadline_in(pool->idle_ms);
         connection->next = p->kept;

@@ -10,7 +10,8 @@
 struct smtp_pool;
 struct smtp_place; /* a destination's, while somebody uses it */
 
-struct smtp_pool *smtp_pool_new(int slots, int64_t idle_ms);
+/* connections: as in sg_smtp_client_options. */
+struct smtp_pool *smtp_pool_new(int slots, int connections, int64_t idle_ms);
 /* Nobody may be using it. */
 void smtp_pool_free(struct smtp_pool **pool);
 

@@ -98,7 +98,11 @@ class Load:
             except (OSError, smtplib.SMTPException):
                 self.refused += 1  # it may arrive, if the reply was lost, but not twice
                 self._stop.wait(0.2)
-            self._stop.wait(0.02)
+            self.between(number)
+
+    def between(self, number):
+        """The pause of a writer before its next mail."""
+        self._stop.wait(0.02)
 
     def arrived(self):
         copies = self.setting.copies()

@@ -16,7 +16,7 @@ class Postfix:
     FILES = {"out": (("main.cf", 0o644), ("master.cf", 0o644), ("transport", 0o644),
                      ("hosted-transport.cf", 0o640), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o640)),
              "in": (("main.cf", 0o644), ("master.cf", 0o644), ("hosted-domains.cf", 0o640),
-                    ("suspended-domains.cf", 0o640))}
+                    ("suspended-domains.cf", 0o640), ("gateway-transport.cf", 0o640))}
 
     def __init__(self, layout, which, values):
         self.layout, self.which, self.values = layout, which, values

@@ -104,7 +104,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "tls_key": layout.secrets / "smtp.key.pem",
         "message_size": 62914560,
         "transit_size": 104857600,
-        "gateway_processes": 20,
+        "gateway_processes": 40,
         # Quick to try again, since tests take things away and bring them back.
         "queue_run_delay": "2s",
         "minimal_backoff_time": "2s",

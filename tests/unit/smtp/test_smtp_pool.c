@@ -1,6 +1,9 @@
 /* client.h: kept connections, slots, what is stale. */
 #include "script.h"
 
+#include "common/deadline.h"
+#include "smtp/pool.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -305,6 +308,83 @@ static void contention(void **state)
     script_end(&s);
 }
 
+static bool take(struct smtp_pool *pool, const struct sg_smtp_destination *d,
+                 struct smtp_place **place_r)
+{
+    struct smtp_connection *kept;
+    struct sg_error err = {0};
+    bool ok = smtp_pool_take(pool, d, sg_deadline_in(0), place_r, &kept, &err);
+    assert_true(ok || err.code == SG_E_BUSY);
+    return ok;
+}
+
+/* Of 8: 3 for the first that hangs, half of what is left for the next, and one for each that comes.
+ */
+static void shares(void **state)
+{
+    (void)state;
+    static const int may[] = {3, 2, 1, 1, 1, 1, 1, 1, 1, 1};
+    enum { SERVERS = sizeof may / sizeof *may, SLOTS = 9 };
+    struct smtp_pool *pool = smtp_pool_new(SLOTS, 8, 1000);
+    struct smtp_place *taken[SERVERS][SLOTS], *own[SLOTS], *none;
+    struct sg_smtp_destination d = {.host = "192.0.2.1"},
+                               ours = {.host = "192.0.2.1", .own_wait_ms = 1};
+    for (int i = 0; i < SERVERS; i++) {
+        d.port = i + 1;
+        for (int k = 0; k < may[i]; k++)
+            assert_true(take(pool, &d, &taken[i][k]));
+        assert_false(take(pool, &d, &none));
+    }
+    for (int k = 0; k < SLOTS; k++)
+        assert_true(take(pool, &ours, &own[k]));
+    assert_false(take(pool, &ours, &none)); /* it has slots all the same */
+    for (int k = 0; k < SLOTS; k++)
+        smtp_pool_give(pool, &own[k], NULL);
+    for (int i = 0; i < SERVERS; i++)
+        for (int k = 0; k < may[i]; k++)
+            smtp_pool_give(pool, &taken[i][k], NULL);
+    d.port = 1;
+    for (int k = 0; k < may[0]; k++) /* all is as it was */
+        assert_true(take(pool, &d, &taken[0][k]));
+    assert_false(take(pool, &d, &none));
+    for (int k = 0; k < may[0]; k++)
+        smtp_pool_give(pool, &taken[0][k], NULL);
+    smtp_pool_free(&pool);
+}
+
+/* Where no slot came back for longer than one may wait, nobody begins to. */
+static void nobody_waits_for_what_hangs(void **state)
+{
+    (void)state;
+    enum { WAIT_MS = 300 };
+    struct smtp_pool *pool = smtp_pool_new(1, 0, 1000);
+    struct sg_smtp_destination d = {.host = "192.0.2.1"}, ours = {.host = "ours", .own_wait_ms = 1};
+    struct smtp_place *taken, *own, *none;
+    struct smtp_connection *kept;
+    struct sg_error err;
+    int64_t took[2], from;
+    assert_true(take(pool, &d, &taken));
+    for (int i = 0; i < 2; i++) {
+        from = sg_clock_monotonic_ms();
+        assert_false(smtp_pool_take(pool, &d, sg_deadline_in(WAIT_MS), &none, &kept, &err));
+        took[i] = sg_clock_monotonic_ms() - from;
+    }
+    assert_true(took[0] >= WAIT_MS - 10);
+    assert_true(took[1] < WAIT_MS / 2);
+    smtp_pool_give(pool, &taken, NULL);
+    assert_true(take(pool, &d, &taken));
+    smtp_pool_give(pool, &taken, NULL);
+    /* Our own is waited for all the same. */
+    assert_true(take(pool, &ours, &own));
+    for (int i = 0; i < 2; i++) {
+        from = sg_clock_monotonic_ms();
+        assert_false(smtp_pool_take(pool, &ours, sg_deadline_in(WAIT_MS), &none, &kept, &err));
+        assert_true(sg_clock_monotonic_ms() - from >= WAIT_MS - 10);
+    }
+    smtp_pool_give(pool, &own, NULL);
+    smtp_pool_free(&pool);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -324,6 +404,8 @@ int main(void)
         cmocka_unit_test(idle_connections_end),
         cmocka_unit_test(slots),
         cmocka_unit_test(contention),
+        cmocka_unit_test(shares),
+        cmocka_unit_test(nobody_waits_for_what_hangs),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

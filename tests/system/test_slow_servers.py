@@ -1,0 +1,145 @@
+"""One customer's server is slow or hung, in each way that a server can be: everybody else's mail goes on as if
+nothing were, and what is for him waits, comes when he is back, and once.
+
+Run with -s for the figures.
+"""
+import statistics
+import tempfile
+import time
+
+import pytest
+
+from sealgate import mailserver
+from sealgate.mailserver import HANG
+from sealgate.ports import PortBlock
+from sealgate.process import wait_for
+from setting import A, B, C, FROM_A, FROM_B
+from test_faults_load import Busy, Load, SlowServer
+
+FLOOD = 60  # mails for each slow one that are under way: more than slots, and than Postfix's connections
+
+
+class Dripping(SlowServer):
+    """Can answer an octet at a time, a second apart: there is always something to be read, and never an end."""
+
+    dripping = False
+
+    def _session(self, client):
+        session = mailserver._Session(self, client)
+        usual = session.say
+
+        def say(text):
+            if not self.dripping:
+                return usual(text)
+            for octet in text.encode() + b"\r\n":
+                session.socket.sendall(bytes([octet]))
+                time.sleep(1 if self.dripping else 0)
+        session.say = say
+        try:
+            session.run()
+        except (OSError, EOFError):
+            pass
+        finally:
+            with self._lock:
+                self._sockets.discard(client)
+            session.close()
+
+
+class Several(Busy):
+    """Postfix "in" has connections for little more than gatewayd shares among the next hops. It tries again not quite as
+    often as in other tests (5 minutes on a real host), so that the tries do not take all of a small machine."""
+
+    def __init__(self, folder, block):
+        super().__init__(folder, block,
+                         postfix_values={"gateway_processes": 15, "queue_run_delay": "3s", "minimal_backoff_time": "6s",
+                                         "maximal_backoff_time": "6s"},
+                         settings={"gatewayd": {"client.connections": 12}})
+        for domain in (A, B):
+            usual = self.servers[domain]
+            self.servers[domain] = Dripping(usual.port, usual.folder)
+
+
+class Flood(Load):
+    """Some mail for C, and a queue for those that are slow. C's own customer is not slow."""
+
+    OTHERS = 2
+
+    def __init__(self, setting, name, *slow):
+        self.WAYS = (((A, FROM_A, C), (B, FROM_B, C))
+                     + sum((((B, FROM_B, A), (B, FROM_B, A)) if to == A else ((A, FROM_A, B), (A, FROM_A, B))
+                            for to in slow), ()))
+        self.flooding = False
+        super().__init__(setting, name)
+
+    def between(self, number):
+        if number < self.OTHERS:
+            self._stop.wait(0.1)
+            return
+        while not self._stop.is_set() and (not self.flooding or self.waiting(number) > FLOOD / 2):
+            self._stop.wait(0.05)
+
+    def waiting(self, *numbers):
+        return sum(1 for s in list(self.accepted) if self.number(s) in numbers) - len(self.of(*numbers))
+
+    @staticmethod
+    def number(subject):
+        return int(subject.rsplit("-", 2)[1])
+
+    def of(self, *numbers):
+        """When each of these writers' mails that arrived was accepted, and how long it took, in seconds."""
+        copies = self.setting.copies()
+        return [(at, copies[s][0] - at) for s, at in list(self.accepted.items())
+                if self.number(s) in numbers and s in copies]
+
+
+@pytest.fixture(scope="module")
+def several():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgs", dir="/var/tmp") as folder:
+        s = Several(folder, block)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+def begin(server, how):
+    if how == "drips":
+        server.dripping = True
+    elif how == "slow":
+        server.pause = 3.0
+    else:
+        server.answer({"never greets": "connect", "takes no content": "data"}[how], HANG)
+
+
+def end(server, how):
+    server.accept_all()
+    server.dripping, server.pause = False, 0.0
+    if how in ("never greets", "takes no content"):
+        server.stop()  # what hangs at it is cut off, as at the end of a process
+        server.start()
+
+
+@pytest.mark.parametrize("how, slow", [
+    ("takes no content", (B,)), ("drips", (B,)), ("never greets", (A, B)),
+    pytest.param("never greets", (B,), marks=pytest.mark.long), pytest.param("slow", (B,), marks=pytest.mark.long),
+    pytest.param("takes no content", (A, B), marks=pytest.mark.long)])
+def test_others_mail_goes_on(several, how, slow):
+    with Flood(several, f"{how.replace(' ', '-')}-{len(slow)}", *slow) as load:
+        wait_for(lambda: len(load.of(0, 1)) >= 10, 60, "usual mail")
+        usual = [took for _, took in load.of(0, 1)]
+        try:
+            for domain in slow:
+                begin(several.servers[domain], how)
+            load.flooding = True
+            wait_for(lambda: load.waiting(*range(2, 2 + 2 * len(slow))) >= FLOOD * len(slow), 60, "queues for the slow")
+            flooded = time.time()
+            wait_for(lambda: sum(1 for at, _ in load.of(0, 1) if at > flooded) >= 20, 60, "others' mail")
+        finally:
+            for domain in slow:
+                end(several.servers[domain], how)
+        meanwhile = [took for at, took in load.of(0, 1) if at > flooded]
+        load.more(20, 120)
+    load.account()
+    print(f"\n{' and '.join(slow)}: {how}: others' mail took {statistics.median(usual):.2f} s, at most {max(usual):.2f} s; "
+          f"meanwhile {statistics.median(meanwhile):.2f} s, at most {max(meanwhile):.2f} s; {len(load.accepted)} accepted")
+    assert statistics.median(meanwhile) < statistics.median(usual) + 2
