@@ -200,6 +200,30 @@ void sg_config_free(const struct sg_option *options, size_t count, void *setting
     }
 }
 
+static bool value_same(const struct sg_option *o, const void *a, const void *b)
+{
+    const char *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+    switch (o->type) {
+    case SG_OPT_STRING:
+    case SG_OPT_LIST:
+        return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+    case SG_OPT_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case SG_OPT_ENUM:
+        return *(const int *)x == *(const int *)y;
+    default:
+        return *(const int64_t *)x == *(const int64_t *)y;
+    }
+}
+
+void sg_config_compare(const struct sg_option *options, size_t count, const void *a, const void *b,
+                       void (*each)(void *ctx, const struct sg_option *option), void *ctx)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!value_same(&options[i], a, b))
+            each(ctx, &options[i]);
+}
+
 void sg_config_manual(FILE *out, const char *daemon, const struct sg_option *options, size_t count)
 {
     static const char *const types[] = {"string",   "list of strings", "number", "size",

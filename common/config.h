@@ -39,6 +39,9 @@ struct sg_option {
 SG_MUST_USE bool sg_config_load(const char *path, const struct sg_option *options, size_t count,
                                 void *settings, struct sg_error *err);
 void sg_config_free(const struct sg_option *options, size_t count, void *settings);
+/* Calls each for every option whose value is not the same in both settings. */
+void sg_config_compare(const struct sg_option *options, size_t count, const void *a, const void *b,
+                       void (*each)(void *ctx, const struct sg_option *option), void *ctx);
 /* The manual page NAME.conf(5) in mdoc. */
 void sg_config_manual(FILE *out, const char *daemon, const struct sg_option *options, size_t count);
 

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 static sigset_t handled;
+static const char *config_path;
+static int64_t stop_limit_ms;
 
 /* A program that tells attackers what they want to know runs in the tests that must notice it, and
  * nowhere else. */
@@ -42,7 +46,7 @@ static int usage(const char *name)
 
 int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
 {
-    const char *path = NULL;
+    const char *path = NULL; /* one of argv */
     bool check_only = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
@@ -71,6 +75,7 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     }
     if (check_only)
         return 0;
+    config_path = path;
 
     sg_log_init(spec->name, SG_LOG_INFO);
     umask(0077);
@@ -87,6 +92,32 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     sigaddset(&handled, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &handled, NULL);
     return -1;
+}
+
+bool sg_daemon_reread(const struct sg_daemon_spec *spec, void *settings, struct sg_error *err)
+{
+    return sg_config_load(config_path, spec->options, spec->option_count, settings, err) &&
+           (!spec->check || spec->check(settings, err));
+}
+
+static void *stop_guard(void *arg)
+{
+    (void)arg;
+    struct timespec left = {stop_limit_ms / 1000, stop_limit_ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0)
+        ;
+    sg_log(SG_LOG_WARNING, "stopped-in-flight", "after", sg_log_num(stop_limit_ms), NULL);
+    _exit(1);
+}
+
+void sg_daemon_stop_within(int64_t limit_ms)
+{
+    pthread_t thread;
+    stop_limit_ms = limit_ms;
+    if (pthread_create(&thread, NULL, stop_guard, NULL) == 0)
+        pthread_detach(thread);
+    else
+        sg_log(SG_LOG_WARNING, "stop.no-guard", NULL); /* the service manager has one */
 }
 
 void sg_daemon_ready(void)

@@ -26,6 +26,17 @@ struct sg_daemon_spec {
 int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv);
 /* Says READY=1 to the service manager, where there is one. */
 void sg_daemon_ready(void);
+/*
+ * For SIGHUP: reads the file of the command line once more, into settings (zeroed by the caller,
+ * who frees them, whatever comes of it).
+ */
+SG_MUST_USE bool sg_daemon_reread(const struct sg_daemon_spec *spec, void *settings,
+                                  struct sg_error *err);
+/*
+ * An orderly stop has begun: what hangs for longer than that is cut off by the end of the process,
+ * status 1, as it would be by the service manager's SIGKILL a little later.
+ */
+void sg_daemon_stop_within(int64_t limit_ms);
 enum sg_daemon_event { SG_DAEMON_STOP, SG_DAEMON_RELOAD };
 /* Sleeps until SIGTERM/SIGINT (stop) or SIGHUP (reload); says STOPPING=1 for the former. */
 enum sg_daemon_event sg_daemon_wait(void);

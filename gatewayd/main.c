@@ -1,6 +1,7 @@
 /* gatewayd: the message path. Wires settings to services; everything else lies in the folders. */
 #include "services.h"
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
@@ -10,6 +11,9 @@
 #include <malloc.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+
+#define BEYOND_GRACE_MS                                                                            \
+    5000 /* what hangs at a stop is cut off; with the grace less than the unit's TimeoutStopSec */
 
 static void level_apply(const struct settings *s)
 {
@@ -31,6 +35,34 @@ static bool rule_switch(const char *name, struct sg_error *err)
 #else
     return !*name || sg_fail(err, SG_E_CONFIG, "rule_off: this build has all rules");
 #endif
+}
+
+static void name_add(void *names, const struct sg_option *option)
+{
+    struct sg_buf *out = names;
+    if (strcmp(option->section, "log") != 0)
+        sg_buf_addf(out, "%s%s.%s", out->len ? ", " : "", option->section, option->name);
+}
+
+/* SIGHUP: the level of the log counts at once; says which other settings have changed, and wait
+ * for a restart. */
+static void reload(const struct sg_daemon_spec *spec, struct settings *in_use)
+{
+    struct settings fresh = {0};
+    struct sg_error err = {0};
+    SG_AUTO_BUF names = {0};
+    if (sg_daemon_reread(spec, &fresh, &err)) {
+        sg_config_compare(spec->options, spec->option_count, in_use, &fresh, name_add, &names);
+        if (fresh.log_level < in_use->log_level) /* this is said at whichever tells more */
+            sg_log_level_set((enum sg_log_level)fresh.log_level);
+        sg_log(SG_LOG_INFO, "reloaded", "needs_restart", names.len ? (char *)names.data : NULL,
+               NULL);
+        in_use->log_level = fresh.log_level;
+        level_apply(in_use);
+    } else {
+        sg_log_error(SG_LOG_ERROR, "reload.failed", &err, NULL);
+    }
+    sg_config_free(spec->options, spec->option_count, &fresh);
 }
 
 int main(int argc, char **argv)
@@ -68,9 +100,11 @@ int main(int argc, char **argv)
     sg_daemon_ready();
     sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, "node", settings.node, NULL);
     while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-        sg_log(SG_LOG_INFO, "reload", "effect", "log rotation is the service manager's", NULL);
+        reload(&spec, &settings);
     sg_log(SG_LOG_INFO, "stopping", NULL);
+    sg_daemon_stop_within(settings.stop_ms + BEYOND_GRACE_MS);
     services_stop(&services);
+    sg_log(SG_LOG_INFO, "stopped", NULL);
     sg_config_free(settings_options, settings_option_count, &settings);
     return 0;
 }

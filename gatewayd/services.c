@@ -2,6 +2,7 @@
 
 #include "operation.h"
 
+#include "common/deadline.h"
 #include "common/log.h"
 #include "common/watch.h"
 #include "pipeline/archive.h"
@@ -86,6 +87,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
     struct sg_smtp_client_options client = {
         .hostname = s->hostname,
         .slots = (int)s->slots,
+        .connections = (int)s->shared_connections,
         .slot_wait_ms = s->slot_wait_ms,
         .connect_timeout_ms = s->connect_ms,
         .command_timeout_ms = s->client_command_ms,
@@ -135,9 +137,9 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->node = s->node;
     gw->hostname = s->hostname;
     gw->reentry = (struct sg_smtp_destination){
-        .host = s->reentry_host, .port = (int)s->reentry_port, .tls = SG_SMTP_TLS_NONE};
+        .host = s->reentry_host, .port = (int)s->reentry_port, .own_wait_ms = s->reentry_wait_ms};
     gw->reentry_sealed = (struct sg_smtp_destination){
-        .host = s->sealed_host, .port = (int)s->sealed_port, .tls = SG_SMTP_TLS_NONE};
+        .host = s->sealed_host, .port = (int)s->sealed_port, .own_wait_ms = s->reentry_wait_ms};
     gw->spool =
         (struct sg_spool_limits){(size_t)s->memory_bytes, (uint64_t)s->message_bytes, s->spool_dir};
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
@@ -399,23 +401,29 @@ bool services_start(const struct settings *settings, struct services **services_
     return false;
 }
 
+/* All of them take nothing more from now on, and have the grace together. */
+static void listeners_stop(struct services *v)
+{
+    struct sg_smtp_server **const servers[] = {&v->outbound, &v->inbound, &v->bounce};
+    struct sg_policy_server **const asked[] = {&v->policy, &v->recipients};
+    sg_deadline until = sg_deadline_in(v->settings->stop_ms);
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+        sg_smtp_server_stop_begin(*servers[i]);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        sg_policy_server_stop_begin(*asked[i]);
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+        sg_smtp_server_stop(servers[i], sg_deadline_left(until));
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        sg_policy_server_stop(asked[i], sg_deadline_left(until));
+}
+
 void services_stop(struct services **services)
 {
     struct services *v = *services;
     if (!v)
         return;
-    int64_t grace = v->settings->stop_ms;
     operation_leave(v->operation);
-    if (v->policy)
-        sg_policy_server_stop(&v->policy, grace);
-    if (v->recipients)
-        sg_policy_server_stop(&v->recipients, grace);
-    if (v->outbound)
-        sg_smtp_server_stop(&v->outbound, grace);
-    if (v->inbound)
-        sg_smtp_server_stop(&v->inbound, grace);
-    if (v->bounce)
-        sg_smtp_server_stop(&v->bounce, grace);
+    listeners_stop(v);
     sg_simulate_stop(&v->simulation);
     if (v->listener)
         sg_db_listen_stop(&v->listener);

@@ -27,7 +27,8 @@ const struct sg_option settings_options[] = {
     {"gateway", "spool_dir", SG_OPT_STRING, AT(spool_dir), NULL, 0, 0, NULL,
      "Directory of the unlinked files of large messages."},
     {"gateway", "stop_grace", SG_OPT_DURATION, AT(stop_ms), "30s", 0, 10 * MINUTE, NULL,
-     "How long messages in flight may take to finish at an orderly stop."},
+     "How long messages in flight may take to finish at an orderly stop; what hangs for 5 s longer is cut off. Less than "
+     "the service manager's time (TimeoutStopSec)."},
     {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
      "Messages that are remembered in memory to recognise Postfix's retries."},
     SG_MONITOR_OPTION(AT(ops_listen)),
@@ -158,10 +159,16 @@ const struct sg_option settings_options[] = {
     {"reentry", "sealed_port", SG_OPT_INT, AT(sealed_port), NULL, 1, 65535, NULL,
      "Its port."},
 
+    {"reentry", "slot_wait", SG_OPT_DURATION, AT(reentry_wait_ms), "20s", 100, 10 * MINUTE, NULL,
+     "How long to wait for one of as many connections to it as a next hop has slots."},
+
     {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
      "Connections to one next hop at the same time."},
-    {"client", "slot_wait", SG_OPT_DURATION, AT(slot_wait_ms), "20s", 0, 10 * MINUTE, NULL,
-     "How long to wait for a slot."},
+    {"client", "connections", SG_OPT_INT, AT(shared_connections), "80", 0, 10000, NULL,
+     "Connections to all next hops at the same time: each may have half of what is left, so that some that hang "
+     "leave something for the others. Fewer than Postfix \"in\" has processes for gatewayd; 0: no limit."},
+    {"client", "slot_wait", SG_OPT_DURATION, AT(slot_wait_ms), "2s", 0, 10 * MINUTE, NULL,
+     "How long to wait for a slot; where it would take longer, as it was of late, mail is deferred at once."},
     {"client", "connect_timeout", SG_OPT_DURATION, AT(connect_ms), "15s", 100, 5 * MINUTE, NULL,
      "Time to connect to a next hop."},
     {"client", "command_timeout", SG_OPT_DURATION, AT(client_command_ms), "60s", 100, 10 * MINUTE, NULL,

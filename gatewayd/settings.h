@@ -27,7 +27,7 @@ struct settings {
     int64_t reentry_port;
     char *sealed_host;
     int64_t sealed_port;
-    int64_t slots, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;
+    int64_t reentry_wait_ms, slots, shared_connections, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;
     char *submission_key, *submission_previous;
     int64_t submission_age_ms;
     char *journal_dir;

@@ -202,10 +202,9 @@ static void wait_for_all(struct listener *l, int64_t grace_ms)
         pthread_cond_wait(&l->ended, &l->lock);
 }
 
-void listener_stop(struct listener **listener, int64_t grace_ms)
+void listener_stop_begin(struct listener *l)
 {
-    struct listener *l = *listener;
-    if (!l)
+    if (l->fd < 0)
         return;
     pthread_mutex_lock(&l->lock);
     l->stopping = true;
@@ -219,6 +218,14 @@ void listener_stop(struct listener **listener, int64_t grace_ms)
     pthread_join(l->acceptor, NULL);
     close(l->fd);
     l->fd = -1;
+}
+
+void listener_stop(struct listener **listener, int64_t grace_ms)
+{
+    struct listener *l = *listener;
+    if (!l)
+        return;
+    listener_stop_begin(l);
     pthread_mutex_lock(&l->lock);
     wait_for_all(l, grace_ms);
     pthread_mutex_unlock(&l->lock);

@@ -22,9 +22,11 @@ struct listener_options {
 
 SG_MUST_USE bool listener_start(const struct listener_options *options,
                                 struct listener **listener_r, struct sg_error *err);
+/* Accepts no more and wakes what waits (its peer seems gone). */
+void listener_stop_begin(struct listener *listener);
 /*
- * Accepts no more and wakes what waits (its peer seems gone); what is busy has grace_ms, then its
- * connection is cut. Returns when every serve() has returned.
+ * Begins it where it has not begun; what is busy has grace_ms, then its connection is cut. Returns
+ * when every serve() has returned.
  */
 void listener_stop(struct listener **listener, int64_t grace_ms);
 

@@ -124,6 +124,12 @@ bool sg_policy_server_start(const struct sg_policy_server_options *options,
     return true;
 }
 
+void sg_policy_server_stop_begin(struct sg_policy_server *server)
+{
+    if (server)
+        listener_stop_begin(server->listener);
+}
+
 void sg_policy_server_stop(struct sg_policy_server **server, int64_t grace_ms)
 {
     if (!*server)

@@ -33,6 +33,8 @@ struct sg_policy_server_options {
 struct sg_policy_server;
 SG_MUST_USE bool sg_policy_server_start(const struct sg_policy_server_options *options,
                                         struct sg_policy_server **server_r, struct sg_error *err);
+/* As of sg_smtp_server. */
+void sg_policy_server_stop_begin(struct sg_policy_server *server);
 void sg_policy_server_stop(struct sg_policy_server **server, int64_t grace_ms);
 
 #endif

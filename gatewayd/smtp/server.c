@@ -57,6 +57,12 @@ bool sg_smtp_server_start(const struct sg_smtp_server_options *options,
     return true;
 }
 
+void sg_smtp_server_stop_begin(struct sg_smtp_server *server)
+{
+    if (server)
+        listener_stop_begin(server->listener);
+}
+
 void sg_smtp_server_stop(struct sg_smtp_server **server, int64_t grace_ms)
 {
     if (!*server)

@@ -65,7 +65,9 @@ struct sg_smtp_server;
 SG_MUST_USE bool sg_smtp_server_start(const struct sg_smtp_server_options *options,
                                       const struct sg_smtp_callbacks *callbacks,
                                       struct sg_smtp_server **server_r, struct sg_error *err);
-/* Stops accepting, lets messages in flight finish (at most grace_ms), closes. Frees. */
+/* Stops accepting and says 421 to who has nothing in flight; does not wait. NULL: nothing. */
+void sg_smtp_server_stop_begin(struct sg_smtp_server *server);
+/* … and lets messages in flight finish (at most grace_ms), closes. Frees. */
 void sg_smtp_server_stop(struct sg_smtp_server **server, int64_t grace_ms);
 
 #endif

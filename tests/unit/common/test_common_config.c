@@ -239,6 +239,41 @@ static void test_no_file(void **state)
     assert_int_equal(err.code, SG_E_CONFIG);
 }
 
+static void name_note(void *ctx, const struct sg_option *option)
+{
+    strcat(ctx, option->name);
+    strcat(ctx, " ");
+}
+
+/* What differs between two readings, in each type; nothing where nothing does. */
+static void test_compare(void **state)
+{
+    static const char *const lines[] = {"[main]\nlist = b\n",       "[main]\nnumber = 6\n",
+                                        "[limits]\nsize = 24m\n",   "[limits]\nduration = 31s\n",
+                                        "[limits]\nflag = yes\n",   "[limits]\nchoice = debug\n",
+                                        "[limits]\nchoice = info\n"};
+    static const char *const names[] = {"list ", "number ", "size ", "duration ",
+                                        "flag ", "choice ", ""};
+    (void)state;
+    struct settings a, b;
+    char found[100] = "";
+    assert_loads("[main]\nname = x\n", &a);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "[main]\nname = x\n%s", lines[i]);
+        assert_loads(text, &b);
+        found[0] = 0;
+        sg_config_compare(options, COUNT, &a, &b, name_note, found);
+        assert_string_equal(found, names[i]);
+        sg_config_free(options, COUNT, &b);
+    }
+    assert_loads("[main]\nname = y\nlist = b\n", &b);
+    sg_config_compare(options, COUNT, &a, &b, name_note, found);
+    assert_string_equal(found, "name list ");
+    sg_config_free(options, COUNT, &a);
+    sg_config_free(options, COUNT, &b);
+}
+
 /* Every option stands in the manual page with what it takes. */
 static void test_manual(void **state)
 {
@@ -266,7 +301,7 @@ int main(void)
         cmocka_unit_test(test_defaults),  cmocka_unit_test(test_every_type),
         cmocka_unit_test(test_units),     cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_lines), cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_manual),
+        cmocka_unit_test(test_manual),    cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
