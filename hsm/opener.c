@@ -15,10 +15,16 @@ static bool log_in(const struct sg_pool_options *o, CK_SLOT_ID *slot, CK_SESSION
 }
 
 /* Without the mutex, and nobody else is in the module. slot is the old one, then the new. */
-static bool connect_token(struct sg_pool *pool, bool was_open, CK_SLOT_ID *slot,
+static bool connect_token(struct sg_pool *pool, bool was_open, bool suspect, CK_SLOT_ID *slot,
                           CK_SESSION_HANDLE *keeper_r, struct sg_error *err)
 {
     const struct sg_pool_options *o = &pool->options;
+    if (pool->started && suspect) {
+        if (was_open)
+            o->module->p11->C_CloseAllSessions(*slot);
+        sg_module_stop(o->module);
+        pool->started = false;
+    }
     if (pool->started) {
         if (was_open)
             o->module->p11->C_CloseAllSessions(*slot);
@@ -51,10 +57,13 @@ static bool connect_unlocked(struct sg_pool *pool, struct sg_error *err)
     CK_SLOT_ID slot = pool->slot;
     CK_SESSION_HANDLE keeper = CK_INVALID_HANDLE;
     bool was_open = pool->generation > 0;
+    bool suspect = pool->suspect;
+    pool->suspect = false;
     pool->opened_by = sg_deadline_in(pool->options.hang_ms);
     pthread_mutex_unlock(&pool->mutex);
-    bool ok = connect_token(pool, was_open, &slot, &keeper, err);
+    bool ok = connect_token(pool, was_open, suspect, &slot, &keeper, err);
     pthread_mutex_lock(&pool->mutex);
+    pool->suspect |= suspect && !ok;
     pool->opened_by = 0;
     pool->back_at_ms = sg_clock_monotonic_ms();
     pool->slot = slot;

@@ -3,7 +3,10 @@
 #include "common/log.h"
 #include "common/wait.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define LOSSES_MAX 2 /* that one piece of work survives */
 
@@ -297,6 +300,30 @@ static void loan_end(struct sg_loan *l, CK_RV rv)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/*
+ * Something failed. SoftHSM for one forgets, until it is started anew, the objects whose files it
+ * could not open for want of a descriptor.
+ */
+static bool descriptors_out(struct sg_pool *pool)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool out = fd < 0 && (errno == EMFILE || errno == ENFILE);
+    if (fd >= 0)
+        close(fd);
+    pthread_mutex_lock(&pool->mutex);
+    pool->suspect |= out;
+    pthread_mutex_unlock(&pool->mutex);
+    return out;
+}
+
+static bool suspected(struct sg_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    bool yes = pool->suspect && pool->phase == SG_POOL_READY;
+    pthread_mutex_unlock(&pool->mutex);
+    return yes;
+}
+
 bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline deadline,
                  struct sg_error *err)
 {
@@ -313,6 +340,13 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline
         enum sg_rv_kind kind = sg_rv_kind(rv);
         if (kind == SG_RV_OK)
             return true;
+        if (descriptors_out(pool))
+            return sg_fail(err, SG_E_HSM_UNAVAILABLE, "hsmd has no file descriptors left");
+        if (suspected(pool) && lost < LOSSES_MAX) {
+            lost++;
+            reset_since(pool, l.session.generation);
+            continue;
+        }
         if (rv == SG_RV_REFUSED) {
             if (err)
                 *err = why;

@@ -40,6 +40,7 @@ struct sg_pool {
     CK_SESSION_HANDLE keeper;
     pthread_mutex_t keeper_mutex;
     bool started;           /* the module; the opener's */
+    bool suspect;           /* it ran out of descriptors: what it says is not there may be there */
     int64_t phase_since_ms; /* all these of sg_clock_monotonic_ms() */
     int64_t retry_at_ms;    /* when BROKEN */
     int64_t back_at_ms;     /* when something came back from the module last */
