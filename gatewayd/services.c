@@ -145,6 +145,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_layers = (int)s->layers;
+    gw->message_ms = s->message_ms;
     gw->subject_tags = s->subject_tags;
     gw->failure_ms = s->failure_ms;
     gw->failure_each_ms = s->failure_each_ms;

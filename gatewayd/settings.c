@@ -120,6 +120,9 @@ const struct sg_option settings_options[] = {
      "Time for a command."},
     {"limits", "data_timeout", SG_OPT_DURATION, AT(data_ms), "10m", 100, 60 * MINUTE, NULL,
      "Time for a message's data."},
+    {"limits", "message_time", SG_OPT_DURATION, AT(message_ms), "9m", 100, 60 * MINUTE, NULL,
+     "Time for a message: after it no further delivery of it is begun, and the rest is deferred. Less than Postfix waits "
+     "(lmtp_data_done_timeout)."},
     {"limits", "message", SG_OPT_SIZE, AT(message_bytes), "100m", 65536, 2 * GIB, NULL,
      "Size of a message; sealed mail is about 1.4 times its content."},
     {"limits", "message_memory", SG_OPT_SIZE, AT(memory_bytes), "256k", 4096, GIB, NULL,

@@ -16,7 +16,8 @@ struct settings {
     char *outbound, *inbound, *bounce, *policy;
     char *subject_tags;
     int64_t failure_ms, failure_each_ms;
-    int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms;
+    int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms,
+        message_ms;
     int64_t message_bytes, memory_bytes, header_bytes, header_fields, cms_bytes, layers;
     int64_t trigger_parts, trigger_depth, trigger_header_bytes, trigger_text_bytes;
     int64_t trigger_rtf_depth;
@@ -27,7 +28,8 @@ struct settings {
     int64_t reentry_port;
     char *sealed_host;
     int64_t sealed_port;
-    int64_t reentry_wait_ms, slots, shared_connections, slot_wait_ms, connect_ms, client_command_ms, client_data_ms, idle_ms;
+    int64_t reentry_wait_ms, slots, shared_connections, slot_wait_ms, connect_ms, client_command_ms,
+        client_data_ms, idle_ms;
     char *submission_key, *submission_previous;
     int64_t submission_age_ms;
     char *journal_dir;

@@ -1,5 +1,6 @@
 #include "pipeline/deliver.h"
 
+#include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/egress.h"
 #include "pipeline/metrics.h"
@@ -52,7 +53,10 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp
                                         .body_8bit = true,
                                         .notify_never = notify_never};
     struct sg_smtp_reply *replies = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, count + 1);
-    if (sg_message_on_disk(m, err) &&
+    bool late = m->until && sg_deadline_left(m->until) == 0;
+    if (late)
+        sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
+    if (!late && sg_message_on_disk(m, err) &&
         sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, err))
         return replies;
     defer_all(m, rcpts, count, destination_name(m, d), err);

@@ -41,6 +41,7 @@ struct sg_gateway {
     struct sg_spool_limits spool;
     struct sg_header_limits headers;
     size_t max_cms_bytes;
+    int64_t message_ms; /* after this no further delivery of a message is begun */
     int max_layers;
     struct sg_trigger_limits trigger;
     const char *subject_tags;            /* that unverified mail loses (tags.h) */

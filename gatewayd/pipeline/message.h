@@ -32,6 +32,7 @@ struct sg_message {
     const char *tenant;
     const char *msg_id;
     sg_time received_at, now;
+    int64_t until; /* a deadline, after which no further delivery is begun; 0: none */
     const char *queue_id;
     const char *sender;      /* normalised: to compare */
     const char *return_path; /* the same as it was given: to send */

@@ -1,5 +1,6 @@
 #include "pipeline/receive.h"
 
+#include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/even.h"
 #include "smtp/address.h"
@@ -16,6 +17,7 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
         .direction = direction,
         .now = sg_clock_now(),
         .began = sg_even_now(),
+        .until = sg_deadline_in(gw->message_ms),
         .queue_id = t->xforward.ident,
         .sender = sg_address_normalise(t->arena, t->sender),
         .return_path = t->sender,

@@ -2,8 +2,6 @@
 #include "smtp/data.h"
 #include "smtp/session_internal.h"
 
-#include <errno.h>
-
 /* Reads to the end of the content, whatever becomes of it. false: the session is over. */
 static bool read_content(struct session *s, struct smtp_data_reader *reader)
 {
@@ -39,8 +37,6 @@ static bool content_refused(struct session *s, const struct smtp_data_reader *re
     if (reader->failed && err->code == SG_E_LIMIT)
         sg_smtp_reply_set(reply, 552, "5.3.4", "message larger than %llu bytes",
                           (unsigned long long)s->options->spool.max_bytes);
-    else if (reader->failed && err->lib == SG_LIB_ERRNO && err->lib_code == ENOSPC)
-        sg_smtp_reply_set(reply, 452, "4.3.1", "no space left");
     else if (reader->failed)
         sg_smtp_reply_error(reply, err);
     else if (reader->bare)

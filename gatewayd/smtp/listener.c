@@ -12,6 +12,7 @@
 
 #define BACKLOG            128
 #define EXHAUSTED_PAUSE_MS 100 /* after accept() found no descriptor or memory */
+#define TELL_MS            1000
 
 struct listener_connection {
     struct listener *listener;
@@ -21,8 +22,13 @@ struct listener_connection {
     bool waiting;
 };
 
+struct tale {
+    int64_t told_ms, count; /* when it was last logged, and how often it was since */
+};
+
 struct listener {
     struct listener_options options;
+    struct tale full, exhausted; /* of the acceptor */
     int fd, wake;
     pthread_t acceptor;
     pthread_mutex_t lock; /* of all that follows */
@@ -81,9 +87,24 @@ static void reap(struct listener *l)
     }
 }
 
+/* Whoever comes again and again does not fill the log too. */
+static bool tell_now(struct tale *tale)
+{
+    int64_t now = sg_clock_monotonic_ms();
+    tale->count++;
+    if (tale->told_ms && now - tale->told_ms < TELL_MS)
+        return false;
+    tale->told_ms = now;
+    return true;
+}
+
 static void refuse(struct listener *l, int fd)
 {
-    sg_log(SG_LOG_WARNING, "listener.full", "listener", l->options.name, NULL);
+    if (tell_now(&l->full)) {
+        sg_log(SG_LOG_WARNING, "listener.full", "listener", l->options.name, "connections",
+               sg_log_num(l->full.count), NULL);
+        l->full.count = 0;
+    }
     const char *text = l->options.refusal;
     if (text && send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         sg_log(SG_LOG_DEBUG, "listener.refusal-lost", "listener", l->options.name, NULL);
@@ -137,7 +158,11 @@ static void *acceptor_main(void *arg)
         if (fd >= 0) {
             admit(l, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            sg_log(SG_LOG_ERROR, "listener.exhausted", "listener", l->options.name, NULL);
+            struct sg_error err = {0};
+            sg_fail_errno(&err, SG_E_IO, "cannot accept");
+            if (tell_now(&l->exhausted))
+                sg_log_error(SG_LOG_ERROR, "listener.exhausted", &err, "listener", l->options.name,
+                             NULL);
             pause_ms = EXHAUSTED_PAUSE_MS;
         }
     }

@@ -1,5 +1,6 @@
 #include "smtp/reply.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +27,17 @@ static bool peers_fault(enum sg_error_code code)
            sg_error_http(code) < 500;
 }
 
+static bool no_room(const struct sg_error *err)
+{
+    return err->lib == SG_LIB_ERRNO && (err->lib_code == ENOSPC || err->lib_code == EDQUOT);
+}
+
 void sg_smtp_reply_error(struct sg_smtp_reply *reply, const struct sg_error *err)
 {
+    if (no_room(err)) { /* whichever file it was */
+        sg_smtp_reply_set(reply, 452, "4.3.1", "no space left");
+        return;
+    }
     int code = sg_error_smtp(err->code);
     if (code == 421)
         code = 451; /* 421 says that the connection closes (RFC 5321 §3.8), and it does not */

@@ -2,6 +2,7 @@
 #include "smtp/reply.h"
 #include "smtp/reply_reader.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +46,24 @@ static void single_lines(void **state)
     one("550 5.1", 550, "", "5.1");
     one("354 go", 354, "", "go");
     one("550 a\tb\xc3\xa9", 550, "", "a?b??");
+}
+
+/* A full disk has a status of its own, whichever file was on it. */
+static void no_room(void **state)
+{
+    (void)state;
+    struct sg_smtp_reply reply;
+    struct sg_error err = {0};
+    errno = ENOSPC;
+    sg_fail_errno(&err, SG_E_JOURNAL, "x");
+    sg_smtp_reply_error(&reply, &err);
+    assert_int_equal(reply.code, 452);
+    assert_string_equal(reply.enhanced, "4.3.1");
+    errno = EIO;
+    sg_fail_errno(&err, SG_E_JOURNAL, "x");
+    sg_smtp_reply_error(&reply, &err);
+    assert_int_equal(reply.code, 451);
+    assert_string_equal(reply.enhanced, "4.3.0");
 }
 
 static void several_lines(void **state)
@@ -127,9 +146,9 @@ static void long_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single_lines), cmocka_unit_test(several_lines),
-        cmocka_unit_test(bad_lines),    cmocka_unit_test(endless),
-        cmocka_unit_test(errors),       cmocka_unit_test(long_text),
+        cmocka_unit_test(single_lines), cmocka_unit_test(several_lines), cmocka_unit_test(no_room),
+        cmocka_unit_test(bad_lines),    cmocka_unit_test(endless),       cmocka_unit_test(errors),
+        cmocka_unit_test(long_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
