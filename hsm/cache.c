@@ -10,13 +10,14 @@ enum state { LOADING, USABLE, GONE /* out of the table; freed by its last user *
 struct sg_entry {
     uint8_t name[SG_CACHE_NAME];
     enum state state;
-    bool drop; /* a handle of ours that must be dropped with the entry */
+    bool drop;  /* a handle of ours that must be dropped with the entry */
+    bool again; /* used since it came, or since the hand was at it */
     unsigned generation;
     int users;
     CK_OBJECT_HANDLE handle;
     struct sg_public_key public;
     struct sg_entry *chain;         /* of the bucket */
-    struct sg_entry *newer, *older; /* by use */
+    struct sg_entry *newer, *older; /* by when it came */
 };
 
 struct sg_cache {
@@ -26,6 +27,7 @@ struct sg_cache {
     pthread_cond_t loaded;
     struct sg_entry **buckets;
     struct sg_entry *newest, *oldest;
+    struct sg_entry *hand; /* goes from the oldest to the newest, and again; NULL: to the oldest */
 };
 
 struct sg_cache *sg_cache_new(size_t size, sg_cache_drop drop)
@@ -60,7 +62,7 @@ void sg_cache_free(struct sg_cache **cache)
     *cache = NULL;
 }
 
-/* Table and order of use, with the mutex held -------------------------------------------------- */
+/* Table and order, with the mutex held --------------------------------------------------------- */
 
 static struct sg_entry **bucket_of(struct sg_cache *c, const uint8_t *name)
 {
@@ -79,6 +81,8 @@ static struct sg_entry *lookup(struct sg_cache *c, const uint8_t *name)
 
 static void order_remove(struct sg_cache *c, struct sg_entry *e)
 {
+    if (c->hand == e)
+        c->hand = e->newer;
     *(e->newer ? &e->newer->older : &c->newest) = e->older;
     *(e->older ? &e->older->newer : &c->oldest) = e->newer;
     e->newer = e->older = NULL;
@@ -118,13 +122,20 @@ static void bury(struct sg_entry *dead, sg_cache_drop drop, void *context)
     }
 }
 
-/* Detaches the least used entries above the size; only those of the generation have handles. */
+/*
+ * Detaches what is above the size: the hand passes by what is in use, and once by what was used
+ * again. Only those of the generation have handles.
+ */
 static struct sg_entry *shrink(struct sg_cache *c, unsigned generation)
 {
     struct sg_entry *dead = NULL;
-    for (struct sg_entry *e = c->oldest, *newer; e && c->count > c->size; e = newer) {
-        newer = e->newer;
-        if (e->users > 0)
+    for (size_t looks = 2 * c->count; looks > 0 && c->count > c->size; looks--) {
+        struct sg_entry *e = c->hand ? c->hand : c->oldest;
+        c->hand = e->newer;
+        bool stays = e->users > 0 || e->again;
+        if (e->users == 0)
+            e->again = false;
+        if (stays)
             continue;
         detach(c, e);
         e->drop = e->drop && e->generation == generation;
@@ -178,8 +189,7 @@ enum sg_cache_found sg_cache_get(struct sg_cache *c, const uint8_t name[SG_CACHE
         }
         if (e->state == USABLE) {
             e->users++;
-            order_remove(c, e);
-            order_add(c, e);
+            e->again = true;
             *entry_r = e;
             found = SG_CACHE_HIT;
             break;

@@ -85,7 +85,8 @@ bool sg_pool_close(struct sg_pool *pool, sg_deadline deadline)
 {
     bool ok = sg_pool_watch(pool) == 0; /* else there is nothing to be waited for */
     pthread_mutex_lock(&pool->mutex);
-    sg_pool_phase_set(pool, SG_POOL_CLOSING);
+    if (pool->phase < SG_POOL_CLOSING)
+        sg_pool_phase_set(pool, SG_POOL_CLOSING);
     while (ok && pool->phase != SG_POOL_CLOSED)
         ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
     pthread_mutex_unlock(&pool->mutex);

@@ -1,4 +1,4 @@
-/* hsm/cache.c: order of use, entries in use, generations, one loader at a time. */
+/* hsm/cache.c: who goes, entries in use, generations, one loader at a time. */
 #include "hsm/cache.h"
 
 #include <pthread.h>
@@ -65,7 +65,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void the_least_used_goes_first(void **state)
+static void what_is_not_used_again_goes_first(void **state)
 {
     struct sg_cache *c = *state;
     load(c, 1, 1);
@@ -80,7 +80,21 @@ static void the_least_used_goes_first(void **state)
     hit(c, 4, 1);
     load(c, 2, 1);
     assert_int_equal(dropped_count, 2);
-    assert_int_equal(dropped[1], 1);
+    assert_int_equal(dropped[1], 3); /* all were; the hand goes on from where it was */
+}
+
+/* An LRU would hold the last three. */
+static void what_comes_once_pushes_nothing_out(void **state)
+{
+    struct sg_cache *c = *state;
+    load(c, 1, 1);
+    hit(c, 1, 1);
+    for (unsigned n = 2; n < 50; n++)
+        load(c, n, 1);
+    hit(c, 1, 1);
+    assert_int_equal(dropped_count, 46);
+    for (unsigned i = 0; i < dropped_count; i++)
+        assert_int_not_equal(dropped[i], 1);
 }
 
 static void what_is_in_use_stays(void **state)
@@ -111,10 +125,10 @@ static void another_generation_is_loaded_anew_and_not_dropped(void **state)
     hit(c, 1, 2);
     load(c, 3, 2);
     load(c, 4, 2); /* pushes 2 of generation 1 out */
-    load(c, 5, 2); /* pushes 1 out */
+    load(c, 5, 2); /* pushes 3 out: 1 was used again */
     assert_int_equal(dropped_count, 1);
-    assert_int_equal(dropped[0], 1);
-    sg_cache_remove(c, name_of(3), 3, NULL);
+    assert_int_equal(dropped[0], 3);
+    sg_cache_remove(c, name_of(4), 3, NULL);
     assert_int_equal(dropped_count, 1);
 }
 
@@ -210,7 +224,8 @@ int main(void)
 {
 #define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_CACHE(the_least_used_goes_first),
+        WITH_CACHE(what_is_not_used_again_goes_first),
+        WITH_CACHE(what_comes_once_pushes_nothing_out),
         WITH_CACHE(what_is_in_use_stays),
         WITH_CACHE(another_generation_is_loaded_anew_and_not_dropped),
         WITH_CACHE(removed_in_use_is_dropped_by_its_last_user),

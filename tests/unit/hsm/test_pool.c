@@ -1,0 +1,397 @@
+/* hsm/pool.c on a module of our own: whose turn it is, what is overdue, a module that hangs. */
+#include "hsm/pool_internal.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HANG_MS 1000
+
+/* A gate holds up who comes to it until it is opened. */
+struct gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool open;
+    int at; /* threads that have come */
+};
+
+static void gate_set(struct gate *g, bool open)
+{
+    pthread_mutex_lock(&g->mutex);
+    g->open = open;
+    g->at = 0;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+static void gate_pass(struct gate *g)
+{
+    pthread_mutex_lock(&g->mutex);
+    g->at++;
+    pthread_cond_broadcast(&g->changed);
+    while (!g->open)
+        pthread_cond_wait(&g->changed, &g->mutex);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+static void gate_await(struct gate *g)
+{
+    pthread_mutex_lock(&g->mutex);
+    while (g->at == 0)
+        pthread_cond_wait(&g->changed, &g->mutex);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+/* The module ----------------------------------------------------------------------------------- */
+
+static struct gate opening = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0};
+static struct gate logging_in = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0};
+static atomic_int sessions, sessions_max;
+
+static CK_RV initialize(void *args)
+{
+    (void)args;
+    return CKR_OK;
+}
+
+static CK_RV info(CK_INFO *info)
+{
+    memset(info, 0, sizeof *info);
+    return CKR_OK;
+}
+
+static CK_RV slots(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
+{
+    (void)present;
+    list[0] = 7;
+    *count = 1;
+    return CKR_OK;
+}
+
+static CK_RV slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
+{
+    memset(info, 0, sizeof *info);
+    return id == 7 ? CKR_OK : CKR_SLOT_ID_INVALID;
+}
+
+static CK_RV token_info(CK_SLOT_ID id, CK_TOKEN_INFO *info)
+{
+    memset(info, 0, sizeof *info);
+    return id == 7 ? CKR_OK : CKR_SLOT_ID_INVALID;
+}
+
+static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+                          CK_SESSION_HANDLE *session_r)
+{
+    (void)slot, (void)flags, (void)app, (void)notify;
+    gate_pass(&opening);
+    if (atomic_load(&sessions) >= atomic_load(&sessions_max))
+        return CKR_SESSION_COUNT;
+    *session_r = (CK_SESSION_HANDLE)atomic_fetch_add(&sessions, 1) + 1;
+    return CKR_OK;
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, CK_ULONG len)
+{
+    (void)session, (void)user, (void)pin, (void)len;
+    gate_pass(&logging_in);
+    return CKR_OK;
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE session)
+{
+    (void)session;
+    atomic_fetch_sub(&sessions, 1);
+    return CKR_OK;
+}
+
+static CK_RV close_all(CK_SLOT_ID slot)
+{
+    (void)slot;
+    atomic_store(&sessions, 0);
+    return CKR_OK;
+}
+
+static CK_FUNCTION_LIST list = {.C_Initialize = initialize,
+                                .C_Finalize = initialize,
+                                .C_GetInfo = info,
+                                .C_GetSlotList = slots,
+                                .C_GetSlotInfo = slot_info,
+                                .C_GetTokenInfo = token_info,
+                                .C_OpenSession = open_session,
+                                .C_CloseSession = close_session,
+                                .C_CloseAllSessions = close_all,
+                                .C_Login = login};
+static const struct sg_module module = {.p11 = &list};
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static char pin_file[64];
+static char order[16];
+static atomic_int order_len;
+
+static struct sg_pool *pool_of(int count, int64_t wait_ms)
+{
+    struct sg_pool_options options = {.module = &module,
+                                      .token = {.label = "", .slot = 7, .uri = ""},
+                                      .pin_file = pin_file,
+                                      .sessions = count,
+                                      .wait_ms = wait_ms,
+                                      .retry_ms = 10,
+                                      .hang_ms = HANG_MS};
+    struct sg_pool *pool = sg_pool_new(&options);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    return pool;
+}
+
+static void pool_end(struct sg_pool *pool)
+{
+    assert_true(sg_pool_close(pool, sg_deadline_in(5000)));
+    sg_pool_free(&pool);
+}
+
+/* A thread that runs one piece of work: comes to the gate, if any, and writes its letter. */
+struct runner {
+    struct sg_pool *pool;
+    char letter;
+    struct gate *gate;
+    sg_deadline deadline;
+    struct runner *then; /* what the same thread does next */
+    pthread_t thread;
+    bool ok;
+    struct sg_error err;
+};
+
+static CK_RV work(const struct sg_session *session, void *arg, struct sg_error *err)
+{
+    struct runner *r = arg;
+    (void)session, (void)err;
+    if (r->gate)
+        gate_pass(r->gate);
+    order[atomic_fetch_add(&order_len, 1)] = r->letter;
+    return CKR_OK;
+}
+
+static void *runner_run(void *arg)
+{
+    for (struct runner *r = arg; r; r = r->then) {
+        sg_deadline deadline = r->deadline ? r->deadline : sg_deadline_in(20000);
+        r->ok = sg_pool_run(r->pool, work, r, deadline, &r->err);
+    }
+    return NULL;
+}
+
+static void runner_start(struct runner *r)
+{
+    assert_int_equal(pthread_create(&r->thread, NULL, runner_run, r), 0);
+}
+
+static int waiting(struct sg_pool *pool)
+{
+    int n = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (const struct sg_loan *l = pool->waiting; l; l = l->behind)
+        n++;
+    pthread_mutex_unlock(&pool->mutex);
+    return n;
+}
+
+static void waiting_await(struct sg_pool *pool, int count)
+{
+    for (sg_deadline end = sg_deadline_in(10000); waiting(pool) != count;)
+        assert_true(sg_deadline_left(end) > 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    atomic_store(&order_len, 0);
+    memset(order, 0, sizeof order);
+    atomic_store(&sessions, 0);
+    atomic_store(&sessions_max, 1000);
+    gate_set(&opening, true);
+    gate_set(&logging_in, true);
+    return 0;
+}
+
+/* Who gives a session back and asks for one again at once does not get past who waits. */
+static void who_waited_longest_is_served_first(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner again = {.pool = pool, .letter = 'z'};
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate, .then = &again};
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    runner_start(&first);
+    gate_await(&gate);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    runner_start(&c);
+    waiting_await(pool, 2);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(b.thread, NULL);
+    pthread_join(c.thread, NULL);
+    assert_string_equal(order, "abcz");
+    pool_end(pool);
+}
+
+static void who_gives_up_holds_up_nobody(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    runner_start(&first);
+    gate_await(&gate);
+    b.deadline = sg_deadline_in(1000);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    runner_start(&c);
+    pthread_join(b.thread, NULL);
+    assert_false(b.ok);
+    assert_int_equal(b.err.code, SG_E_BUSY);
+    waiting_await(pool, 1);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(c.thread, NULL);
+    assert_true(c.ok);
+    assert_string_equal(order, "ac");
+    pool_end(pool);
+}
+
+static void a_session_that_does_not_open_holds_up_nobody(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    runner_start(&first);
+    gate_await(&gate);
+    gate_set(&opening, false);
+    runner_start(&b);
+    gate_await(&opening);
+    runner_start(&c);
+    waiting_await(pool, 1);
+    gate_set(&gate, true);
+    pthread_join(c.thread, NULL);
+    assert_string_equal(order, "ac");
+    gate_set(&opening, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(b.thread, NULL);
+    assert_true(b.ok);
+    pool_end(pool);
+}
+
+static void a_token_with_fewer_sessions(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    atomic_store(&sessions_max, 2); /* one is the keeper */
+    struct sg_pool *pool = pool_of(4, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    runner_start(&first);
+    gate_await(&gate);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    assert_int_equal(sg_pool_state(pool).limit, 1);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(b.thread, NULL);
+    assert_true(first.ok && b.ok);
+    pool_end(pool);
+}
+
+static void overdue_await(struct sg_pool *pool, bool hung)
+{
+    for (sg_deadline end = sg_deadline_in(10000);
+         sg_pool_watch(pool) == 0 || sg_pool_state(pool).broken != hung;)
+        assert_true(sg_deadline_left(end) > 0);
+}
+
+/* The circuit opens when nothing has come back for so long, and closes with what comes back. */
+static void a_module_that_hangs(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    struct runner d = {.pool = pool, .letter = 'd'};
+    int64_t began = sg_clock_monotonic_ms();
+    first.deadline = sg_deadline_in(10);
+    assert_int_equal(sg_pool_watch(pool), 0);
+    runner_start(&first);
+    gate_await(&gate);
+    overdue_await(pool, false);
+    assert_int_equal(sg_pool_state(pool).stuck, 1);
+    runner_run(&b); /* something comes back: it is one call alone that hangs */
+    assert_true(b.ok);
+    overdue_await(pool, true);
+    assert_true(sg_clock_monotonic_ms() - began >= HANG_MS);
+    int64_t asked = sg_clock_monotonic_ms();
+    runner_run(&c);
+    assert_int_equal(c.err.code, SG_E_HSM_UNAVAILABLE);
+    assert_true(sg_clock_monotonic_ms() - asked < 1000);
+    assert_false(sg_pool_close(pool, sg_deadline_in(20000)));
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    assert_true(first.ok);
+    assert_int_equal(sg_pool_watch(pool), 0);
+    assert_false(sg_pool_state(pool).broken);
+    runner_run(&d); /* it was closed above */
+    assert_int_equal(d.err.code, SG_E_HSM_UNAVAILABLE);
+    pool_end(pool);
+}
+
+static void a_login_that_hangs(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    gate_set(&logging_in, false);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(50), &err));
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+    overdue_await(pool, true);
+    runner_run(&b);
+    assert_int_equal(b.err.code, SG_E_HSM_UNAVAILABLE);
+    gate_set(&logging_in, true);
+    for (sg_deadline end = sg_deadline_in(10000); sg_pool_watch(pool) > 0;)
+        assert_true(sg_deadline_left(end) > 0);
+    runner_run(&c);
+    assert_true(c.ok);
+    assert_int_equal(sg_pool_state(pool).logins, 2);
+    pool_end(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(who_waited_longest_is_served_first, setup),
+        cmocka_unit_test_setup(who_gives_up_holds_up_nobody, setup),
+        cmocka_unit_test_setup(a_session_that_does_not_open_holds_up_nobody, setup),
+        cmocka_unit_test_setup(a_token_with_fewer_sessions, setup),
+        cmocka_unit_test_setup(a_module_that_hangs, setup),
+        cmocka_unit_test_setup(a_login_that_hangs, setup),
+    };
+    snprintf(pin_file, sizeof pin_file, "/tmp/sg-test-pool-%ld", (long)getpid());
+    int fd = open(pin_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, "1234\n", 5) != 5 || close(fd) != 0)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(pin_file);
+    return failed;
+}
