@@ -21,8 +21,9 @@ struct connection {
     int fd;
     uid_t uid;
     pid_t pid;
-    size_t in_len, out_len; /* what is to be wiped */
-    uint8_t in[SG_HSM_FRAME_MAX], out[SG_HSM_FRAME_MAX + 4];
+    struct sg_bytes request; /* of in; wiped with it */
+    size_t out_len;
+    uint8_t in[SG_HSM_FRAME_MAX + 4], out[SG_HSM_FRAME_MAX + 4];
     struct sg_result result;
     struct sg_watch watch;
     /* Of the operation; written before the phase says WORKING. */
@@ -93,15 +94,14 @@ static bool operate(struct connection *c, const struct sg_hsm_request *q, bool *
     return false;
 }
 
-/* Answers the request in c->in into c->out. false: the connection is of no more use. */
+/* Answers the request into c->out. false: the connection is of no more use. */
 static bool answer(struct connection *c)
 {
     struct sg_hsm_request q = {0};
     struct sg_hsm_reply reply = {0};
     struct sg_error *err = &reply.error;
     c->began_us = sg_metric_now();
-    bool ok = sg_hsm_request_decode(sg_bytes_of(c->in, c->in_len), &q, err) &&
-              allowed(c->server, c, &q, err);
+    bool ok = sg_hsm_request_decode(c->request, &q, err) && allowed(c->server, c, &q, err);
     if (ok && !operate(c, &q, &ok, err))
         return false;
     if (ok)
@@ -118,11 +118,12 @@ static bool answer(struct connection *c)
 
 static void wipe(struct connection *c)
 {
-    OPENSSL_cleanse(c->in, c->in_len);
+    OPENSSL_cleanse((uint8_t *)c->request.data, c->request.len);
     OPENSSL_cleanse(c->out, c->out_len);
     OPENSSL_cleanse(c->result.first, c->result.first_len);
     OPENSSL_cleanse(c->result.second, c->result.second_len);
-    c->in_len = c->out_len = c->result.first_len = c->result.second_len = 0;
+    c->request = sg_bytes_of(NULL, 0);
+    c->out_len = c->result.first_len = c->result.second_len = 0;
 }
 
 /* One connection ------------------------------------------------------------------------------- */
@@ -147,8 +148,8 @@ static void *connection_serve(void *arg)
     sg_watch_enter(&c->watch, "operation", server->options.stuck_ms);
     while (going && request_wait(c)) {
         sg_deadline deadline = sg_deadline_in(server->options.request_timeout_ms);
-        going = sg_hsm_frame_read(c->fd, c->in, &c->in_len, deadline, NULL) && c->in_len > 0 &&
-                answer(c);
+        going = sg_hsm_frame_read(c->fd, c->in, &c->request, deadline, NULL) &&
+                c->request.len > 0 && answer(c);
         deadline = sg_deadline_in(server->options.request_timeout_ms);
         going = going && sg_io_write_full(c->fd, c->out, c->out_len, deadline, NULL);
         wipe(c);

@@ -31,21 +31,23 @@ void sg_hsm_free(struct sg_hsm **hsm)
 struct call {
     struct sg_hsm_request request;
     struct sg_hsm_reply reply;
-    size_t frame_len, body_len;
-    uint8_t frame[SG_HSM_FRAME_MAX + 4], body[SG_HSM_FRAME_MAX];
+    size_t frame_len;
+    struct sg_bytes body; /* of buf */
+    uint8_t frame[SG_HSM_FRAME_MAX + 4], buf[SG_HSM_FRAME_MAX + 4];
 };
 
 static void call_wipe(struct call *call)
 {
     OPENSSL_cleanse(call->frame, call->frame_len);
-    OPENSSL_cleanse(call->body, call->body_len);
+    OPENSSL_cleanse((uint8_t *)call->body.data, call->body.len);
 }
 #define AUTO_CALL __attribute__((cleanup(call_wipe))) struct call
 
 static void call_init(struct call *call, enum sg_hsm_op op, const struct sg_hsm_key *key)
 {
     memset(&call->request, 0, sizeof call->request);
-    call->frame_len = call->body_len = 0;
+    call->frame_len = 0;
+    call->body = sg_bytes_of(NULL, 0);
     call->request.op = op;
     if (!key)
         return;
@@ -61,9 +63,9 @@ static void call_init(struct call *call, enum sg_hsm_op op, const struct sg_hsm_
 static bool call_do(struct sg_hsm *hsm, struct call *call, struct sg_error *err)
 {
     if (!sg_hsm_request_encode(&call->request, call->frame, &call->frame_len, err) ||
-        !sg_hsm_exchange(hsm->connections, sg_bytes_of(call->frame, call->frame_len), call->body,
-                         &call->body_len, err) ||
-        !sg_hsm_reply_decode(sg_bytes_of(call->body, call->body_len), &call->reply, err))
+        !sg_hsm_exchange(hsm->connections, sg_bytes_of(call->frame, call->frame_len), call->buf,
+                         &call->body, err) ||
+        !sg_hsm_reply_decode(call->body, &call->reply, err))
         return false;
     if (call->reply.error.code == SG_OK)
         return true;

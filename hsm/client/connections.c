@@ -1,5 +1,6 @@
 #include "hsmclient/connections.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,23 +101,23 @@ static void slot_put(struct sg_hsm_connections *c, int fd, bool stale)
     pthread_mutex_unlock(&c->mutex);
 }
 
-static bool talk(int fd, struct sg_bytes frame, uint8_t *body, size_t *len_r, sg_deadline deadline,
-                 struct sg_error *err)
+static bool talk(int fd, struct sg_bytes frame, uint8_t *buf, struct sg_bytes *body_r,
+                 sg_deadline deadline, struct sg_error *err)
 {
     struct sg_error why = {0};
-    *len_r = 0;
     /* hsmd may have refused us and closed before it read anything: its reply is there all the same
      */
     bool sent = sg_io_write_full(fd, frame.data, frame.len, deadline, &why);
     if (!sent && why.code == SG_E_TIMEOUT)
         return sg_fail(err, SG_E_TIMEOUT, "hsmd took no request in time");
-    if (!sg_hsm_frame_read(fd, body, len_r, deadline, err))
+    if (!sg_io_wait(fd, POLLIN, deadline, err) || /* it takes longer than to look */
+        !sg_hsm_frame_read(fd, buf, body_r, deadline, err))
         return false;
-    return *len_r > 0 || sg_fail(err, SG_E_IO, "hsmd closed the connection");
+    return body_r->len > 0 || sg_fail(err, SG_E_IO, "hsmd closed the connection");
 }
 
-bool sg_hsm_exchange(struct sg_hsm_connections *c, struct sg_bytes frame, uint8_t *body,
-                     size_t *len_r, struct sg_error *err)
+bool sg_hsm_exchange(struct sg_hsm_connections *c, struct sg_bytes frame, uint8_t *buf,
+                     struct sg_bytes *body_r, struct sg_error *err)
 {
     sg_deadline deadline = sg_deadline_in(c->timeout_ms);
     for (bool retried = false;; retried = true) {
@@ -129,7 +130,7 @@ bool sg_hsm_exchange(struct sg_hsm_connections *c, struct sg_bytes frame, uint8_
             slot_put(c, -1, true);
             return sg_fail(err, SG_E_HSM_UNAVAILABLE, "hsmd: %s", why.detail);
         }
-        if (talk(fd, frame, body, len_r, deadline, &why)) {
+        if (talk(fd, frame, buf, body_r, deadline, &why)) {
             slot_put(c, fd, false);
             return true;
         }

@@ -13,10 +13,10 @@ struct sg_hsm_connections *sg_hsm_connections_new(const struct sg_hsm_options *o
 void sg_hsm_connections_free(struct sg_hsm_connections **connections);
 
 /*
- * Sends the frame, reads the reply's body into body (SG_HSM_FRAME_MAX bytes). Fails with
- * SG_E_HSM_UNAVAILABLE, SG_E_BUSY (all connections in use) or SG_E_HSM_PROTOCOL.
+ * Sends the frame, reads the reply into buf (SG_HSM_FRAME_MAX + 4 bytes): *body_r is a view of
+ * it. Fails with SG_E_HSM_UNAVAILABLE, SG_E_BUSY (all connections in use) or SG_E_HSM_PROTOCOL.
  */
 SG_MUST_USE bool sg_hsm_exchange(struct sg_hsm_connections *connections, struct sg_bytes frame,
-                                 uint8_t *body, size_t *len_r, struct sg_error *err);
+                                 uint8_t *buf, struct sg_bytes *body_r, struct sg_error *err);
 
 #endif

@@ -380,23 +380,26 @@ bool sg_hsm_reply_decode(struct sg_bytes body, struct sg_hsm_reply *reply, struc
     return true;
 }
 
-bool sg_hsm_frame_read(int fd, uint8_t *buf, size_t *len_r, sg_deadline deadline,
+bool sg_hsm_frame_read(int fd, uint8_t *buf, struct sg_bytes *body_r, sg_deadline deadline,
                        struct sg_error *err)
 {
-    uint8_t head[4];
     size_t got;
-    *len_r = 0;
-    if (!sg_io_read(fd, head, sizeof head, &got, deadline, err))
+    *body_r = sg_bytes_of(NULL, 0);
+    if (!sg_io_read(fd, buf, SG_HSM_FRAME_MAX + 4, &got, deadline, err))
         return false;
     if (got == 0)
         return true;
-    if (got < sizeof head && !sg_io_read_full(fd, head + got, sizeof head - got, deadline, err))
-        return false;
-    size_t len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-    if (len == 0 || len > SG_HSM_FRAME_MAX)
+    if (got < 4) {
+        if (!sg_io_read_full(fd, buf + got, 4 - got, deadline, err))
+            return false;
+        got = 4;
+    }
+    size_t len = (size_t)buf[0] << 24 | (size_t)buf[1] << 16 | (size_t)buf[2] << 8 | buf[3];
+    if (len == 0 || len > SG_HSM_FRAME_MAX || len < got - 4)
         return sg_fail(err, SG_E_HSM_PROTOCOL, "frame of %zu bytes", len);
-    if (!sg_io_read_full(fd, buf, len, deadline, err))
+    size_t more = len - (got - 4);
+    if (more && !sg_io_read_full(fd, buf + got, more, deadline, err))
         return false;
-    *len_r = len;
+    *body_r = sg_bytes_of(buf + 4, len);
     return true;
 }

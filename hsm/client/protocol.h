@@ -103,8 +103,12 @@ SG_MUST_USE bool sg_hsm_request_decode(struct sg_bytes body, struct sg_hsm_reque
                                        struct sg_error *err);
 SG_MUST_USE bool sg_hsm_reply_decode(struct sg_bytes body, struct sg_hsm_reply *reply_r,
                                      struct sg_error *err);
-/* Reads a frame's body into buf of SG_HSM_FRAME_MAX bytes. *len_r 0: the peer closed before it. */
-SG_MUST_USE bool sg_hsm_frame_read(int fd, uint8_t *buf, size_t *len_r, sg_deadline deadline,
-                                   struct sg_error *err);
+/*
+ * Reads a frame into buf of SG_HSM_FRAME_MAX + 4 bytes, mostly by one call: nothing comes behind it
+ * before it is answered, else it is SG_E_HSM_PROTOCOL. The body is a view of buf; empty: the peer
+ * closed before a frame began.
+ */
+SG_MUST_USE bool sg_hsm_frame_read(int fd, uint8_t *buf, struct sg_bytes *body_r,
+                                   sg_deadline deadline, struct sg_error *err);
 
 #endif

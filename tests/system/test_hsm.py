@@ -108,7 +108,7 @@ class Key:
 class Client:
     """The client library in a process of its own, under a uid."""
 
-    def __init__(self, hsmd, uid, connections=4, timeout_ms=20000):
+    def __init__(self, hsmd, uid, connections=4, timeout_ms=60000):
         self.process = subprocess.Popen(
             as_user(uid, str(BUILD / "tests/hsm-probe"), f"unix:{hsmd.socket}", str(connections),
                     str(timeout_ms)),

@@ -16,14 +16,14 @@ import pytest
 from test_hsm import (BUILD, GATEWAY, TENANT, Hsmd, HsmError, Key, as_user, healthy, refused, running, verify,
                       wait_for)
 
-ANSWER, REPLACE = 1.0, 60.0
-SLACK = 1.5  # of a busy machine
+ANSWER, REPLACE = 2.0, 60.0
+SLACK = 3.0  # of a busy machine
 
 
 class Fire:
     """hsm-fire: a process of many threads and a few connections; what became of each request."""
 
-    def __init__(self, hsmd, keys, connections=4, threads=6):
+    def __init__(self, hsmd, keys, connections=4, threads=4):
         self.process = subprocess.Popen(
             as_user(GATEWAY, str(BUILD / "tests/hsm-fire"), f"unix:{hsmd.socket}", str(connections), "10000",
                     str(threads)),
@@ -197,11 +197,13 @@ def test_a_slow_module_is_no_hung_one(attacked):
 # A module that hangs ------------------------------------------------------------------------------
 
 
-def test_a_module_that_hangs(attacked):
+@pytest.mark.parametrize("calls", [("sign", "unwrap", "login"),
+                                   pytest.param(("decrypt", "open-session", "all"), marks=pytest.mark.long)])
+def test_a_module_that_hangs(attacked, calls):
     """It is said, everybody is answered, nothing piles up, and it is over when the module comes back."""
     hsmd, attack = attacked()
     before = threads(hsmd)
-    for count, call in enumerate(("sign", "decrypt", "unwrap", "open-session", "login", "all"), 1):
+    for count, call in enumerate(calls, 1):
         hang(hsmd, call)
         attack.stands_still()
         wait_for(lambda: figure(hsmd, CIRCUIT) == 1 and figure(hsmd, STUCK) >= 1, "the figures")
@@ -354,7 +356,7 @@ def test_the_time_for_an_answer(attacked, answer, served):
 
 
 def test_the_time_for_a_key_pair(attacked):
-    hsmd, attack = attacked(generate_timeout="100ms")
+    hsmd, attack = attacked(generate_timeout="100ms", answer_timeout="8s")
     attack.end()
     tenant = hsmd.client(TENANT)
     wait_for(lambda: slow_key(tenant), "a pair that takes longer")
