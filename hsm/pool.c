@@ -325,6 +325,15 @@ static bool suspected(struct sg_pool *pool)
     return yes;
 }
 
+/* With a session on loan. What a module says to who was logged out meanwhile may be anything. */
+static CK_RV work_run(const struct sg_session *s, sg_pool_work work, void *arg,
+                      struct sg_error *err)
+{
+    CK_RV rv = work(s, arg, err);
+    bool failed = rv != SG_RV_REFUSED && sg_rv_kind(rv) == SG_RV_FAILED;
+    return failed && sg_session_check(s) != CKR_OK ? CKR_USER_NOT_LOGGED_IN : rv;
+}
+
 bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline deadline,
                  struct sg_error *err)
 {
@@ -335,7 +344,7 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline
         struct sg_loan l = {.deadline = deadline};
         CK_RV rv = loan_begin(pool, &l, &why);
         if (rv == CKR_OK) {
-            rv = work(&l.session, arg, &why);
+            rv = work_run(&l.session, work, arg, &why);
             loan_end(&l, rv);
         }
         enum sg_rv_kind kind = sg_rv_kind(rv);

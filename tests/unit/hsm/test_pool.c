@@ -55,6 +55,7 @@ static void gate_await(struct gate *g)
 static struct gate opening = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0};
 static struct gate logging_in = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0};
 static atomic_int sessions, sessions_max;
+static atomic_bool logged_in;
 
 static CK_RV initialize(void *args)
 {
@@ -88,6 +89,14 @@ static CK_RV token_info(CK_SLOT_ID id, CK_TOKEN_INFO *info)
     return id == 7 ? CKR_OK : CKR_SLOT_ID_INVALID;
 }
 
+static CK_RV session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
+{
+    (void)session;
+    memset(info, 0, sizeof *info);
+    info->state = atomic_load(&logged_in) ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
+    return CKR_OK;
+}
+
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
                           CK_SESSION_HANDLE *session_r)
 {
@@ -103,6 +112,7 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, C
 {
     (void)session, (void)user, (void)pin, (void)len;
     gate_pass(&logging_in);
+    atomic_store(&logged_in, true);
     return CKR_OK;
 }
 
@@ -126,6 +136,7 @@ static CK_FUNCTION_LIST list = {.C_Initialize = initialize,
                                 .C_GetSlotList = slots,
                                 .C_GetSlotInfo = slot_info,
                                 .C_GetTokenInfo = token_info,
+                                .C_GetSessionInfo = session_info,
                                 .C_OpenSession = open_session,
                                 .C_CloseSession = close_session,
                                 .C_CloseAllSessions = close_all,
@@ -314,6 +325,42 @@ static void a_token_with_fewer_sessions(void **state)
     pool_end(pool);
 }
 
+/* Fails, the first time after somebody has logged us out. */
+static CK_RV work_twice(const struct sg_session *session, void *arg, struct sg_error *err)
+{
+    int *times = arg;
+    (void)session, (void)err;
+    if (++*times > 1)
+        return CKR_OK;
+    atomic_store(&logged_in, false);
+    return CKR_FUNCTION_FAILED;
+}
+
+static CK_RV work_failing(const struct sg_session *session, void *arg, struct sg_error *err)
+{
+    int *times = arg;
+    (void)session, (void)err;
+    ++*times;
+    return CKR_FUNCTION_FAILED;
+}
+
+static void whatever_fails_without_a_login_is_done_again(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    int times = 0;
+    assert_true(sg_pool_run(pool, work_twice, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(times, 2);
+    assert_int_equal(sg_pool_state(pool).logins, 2);
+    times = 0; /* with one it has failed */
+    assert_false(sg_pool_run(pool, work_failing, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(times, 1);
+    assert_int_equal(err.code, SG_E_HSM_OPERATION);
+    assert_int_equal(err.lib_code, CKR_FUNCTION_FAILED);
+    pool_end(pool);
+}
+
 static void overdue_await(struct sg_pool *pool, bool hung)
 {
     for (sg_deadline end = sg_deadline_in(10000);
@@ -384,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup(who_gives_up_holds_up_nobody, setup),
         cmocka_unit_test_setup(a_session_that_does_not_open_holds_up_nobody, setup),
         cmocka_unit_test_setup(a_token_with_fewer_sessions, setup),
+        cmocka_unit_test_setup(whatever_fails_without_a_login_is_done_again, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
         cmocka_unit_test_setup(a_login_that_hangs, setup),
     };
