@@ -53,8 +53,7 @@ static bool network_read(const char *text, struct network *n)
     return true;
 }
 
-bool sg_networks_new(const char *const *texts, size_t count, uint64_t version,
-                     struct sg_networks **networks_r, struct sg_error *err)
+static struct sg_networks *networks_room(size_t count, uint64_t version)
 {
     struct sg_networks *s = calloc(1, sizeof *s + count * sizeof s->list[0]);
     if (!s)
@@ -62,6 +61,13 @@ bool sg_networks_new(const char *const *texts, size_t count, uint64_t version,
     atomic_init(&s->references, 1);
     s->version = version;
     s->count = count;
+    return s;
+}
+
+bool sg_networks_new(const char *const *texts, size_t count, uint64_t version,
+                     struct sg_networks **networks_r, struct sg_error *err)
+{
+    struct sg_networks *s = networks_room(count, version);
     for (size_t i = 0; i < count; i++) {
         if (!network_read(texts[i], &s->list[i])) {
             free(s);
@@ -70,6 +76,26 @@ bool sg_networks_new(const char *const *texts, size_t count, uint64_t version,
     }
     *networks_r = s;
     return true;
+}
+
+struct sg_bytes sg_networks_pack(const struct sg_networks *networks)
+{
+    return sg_bytes_of(networks->list, networks->count * sizeof networks->list[0]);
+}
+
+struct sg_networks *sg_networks_unpack(struct sg_bytes packed, uint64_t version)
+{
+    size_t count = packed.len / sizeof(struct network);
+    struct sg_networks *s = networks_room(count, version);
+    if (packed.len)
+        memcpy(s->list, packed.data, count * sizeof s->list[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (s->list[i].prefix < 0 || s->list[i].prefix > 128) {
+            free(s);
+            return NULL;
+        }
+    }
+    return s;
 }
 
 struct sg_networks *sg_networks_ref(struct sg_networks *networks)

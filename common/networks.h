@@ -5,6 +5,7 @@
 #ifndef SG_COMMON_NETWORKS_H
 #define SG_COMMON_NETWORKS_H
 
+#include "common/bytes.h"
 #include "common/error.h"
 
 #include <stddef.h>
@@ -22,6 +23,10 @@ void sg_networks_unref(struct sg_networks **networks);
 
 size_t sg_networks_count(const struct sg_networks *networks);
 uint64_t sg_networks_version(const struct sg_networks *networks);
+/* For another process of this machine and build: its octets, good as long as the set, and a set of
+ * them; NULL where they are none. */
+struct sg_bytes sg_networks_pack(const struct sg_networks *networks);
+struct sg_networks *sg_networks_unpack(struct sg_bytes packed, uint64_t version);
 /* An IPv4-mapped address counts as what it is reached by: IPv4. Unix sockets lie in no network. */
 bool sg_networks_have(const struct sg_networks *networks, const struct sockaddr *address);
 

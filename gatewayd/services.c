@@ -22,6 +22,7 @@
 #include "x509/x509.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SOCKET_MODE      0660
@@ -84,16 +85,6 @@ static bool connections_make(struct services *v, struct sg_error *err)
     struct sg_gateway *gw = &v->gw;
     struct sg_db_options db = db_options(s);
     struct sg_hsm_options hsm = {s->hsm_socket, (int)s->hsm_connections, s->hsm_timeout_ms};
-    struct sg_smtp_client_options client = {
-        .hostname = s->hostname,
-        .slots = (int)s->slots,
-        .connections = (int)s->shared_connections,
-        .slot_wait_ms = s->slot_wait_ms,
-        .connect_timeout_ms = s->connect_ms,
-        .command_timeout_ms = s->client_command_ms,
-        .data_timeout_ms = s->client_data_ms,
-        .idle_ms = s->idle_ms,
-    };
     struct sg_cert_limits certs = {
         .max_certificates = (size_t)s->max_certificates,
         .max_crl_bytes = (size_t)s->crl_bytes,
@@ -123,7 +114,6 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->egress = sg_egress_new(gw->db);
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
-    gw->smtp = sg_smtp_client_new(&client);
     gw->recipients = s->verify ? recipients_make(s) : NULL;
     gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
     v->archive = sg_archive_new(gw);
@@ -233,6 +223,35 @@ static bool journal_open(struct services *v, struct sg_error *err)
     return sg_journal_open(&options, &v->gw.journal, err);
 }
 
+/* After the journal, which is one gatewayd's alone. */
+static bool courier_start(struct services *v, struct sg_error *err)
+{
+    const struct settings *s = v->settings;
+    char dir[4096];
+    struct sg_courier_options options = {
+        .program = s->courier_helper,
+        .dir = dir,
+        .keep_ms = s->submission_age_ms,
+        .client =
+            {
+                .hostname = s->hostname,
+                .slots = (int)s->slots,
+                .connections = (int)s->shared_connections,
+                .slot_wait_ms = s->slot_wait_ms,
+                .connect_timeout_ms = s->connect_ms,
+                .command_timeout_ms = s->client_command_ms,
+                .data_timeout_ms = s->client_data_ms,
+                .idle_ms = s->idle_ms,
+            },
+        .log_level = s->log_level,
+        .confine = s->confine,
+    };
+    int n = snprintf(dir, sizeof dir, "%s/courier", s->journal_dir);
+    if (n < 0 || (size_t)n >= sizeof dir)
+        return sg_fail(err, SG_E_CONFIG, "the journal's path is too long");
+    return sg_courier_start(&options, &v->gw.courier, err);
+}
+
 /*
  * Until what the last run left in the journal is in PostgreSQL, a retry could not be told from a
  * new message: mail waits in Postfix.
@@ -242,7 +261,8 @@ static bool replay_round(void *arg)
     struct services *v = arg;
     if (atomic_load(&v->gw.replayed))
         return false;
-    if (sg_journal_drain(v->gw.journal, BACKLOG_WAIT_MS, NULL)) {
+    if (sg_courier_listed(v->gw.courier) &&
+        sg_journal_drain(v->gw.journal, BACKLOG_WAIT_MS, NULL)) {
         atomic_store(&v->gw.replayed, true);
         sg_log(SG_LOG_INFO, "journal.replayed", NULL);
     }
@@ -395,8 +415,9 @@ bool services_start(const struct settings *settings, struct services **services_
     *services_r = v;
     tnef_start(v);
     if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
-        workers_start(v, err) && operation_start(settings, &v->gw, &v->operation, err) &&
-        simulation_start(v, err) && listeners_start(v, err))
+        courier_start(v, err) && workers_start(v, err) &&
+        operation_start(settings, &v->gw, &v->operation, err) && simulation_start(v, err) &&
+        listeners_start(v, err))
         return true;
     services_stop(services_r);
     return false;
@@ -446,7 +467,7 @@ void services_stop(struct services **services)
     sg_archive_free(&v->archive);
     sg_registry_free(&v->gw.registry);
     sg_recipients_free(&v->gw.recipients);
-    sg_smtp_client_free(&v->gw.smtp);
+    sg_courier_stop(&v->gw.courier);
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
     sg_hsm_free(&v->gw.hsm);

@@ -165,6 +165,8 @@ const struct sg_option settings_options[] = {
     {"reentry", "slot_wait", SG_OPT_DURATION, AT(reentry_wait_ms), "20s", 100, 10 * MINUTE, NULL,
      "How long to wait for one of as many connections to it as a next hop has slots."},
 
+    {"client", "helper", SG_OPT_STRING, AT(courier_helper), "/usr/libexec/sealgate/sealgate-courier", 0, 0,
+     NULL, "The program that brings mail to next hops and to re-entry; it outlives a gatewayd that is killed."},
     {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
      "Connections to one next hop at the same time."},
     {"client", "connections", SG_OPT_INT, AT(shared_connections), "80", 0, 10000, NULL,

@@ -28,6 +28,7 @@ struct settings {
     int64_t reentry_port;
     char *sealed_host;
     int64_t sealed_port;
+    char *courier_helper;
     int64_t reentry_wait_ms, slots, shared_connections, slot_wait_ms, connect_ms, client_command_ms,
         client_data_ms, idle_ms;
     char *submission_key, *submission_previous;

@@ -7,6 +7,7 @@
 #include "pipeline/next_hop.h"
 #include "schema/incident.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 
 static const char **addresses_of(struct sg_message *m, struct sg_rcpt **rcpts, size_t count)
@@ -39,27 +40,110 @@ static const char *destination_name(struct sg_message *m, const struct sg_smtp_d
     return sg_arena_printf(m->arena, "%s:[%s]:%d", d->lmtp ? "lmtp" : "smtp", d->host, d->port);
 }
 
-/* One transaction; replies_r NULL: nobody was answered for, and all are deferred. */
-static struct sg_smtp_reply *transact(struct sg_message *m, const struct sg_smtp_destination *d,
-                                      struct sg_rcpt **rcpts, size_t count,
-                                      const struct sg_smtp_piece *pieces, size_t piece_count,
-                                      bool notify_never, struct sg_error *err)
+/* The same for each try of this message to this recipient, and for nothing else. */
+static void sending_id(const struct sg_message *m, const struct sg_rcpt *r,
+                       uint8_t id_r[SG_COURIER_ID])
 {
-    SG_MEASURE(SG_STAGE_DELIVER);
+    SG_AUTO_BUF text = {0};
+    const char *parts[] = {m->direction, m->msg_id, m->purpose ? m->purpose : "", r->normalised};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        sg_buf_add(&text, parts[i], strlen(parts[i]) + 1);
+    EVP_Digest(text.data, text.len, id_r, NULL, EVP_sha256(), NULL);
+}
+
+/* What an earlier gatewayd's courier heard counts as if we had heard it; what it may hear yet is
+ * waited for. False: it is to be sent. */
+static bool heard_before(struct sg_message *m, const struct sg_rcpt *r,
+                         const uint8_t id[SG_COURIER_ID], struct sg_smtp_reply *reply_r)
+{
+    switch (sg_courier_fate(m->gw->courier, id)) {
+    case SG_COURIER_TAKEN:
+        sg_smtp_reply_set(reply_r, 250, "2.0.0",
+                          "taken before; gatewayd was killed, its courier heard it");
+        sg_log(SG_LOG_INFO, "delivery.heard", "msg_id", m->msg_id, "tenant", m->tenant, NULL);
+        sg_trace_add(&m->trace, "not-sent-again", "", "recipient", r->normalised, "because",
+                     "the next hop had taken it when gatewayd was killed; its courier heard so",
+                     NULL);
+        return true;
+    case SG_COURIER_PENDING:
+        sg_smtp_reply_set(reply_r, 451, "4.4.2", "an earlier sending is not answered yet");
+        return true;
+    default:
+        return false;
+    }
+}
+
+struct sending {
+    const struct sg_smtp_destination *to;
+    const struct sg_smtp_piece *pieces;
+    size_t piece_count;
+    bool notify_never;
+};
+
+static bool send_to(struct sg_message *m, const struct sending *s, struct sg_rcpt **rcpts,
+                    size_t count, const uint8_t (*ids)[SG_COURIER_ID],
+                    struct sg_smtp_reply *replies, struct sg_error *err)
+{
     struct sg_smtp_envelope envelope = {.sender = m->return_path,
                                         .recipients = addresses_of(m, rcpts, count),
                                         .recipient_count = count,
                                         .smtputf8 = m->smtputf8,
                                         .body_8bit = true,
-                                        .notify_never = notify_never};
+                                        .notify_never = s->notify_never};
+    return sg_courier_send(m->gw->courier, &m->sent, s->to, &envelope, ids, s->pieces,
+                           s->piece_count, replies, err);
+}
+
+/* Those are sent to of whom nothing was heard before. */
+static bool send_rest(struct sg_message *m, const struct sending *s, struct sg_rcpt **rcpts,
+                      size_t count, const uint8_t (*ids)[SG_COURIER_ID],
+                      struct sg_smtp_reply *replies, struct sg_error *err)
+{
+    struct sg_rcpt **rest = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, count + 1);
+    size_t *places = SG_ARENA_ARRAY(m->arena, size_t, count + 1), left = 0;
+    uint8_t(*rest_ids)[SG_COURIER_ID] = sg_arena_alloc(m->arena, (count + 1) * sizeof *rest_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (heard_before(m, rcpts[i], ids[i], &replies[i]))
+            continue;
+        memcpy(rest_ids[left], ids[i], sizeof *ids);
+        places[left] = i;
+        rest[left++] = rcpts[i];
+    }
+    if (left == 0)
+        return true;
+    struct sg_smtp_reply *found = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, left);
+    struct sg_error why = {0};
+    bool ok = send_to(m, s, rest, left, (const uint8_t(*)[SG_COURIER_ID])rest_ids, found, &why);
+    if (!ok && left == count) {
+        *err = why;
+        return false;
+    }
+    for (size_t i = 0; i < left; i++) {
+        if (!ok)
+            sg_smtp_reply_set(&found[i], 451, "4.4.1", "%s", why.detail);
+        replies[places[i]] = found[i];
+    }
+    return true;
+}
+
+/* One transaction; replies_r NULL: nobody was answered for, and all are deferred. */
+static struct sg_smtp_reply *transact(struct sg_message *m, const struct sending *s,
+                                      struct sg_rcpt **rcpts, size_t count, struct sg_error *err)
+{
+    SG_MEASURE(SG_STAGE_DELIVER);
+    uint8_t(*ids)[SG_COURIER_ID] = sg_arena_alloc(m->arena, (count + 1) * sizeof *ids);
     struct sg_smtp_reply *replies = SG_ARENA_ARRAY(m->arena, struct sg_smtp_reply, count + 1);
+    for (size_t i = 0; i < count; i++)
+        sending_id(m, rcpts[i], ids[i]);
+    const uint8_t(*fixed)[SG_COURIER_ID] = (const uint8_t(*)[SG_COURIER_ID])ids;
     bool late = m->until && sg_deadline_left(m->until) == 0;
     if (late)
         sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
     if (!late && sg_message_on_disk(m, err) &&
-        sg_smtp_client_send(m->gw->smtp, d, &envelope, pieces, piece_count, replies, err))
+        (sg_courier_knows(m->gw->courier) ? send_rest(m, s, rcpts, count, fixed, replies, err)
+                                          : send_to(m, s, rcpts, count, fixed, replies, err)))
         return replies;
-    defer_all(m, rcpts, count, destination_name(m, d), err);
+    defer_all(m, rcpts, count, destination_name(m, s->to), err);
     return NULL;
 }
 
@@ -68,8 +152,9 @@ void sg_deliver_reentry(struct sg_message *m, struct sg_rcpt **rcpts, size_t cou
 {
     struct sg_error err = {0};
     bool sealed = strcmp(verdict, "sealed") == 0;
-    struct sg_smtp_reply *replies = transact(m, sealed ? &m->gw->reentry_sealed : &m->gw->reentry,
-                                             rcpts, count, pieces, piece_count, false, &err);
+    const struct sending s = {sealed ? &m->gw->reentry_sealed : &m->gw->reentry, pieces,
+                              piece_count, false};
+    struct sg_smtp_reply *replies = transact(m, &s, rcpts, count, &err);
     for (size_t i = 0; replies && i < count; i++) {
         struct sg_rcpt *r = rcpts[i];
         r->remote = reply_text(m, &replies[i]);
@@ -158,7 +243,8 @@ void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_
         return;
     }
     d.within = within;
-    struct sg_smtp_reply *replies = transact(m, &d, rcpts, count, pieces, piece_count, true, &err);
+    const struct sending s = {&d, pieces, piece_count, true};
+    struct sg_smtp_reply *replies = transact(m, &s, rcpts, count, &err);
     sg_networks_unref(&within);
     if (!replies && err.code == SG_E_EGRESS)
         outside_tell(m, domain_id, destination_name(m, &d));

@@ -6,6 +6,7 @@
 #define SG_PIPELINE_GATEWAY_H
 
 #include "cert/cert.h"
+#include "courier/courier.h"
 #include "hsmclient/client.h"
 #include "journal/journal.h"
 #include "mime/header.h"
@@ -29,8 +30,8 @@ struct sg_gateway {
     struct sg_certs *certs;
     struct sg_journal *journal;
     struct sg_registry *registry;
-    struct sg_tnef *tnef;        /* reads winmail.dat for trigger words */
-    struct sg_smtp_client *smtp; /* towards next hops and the re-entry listener */
+    struct sg_tnef *tnef;       /* reads winmail.dat for trigger words */
+    struct sg_courier *courier; /* towards next hops and the re-entry listener */
     /* Postfix "out", behind its content filter; for sealed mail, which goes on its own way
      * (REQ-125) */
     struct sg_smtp_destination reentry, reentry_sealed;

@@ -190,7 +190,7 @@ static void tenants_process(struct sg_message *all, struct sg_domain_row *domain
         all->even |= m.even;
         for (size_t k = 0; k < m.rcpt_count; k++)
             all->rcpts[m.rcpts[k].index].reply = m.rcpts[k].reply;
-        sg_trace_free(&m.trace);
+        sg_receive_end(&m);
     }
 }
 

@@ -169,6 +169,16 @@ bool sg_message_on_disk(struct sg_message *m, struct sg_error *err)
     return true;
 }
 
+void sg_message_sent_release(struct sg_message *m)
+{
+    sg_courier_release(m->gw->courier, &m->sent);
+}
+
+void sg_message_sent_move(struct sg_message *m, struct sg_courier_sent **other)
+{
+    sg_courier_join(other, &m->sent);
+}
+
 static void outcome_recorded(struct sg_message *m)
 {
     for (size_t i = 0; i < m->rcpt_count; i++) {
@@ -181,6 +191,7 @@ static void outcome_recorded(struct sg_message *m)
             sg_registry_settle(m->entry, r->normalised);
     }
     sg_buf_clear(&m->trace.steps);
+    sg_message_sent_release(m);
 }
 
 bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)

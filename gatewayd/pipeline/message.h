@@ -48,7 +48,15 @@ struct sg_message {
     struct sg_trace trace;
     struct sg_registry_entry *entry; /* NULL: what is tried again out of PostgreSQL */
     struct journal_append *receipt;  /* `received`, on its way to the disk */
+    const char *purpose; /* of a message of ours about this one: tells its sendings from this one's
+                            and from others'; NULL: it is the message itself */
+    struct sg_courier_sent *sent; /* whose outcome is not journaled yet */
 };
+
+/* The outcome of what was sent is on disk, here or in PostgreSQL: the courier may forget it. */
+void sg_message_sent_release(struct sg_message *m);
+/* What was sent for m is on disk no sooner than what was sent for other. */
+void sg_message_sent_move(struct sg_message *m, struct sg_courier_sent **other);
 
 /* From and Message-ID as they are recorded. */
 const char *sg_message_header_from(struct sg_message *m);

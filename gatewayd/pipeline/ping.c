@@ -159,7 +159,8 @@ static bool answer_write(struct sg_message *m, const struct sg_domain_row *domai
 /* The answer as a message of the domain's from the null sender; it is sealed whatever the rules say
  * of its recipient. *sent_r false: there is no certificate to seal it with. */
 static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement *j,
-                        const struct sg_spool *text, bool *sent_r, struct sg_error *err)
+                        const char *pinged, const struct sg_spool *text, bool *sent_r,
+                        struct sg_error *err)
 {
     struct sg_rcpt to = {.address = m->return_path,
                          .normalised = m->sender,
@@ -184,7 +185,8 @@ static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement 
                                 .smtputf8 = !sg_address_ascii(m->return_path),
                                 .body = text,
                                 .rcpts = &to,
-                                .rcpt_count = 1};
+                                .rcpt_count = 1,
+                                .purpose = sg_arena_printf(m->arena, "answer of %s", pinged)};
     struct sg_outbound o = {0};
     struct sg_outbound_group g = {
         .domain = j->from_domain, .environment = "", .rcpts = &list, .count = 1};
@@ -206,6 +208,7 @@ static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement 
     }
     sg_outbound_group_free(&g);
     sg_outbound_end(&o);
+    sg_message_sent_move(&answer, &m->sent);
     sg_trace_free(&answer.trace);
     return ok;
 }
@@ -217,9 +220,9 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain, str
     SG_AUTO_SPOOL spool = sg_spool_new(&m->gw->spool);
     const char *why = unanswered(m, j);
     bool sent = false;
-    if (!why &&
-        (!answer_write(m, domain, rcpt, j, &text, err) ||
-         !sg_spool_write(spool, text.data, text.len, err) || !answer_send(m, j, spool, &sent, err)))
+    if (!why && (!answer_write(m, domain, rcpt, j, &text, err) ||
+                 !sg_spool_write(spool, text.data, text.len, err) ||
+                 !answer_send(m, j, rcpt->normalised, spool, &sent, err)))
         return false;
     if (!why && !sent)
         why = "there is no valid certificate to seal the answer with";

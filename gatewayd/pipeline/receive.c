@@ -46,6 +46,7 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
 
 void sg_receive_end(struct sg_message *m)
 {
+    sg_message_sent_release(m);
     sg_trace_free(&m->trace);
 }
 

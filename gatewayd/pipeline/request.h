@@ -22,13 +22,14 @@ void sg_request_want(struct sg_outbound *o, const struct sg_outbound_group *grou
 bool sg_request_round(void *gateway);
 
 /* Sends a message of ours (text: header and body, CRLF) signed and in the clear, to one recipient.
- * return_path "": the null sender. SG_E_CERT_NONE: our own domain has no valid certificate. */
+ * return_path "": the null sender. SG_E_CERT_NONE: our own domain has no valid certificate. *sent
+ * is to be released once it is stored that it was sent. */
 struct sg_request_envelope {
-    const char *tenant, *msg_id, *return_path, *recipient;
+    const char *tenant, *msg_id, *purpose, *return_path, *recipient;
 };
 SG_MUST_USE bool sg_request_send(struct sg_gateway *gw, struct sg_arena *arena,
                                  const struct sg_request_envelope *envelope, struct sg_bytes text,
-                                 struct sg_error *err);
+                                 struct sg_courier_sent **sent, struct sg_error *err);
 
 /* Roles of request_answer.c and request_take.c. false: try again later. */
 SG_MUST_USE bool sg_request_answer(struct sg_message *m, const struct sg_domain_row *domain,

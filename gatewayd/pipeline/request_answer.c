@@ -79,12 +79,14 @@ static bool send(struct sg_message *m, const struct sg_domain_row *domain,
                                    .to = m->return_path,
                                    .in_reply_to = sg_message_message_id(m),
                                    .date = m->now};
-    struct sg_request_envelope envelope = {.tenant = m->tenant,
-                                           .msg_id = m->msg_id,
-                                           .return_path = "", /* RFC 3834 §3.3 */
-                                           .recipient = m->return_path};
+    struct sg_request_envelope envelope = {
+        .tenant = m->tenant,
+        .msg_id = m->msg_id,
+        .purpose = sg_arena_printf(m->arena, "answer of %s", domain->name),
+        .return_path = "", /* RFC 3834 §3.3 */
+        .recipient = m->return_path};
     return sg_request_answer_write(&mail, own->certificate, own->chain, &text, err) &&
-           sg_request_send(m->gw, m->arena, &envelope, sg_buf_bytes(&text), err);
+           sg_request_send(m->gw, m->arena, &envelope, sg_buf_bytes(&text), &m->sent, err);
 }
 
 /* *why_r: not answered after all. */

@@ -36,7 +36,7 @@ void sg_request_want(struct sg_outbound *o, const struct sg_outbound_group *g)
 }
 
 static bool attempt(struct sg_gateway *gw, const struct sg_certificate_request *row,
-                    struct sg_error *err)
+                    struct sg_courier_sent **sent, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_BUF text = {0};
@@ -56,21 +56,24 @@ static bool attempt(struct sg_gateway *gw, const struct sg_certificate_request *
     struct sg_request_envelope envelope = {
         .tenant = row->tenant_id,
         .msg_id = row->id,
+        .purpose = "request",
         .return_path = sg_arena_printf(arena, SG_REQUEST_ANSWERED "@%s", domain.name),
         .recipient = mail.to};
     sg_request_write(&mail, row->partner, &text);
-    return sg_request_send(gw, arena, &envelope, sg_buf_bytes(&text), err);
+    return sg_request_send(gw, arena, &envelope, sg_buf_bytes(&text), sent, err);
 }
 
 static void request_try(struct sg_gateway *gw, const struct sg_certificate_request *row)
 {
     struct sg_error err = {0}, again = {0};
+    struct sg_courier_sent *sent = NULL;
     sg_time now = sg_clock_now();
-    bool ok = attempt(gw, row, &err), last = row->attempts + 1 >= gw->notice_attempts;
+    bool ok = attempt(gw, row, &sent, &err), last = row->attempts + 1 >= gw->notice_attempts;
     bool stored = ok ? sg_certificate_request_sent(gw->db, row->id, now, &again)
                      : sg_certificate_request_failed(gw->db, row->id,
                                                      sg_keep_next_try(gw, NULL, row->attempts, now),
                                                      last, err.detail, &again);
+    sg_courier_release(gw->courier, &sent);
     if (ok)
         sg_log(SG_LOG_INFO, "request.sent", "request", row->id, "domain", row->partner, "tenant",
                row->tenant_id, NULL);
@@ -84,6 +87,8 @@ static void request_try(struct sg_gateway *gw, const struct sg_certificate_reque
 bool sg_request_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
+    if (!atomic_load(&gw->replayed))
+        return false; /* what the last run sent is not known yet */
     sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_certificate_request *rows;

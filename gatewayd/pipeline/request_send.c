@@ -51,7 +51,7 @@ static bool sign_and_deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct 
 
 bool sg_request_send(struct sg_gateway *gw, struct sg_arena *arena,
                      const struct sg_request_envelope *envelope, struct sg_bytes text,
-                     struct sg_error *err)
+                     struct sg_courier_sent **sent, struct sg_error *err)
 {
     SG_AUTO_SPOOL body = sg_spool_new(&gw->spool);
     struct sg_rcpt rcpt = {.address = envelope->recipient,
@@ -78,11 +78,13 @@ bool sg_request_send(struct sg_gateway *gw, struct sg_arena *arena,
                            .smtputf8 = !sg_address_ascii(envelope->recipient),
                            .body = body,
                            .rcpts = &rcpt,
-                           .rcpt_count = 1};
+                           .rcpt_count = 1,
+                           .purpose = envelope->purpose};
     sg_trace_init(&m.trace);
     bool ok = sg_spool_write(body, text.data, text.len, err) &&
               sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
               sign_and_deliver(&m, &rcpt, err);
+    sg_message_sent_move(&m, sent);
     sg_trace_free(&m.trace);
     return ok;
 }

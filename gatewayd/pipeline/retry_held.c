@@ -214,6 +214,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
               reached_mark(&m, &reached, err) &&
               (!reached || sent_settle(&m, row->id, &g, &done, err)) &&
               (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send(&m, row, &g, err)));
+    sg_message_sent_release(&m);
     sg_trace_free(&m.trace);
     return ok;
 }

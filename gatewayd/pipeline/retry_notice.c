@@ -121,7 +121,8 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct sg_error 
     return ok;
 }
 
-static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row, struct sg_error *err)
+static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
+                    struct sg_courier_sent **sent, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_SPOOL body = sg_spool_new(&gw->spool);
@@ -155,10 +156,12 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row, stru
                            .smtputf8 = !sg_address_ascii(row->recipient),
                            .body = body,
                            .rcpts = &rcpt,
-                           .rcpt_count = 1};
+                           .rcpt_count = 1,
+                           .purpose = row->id};
     sg_trace_init(&m.trace);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
               deliver(&m, &rcpt, err);
+    sg_message_sent_move(&m, sent);
     sg_trace_free(&m.trace);
     return ok;
 }
@@ -166,13 +169,15 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row, stru
 static void notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
+    struct sg_courier_sent *sent = NULL;
     sg_time now = sg_clock_now();
-    bool ok = attempt(gw, row, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
+    bool ok = attempt(gw, row, &sent, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
     const char *state = ok ? "sent" : last ? "failed" : "deferred";
     bool stored = ok || last ? sg_notice_finish(gw->db, row->id, state, err.detail, now, &again)
                              : sg_notice_reschedule(gw->db, row->id,
                                                     sg_keep_next_try(gw, NULL, row->attempts, now),
                                                     err.detail, &again);
+    sg_courier_release(gw->courier, &sent);
     sg_count_notice(row->kind, state);
     if (!ok)
         sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING,
@@ -201,6 +206,8 @@ static bool notices_close(struct sg_gateway *gw, sg_time now, bool *more_r, stru
 bool sg_retry_notice_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
+    if (!atomic_load(&gw->replayed))
+        return false; /* what the last run sent is not known yet */
     sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_notice_row *rows;

@@ -51,6 +51,9 @@ struct sg_smtp_piece {
     struct sg_bytes bytes;        /* these, or */
     const struct sg_spool *spool; /* this range of a spool (len UINT64_MAX: to its end) */
     uint64_t offset, len;
+    /* … or what this writes, len octets: asked once, and where it fails the end is not sent. */
+    bool (*source)(void *ctx, const struct sg_sink *sink, struct sg_error *err);
+    void *ctx;
 };
 
 struct sg_smtp_envelope {

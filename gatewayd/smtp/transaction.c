@@ -165,8 +165,9 @@ static bool send_content(struct transaction *t, const struct sg_smtp_piece *piec
     smtp_data_writer_init(&writer, (struct sg_sink){content_write, t});
     for (size_t i = 0; i < count; i++) {
         const struct sg_smtp_piece *p = &pieces[i];
-        if (!(p->spool ? sg_spool_copy(p->spool, p->offset, p->len, &sink, err)
-                       : smtp_data_writer_add(&writer, p->bytes, err)))
+        if (!(p->source  ? p->source(p->ctx, &sink, err)
+              : p->spool ? sg_spool_copy(p->spool, p->offset, p->len, &sink, err)
+                         : smtp_data_writer_add(&writer, p->bytes, err)))
             return false;
     }
     /* From here on the peer may take the message, whatever we hear of it. */
@@ -260,7 +261,7 @@ static uint64_t size_of(const struct sg_smtp_piece *pieces, size_t count)
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++) {
         if (!pieces[i].spool) {
-            size += pieces[i].bytes.len;
+            size += pieces[i].source ? pieces[i].len : pieces[i].bytes.len;
             continue;
         }
         uint64_t all = sg_spool_size(pieces[i].spool);

@@ -1,12 +1,12 @@
 #include "tnef/tnef_internal.h"
 
+#include "common/spawn.h"
 #include "tnefreader/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -15,56 +15,17 @@
 
 #define ARGUMENT 24
 
-/* Descriptors 0 and 1 are the socket, 2 is nothing, and there are no others. */
-static bool actions_make(posix_spawn_file_actions_t *actions, int fd)
-{
-    return posix_spawn_file_actions_adddup2(actions, fd, 0) == 0 &&
-           posix_spawn_file_actions_adddup2(actions, fd, 1) == 0 &&
-           posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0) == 0 &&
-           posix_spawn_file_actions_addclosefrom_np(actions, 3) == 0;
-}
-
-/*
- * What asks the daemon to end is often sent to all of its processes, and messages in flight are
- * still to be read: such signals wait until the helper has ended by itself.
- */
-static bool attributes_make(posix_spawnattr_t *attributes)
-{
-    static const int asking[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    sigset_t blocked, all;
-    sigemptyset(&blocked);
-    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
-        sigaddset(&blocked, asking[i]);
-    sigfillset(&all);
-    return posix_spawnattr_setsigmask(attributes, &blocked) == 0 &&
-           posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
-           posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) ==
-               0;
-}
-
-/* Returns an errno. posix_spawn() runs nothing of ours between fork and exec: safe with threads. */
-static int spawn(const struct sg_tnef_options *o, int fd, pid_t *pid_r)
+static bool spawn(const struct sg_tnef_options *o, int fd, pid_t *pid_r, struct sg_error *err)
 {
     char request[ARGUMENT], memory[ARGUMENT], cpu[ARGUMENT], depth[ARGUMENT];
-    char *environment[] = {NULL};
     char program[] = "sealgate-tnef";
     char *argv[] = {program, request, memory, cpu, depth, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int e = ENOMEM;
+    const int fds[3] = {fd, fd, -1};
     snprintf(request, sizeof request, "%zu", o->request_bytes);
     snprintf(memory, sizeof memory, "%zu", o->memory_bytes);
     snprintf(cpu, sizeof cpu, "%lld", (long long)(o->cpu_ms + 999) / 1000);
     snprintf(depth, sizeof depth, "%u", o->max_depth);
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attributes) == 0) {
-        if (actions_make(&actions, fd) && attributes_make(&attributes))
-            e = posix_spawn(pid_r, o->helper, &actions, &attributes, argv, environment);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return e;
+    return sg_spawn(o->helper, argv, fds, pid_r, err);
 }
 
 bool sg_tnef_process_start(const struct sg_tnef_options *options, struct sg_tnef_process *process_r,
@@ -74,17 +35,16 @@ bool sg_tnef_process_start(const struct sg_tnef_options *options, struct sg_tnef
     *process_r = (struct sg_tnef_process){.fd = -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return sg_fail_errno(err, SG_E_IO, "no socket pair for the TNEF helper");
-    int flags = fcntl(pair[0], F_GETFL), e = errno;
-    if (flags >= 0 && fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) == 0)
-        e = spawn(options, pair[1], &process_r->pid);
+    int flags = fcntl(pair[0], F_GETFL);
+    bool ok = (flags >= 0 && fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) == 0) ||
+              sg_fail_errno(err, SG_E_IO, "no socket pair for the TNEF helper");
+    ok = ok && spawn(options, pair[1], &process_r->pid, err);
     close(pair[1]);
-    if (e == 0) {
+    if (ok)
         process_r->fd = pair[0];
-        return true;
-    }
-    close(pair[0]);
-    errno = e;
-    return sg_fail_errno(err, SG_E_IO, "the TNEF helper %s cannot be started", options->helper);
+    else
+        close(pair[0]);
+    return ok;
 }
 
 static int reap(struct sg_tnef_process *process)

@@ -31,7 +31,7 @@ from partners import DCA, Partner  # noqa: E402
 from sealgate.layout import GATEWAY, GROUP, TENANT  # noqa: E402
 from sealgate.platform import Platform  # noqa: E402
 from sealgate.ports import PortBlock  # noqa: E402
-from sealgate.process import as_user, wait_for  # noqa: E402
+from sealgate.process import as_user, children, wait_for  # noqa: E402
 from text import prose  # noqa: E402
 
 A, B, PARTNER, PLAIN = "agency-a.test", "agency-b.test", "partner.test", "nobody.test"
@@ -43,6 +43,14 @@ TOOLS = ("bench_send", "bench_sink", "bench_hsm", "bench_milter", "bench_passes"
 def cpu(pid):
     """The CPU time of a process, in seconds."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def name(pid):
+    """Of what the process runs; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/exe").resolve().name
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def client(n):
@@ -268,8 +276,15 @@ class Lab:
     def fed(self):
         return int(self.sql("SELECT count(*) FROM message_recipient WHERE outcome <> 'received'")[0][0])
 
+    def gatewayd(self):
+        """Its processes: its own and its courier's."""
+        pid = self.platform.gatewayd.pid()
+        couriers = [child for child in children(pid) if name(child) == "sealgate-courier"]
+        assert len(couriers) == 1, couriers
+        return [pid, *couriers]
+
     def cpu(self):
-        return cpu(self.platform.gatewayd.pid()), cpu(self.platform.hsmd.pid())
+        return sum(map(cpu, self.gatewayd())), cpu(self.platform.hsmd.pid())
 
     def send(self, way, plan, count, connections=8, rate=0):
         """CPU milliseconds of both daemons a message, until all is in PostgreSQL; and what the generator said."""

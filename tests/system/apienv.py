@@ -495,6 +495,8 @@ sealed_port = {self.mail_port}
 key_file = {self.dir}/submission.key
 [journal]
 dir = {self.dir}/journal
+[client]
+helper = {BUILD}/libexec/sealgate/sealgate-courier
 [tnef]
 helper = {BUILD}/libexec/sealgate/sealgate-tnef
 [simulation]

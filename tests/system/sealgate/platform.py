@@ -102,8 +102,8 @@ class Platform:
             elif name in needed:
                 raise lay.SetupError(f"{source} is not built")
         if "gatewayd" in needed:
-            self._copy("gatewayd", self.build / "libexec/sealgate/sealgate-tnef",
-                       self.layout.bin / "sealgate-tnef")
+            for helper in ("sealgate-tnef", "sealgate-courier"):
+                self._copy("gatewayd", self.build / "libexec/sealgate" / helper, self.layout.bin / helper)
         server = lay.ROOT / "tests/system/sealgate/mailserver.py"
         for part in self.servers:
             self._copy(part.name, server, self.layout.bin / f"{part.name}.py")

@@ -23,7 +23,7 @@ struct script {
     SSL_CTX *tls;
     SSL *ssl;
     pthread_t thread;
-    sem_t go;
+    sem_t go, reached;
     char wrong[600]; /* "" while all went as written */
 };
 
@@ -98,10 +98,11 @@ static void content(struct script *s, const char *step)
         if (all.len >= 5 && memcmp(all.data + all.len - 5, "\r\n.\r\n", 5) == 0)
             break;
     }
-    bool any = step[1] == '*';
-    if (all.len < 5 || memcmp(all.data + all.len - 5, "\r\n.\r\n", 5) != 0 ||
-        (!any &&
-         (all.len - 5 != strlen(step + 2) || memcmp(all.data + 2, step + 2, all.len - 5) != 0)))
+    bool any = step[1] == '*' || step[1] == '-';
+    bool whole = all.len >= 5 && memcmp(all.data + all.len - 5, "\r\n.\r\n", 5) == 0;
+    bool same = any || (whole && all.len - 5 == strlen(step + 2) &&
+                        memcmp(all.data + 2, step + 2, all.len - 5) == 0);
+    if (whole == (step[1] == '-') || !same)
         snprintf(s->wrong, sizeof s->wrong, "content: came \"%.500s\"", (const char *)all.data);
     sg_buf_free(&all);
 }
@@ -169,6 +170,9 @@ static void step(struct script *s, const char *text)
     case 'W':
         sem_wait(&s->go);
         break;
+    case 'R':
+        sem_post(&s->reached);
+        break;
     }
 }
 
@@ -200,6 +204,7 @@ struct script *script_begin(const char *const *steps)
         assert_int_equal(SSL_CTX_use_PrivateKey_file(s->tls, tls_key, SSL_FILETYPE_PEM), 1);
     }
     sem_init(&s->go, 0, 0);
+    sem_init(&s->reached, 0, 0);
     assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
     return s;
 }
@@ -214,6 +219,11 @@ void script_go(struct script *script)
     sem_post(&script->go);
 }
 
+void script_reached(struct script *script)
+{
+    sem_wait(&script->reached);
+}
+
 void script_end(struct script **script)
 {
     struct script *s = *script;
@@ -223,6 +233,7 @@ void script_end(struct script **script)
     close(s->listening);
     SSL_CTX_free(s->tls);
     sem_destroy(&s->go);
+    sem_destroy(&s->reached);
     free(s);
     *script = NULL;
     if (wrong[0])

@@ -6,11 +6,13 @@
  *   "C* text"    read a line, which must begin with text
  *   "D text"     read content up to its end (CRLF.CRLF); it must be text (as on the wire)
  *   "D*"         read content, whatever it is
+ *   "D-"         read content, which must break off before its end
  *   "T"          the TLS handshake, as a server with script_tls()'s certificate
  *   "T-"         the TLS handshake, which must fail
  *   "E"          the client must hang up (it may say QUIT)
  *   "X"          close
  *   "W"          wait for script_go()
+ *   "R"          script_reached() returns
  * What does not fit fails the test in script_end().
  */
 #ifndef SCRIPT_H
@@ -23,6 +25,7 @@ struct script;
 struct script *script_begin(const char *const *steps);
 int script_port(const struct script *script);
 void script_go(struct script *script);
+void script_reached(struct script *script);
 /* Waits for the end of the script. */
 void script_end(struct script **script);
 

@@ -1,0 +1,167 @@
+/* The files that couriers left (helper/protocol.h), and those that they still write. */
+#include "courier/courier_internal.h"
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "courierhelper/protocol.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_BYTES (64u << 20) /* of one; more has none */
+#define SUFFIX     ".kept"
+
+static int hex(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void fate_set(struct courier_kept *k, const uint8_t *id, enum sg_courier_fate fate)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        if (memcmp(k->list[i].id, id, SG_COURIER_ID) != 0)
+            continue;
+        if (k->list[i].fate != SG_COURIER_TAKEN) /* one that was taken stays so */
+            k->list[i].fate = fate;
+        return;
+    }
+    if (k->count == k->cap) {
+        k->cap = k->cap ? 2 * k->cap : 64;
+        k->list = realloc(k->list, k->cap * sizeof *k->list);
+        if (!k->list)
+            abort();
+    }
+    memcpy(k->list[k->count].id, id, SG_COURIER_ID);
+    k->list[k->count++].fate = fate;
+}
+
+static bool line_parse(struct courier_kept *k, struct sg_bytes line)
+{
+    static const struct {
+        const char *word;
+        enum sg_courier_fate fate;
+    } words[] = {
+        {"hand ", SG_COURIER_PENDING}, {"taken ", SG_COURIER_TAKEN}, {"not ", SG_COURIER_UNKNOWN}};
+    uint8_t id[SG_COURIER_ID];
+    if (sg_bytes_equal(line, sg_bytes_str("listed"))) {
+        k->listed = true;
+        return true;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        size_t n = strlen(words[w].word);
+        if (!sg_bytes_starts(line, words[w].word) || line.len != n + 2 * SG_COURIER_ID)
+            continue;
+        for (size_t i = 0; i < SG_COURIER_ID; i++) {
+            int high = hex(line.data[n + 2 * i]), low = hex(line.data[n + 2 * i + 1]);
+            if (high < 0 || low < 0)
+                return false;
+            id[i] = (uint8_t)(high << 4 | low);
+        }
+        fate_set(k, id, words[w].fate);
+        return true;
+    }
+    return false;
+}
+
+void courier_kept_parse(struct courier_kept *kept, struct sg_bytes text)
+{
+    kept->listed = false;
+    for (bool first = true;; first = false) {
+        const uint8_t *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
+        if (!end)
+            return;
+        struct sg_bytes line = sg_bytes_of(text.data, (size_t)(end - text.data));
+        if (first ? !sg_bytes_equal(line, sg_bytes_str(COURIER_FIRST_LINE))
+                  : !line_parse(kept, line))
+            return;
+        text = sg_bytes_slice(text, line.len + 1, text.len);
+    }
+}
+
+void courier_kept_free(struct courier_kept *kept)
+{
+    free(kept->list);
+    *kept = (struct courier_kept){0};
+}
+
+static bool read_all(int fd, struct sg_buf *out)
+{
+    uint8_t block[16384];
+    ssize_t n;
+    sg_buf_init(out, FILE_BYTES);
+    while ((n = read(fd, block, sizeof block)) > 0 || (n < 0 && errno == EINTR))
+        if (n > 0 && !sg_buf_add(out, block, (size_t)n))
+            return false;
+    return n == 0;
+}
+
+/* What the next hop never answered before its courier ended nobody will hear any more. */
+static void pending_end(struct courier_kept *k, size_t from)
+{
+    for (size_t i = from; i < k->count; i++)
+        if (k->list[i].fate == SG_COURIER_PENDING)
+            k->list[i].fate = SG_COURIER_UNKNOWN;
+}
+
+static bool old(int fd, int64_t keep_ms)
+{
+    struct stat s;
+    return keep_ms && fstat(fd, &s) == 0 &&
+           time(NULL) - s.st_mtim.tv_sec > (time_t)(keep_ms / 1000);
+}
+
+static void file_load(struct courier_kept *k, int dir_fd, const char *name, int64_t keep_ms,
+                      bool *living, bool *listed)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    SG_AUTO_BUF text = {0};
+    size_t before = k->count;
+    bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0; /* before it is read: then that is all of it */
+    if (read_all(fd, &text))
+        courier_kept_parse(k, sg_buf_bytes(&text));
+    else
+        sg_log(SG_LOG_WARNING, "courier.not-read", "file", name, NULL);
+    if (!dead) {
+        *living = true;
+        *listed = *listed && k->listed;
+    } else {
+        pending_end(k, before);
+        if (keep_ms && (k->count == before || old(fd, keep_ms)))
+            unlinkat(dir_fd, name, 0);
+    }
+    close(fd);
+}
+
+static bool is_ours(const char *name, const char *but)
+{
+    size_t n = strlen(name);
+    return n > strlen(SUFFIX) && strcmp(name + n - strlen(SUFFIX), SUFFIX) == 0 &&
+           !(but && strcmp(name, but) == 0);
+}
+
+void courier_kept_load(struct courier_kept *kept, int dir_fd, const char *but, int64_t keep_ms,
+                       bool *living_r, bool *listed_r)
+{
+    courier_kept_free(kept);
+    *living_r = false;
+    *listed_r = true;
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        sg_log(SG_LOG_WARNING, "courier.not-read", NULL);
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (is_ours(e->d_name, but))
+            file_load(kept, dir_fd, e->d_name, keep_ms, living_r, listed_r);
+    closedir(dir);
+}

@@ -1,0 +1,323 @@
+"""gatewayd is killed (kill -9) at the very moments at which SMTP cannot tell whether a message was taken: what the next hop
+had taken is not sent again, for its courier heard the answer; what it had not is sent. Invariants 1 and 2.
+
+Where the courier is killed too nobody heard it: the message may come twice, and is never lost.
+"""
+import os
+import re
+import signal
+import smtplib
+import tempfile
+import threading
+
+import pytest
+
+from sealgate.mailserver import MailServer
+from sealgate.ports import PortBlock
+from sealgate.process import children, gone, wait_for
+from setting import A, B, FROM_A, FROM_B, Setting, simple
+
+SEALED = re.compile(r"postfix-out/sealed/smtpd\[(\d+)\]: \w+: client=")
+
+
+class GateServer(MailServer):
+    """Has the whole mail, and answers only while the gate is open."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.gate, self.in_hand = threading.Event(), 0
+        self.gate.set()
+
+    def verdict(self, mail):
+        with self._lock:
+            self.in_hand += 1
+        self.gate.wait()
+        with self._lock:
+            self.in_hand -= 1
+
+
+class Killed(Setting):
+    def __init__(self, folder, block):
+        # Connections are kept until a test has stopped whom they lead to.
+        super().__init__(folder, block, settings={"gatewayd": {"client.idle": "60s", "notice.merge": "1s"}})
+        for domain in (A, B):
+            usual = self.servers[domain]
+            self.servers[domain] = GateServer(usual.port, usual.folder)
+
+    def send(self, subject, author=A, to=B):
+        sender, recipient = f"joe@{author}", f"ann@{to}"
+        self.submit(sender, [recipient], simple(sender, [recipient], subject), source={A: FROM_A, B: FROM_B}[author])
+
+    def copies(self, subject, domain=B):
+        field = b"\r\nSubject: " + subject.encode() + b"\r\n"
+        return [mail for mail in self.servers[domain].mails if field in b"\r\n" + mail.head + b"\r\n"]
+
+    def quiet(self):
+        """All is delivered; what was deferred is tried at once, not when its time has come."""
+        def empty():
+            out, into = self.platform.postfix_out, self.platform.postfix_in
+            waiting = [part for part in (out, into) if part.queue()]
+            for part in waiting:
+                part.flush()
+            return not waiting
+        wait_for(empty, 90, "empty queues", 0.5)
+
+    def couriers(self):
+        return [pid for pid in children(self.platform.gatewayd.pid()) if program(pid) == "sealgate-courier"]
+
+    def traces(self, subject):
+        return [step for one in (self.a, self.b) for row in one.messages(message_id=f"{subject}@x.test")
+                for step in one.trace(row["id"])]
+
+    def proofs(self, subject):
+        """How often it was not sent again, once both its sendings (out, and in) are in the database as taken."""
+        def taken():
+            return [step for step in self.traces(subject)
+                    if (step["step"], step["detail"].get("reply", "")[:1]) in (("sent", "2"), ("next-hop", "2"))]
+        wait_for(lambda: len(taken()) >= 2, 30, "both sendings in the trace")
+        assert len(taken()) == 2
+        return sum(step["step"] == "not-sent-again" for step in self.traces(subject))
+
+    def reentry_freezes(self, subject):
+        """The smtpd that takes back sealed mail over the connection that is kept, stopped before the next mail."""
+        self.send(f"{subject}-before")
+        wait_for(lambda: self.copies(f"{subject}-before"), 60, "the mail before")
+        pid = self.reentry()
+        os.kill(pid, signal.SIGSTOP)
+        return pid
+
+    def reentry(self):
+        return int(SEALED.findall(self.platform.postfix_out.log.read_text(encoding="utf-8"))[-1])
+
+    def reentry_waits(self):
+        """Commands stand before the smtpd that is stopped: the courier is at it."""
+        port = f":{self.platform.port['reentry']:04X}"
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            rows = [line.split() for line in f.readlines()[1:]]
+        return any(row[1].endswith(port) and row[3] == "01" and int(row[4].split(":")[1], 16) for row in rows)
+
+
+def program(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split(" ")[0]
+    except OSError:
+        return ""
+
+
+def tree_kill(pids):
+    """All at once: none of them may see another's end and do something about it."""
+    everything = {pid for top in pids for pid in (top, *children(top))}
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in everything:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+    for pid in everything:
+        wait_for(lambda p=pid: gone(p) or not os.path.exists(f"/proc/{p}"), 20, f"the end of {pid}")
+
+
+@pytest.fixture(scope="module")
+def killed():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgk", dir="/var/tmp") as folder:
+        s = Killed(folder, block)
+        try:
+            yield s.start()
+        finally:
+            for domain in (A, B):
+                s.servers[domain].gate.set()
+            s.stop()
+
+
+@pytest.fixture(autouse=True)
+def open_gates(killed):
+    yield
+    for domain in (A, B):
+        killed.servers[domain].gate.set()
+
+
+def in_hand_of_b(killed, subject):
+    server = killed.servers[B]
+    server.gate.clear()
+    killed.send(subject)
+    wait_for(lambda: server.in_hand == 1, 60, "the mail at the customer's server")
+    return server
+
+
+def test_the_customers_server_had_it(killed):
+    """It answers after the death, and before gatewayd is there again."""
+    gatewayd = killed.platform.gatewayd
+    server = in_hand_of_b(killed, "customer")
+    couriers = killed.couriers()
+    gatewayd.kill()
+    server.gate.set()
+    wait_for(lambda: all(gone(pid) or not program(pid) for pid in couriers), 30, "the end of the courier that was left")
+    gatewayd.start()
+    killed.quiet()
+    assert len(killed.copies("customer")) == 1
+    assert killed.proofs("customer") == 1
+
+
+def test_the_customers_server_is_still_at_it(killed):
+    """gatewayd is there again before it answers: the message is put off, not sent beside."""
+    gatewayd, postfix = killed.platform.gatewayd, killed.platform.postfix_in
+    server = in_hand_of_b(killed, "slow")
+    gatewayd.kill()
+    gatewayd.start()
+
+    def put_off():
+        postfix.flush()
+        return any("an earlier sending is not answered yet" in one["delay_reason"]
+                   for mail in postfix.queue() for one in mail["recipients"] if "delay_reason" in one)
+    wait_for(put_off, 60, "a retry that is put off", 0.5)
+    assert server.in_hand == 1 and killed.copies("slow") == []
+    server.gate.set()
+    killed.quiet()
+    assert len(killed.copies("slow")) == 1
+    assert killed.proofs("slow") == 1
+
+
+def test_our_own_postfix_had_it(killed):
+    """It committed, its 250 came, and gatewayd did not live to read it."""
+    gatewayd, postfix = killed.platform.gatewayd, killed.platform.postfix_out
+    smtpd = killed.reentry_freezes("postfix")
+    try:
+        killed.send("postfix")
+        wait_for(killed.reentry_waits, 30, "the courier at Postfix")
+        os.kill(gatewayd.pid(), signal.SIGSTOP)
+    finally:
+        os.kill(smtpd, signal.SIGCONT)
+    # That it is taken shows in Postfix "in", where it waits for gatewayd.
+    wait_for(lambda: any(mail["sender"] == f"joe@{A}" for mail in killed.platform.postfix_in.queue()), 30,
+             "the mail in the next queue")
+    gatewayd.kill()
+    gatewayd.start()
+    killed.quiet()
+    assert postfix.queue() == []
+    assert len(killed.copies("postfix")) == 1
+    assert killed.proofs("postfix") == 1
+    inbound = [row for row in killed.b.messages(message_id="postfix@x.test") if row["direction"] == "inbound"]
+    assert len(inbound) == 1
+
+
+def test_postfix_had_not_all_of_it(killed):
+    """Killed before the dot: the courier sends no dot, and the next gatewayd sends the message."""
+    gatewayd = killed.platform.gatewayd
+    smtpd = killed.reentry_freezes("half")
+    try:
+        killed.send("half")
+        wait_for(killed.reentry_waits, 30, "the courier at Postfix")
+        gatewayd.kill()
+        gatewayd.start()
+    finally:
+        os.kill(smtpd, signal.SIGCONT)
+    killed.quiet()
+    assert len(killed.copies("half")) == 1
+    assert killed.proofs("half") == 0
+    inbound = [row for row in killed.b.messages(message_id="half@x.test") if row["direction"] == "inbound"]
+    assert len(inbound) == 1
+
+
+def test_killed_again_at_its_start(killed):
+    """What the first one's courier heard is there for the third."""
+    gatewayd = killed.platform.gatewayd
+    server = in_hand_of_b(killed, "again")
+    gatewayd.kill()
+    for _ in range(2):
+        gatewayd.start()
+        gatewayd.kill()
+    server.gate.set()
+    gatewayd.start()
+    killed.quiet()
+    assert len(killed.copies("again")) == 1
+    assert killed.proofs("again") == 1
+
+
+def test_a_notice_is_sent_once(killed):
+    """The report that B's server refused a mail, taken by Postfix when gatewayd is killed."""
+    gatewayd, database = killed.platform.gatewayd, killed.platform.postgresql
+    killed.send("noticed", A, B)  # a connection is kept …
+    wait_for(lambda: killed.copies("noticed"), 60, "the mail")
+    killed.servers[B].answer("data", "550 5.7.1 not this one", times=1)
+    killed.send("report", A, B)
+    wait_for(lambda: killed.servers[B].rules["data"][0].times == 0, 60, "the refusal", 0.01)
+    smtpd = killed.reentry()
+    os.kill(smtpd, signal.SIGSTOP)
+    try:
+        wait_for(killed.reentry_waits, 30, "the notice at Postfix")
+        os.kill(gatewayd.pid(), signal.SIGSTOP)
+    finally:
+        os.kill(smtpd, signal.SIGCONT)
+    wait_for(lambda: any(mail["sender"] == "MAILER-DAEMON" for mail in killed.platform.postfix_in.queue()), 30,
+             "the notice in the next queue")
+    gatewayd.kill()
+    gatewayd.start()
+    database.rows("UPDATE notice SET next_try_at = now() WHERE state = 'pending'")  # the lease has run out
+    killed.quiet()
+    wait_for(lambda: not database.rows("SELECT 1 FROM notice WHERE state NOT IN ('sent', 'folded')"), 60, "the outbox")
+    killed.quiet()
+    found = [mail for mail in killed.servers[A].mails if b"  Subject: report" in mail.body]
+    assert len(found) == 1
+
+
+def test_a_courier_that_is_killed_alone(killed):
+    """At rest it costs nothing; with a message nobody knows, and it is sent again."""
+    first, = killed.couriers()
+    os.kill(first, signal.SIGKILL)
+    killed.send("courier-rests")
+    wait_for(lambda: killed.copies("courier-rests"), 60, "the mail")
+    server = in_hand_of_b(killed, "courier-busy")
+    second, = killed.couriers()
+    with open(f"/proc/{second}/status", encoding="ascii") as f:
+        status = dict(line.split(":\t", 1) for line in f)
+    # gatewayd's filter, which whom it starts has as well, and its own.
+    assert (status["Seccomp"].strip(), status["Seccomp_filters"].strip()) == ("2", "2")
+    os.kill(second, signal.SIGKILL)
+    server.gate.set()
+    killed.quiet()
+    assert len(killed.copies("courier-rests")) == 1
+    assert 1 <= len(killed.copies("courier-busy")) <= 2
+
+
+def test_killed_with_its_courier(killed):
+    """Nobody heard the answer: never lost, perhaps twice."""
+    server = in_hand_of_b(killed, "both")
+    tree_kill([killed.platform.gatewayd.pid()])
+    server.gate.set()
+    killed.platform.gatewayd.start()
+    killed.quiet()
+    assert 1 <= len(killed.copies("both")) <= 2
+    assert killed.proofs("both") == 0
+
+
+def test_the_whole_platform_killed_at_once(killed):
+    """gatewayd, its courier, hsmd, PostgreSQL and both Postfix: every accepted mail arrives."""
+    platform = killed.platform
+    parts = (platform.postgresql, platform.hsmd, platform.gatewayd, platform.postfix_out, platform.postfix_in)
+    accepted, stop = [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            subject = f"all-{len(accepted)}"
+            try:
+                killed.send(subject)
+                accepted.append(subject)
+            except (OSError, smtplib.SMTPException):
+                stop.wait(0.1)
+    for kill in range(2):
+        stop.clear()
+        writer = threading.Thread(target=load)
+        writer.start()
+        try:
+            wanted = len(accepted) + 6
+            wait_for(lambda: len(accepted) >= wanted, 60, "mail on its way", 0.01)
+            tree_kill([part.pid() for part in parts])
+        finally:
+            stop.set()
+            writer.join()
+        for part in parts:
+            part.start()
+    killed.quiet()
+    wait_for(lambda: all(killed.copies(subject) for subject in accepted), 60, "every mail")
+    twice = [subject for subject in accepted if len(killed.copies(subject)) > 1]
+    print(f"\nthe whole platform killed twice: {len(accepted)} accepted, none lost, {len(twice)} came twice")
