@@ -231,7 +231,7 @@ def step_smoke(step, args):
 
 
 def step_fuzz(step, args):
-    """Every fuzzer for a while, from its committed seeds."""
+    """Every fuzzer for a while, from its committed seeds, with its dictionary."""
     if not shutil.which("clang"):
         step.notes.append("no clang: left out")
         return
@@ -239,6 +239,8 @@ def step_fuzz(step, args):
     seconds = 300 if args.long else 15
     waiting = sorted((ROOT / "build/fuzz/fuzz").glob("fuzz_*"))
     waiting = [path for path in waiting if os.access(path, os.X_OK) and path.is_file()]
+    for path in waiting:
+        step.one(seeds_of(path).is_dir() and pathlib.Path(f"{path}.dict").exists(), f"{path.name}: no seeds, or no dictionary")
     if not waiting:
         raise Failed("no fuzzer was built")
     with tempfile.TemporaryDirectory() as work:
@@ -255,14 +257,17 @@ def step_fuzz(step, args):
                 step.one(process.returncode == 0, f"{name}: {tail(text, 5)}")
 
 
+def seeds_of(path):
+    return ROOT / "tests/fuzz/corpus" / path.name
+
+
 def fuzzer_start(path, work, seconds):
     found, log = f"{work}/{path.name}", f"{work}/{path.name}.log"
     os.mkdir(found)
-    seeds = ROOT / "tests/fuzz/corpus" / path.name
     with open(log, "wb") as out:
         process = subprocess.Popen(
             [path, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-             f"-artifact_prefix={work}/", found, *([seeds] if seeds.is_dir() else [])],
+             f"-dict={path}.dict", f"-artifact_prefix={work}/", found, seeds_of(path)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             env={**os.environ, **SANITIZERS})
     return path.name, process, log

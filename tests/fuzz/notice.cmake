@@ -1,1 +1,1 @@
-sg_fuzzer(fuzz_notice_report SOURCES fuzz_notice_report.c LINKS notice)
+sg_fuzzer(fuzz_notice_report SOURCES fuzz_notice_report.c LINKS notice DICT mime smtp)

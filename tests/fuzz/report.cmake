@@ -1,1 +1,1 @@
-sg_fuzzer(fuzz_report SOURCES fuzz_report.c LINKS report)
+sg_fuzzer(fuzz_report SOURCES fuzz_report.c LINKS report DICT json)

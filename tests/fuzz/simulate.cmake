@@ -1,1 +1,1 @@
-sg_fuzzer(fuzz_simulate SOURCES fuzz_simulate.c LINKS simulate)
+sg_fuzzer(fuzz_simulate SOURCES fuzz_simulate.c LINKS simulate DICT json)

@@ -1,3 +1,5 @@
-sg_fuzzer(fuzz_base64 SOURCES fuzz_base64.c LINKS smime)
-sg_fuzzer(fuzz_cms_open SOURCES fuzz_cms_open.c LINKS smime)
-sg_fuzzer(fuzz_capabilities SOURCES fuzz_capabilities.c LINKS smime)
+sg_fuzzer(fuzz_base64 SOURCES fuzz_base64.c LINKS smime DICT mime)
+sg_fuzzer(fuzz_cms_open SOURCES fuzz_cms_open.c LINKS smime DICT mime asn1)
+sg_fuzzer(fuzz_capabilities SOURCES fuzz_capabilities.c LINKS smime DICT asn1)
+sg_fuzzer(fuzz_ber SOURCES fuzz_ber.c LINKS smime DICT asn1)
+sg_fuzzer(fuzz_mime_parts SOURCES fuzz_mime_parts.c LINKS smime DICT mime)

@@ -1,0 +1,22 @@
+/* Names of domains as mails write them: what comes back is ASCII, and is its own form. */
+#include "idna/idna.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    const char *name = sg_idna_ascii(arena, sg_arena_str(arena, sg_bytes_of(data, size)));
+    if (!name)
+        return 0;
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            abort();
+    const char *again = sg_idna_ascii(arena, name);
+    if (!again || strcmp(again, name) != 0)
+        abort();
+    return 0;
+}
