@@ -134,6 +134,9 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
         (struct sg_spool_limits){(size_t)s->memory_bytes, (uint64_t)s->message_bytes, s->spool_dir};
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
+    gw->max_certificates = (size_t)s->max_certificates;
+    gw->max_signers = (size_t)s->max_signers;
+    gw->max_tries = (size_t)s->max_tries;
     gw->max_layers = (int)s->layers;
     gw->message_ms = s->message_ms;
     gw->subject_tags = s->subject_tags;

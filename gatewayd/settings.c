@@ -140,7 +140,11 @@ const struct sg_option settings_options[] = {
     {"limits", "layers", SG_OPT_INT, AT(layers), "8", 1, 32, NULL,
      "S/MIME layers of a message."},
     {"limits", "certificates", SG_OPT_INT, AT(max_certificates), "64", 1, 10000, NULL,
-     "Certificates of a message that are looked at."},
+     "Certificates of a message that are looked at; a signature with more is one that we do not do."},
+    {"limits", "signers", SG_OPT_INT, AT(max_signers), "16", 1, 1000, NULL,
+     "Signers of one signature, likewise."},
+    {"limits", "envelope_keys", SG_OPT_INT, AT(max_tries), "16", 1, 1000, NULL,
+     "Keys that are tried to open one envelope: each is an operation of the HSM."},
 
     {"trigger", "parts", SG_OPT_INT, AT(trigger_parts), "2000", 1, 1000000, NULL,
      "MIME parts of a message in which trigger words are looked for; the rest is read as plain lines, and the message counts as undecodable."},

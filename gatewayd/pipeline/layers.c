@@ -79,6 +79,9 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
         .headers = m->gw->headers,
         .max_layers = m->gw->max_layers,
         .max_cms_bytes = m->gw->max_cms_bytes,
+        .max_certificates = m->gw->max_certificates,
+        .max_signers = m->gw->max_signers,
+        .max_tries = m->gw->max_tries,
     };
     uint64_t offset = m->headers.body_offset;
     bool ok = sg_smime_open(m->arena, &m->headers, m->body, offset, sg_spool_size(m->body) - offset,

@@ -26,7 +26,7 @@ struct search {
     const struct sg_smime_options *options;
     size_t key_bytes; /* 0: only looks whether it is for us at all */
     bool opened, named, supported;
-    int tries; /* of keys: each is an operation of the HSM's, and anybody can name us a thousand
+    size_t tries; /* of keys: each is an operation of the HSM's, and anybody can name us a thousand
                   times */
     struct sg_smime_layer *layer;
     struct sg_secret *cek;
@@ -69,7 +69,7 @@ static void keys_try(struct search *search, const struct sg_tlv *identifier,
         if (search->key_bytes == 0 || !cek ||
             curve != (sg_curve_of(X509_get0_pubkey(certificate)) != NULL))
             continue;
-        if (search->tries == SG_SMIME_MAX_TRIES)
+        if (search->tries == options->max_tries)
             return;
         search->tries++;
         search->supported = true;

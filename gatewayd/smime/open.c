@@ -103,9 +103,9 @@ static bool signed_strip(struct work *w, struct sg_smime_layer *layer, const str
 }
 
 /* Whose a signature inside a domain's is, nobody has to know (REQ-12). */
-static const struct sg_smime_options *elsewhere(const struct work *w)
+static bool elsewhere(const struct work *w)
 {
-    return w->spoken_for ? NULL : w->options;
+    return !w->spoken_for && w->options->certificates_elsewhere;
 }
 
 static bool detached_open(struct work *w, const struct entity *outer, const char *boundary,
@@ -133,8 +133,8 @@ static bool detached_open(struct work *w, const struct entity *outer, const char
               (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
                sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
               sg_smime_signed_read(&ber, NULL, &sd, err) &&
-              sg_smime_signed_verify(w->arena, &sd, elsewhere(w), outer->spool, parts.content,
-                                     parts.content_end, true, layer, err) &&
+              sg_smime_signed_verify(w->arena, &sd, w->options, elsewhere(w), outer->spool,
+                                     parts.content, parts.content_end, true, layer, err) &&
               signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err);
     sg_smime_signed_free(&sd);
     return ok;
@@ -154,8 +154,8 @@ static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smi
         layer->detail = "certificates alone, which sign nothing";
     } else {
         ok = ok && (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
-             sg_smime_signed_verify(w->arena, &sd, elsewhere(w), spool, 0, sg_spool_size(spool),
-                                    false, layer, err) &&
+             sg_smime_signed_verify(w->arena, &sd, w->options, elsewhere(w), spool, 0,
+                                    sg_spool_size(spool), false, layer, err) &&
              signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
     }
     sg_smime_signed_free(&sd);

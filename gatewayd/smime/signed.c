@@ -92,7 +92,8 @@ bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd)
 }
 
 /* REQ-81: any number, any order. What is no X.509 certificate is passed over. */
-static bool certificates_read(const struct sg_buf *raw, STACK_OF(X509) *out, struct sg_error *err)
+static bool certificates_read(const struct sg_buf *raw, size_t most, STACK_OF(X509) *out,
+                              struct sg_error *err)
 {
     struct sg_ber in = sg_ber_of(sg_buf_bytes(raw));
     struct sg_tlv set, one;
@@ -101,9 +102,9 @@ static bool certificates_read(const struct sg_buf *raw, STACK_OF(X509) *out, str
     if (!sg_ber_next(&in, &set))
         return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
     in = sg_ber_of(set.content);
-    for (int n = 0; sg_ber_more(&in); n++) {
-        if (n == SG_SMIME_MAX_CERTIFICATES)
-            return sg_fail(err, SG_E_LIMIT, "more than %d certificates", SG_SMIME_MAX_CERTIFICATES);
+    for (size_t n = 0; sg_ber_more(&in); n++) {
+        if (n == most)
+            return sg_fail(err, SG_E_LIMIT, "more than %zu certificates", most);
         if (!sg_ber_next(&in, &one))
             return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
         X509 *certificate = one.tag == SG_BER_SEQUENCE ? sg_x509_decode(one.whole) : NULL;
@@ -222,18 +223,18 @@ static void layer_judge(struct sg_smime_layer *layer)
     layer->detail = verdict->detail;
 }
 
-static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd,
+static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd, size_t most,
                           struct sg_bytes signer_infos, const struct sg_smime_hash *hashes,
                           size_t hash_count, bool canonical, struct sg_smime_layer *layer,
                           struct sg_error *err)
 {
     struct sg_ber in = sg_ber_of(signer_infos);
     struct sg_tlv info;
-    layer->signers = SG_ARENA_ARRAY(arena, struct sg_smime_signer_info, SG_SMIME_MAX_SIGNERS);
+    layer->signers = SG_ARENA_ARRAY(arena, struct sg_smime_signer_info, most);
     layer->signer_count = 0;
     while (sg_ber_more(&in)) {
-        if (layer->signer_count == SG_SMIME_MAX_SIGNERS)
-            return sg_fail(err, SG_E_LIMIT, "more than %d signers", SG_SMIME_MAX_SIGNERS);
+        if (layer->signer_count == most)
+            return sg_fail(err, SG_E_LIMIT, "more than %zu signers", most);
         if (!sg_ber_next(&in, &info))
             return sg_fail(err, SG_E_CMS, "the signers are unreadable");
         sg_smime_signer_check(arena, &info, sg_buf_bytes(&sd->content_type), hashes, hash_count,
@@ -271,6 +272,7 @@ static void certificates_add(STACK_OF(X509) *to, STACK_OF(X509) *found)
 struct verification {
     struct sg_arena *arena;
     const struct sg_smime_signed *sd;
+    const struct sg_smime_options *options;
     struct sg_bytes signer_infos;
     struct sg_smime_hash hashes[8];
     size_t hash_count;
@@ -279,13 +281,14 @@ struct verification {
 
 static bool again(struct verification *v, struct sg_smime_layer *layer, struct sg_error *err)
 {
-    return signers_check(v->arena, v->sd, v->signer_infos, v->hashes, v->hash_count, v->canonical,
-                         layer, err);
+    return signers_check(v->arena, v->sd, v->options->max_signers, v->signer_infos, v->hashes,
+                         v->hash_count, v->canonical, layer, err);
 }
 
-static bool elsewhere_look(struct verification *v, const struct sg_smime_options *options,
-                           struct sg_smime_layer *layer, struct sg_error *err)
+static bool elsewhere_look(struct verification *v, struct sg_smime_layer *layer,
+                           struct sg_error *err)
 {
+    const struct sg_smime_options *options = v->options;
     for (unsigned round = 0; certificate_missing(layer); round++) {
         STACK_OF(X509) *found = NULL;
         if (!options->certificates_elsewhere(options->ctx, round, &found, err))
@@ -315,17 +318,17 @@ static bool content_check(struct verification *v, const struct sg_spool *spool, 
 }
 
 bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                            const struct sg_smime_options *elsewhere, const struct sg_spool *spool,
-                            uint64_t from, uint64_t end, bool detached,
-                            struct sg_smime_layer *layer, struct sg_error *err)
+                            const struct sg_smime_options *options, bool elsewhere,
+                            const struct sg_spool *spool, uint64_t from, uint64_t end,
+                            bool detached, struct sg_smime_layer *layer, struct sg_error *err)
 {
-    struct verification v = {.arena = arena, .sd = sd};
+    struct verification v = {.arena = arena, .sd = sd, .options = options};
     struct sg_ber in = sg_ber_of(sg_buf_bytes(&sd->signer_infos));
     struct sg_tlv set;
     layer->certificates = sk_X509_new_null();
     if (!layer->certificates)
         abort();
-    if (!certificates_read(&sd->certificates, layer->certificates, err))
+    if (!certificates_read(&sd->certificates, options->max_certificates, layer->certificates, err))
         return false;
     lists_read(arena, &sd->lists, layer);
     if (!sg_ber_expect(&in, SG_BER_SET, &set))
@@ -333,6 +336,5 @@ bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed
     v.signer_infos = set.content;
     v.hash_count = hashes_wanted(set.content, v.hashes, 8);
     return content_check(&v, spool, from, end, detached, layer, err) &&
-           (!elsewhere || !elsewhere->certificates_elsewhere ||
-            elsewhere_look(&v, elsewhere, layer, err));
+           (!elsewhere || elsewhere_look(&v, layer, err));
 }

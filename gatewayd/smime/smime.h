@@ -186,6 +186,9 @@ struct sg_smime_options {
     struct sg_header_limits headers;
     int max_layers;       /* 8 */
     size_t max_cms_bytes; /* of a CMS structure without its content: 1 MiB */
+    /* Of one SignedData: 64 and 16; keys that one envelope may have us try: 16, each an operation
+     * of the HSM's. */
+    size_t max_certificates, max_signers, max_tries;
 };
 
 struct sg_smime_opened {

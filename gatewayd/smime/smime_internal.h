@@ -7,11 +7,8 @@
 #include "smime/smime.h"
 #include "smime/source.h"
 
-#define SG_SMIME_MAX_CERTIFICATES  64 /* of one SignedData */
-#define SG_SMIME_MAX_SIGNERS       16
 #define SG_SMIME_MAX_LISTS         16
-#define SG_SMIME_MAX_NAMESAKES     4  /* certificates of one name that a signature is tried with */
-#define SG_SMIME_MAX_TRIES         16 /* of opening a content-encryption key, of one envelope */
+#define SG_SMIME_MAX_NAMESAKES     4 /* certificates of one name that a signature is tried with */
 #define SG_SMIME_RSA_BITS_MIN      1024
 #define SG_SMIME_RSA_BITS_MAX      8192
 #define SG_SMIME_EXPONENT_BITS_MAX 64
@@ -92,11 +89,11 @@ SG_MUST_USE bool sg_smime_signed_read(struct sg_ber_stream *ber, const struct sg
                                       struct sg_smime_signed *sd, struct sg_error *err);
 /*
  * Checks every signer over the range of a spool that was signed and fills the layer: certificates,
- * signers, result. detached: bare line ends may have been signed as CRLF. elsewhere: who knows
- * certificates that are missing; NULL: they are not looked for.
+ * signers, result. detached: bare line ends may have been signed as CRLF. elsewhere: certificates
+ * that are missing are looked for.
  */
 SG_MUST_USE bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                                        const struct sg_smime_options *elsewhere,
+                                        const struct sg_smime_options *options, bool elsewhere,
                                         const struct sg_spool *spool, uint64_t from, uint64_t end,
                                         bool detached, struct sg_smime_layer *layer,
                                         struct sg_error *err);

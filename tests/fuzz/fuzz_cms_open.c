@@ -98,7 +98,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .spool = limits,
                                        .headers = {.max_bytes = 20000, .max_fields = 100},
                                        .max_layers = 4,
-                                       .max_cms_bytes = 100000};
+                                       .max_cms_bytes = 100000,
+                                       .max_certificates = 8,
+                                       .max_signers = 4,
+                                       .max_tries = 4};
     SG_AUTO_SPOOL spool = sg_spool_new(&limits);
     struct sg_header_block block;
     struct sg_smime_opened o;

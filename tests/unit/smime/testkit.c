@@ -167,7 +167,10 @@ struct sg_smime_options kit_options(struct sg_smime_own_key *own, size_t count)
                                      .spool = limits,
                                      .headers = {.max_bytes = 65536, .max_fields = 500},
                                      .max_layers = 8,
-                                     .max_cms_bytes = 1 << 20};
+                                     .max_cms_bytes = 1 << 20,
+                                     .max_certificates = 64,
+                                     .max_signers = 16,
+                                     .max_tries = 16};
 }
 
 struct sg_spool *kit_spool_new(void)

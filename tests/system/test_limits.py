@@ -1,0 +1,233 @@
+"""The limits of what comes in, each at its edge: as much as is allowed is served, one more is refused in clear words or
+judged as what we do not do, and the next mail is served. A client that drips is cut off in time. REQ-22 REQ-81"""
+import contextlib
+import os
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+
+import forge
+from forge import der, integer, octets, seq
+from sealgate.ports import PortBlock
+from setting import B, OUTSIDE, header, simple
+from spoof import VICTIM, Spoof
+from test_hostile_sizes import CONTENT, entity, mail, signed
+from test_mail_hostile import Lines
+
+COMMAND_S, DATA_S, MESSAGE, CONNECTIONS = 3, 6, 2 << 20, 40
+CERTIFICATES, SIGNERS, KEYS = 500, 20, 16
+
+
+class Limited(Spoof):
+    def __init__(self, folder, block):
+        super().__init__(folder, block)
+        self.platform.settings = {"gatewayd": {
+            "limits.command_timeout": f"{COMMAND_S}s", "limits.data_timeout": f"{DATA_S}s", "limits.message": MESSAGE,
+            "limits.connections": CONNECTIONS, "limits.certificates": CERTIFICATES, "limits.signers": SIGNERS,
+            "limits.envelope_keys": KEYS}}
+
+
+@pytest.fixture(scope="module")
+def setting():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgl", dir="/var/tmp") as folder:
+        s = Limited(folder, block)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+@contextlib.contextmanager
+def connection(setting):
+    with contextlib.closing(Lines("127.0.0.1", setting.platform.port["inbound"])) as lines:
+        assert lines.say("LHLO in.test").startswith("250")
+        yield lines
+
+
+def served(setting, name):
+    setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"], simple(f"x@{OUTSIDE}", [f"ann@{B}"], name))
+    setting.arrived(B, name)
+
+
+def sent(setting, name, message):
+    return setting.lmtp(f"3{name}", f"x@{OUTSIDE}", f"ann@{B}", message)
+
+
+def verdict(setting, name, cms, kind="enveloped-data"):
+    reply = sent(setting, name, entity(name, forge.entity(cms, kind)))
+    assert reply.startswith("250"), reply
+    return header(setting.arrived(B, name)[0].raw, "X-Sealgate-Verdict")
+
+
+def sealed_signed(setting, **how):
+    """A signature of that kind, in an envelope."""
+    text = forge.entity(signed(setting, **how), "signed-data")
+    cek, iv = os.urandom(32), os.urandom(16)
+    return forge.enveloped_data([forge.transport(setting.agency[B], cek)], iv, forge.cbc(cek, iv, text))
+
+
+GOOD, UNSUPPORTED, NOT_OPENED = f"verified; domain={VICTIM}", "unverified; code=002", "unverified; code=003"
+
+
+@pytest.mark.smoke
+def test_certificates_of_a_signature(setting):
+    """signed() puts in the chain of two, so often."""
+    assert verdict(setting, "certificates-most", sealed_signed(setting, certificates=CERTIFICATES // 2)) == GOOD
+    assert verdict(setting, "certificates-more", sealed_signed(setting, certificates=CERTIFICATES // 2 + 1)) == UNSUPPORTED
+
+
+@pytest.mark.smoke
+def test_signers_of_a_signature(setting):
+    assert verdict(setting, "signers-most", sealed_signed(setting, signers=SIGNERS)) == GOOD
+    assert verdict(setting, "signers-more", sealed_signed(setting, signers=SIGNERS + 1)) == UNSUPPORTED
+
+
+@pytest.mark.smoke
+def test_keys_of_an_envelope(setting):
+    """The one that opens it is the last that is tried, or one behind that."""
+    def envelope(before):
+        cek, iv = os.urandom(32), os.urandom(16)
+        empty = forge.transport(setting.agency[B], encrypted=b"")
+        infos = der(0x31, empty * before + forge.transport(setting.agency[B], cek))
+        text = forge.cbc(cek, iv, forge.detached(CONTENT, [setting.victim]))
+        return forge.content_info(forge.ENVELOPED, seq(integer(0), infos, seq(
+            forge.DATA, seq(forge.AES256_CBC, octets(iv)), der(0x80, text))))
+    assert verdict(setting, "keys-most", envelope(KEYS - 1)) == GOOD
+    assert verdict(setting, "keys-more", envelope(KEYS)) == NOT_OPENED
+
+
+@pytest.mark.smoke
+def test_recipients(setting):
+    """1,000 of one message are one message; the 1,001st is told to come again."""
+    people = [f"p{i}@{B}" for i in range(1000)]
+    with connection(setting) as lmtp:
+        assert lmtp.say("XFORWARD IDENT=3Thousand ADDR=192.0.2.1").startswith("250")
+        assert lmtp.say(f"MAIL FROM:<x@{OUTSIDE}>").startswith("250")
+        for person in people:
+            assert lmtp.say(f"RCPT TO:<{person}>").startswith("250")
+        assert lmtp.say(f"RCPT TO:<more@{B}>").startswith("452 4.5.3")
+        assert lmtp.say("DATA").startswith("354")
+        lmtp.file.write(mail("thousand", "", "x\r\n") + b".\r\n")
+        lmtp.file.flush()
+        assert all(lmtp.reply().startswith("250") for _ in people)
+    got, = setting.arrived(B, "thousand")
+    assert got.recipients == people
+    served(setting, "after-thousand")
+
+
+def test_recipients_by_way_of_postfix(setting):
+    """Cut into pieces on the way, each gets it once."""
+    people = [f"q{i}@{B}" for i in range(1000)]
+    setting.from_outside(f"x@{OUTSIDE}", people, simple(f"x@{OUTSIDE}", [f"ann@{B}"], "many"))
+
+    def all_of_them():
+        return [r for m in setting.servers[B].mails if b"Subject: many\r\n" in m.head for r in m.recipients]
+    end = time.monotonic() + 60
+    while len(all_of_them()) < len(people) and time.monotonic() < end:
+        setting.servers[B].wait(len(setting.servers[B].mails) + 1, 60)
+    assert sorted(all_of_them()) == sorted(people)
+
+
+@pytest.mark.smoke
+def test_header(setting):
+    """Octets and fields, with those that all mail here has."""
+    def with_header(name, octets_=None, fields=None):
+        bare = mail(name, b"", b"x\r\n")
+        have = len(bare.partition(b"\r\n\r\n")[0]) + 2
+        more = b"" if octets_ is None else b"X-F: " + b"y" * (octets_ - have - 7) + b"\r\n"
+        if fields is not None:
+            more = b"X-F: y\r\n" * (fields - 5)
+        return mail(name, more, b"x\r\n")
+    for name, limit in (("octets_", 256 << 10), ("fields", 2000)):
+        assert sent(setting, f"header-most-{name}", with_header(f"header-most-{name}", **{name: limit})).startswith("250")
+        assert sent(setting, f"header-more-{name}", with_header(f"header-more-{name}", **{name: limit + 1})).startswith("451")
+        setting.arrived(B, f"header-most-{name}")
+    served(setting, "after-header")
+
+
+@pytest.mark.smoke
+def test_size(setting):
+    def of(name, size):
+        bare = mail(name, b"", b"")
+        text = (b"y" * 70 + b"\r\n") * (size // 72)
+        return bare + text[:size - len(bare) - 2].rpartition(b"\r\n")[0].ljust(size - len(bare) - 2, b"z") + b"\r\n"
+    assert len(of("size-most", MESSAGE)) == MESSAGE
+    assert sent(setting, "size-most", of("size-most", MESSAGE)).startswith("250")
+    assert sent(setting, "size-more", of("size-more", MESSAGE + 1)).startswith("552 5.3.4")
+    setting.arrived(B, "size-most")
+    served(setting, "after-size")
+
+
+@pytest.mark.smoke
+def test_commands(setting):
+    """Their length, with the line end, and how many may be none."""
+    with connection(setting) as lmtp:
+        assert lmtp.say("NOOP " + "x" * (4096 - 7)).startswith("250")
+        assert lmtp.say("NOOP " + "x" * (4096 - 6)).startswith("500 5.5.2 line too long")
+        assert lmtp.say("NOOP " + "x" * 1000000).startswith("500 5.5.2 line too long")
+        for _ in range(18):
+            assert lmtp.say("WHAT").startswith("500")
+        assert lmtp.say("WHAT").startswith("421 4.7.0 too many errors")
+        assert lmtp.file.readline() == b""
+
+
+@pytest.mark.smoke
+def test_connections(setting):
+    """Of those that Postfix has open some are kept: so many at most are ours."""
+    with contextlib.ExitStack() as stack:
+        taken = 0
+        for _ in range(CONNECTIONS + 1):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", setting.platform.port["inbound"]), 10))
+            greeting = one.makefile("rb").readline()
+            taken += greeting.startswith(b"220")
+        assert greeting.startswith(b"421 4.3.2") and CONNECTIONS - 20 <= taken <= CONNECTIONS, (greeting, taken)
+    served(setting, "after-connections")
+
+
+# One octet at a time ---------------------------------------------------------------------------------------
+
+
+def drip(lines, text, result, until):
+    """Octet by octet, more slowly than the limit lets it end; how long until it was cut off, and with what."""
+    began = time.monotonic()
+    lines.socket.settimeout(0.25)
+    for octet in text:
+        try:
+            lines.socket.sendall(bytes([octet]))
+            said = lines.socket.recv(4096)
+            if said:
+                result.append((time.monotonic() - began, said))
+            return
+        except TimeoutError:
+            if time.monotonic() - began > until:
+                return
+        except OSError:
+            return
+
+
+@pytest.mark.smoke
+def test_drip(setting):
+    """A command within its time, a message within its own, whoever drips; the others' mail does not wait for it."""
+    at_command, in_data, threads = [], [], []
+    with contextlib.ExitStack() as stack:
+        for i in range(4):
+            lines = stack.enter_context(connection(setting))
+            threads.append(threading.Thread(target=drip, args=(lines, b"MAIL FROM:<" + b"x" * 1000, at_command, 4 * COMMAND_S)))
+            lines = stack.enter_context(connection(setting))
+            for command in (f"XFORWARD IDENT=3Drip{i} ADDR=192.0.2.1", f"MAIL FROM:<x@{OUTSIDE}>", f"RCPT TO:<ann@{B}>", "DATA"):
+                assert lines.say(command)[0] in "23"
+            threads.append(threading.Thread(target=drip, args=(lines, mail("drip", "", "x" * 1000), in_data, 4 * DATA_S)))
+        for thread in threads:
+            thread.start()
+        served(setting, "beside-drip")
+        for thread in threads:
+            thread.join()
+    for limit, cut in ((COMMAND_S, at_command), (DATA_S, in_data)):
+        assert len(cut) == 4
+        for seconds, said in cut:
+            assert limit - 0.5 < seconds < 2 * limit and said.startswith(b"421 4.4.2"), (seconds, said)
+    served(setting, "after-drip")
+    assert not [m for m in setting.servers[B].mails if b"Subject: drip" in m.head]
