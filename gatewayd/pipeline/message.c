@@ -158,15 +158,19 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
 
 bool sg_message_on_disk(struct sg_message *m, struct sg_error *err)
 {
-    if (!m->receipt)
-        return !m->entry || m->entry->recorded ||
-               sg_fail(err, SG_E_JOURNAL, "what was received is not in the journal");
+    if (!m->receipt && (!m->entry || m->entry->recorded))
+        return true;
     SG_MEASURE(SG_STAGE_JOURNAL);
-    if (!sg_journal_finish(m->gw->journal, &m->receipt, err))
-        return false;
-    m->entry->recorded = true;
-    sg_count_message(m->direction);
-    return true;
+    struct sg_error *why = &m->why_not_on_disk; /* whoever asks again hears the same */
+    if (m->receipt && sg_journal_finish(m->gw->journal, &m->receipt, why)) {
+        m->entry->recorded = true;
+        sg_count_message(m->direction);
+        return true;
+    }
+    if (why->code == SG_OK)
+        sg_fail(why, SG_E_JOURNAL, "what was received is not in the journal");
+    *err = *why;
+    return false;
 }
 
 void sg_message_sent_release(struct sg_message *m)

@@ -48,6 +48,7 @@ struct sg_message {
     struct sg_trace trace;
     struct sg_registry_entry *entry; /* NULL: what is tried again out of PostgreSQL */
     struct journal_append *receipt;  /* `received`, on its way to the disk */
+    struct sg_error why_not_on_disk; /* where it did not get there */
     const char *purpose; /* of a message of ours about this one: tells its sendings from this one's
                             and from others'; NULL: it is the message itself */
     struct sg_courier_sent *sent; /* whose outcome is not journaled yet */

@@ -134,8 +134,9 @@ class Load:
             wait_for(lambda: self.under_way() == 0 and not self.setting.queued(), 120, "every message", 0.3)
         except NotReady:
             missing = sorted(set(self.accepted) - set(self.arrived()))
-            raise AssertionError(f"missing {missing} of {len(self.accepted)}; "
-                                 f"queued: {self.setting.queued()}") from None
+            queued = self.setting.queued()
+            raise AssertionError(f"{len(missing)} missing of {len(self.accepted)}: {missing[:5]}; "
+                                 f"{len(queued)} queued: {queued[:3]}") from None
         twice = {s: times for s, times in self.setting.copies().items()
                  if s.startswith(self.name + "-") and len(times) > 1}
         assert not twice, twice

@@ -1,0 +1,180 @@
+"""No room left, in each folder that mail passes, and a disk that fails at fsync: mail is deferred, nothing is lost or
+comes twice, nothing half written passes for whole, and all goes on by itself when there is room.
+
+Run with -s for the figures.
+"""
+import re
+import tempfile
+import time
+
+import pytest
+
+from sealgate import layout as lay
+from sealgate.ports import PortBlock
+from sealgate.process import wait_for
+from sealgate.smalldisk import FailingDisk, SmallDisk
+from setting import A, B, C
+from test_faults_load import Busy, Load
+
+POSTFIX_ROOM = 200  # MiB: it takes no mail unless there is room for one and a half of the largest
+
+
+class Crowded(Busy):
+    """Each folder is on a disk of its own; a message's body is never in memory, a journal segment is soon full."""
+
+    def __init__(self, folder, block):
+        group = lay.user_id("postfix")[1]
+        self.disks = {"journal": SmallDisk(f"{folder}/disk/journal", 300, lay.GATEWAY, group),
+                      "spool": SmallDisk(f"{folder}/disk/spool", 8, lay.GATEWAY, group),
+                      "failing": FailingDisk(f"{folder}/disk/failing", 48, lay.GATEWAY, group)}
+        super().__init__(folder, block, settings={"gatewayd": {
+            "journal.dir": self.disks["journal"].path, "journal.segment": "1m",
+            "gateway.spool_dir": self.disks["spool"].path,
+            "limits.message_memory": "4k", "limits.shared_memory": "0"}})
+        platform = self.platform
+        for name, path in (("postfix-out", platform.postfix_out.dir / "spool"),
+                           ("postfix-in", platform.postfix_in.dir / "spool")):
+            self.disks[name] = SmallDisk(path, POSTFIX_ROOM, mode=0o755)
+        self.disks["postgresql"] = SmallDisk(platform.layout.pg, 600, lay.user_id("postgres")[0],
+                                             lay.user_id("postgres")[1])
+
+    def start(self):
+        for disk in self.disks.values():
+            disk.mount()
+        return super().start()
+
+    def stop(self):
+        try:
+            for disk in self.disks.values():
+                disk.empty()
+            super().stop()
+        finally:
+            for disk in self.disks.values():
+                disk.unmount()
+
+    def journal_on(self, name, feed="500ms"):
+        """gatewayd is stopped; when it is started its journal is on that disk, and fed to PostgreSQL so often."""
+        path = self.platform.layout.etc / "gatewayd.conf"
+        self.platform.gatewayd.stop()
+        path.write_text(re.sub(r"(?ms)^\[journal\]\n.*?\n\n", f"[journal]\ndir = {self.disks[name].path}\n"
+                               f"segment = 1m\nfeed_interval = {feed}\n\n", path.read_text()))
+
+    def answers(self, since, listener="outbound"):
+        """What gatewayd said to Postfix, from its log."""
+        log = (self.platform.postfix_out if listener == "outbound" else self.platform.postfix_in).log
+        return re.findall(r"status=deferred \(.*?said: (\d\d\d \S+)", log.read_text()[since:])
+
+
+class Gentle(Load):
+    """Not as much as the machine takes: what waits meanwhile has to be sent afterwards."""
+
+    def between(self, number):
+        self._stop.wait(0.2)
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgd", dir="/var/tmp") as folder:
+        s = Crowded(folder, block)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+@pytest.mark.parametrize("where", ["journal", "spool", "postfix-out", "postfix-in"])
+def test_no_room(crowded, where):
+    disk, platform = crowded.disks[where], crowded.platform
+    since = len(platform.postfix_out.log.read_text())
+    with Gentle(crowded, f"full-{where}") as load:
+        load.more(8)
+        try:
+            disk.fill()
+            load.stands_still()
+            said = crowded.answers(since)
+        finally:
+            disk.empty()
+        recovered = load.more(8, 120)
+    load.account()
+    print(f"\n{where}: {len(load.accepted)} accepted, {load.refused} refused, next eight after {recovered:.1f} s; "
+          f"Postfix heard {sorted(set(said))}")
+    if where in ("journal", "spool"):
+        assert set(said) == {"452 4.3.1"}
+
+
+@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.long)])
+def test_room_comes_and_goes(crowded, rounds):
+    """Full at any moment: in the midst of a record, of a group of them, at the begin of a segment."""
+    disk = crowded.disks["journal"]
+    with Gentle(crowded, f"edge-{rounds}") as load:
+        load.more(8)
+        try:
+            for i in range(rounds):
+                disk.fill(leave=i % 6 * 4096)
+                until = time.monotonic() + 0.4
+                wait_for(lambda at=until: time.monotonic() > at, 2, "a moment without room")
+                disk.empty()
+                load.more(2, 60)
+        finally:
+            disk.empty()
+    load.account()
+    rows(crowded, load)
+
+
+def rows(setting, load):
+    """All that was accepted is in the retention log, as it went out and as it came in."""
+    def ways(subject):
+        return {row["direction"] for organisation in (setting.a, setting.b, setting.c)
+                for row in organisation.messages(message_id=f"{subject}@x.test")}
+    for subject in load.accepted:
+        wait_for(lambda s=subject: ways(s) == {"outbound", "inbound"}, 30, f"{subject} in the retention log")
+
+
+def test_fsync_fails(crowded):
+    """What fsync() did not bring to disk is nobody's 250, though the page cache has it and a second fsync() would say
+    yes: after a kill, with the pages gone, all that was accepted is there."""
+    disk, platform = crowded.disks["failing"], crowded.platform
+    crowded.journal_on("failing", feed="1m")  # until the kill it is in the journal alone
+    crowded.platform.gatewayd.start()
+    try:
+        with Gentle(crowded, "fsync") as load:
+            load.more(8)
+            disk.fill()
+            load.stands_still()
+            assert "journal.sync" in platform.gatewayd.log.read_text()
+            load.kills.append(time.time())
+            platform.gatewayd.kill()
+            disk.empty()
+            disk.detach()
+            disk.attach()
+            crowded.journal_on("failing")
+            platform.gatewayd.start()
+            recovered = load.more(8, 120)
+        load.account()
+        rows(crowded, load)
+        print(f"\nfsync failed: {len(load.accepted)} accepted, next eight after {recovered:.1f} s")
+    finally:
+        disk.empty()
+        crowded.journal_on("journal")
+        crowded.platform.gatewayd.start()
+
+
+def test_no_room_for_the_database(crowded):
+    """Mail goes on, the journal keeps what PostgreSQL does not take, and hands it on when there is room."""
+    disk = crowded.disks["postgresql"]
+    log = crowded.platform.gatewayd.log
+    since = log.stat().st_size
+    with Gentle(crowded, "database") as load:
+        load.more(8)
+        try:
+            disk.fill()
+            wait_for(lambda: "journal.not-fed" in log.read_text()[since:], 60, "a feed that fails")
+            went_on = len(load.arrived())
+            load.more(8)
+            went_on = len(load.arrived()) - went_on
+        finally:
+            disk.empty()
+        load.more(8, 120)
+    load.account()
+    rows(crowded, load)
+    print(f"\ndatabase full: {len(load.accepted)} accepted, {went_on} went on meanwhile")
