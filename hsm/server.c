@@ -344,13 +344,13 @@ bool sg_server_stop(struct sg_server *server, int64_t timeout_ms)
         ok = sg_cond_wait(&server->ended, &server->mutex, deadline);
     ok = server->count == 0;
     pthread_mutex_unlock(&server->mutex);
+    reap(server);
     return ok; /* else threads still look at it */
 }
 
 void sg_server_free(struct sg_server **server_p)
 {
     struct sg_server *server = *server_p;
-    reap(server);
     close(server->stop_fd);
     pthread_cond_destroy(&server->ended);
     pthread_mutex_destroy(&server->mutex);
