@@ -31,7 +31,7 @@ from partners import DCA, Partner  # noqa: E402
 from sealgate.layout import GATEWAY, GROUP, TENANT  # noqa: E402
 from sealgate.platform import Platform  # noqa: E402
 from sealgate.ports import PortBlock  # noqa: E402
-from sealgate.process import as_user, children, wait_for  # noqa: E402
+from sealgate.process import as_user, courier, wait_for  # noqa: E402
 from text import prose  # noqa: E402
 
 A, B, PARTNER, PLAIN = "agency-a.test", "agency-b.test", "partner.test", "nobody.test"
@@ -43,14 +43,6 @@ TOOLS = ("bench_send", "bench_sink", "bench_hsm", "bench_milter", "bench_passes"
 def cpu(pid):
     """The CPU time of a process, in seconds."""
     return time.clock_gettime((~pid << 3) | 2)
-
-
-def name(pid):
-    """Of what the process runs; "" when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/exe").resolve().name
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def client(n):
@@ -279,9 +271,7 @@ class Lab:
     def gatewayd(self):
         """Its processes: its own and its courier's."""
         pid = self.platform.gatewayd.pid()
-        couriers = [child for child in children(pid) if name(child) == "sealgate-courier"]
-        assert len(couriers) == 1, couriers
-        return [pid, *couriers]
+        return [pid, courier(pid)]
 
     def cpu(self):
         return sum(map(cpu, self.gatewayd())), cpu(self.platform.hsmd.pid())

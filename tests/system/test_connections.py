@@ -12,7 +12,7 @@ import pytest
 
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
-from sealgate.process import wait_for
+from sealgate.process import courier, wait_for
 from setting import A, B, C, FROM_A, simple
 from test_faults_load import Busy, Load
 
@@ -228,7 +228,7 @@ def write(setting, subject, to=C):
 
 def test_connections_are_kept_and_dropped(bounded):
     """One to the customer's server and one to Postfix for several mails; none once nobody needs them."""
-    pid, port = bounded.platform.gatewayd.pid(), bounded.platform.port
+    pid, port = courier(bounded.platform.gatewayd.pid()), bounded.platform.port
     seen = set()
     wait_for(lambda: not peers(pid, bounded.c_port) and not peers(pid, port["reentry"]), IDLE + 5, "no connections")
     for i in range(4):

@@ -14,7 +14,7 @@ import pytest
 
 from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
-from sealgate.process import children, gone, wait_for
+from sealgate.process import children, courier, gone, program, wait_for
 from setting import A, B, FROM_A, FROM_B, Setting, simple
 
 SEALED = re.compile(r"postfix-out/sealed/smtpd\[(\d+)\]: \w+: client=")
@@ -62,8 +62,8 @@ class Killed(Setting):
             return not waiting
         wait_for(empty, 90, "empty queues", 0.5)
 
-    def couriers(self):
-        return [pid for pid in children(self.platform.gatewayd.pid()) if program(pid) == "sealgate-courier"]
+    def courier(self):
+        return courier(self.platform.gatewayd.pid())
 
     def traces(self, subject):
         return [step for one in (self.a, self.b) for row in one.messages(message_id=f"{subject}@x.test")
@@ -95,13 +95,6 @@ class Killed(Setting):
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = [line.split() for line in f.readlines()[1:]]
         return any(row[1].endswith(port) and row[3] == "01" and int(row[4].split(":")[1], 16) for row in rows)
-
-
-def program(pid):
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split(" ")[0]
-    except OSError:
-        return ""
 
 
 def tree_kill(pids):
@@ -148,10 +141,10 @@ def test_the_customers_server_had_it(killed):
     """It answers after the death, and before gatewayd is there again."""
     gatewayd = killed.platform.gatewayd
     server = in_hand_of_b(killed, "customer")
-    couriers = killed.couriers()
+    left = killed.courier()
     gatewayd.kill()
     server.gate.set()
-    wait_for(lambda: all(gone(pid) or not program(pid) for pid in couriers), 30, "the end of the courier that was left")
+    wait_for(lambda: gone(left) or not program(left), 30, "the end of the courier that was left")
     gatewayd.start()
     killed.quiet()
     assert len(killed.copies("customer")) == 1
@@ -262,12 +255,11 @@ def test_a_notice_is_sent_once(killed):
 
 def test_a_courier_that_is_killed_alone(killed):
     """At rest it costs nothing; with a message nobody knows, and it is sent again."""
-    first, = killed.couriers()
-    os.kill(first, signal.SIGKILL)
+    os.kill(killed.courier(), signal.SIGKILL)
     killed.send("courier-rests")
     wait_for(lambda: killed.copies("courier-rests"), 60, "the mail")
     server = in_hand_of_b(killed, "courier-busy")
-    second, = killed.couriers()
+    second = killed.courier()
     with open(f"/proc/{second}/status", encoding="ascii") as f:
         status = dict(line.split(":\t", 1) for line in f)
     # gatewayd's filter, which whom it starts has as well, and its own.

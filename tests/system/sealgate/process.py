@@ -58,6 +58,20 @@ def children(pid):
     return found
 
 
+def program(pid):
+    """The name of what it runs; "" when it is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).split(" ")[0]
+    except OSError:
+        return ""
+
+
+def courier(gatewayd):
+    """The pid of gatewayd's courier, which has its connections to next hops."""
+    pid, = (child for child in children(gatewayd) if program(child) == "sealgate-courier")
+    return pid
+
+
 def as_user(command, uid, gid, groups=()):
     """The command under another user, without privileges it could get back."""
     groups = ",".join(str(g) for g in groups)
