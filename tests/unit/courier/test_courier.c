@@ -403,14 +403,14 @@ static void starts_another_one(void **state)
 
 struct killer {
     struct script *server;
-    struct sg_courier *courier;
+    pid_t courier;
 };
 
 static void *kill_when_reached(void *arg)
 {
     struct killer *k = arg;
     script_reached(k->server);
-    kill(k->courier->pid, SIGKILL);
+    kill(k->courier, SIGKILL);
     script_go(k->server);
     return NULL;
 }
@@ -420,16 +420,17 @@ static void killed_itself_with_a_message(void **state)
     (void)state;
     static const char *const steps[] = {OPEN, ENVELOPE, "D*", "R", "W", "E", NULL};
     struct script *server = script_begin(steps);
-    struct killer k = {server, ready()};
+    struct sg_courier *c = ready();
+    struct killer k = {server, c->pid};
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
     pthread_t thread;
     pthread_create(&thread, NULL, kill_when_reached, &k);
-    assert_false(send_one(k.courier, script_port(server), &reply, &err));
+    assert_false(send_one(c, script_port(server), &reply, &err));
     assert_int_equal(err.code, SG_E_SMTP_PEER);
     pthread_join(thread, NULL);
     script_end(&server);
-    sg_courier_stop(&k.courier);
+    sg_courier_stop(&c);
 }
 
 static void fails_without_its_program(void **state)
