@@ -100,12 +100,16 @@ static bool read_all(int fd, struct sg_buf *out)
     return n == 0;
 }
 
-/* What the next hop never answered before its courier ended nobody will hear any more. */
-static void pending_end(struct courier_kept *k, size_t from)
+/* What one file says, with what the others do: taken counts most, then what is waited for. What a
+ * dead courier waited for nobody will hear any more. */
+static void join(struct courier_kept *all, const struct courier_kept *one, bool dead)
 {
-    for (size_t i = from; i < k->count; i++)
-        if (k->list[i].fate == SG_COURIER_PENDING)
-            k->list[i].fate = SG_COURIER_UNKNOWN;
+    for (size_t i = 0; i < one->count; i++) {
+        const struct courier_fate *f = &one->list[i];
+        bool heard = f->fate == SG_COURIER_TAKEN || (f->fate == SG_COURIER_PENDING && !dead);
+        if (heard)
+            fate_set(all, f->id, f->fate);
+    }
 }
 
 static bool old(int fd, int64_t keep_ms)
@@ -122,20 +126,20 @@ static void file_load(struct courier_kept *k, int dir_fd, const char *name, int6
     if (fd < 0)
         return;
     SG_AUTO_BUF text = {0};
-    size_t before = k->count;
+    struct courier_kept one = {0};
     bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0; /* before it is read: then that is all of it */
     if (read_all(fd, &text))
-        courier_kept_parse(k, sg_buf_bytes(&text));
+        courier_kept_parse(&one, sg_buf_bytes(&text));
     else
         sg_log(SG_LOG_WARNING, "courier.not-read", "file", name, NULL);
+    join(k, &one, dead);
     if (!dead) {
         *living = true;
-        *listed = *listed && k->listed;
-    } else {
-        pending_end(k, before);
-        if (keep_ms && (k->count == before || old(fd, keep_ms)))
-            unlinkat(dir_fd, name, 0);
+        *listed = *listed && one.listed;
+    } else if (keep_ms && (one.count == 0 || old(fd, keep_ms))) {
+        unlinkat(dir_fd, name, 0);
     }
+    courier_kept_free(&one);
     close(fd);
 }
 

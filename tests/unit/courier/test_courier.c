@@ -462,6 +462,33 @@ static void reads_a_file(void **state)
     courier_kept_free(&k);
 }
 
+static void file_make(const char *name, const char *text)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/%s.kept", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Of couriers that are dead, in whatever order their files are found: what none of them heard is
+ * not waited for, also where an earlier try was heard to be refused; what one heard counts. */
+static void joins_what_dead_ones_left(void **state)
+{
+    (void)state;
+    static const char refused[] = "sealgate-courier 1\nnot " A64 "\nnot " B64 "\nlisted\n";
+    static const char waited[] = "sealgate-courier 1\nhand " A64 "\ntaken " B64 "\nlisted\n";
+    for (int order = 0; order < 2; order++) {
+        file_make("first", order ? refused : waited);
+        file_make("second", order ? waited : refused);
+        struct sg_courier *c = next();
+        assert_int_equal(fate(c, 0xaa), SG_COURIER_UNKNOWN);
+        assert_int_equal(fate(c, 0xbb), SG_COURIER_TAKEN);
+        sg_courier_stop(&c);
+    }
+}
+
 /* What is no line of ours, or not whole, proves nothing, and neither does what follows. */
 static void reads_no_more_than_was_written(void **state)
 {
@@ -504,6 +531,7 @@ int main(void)
         cmocka_unit_test(killed_itself_with_a_message),
         cmocka_unit_test(fails_without_its_program),
         cmocka_unit_test(reads_a_file),
+        cmocka_unit_test(joins_what_dead_ones_left),
         cmocka_unit_test(reads_no_more_than_was_written),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
