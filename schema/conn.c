@@ -108,7 +108,7 @@ static bool conn_wait(struct sg_conn *conn, const char *what, short events, sg_d
 static bool conn_result(struct sg_conn *conn, const char *what, PGresult **result_r,
                         struct sg_error *err)
 {
-    sg_deadline deadline = conn->timeout_ms ? sg_deadline_in(conn->timeout_ms + GRACE_MS) : 0;
+    sg_deadline deadline = conn->call_ms ? sg_deadline_in(conn->call_ms) : 0;
     PGresult *last = NULL;
     for (;;) {
         int unsent = PQflush(conn->pg);
@@ -192,7 +192,7 @@ bool sg_conn_open(const struct sg_db_options *options, struct sg_conn **conn_r,
     struct sg_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    conn->timeout_ms = options->statement_timeout_ms;
+    conn->call_ms = options->statement_timeout_ms ? options->statement_timeout_ms + GRACE_MS : 0;
     conn->pg = connect_start(options, err);
     bool ok = conn->pg != NULL;
     sg_deadline deadline = sg_deadline_in(options->wait_ms);

@@ -11,9 +11,9 @@
 
 struct sg_conn {
     PGconn *pg;
-    int64_t timeout_ms; /* of a call: the statement's own and some for the way; 0: none */
-    bool broken;        /* to be dropped: the server, the network or the session's state is gone */
-    bool stale;         /* broken because a prepared plan no longer fits: another may work */
+    int64_t call_ms; /* of a call: the statement's own time and some for the way; 0: no limit */
+    bool broken;     /* to be dropped: the server, the network or the session's state is gone */
+    bool stale;      /* broken because a prepared plan no longer fits: another may work */
     unsigned generation;
     bool prepared[SG_QUERY_COUNT];
 };

@@ -69,8 +69,8 @@ struct sg_db_cache_options {
 };
 void sg_db_cache(struct sg_db *db, const struct sg_db_cache_options *options);
 /*
- * Whatever was committed before this call is what is read after it: one round trip of the listener
- * for all who ask at the same time. Where it does not answer within wait_ms everybody asks the
+ * Whatever was committed before this call is what is read after it: one round trip for all who ask
+ * at the same time. Where it does not answer within wait_ms everybody asks the
  * server.
  */
 void sg_db_fresh(struct sg_db *db);
@@ -93,10 +93,11 @@ SG_MUST_USE bool sg_db_transact(struct sg_db *db, const struct sg_db_context *ct
                                 void *arg, struct sg_error *err);
 
 /*
- * Listens on channels (ended by NULL, static) with a connection and a thread of its own. fn is
- * called with each notification, and with payload NULL and channel NULL after every (re)connect:
- * flush all, for anything may have been missed. Channels: sealgate_config (payload: the table),
- * sealgate_job, sealgate_held, sealgate_request. What db keeps is kept current; NULL: nothing is.
+ * Listens on channels (ended by NULL, static) with a thread and a connection of its own, and
+ * another for what db keeps. fn is called with each notification, and with payload NULL and channel
+ * NULL after every (re)connect: flush all, for anything may have been missed. Channels:
+ * sealgate_config (payload: the table), sealgate_job, sealgate_held, sealgate_request. What db
+ * keeps is kept current; NULL: nothing is.
  */
 struct sg_db_listener;
 typedef void (*sg_db_listen_fn)(void *ctx, const char *channel, const char *payload);

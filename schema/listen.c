@@ -26,21 +26,21 @@ struct sg_db_listener {
     int stop_fd;
 };
 
-enum woken { WOKEN_STOP, WOKEN_READABLE, WOKEN_ASKED, WOKEN_TIME };
+enum woken { WOKEN_STOP, WOKEN_READABLE, WOKEN_LOST, WOKEN_TIME };
 
-/* Waits for the stop, the socket, or somebody who asks whether something is new. */
+/* Waits for the stop, the socket, or the loss of the cache's connection. */
 static enum woken wait_for(struct sg_db_listener *l, int fd, int timeout_ms)
 {
     /* poll() passes over what is below 0 */
     struct pollfd fds[3] = {
         {.fd = l->stop_fd, .events = POLLIN},
         {.fd = fd, .events = POLLIN},
-        {.fd = fd >= 0 && l->cache ? sg_query_cache_fd(l->cache) : -1, .events = POLLIN}};
+        {.fd = fd >= 0 && l->cache ? sg_query_cache_lost_fd(l->cache) : -1, .events = POLLIN}};
     int n = poll(fds, 3, timeout_ms);
     return n <= 0           ? WOKEN_TIME
            : fds[0].revents ? WOKEN_STOP
            : fds[1].revents ? WOKEN_READABLE
-                            : WOKEN_ASKED;
+                            : WOKEN_LOST;
 }
 
 static bool subscribe_to(const char *channel, struct sg_conn *conn, struct sg_error *err)
@@ -54,8 +54,6 @@ static bool subscribe_to(const char *channel, struct sg_conn *conn, struct sg_er
 
 static bool subscribe(struct sg_db_listener *l, struct sg_conn *conn, struct sg_error *err)
 {
-    if (l->cache && !subscribe_to(SG_ROW_CHANNEL, conn, err))
-        return false;
     for (int i = 0; l->channels[i]; i++)
         if (!subscribe_to(l->channels[i], conn, err))
             return false;
@@ -66,32 +64,45 @@ static void hand_over(struct sg_db_listener *l, struct sg_conn *conn)
 {
     PGnotify *note;
     while ((note = PQnotifies(conn->pg))) {
-        if (l->cache && strcmp(note->relname, SG_ROW_CHANNEL) == 0)
-            sg_query_cache_changed(l->cache, note->extra);
-        else
-            l->fn(l->ctx, note->relname, note->extra);
+        l->fn(l->ctx, note->relname, note->extra);
         PQfreemem(note);
     }
 }
 
-/*
- * A session that listens is sent, ahead of the end of any command, what others had committed before
- * that command began: they signal it before their own commit is answered. So the emptiest of
- * commands tells whether something is new.
- */
-static bool ask_for_news(struct sg_db_listener *l, struct sg_conn *conn)
+/* Is the server still there? The cache's connection is asked too: so its notifications are fetched
+ * where there is no mail. */
+static bool probe(struct sg_db_listener *l, struct sg_conn *conn)
 {
     struct sg_error err = {0};
-    uint64_t wanted = l->cache ? sg_query_cache_wanted(l->cache) : 0;
-    if (!sg_conn_script(conn, "", &err))
-        return false;
-    hand_over(l, conn);
     if (l->cache)
-        sg_query_cache_told(l->cache, wanted);
+        sg_query_cache_fresh(l->cache);
+    return sg_conn_script(conn, "", &err);
+}
+
+/* The connection by which the cache learns what is new. */
+static bool cache_connect(struct sg_db_listener *l, struct sg_error *err)
+{
+    struct sg_conn *conn = NULL;
+    if (!l->cache)
+        return true;
+    if (!sg_conn_open(&l->options, &conn, err))
+        return false;
+    conn->call_ms = l->options.wait_ms;
+    if (!subscribe_to(SG_ROW_CHANNEL, conn, err)) {
+        sg_conn_close(&conn);
+        return false;
+    }
+    sg_query_cache_connected(l->cache, conn);
     return true;
 }
 
-/* Until the connection is lost (true) or the stop (false). */
+static void cache_disconnect(struct sg_db_listener *l)
+{
+    struct sg_conn *conn = l->cache ? sg_query_cache_disconnect(l->cache) : NULL;
+    sg_conn_close(&conn);
+}
+
+/* Until a connection is lost (true) or the stop (false). */
 static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
 {
     for (;;) {
@@ -103,8 +114,10 @@ static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
             if (!PQconsumeInput(conn->pg))
                 return true;
             break;
+        case WOKEN_LOST:
+            return true;
         default:
-            if (!ask_for_news(l, conn))
+            if (!probe(l, conn))
                 return true;
         }
     }
@@ -118,14 +131,12 @@ static void *run(void *arg)
     while (going) {
         struct sg_conn *conn = NULL;
         struct sg_error err = {0};
-        if (sg_conn_open(&l->options, &conn, &err) && subscribe(l, conn, &err)) {
+        if (sg_conn_open(&l->options, &conn, &err) && subscribe(l, conn, &err) &&
+            cache_connect(l, &err)) {
             backoff = 0;
-            if (l->cache)
-                sg_query_cache_connected(l->cache);
             l->fn(l->ctx, NULL, NULL);
             going = serve(l, conn);
-            if (l->cache)
-                sg_query_cache_lost(l->cache);
+            cache_disconnect(l);
         } else if (backoff == 0) {
             sg_log_error(SG_LOG_WARNING, "database.listener-away", &err, NULL);
         }

@@ -49,11 +49,14 @@ static const struct rule rules[] = {
 struct sg_query_cache {
     struct sg_cache *cache;
     int64_t wait_ms;
-    int wake_fd;
+    int lost_fd;
     pthread_mutex_t lock;
     pthread_cond_t told;
+    struct sg_conn *conn; /* it listens; used by who asks, one at a time */
+    bool asking, leaving; /* leaving: conn is wanted back */
+    unsigned waiting;     /* for who asks */
     uint64_t wanted, done;
-    bool current; /* the listener is there and answers */
+    bool current; /* conn is there and answers */
 };
 
 static const struct rule *rule_of(enum sg_query query)
@@ -80,7 +83,7 @@ struct sg_query_cache *sg_query_cache_new(const struct sg_db_cache_options *opti
         abort();
     c->cache = sg_cache_new(&cache);
     c->wait_ms = wait_ms;
-    c->wake_fd = fd;
+    c->lost_fd = fd;
     pthread_mutex_init(&c->lock, NULL);
     sg_cond_init(&c->told);
     return c;
@@ -92,7 +95,7 @@ void sg_query_cache_free(struct sg_query_cache **cache)
     if (!c)
         return;
     sg_cache_free(&c->cache);
-    close(c->wake_fd);
+    close(c->lost_fd);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->told);
     free(c);
@@ -214,55 +217,53 @@ void sg_query_cache_release(struct sg_query_cache *cache, struct sg_cache_ref *r
 
 /* Keeping it current --------------------------------------------------------------------------- */
 
-int sg_query_cache_fd(const struct sg_query_cache *cache)
+int sg_query_cache_lost_fd(const struct sg_query_cache *cache)
 {
-    return cache->wake_fd;
-}
-
-uint64_t sg_query_cache_wanted(struct sg_query_cache *cache)
-{
-    uint64_t count;
-    ssize_t n = read(cache->wake_fd, &count, sizeof count); /* before what is wanted is read */
-    (void)n;
-    pthread_mutex_lock(&cache->lock);
-    uint64_t wanted = cache->wanted;
-    pthread_mutex_unlock(&cache->lock);
-    return wanted;
+    return cache->lost_fd;
 }
 
 /* With the lock held. */
 static void current_set(struct sg_query_cache *cache, bool current)
 {
+    if (cache->current != current)
+        sg_cache_open(cache->cache, current);
     cache->current = current;
-    sg_cache_open(cache->cache, current);
-    pthread_cond_broadcast(&cache->told);
+    if (cache->waiting)
+        pthread_cond_broadcast(&cache->told);
 }
 
-void sg_query_cache_told(struct sg_query_cache *cache, uint64_t wanted)
+void sg_query_cache_connected(struct sg_query_cache *cache, struct sg_conn *conn)
 {
+    uint64_t count;
     pthread_mutex_lock(&cache->lock);
-    cache->done = wanted;
-    current_set(cache, true);
-    pthread_mutex_unlock(&cache->lock);
-}
-
-void sg_query_cache_connected(struct sg_query_cache *cache)
-{
-    pthread_mutex_lock(&cache->lock);
+    ssize_t n = read(cache->lost_fd, &count, sizeof count); /* that was another connection */
+    (void)n;
+    cache->conn = conn;
+    cache->leaving = false;
     sg_cache_flush(cache->cache);
     cache->done = cache->wanted;
     current_set(cache, true);
     pthread_mutex_unlock(&cache->lock);
 }
 
-void sg_query_cache_lost(struct sg_query_cache *cache)
+struct sg_conn *sg_query_cache_disconnect(struct sg_query_cache *cache)
 {
     pthread_mutex_lock(&cache->lock);
+    cache->leaving = true;
     current_set(cache, false);
+    while (cache->asking) {
+        cache->waiting++;
+        pthread_cond_wait(&cache->told, &cache->lock);
+        cache->waiting--;
+    }
+    struct sg_conn *conn = cache->conn;
+    cache->conn = NULL;
     pthread_mutex_unlock(&cache->lock);
+    return conn;
 }
 
-void sg_query_cache_changed(struct sg_query_cache *cache, const char *payload)
+/* "next_hop dom_…", or the table alone. */
+static void changed(struct sg_query_cache *cache, const char *payload)
 {
     char table[64];
     size_t n = strcspn(payload, " ");
@@ -277,23 +278,66 @@ void sg_query_cache_changed(struct sg_query_cache *cache, const char *payload)
     sg_cache_mark(cache->cache, mark_of_any(table));
 }
 
+/*
+ * A session that listens is sent, ahead of the end of any command, what others had committed before
+ * that command began: they signal it before their own commit is answered. So the emptiest of
+ * commands tells whether something is new.
+ */
+static bool news_ask(struct sg_query_cache *cache, struct sg_conn *conn)
+{
+    struct sg_error err = {0};
+    PGnotify *note;
+    if (!sg_conn_script(conn, "", &err))
+        return false;
+    while ((note = PQnotifies(conn->pg))) {
+        changed(cache, note->extra);
+        PQfreemem(note);
+    }
+    return true;
+}
+
+/* Asks for all who want to know by now. Called and left under lock. */
+static void ask_for_all(struct sg_query_cache *c)
+{
+    const uint64_t one = 1;
+    uint64_t wanted = c->wanted;
+    c->asking = true;
+    pthread_mutex_unlock(&c->lock);
+    bool ok = news_ask(c, c->conn);
+    pthread_mutex_lock(&c->lock);
+    c->asking = false;
+    if (ok)
+        c->done = wanted;
+    else if (write(c->lost_fd, &one, sizeof one) != sizeof one)
+        abort();
+    current_set(c, ok && !c->leaving); /* without it everybody asks for himself */
+}
+
+void sg_query_cache_fresh(struct sg_query_cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    sg_deadline deadline = sg_deadline_in(c->wait_ms);
+    uint64_t mine = ++c->wanted;
+    bool in_time = true;
+    while (c->current && c->done < mine && in_time) {
+        if (!c->asking) {
+            ask_for_all(c);
+            continue;
+        }
+        c->waiting++;
+        in_time = sg_cond_wait(&c->told, &c->lock, deadline);
+        c->waiting--;
+    }
+    if (c->current && c->done < mine)
+        current_set(c, false);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void sg_db_fresh(struct sg_db *db)
 {
     struct sg_query_cache *c = sg_db_query_cache(db);
-    const uint64_t one = 1;
-    if (!c)
-        return;
-    pthread_mutex_lock(&c->lock);
-    if (c->current) {
-        sg_deadline deadline = sg_deadline_in(c->wait_ms);
-        uint64_t mine = ++c->wanted;
-        bool in_time = write(c->wake_fd, &one, sizeof one) == sizeof one;
-        while (in_time && c->current && c->done < mine)
-            in_time = sg_cond_wait(&c->told, &c->lock, deadline);
-        if (!in_time && c->done < mine)
-            current_set(c, false); /* until it is heard again, everybody asks for himself */
-    }
-    pthread_mutex_unlock(&c->lock);
+    if (c)
+        sg_query_cache_fresh(c);
 }
 
 void sg_db_cache_state(struct sg_db *db, struct sg_cache_state *state_r)

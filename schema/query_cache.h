@@ -9,6 +9,8 @@
 
 #include "common/cache.h"
 
+struct sg_conn;
+
 #define SG_ROW_CHANNEL "sealgate_row"
 
 struct sg_query_cache;
@@ -28,15 +30,15 @@ SG_MUST_USE bool sg_query_cache_get(struct sg_query_cache *cache, struct sg_db *
                                     struct sg_error *err);
 void sg_query_cache_release(struct sg_query_cache *cache, struct sg_cache_ref *ref);
 
-/* Of the listener's thread. A descriptor that is readable when somebody wants to know of all that
- * is new. */
-int sg_query_cache_fd(const struct sg_query_cache *cache);
-uint64_t sg_query_cache_wanted(struct sg_query_cache *cache);
-/* All that was committed before that was wanted has been handed over. */
-void sg_query_cache_told(struct sg_query_cache *cache, uint64_t wanted);
-void sg_query_cache_connected(struct sg_query_cache *cache);
-void sg_query_cache_lost(struct sg_query_cache *cache);
-/* A notification of the channel. */
-void sg_query_cache_changed(struct sg_query_cache *cache, const char *payload);
+/*
+ * The listener (listen.c) gives it a connection that listens to SG_ROW_CHANNEL, whose calls end
+ * within wait_ms, and takes it back before it closes it; what is kept is used in between alone.
+ */
+void sg_query_cache_connected(struct sg_query_cache *cache, struct sg_conn *conn);
+struct sg_conn *sg_query_cache_disconnect(struct sg_query_cache *cache);
+/* Readable when that connection does not answer any more. */
+int sg_query_cache_lost_fd(const struct sg_query_cache *cache);
+/* sg_db_fresh() of it. */
+void sg_query_cache_fresh(struct sg_query_cache *cache);
 
 #endif
