@@ -1,8 +1,8 @@
 #include "common/id.h"
 
-#include <openssl/rand.h>
+#include "common/random.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DIGITS 26
 
@@ -30,8 +30,7 @@ struct sg_id sg_id_from(const char *prefix, const uint8_t bits[SG_ID_RANDOM])
 struct sg_id sg_id_new(const char *prefix)
 {
     uint8_t bits[SG_ID_RANDOM];
-    if (RAND_bytes(bits, sizeof bits) != 1)
-        abort(); /* without randomness nothing here is safe */
+    sg_random(bits, sizeof bits);
     return sg_id_from(prefix, bits);
 }
 

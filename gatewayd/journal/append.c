@@ -1,8 +1,8 @@
 #include "journal/journal_internal.h"
 
+#include "common/random.h"
 #include "journal/original.h"
 
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #define SEALED_IN_MEMORY ((size_t)256 << 10)
@@ -157,8 +157,7 @@ bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, co
     record->archive_ref[0] = 0;
     if (!check(record, tenant, original, err))
         return false;
-    if (RAND_bytes(record->id, sizeof record->id) != 1)
-        return sg_fail_openssl(err, SG_E_CRYPTO, "no randomness");
+    sg_random(record->id, sizeof record->id);
     struct journal_append *a = calloc(1, sizeof *a);
     if (!a)
         return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal record");

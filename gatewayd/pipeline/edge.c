@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "pipeline/gateway.h"
 #include "pipeline/metrics.h"
+#include "pipeline/registry.h"
 #include "schema/domain.h"
 #include "schema/submitter.h"
 #include "smtp/address.h"
@@ -83,6 +84,7 @@ void sg_edge_decide(void *gateway, const struct sg_policy_request *request, char
         snprintf(action, size, "451 4.3.0 try again later");
     } else if (answer == ANSWER_YES) {
         sg_count_edge("yes");
+        sg_registry_announce(gw->registry, "outbound", s.queue_id, s.tenant);
         snprintf(action, size, "PREPEND " SG_SUBMISSION_HEADER ": %s", value);
     } else if (answer == ANSWER_SUSPENDED) {
         sg_count_edge("later"); /* the customer's server keeps its mail */

@@ -289,13 +289,23 @@ static void recipients_add(struct batch *b, const json_t *o)
     }
 }
 
+/* Text of JSON; in records of earlier versions the object itself. */
+static const char *detail_of(struct batch *b, const json_t *detail)
+{
+    if (json_is_string(detail))
+        return sg_arena_strdup(b->arena, json_string_value(detail));
+    char *text = json_dumps(detail, JSON_COMPACT);
+    const char *kept = sg_arena_strdup(b->arena, text ? text : "{}");
+    free(text);
+    return kept;
+}
+
 static void traces_add(struct batch *b, const json_t *o, const struct sg_journal_record *record)
 {
     size_t i;
     json_t *t;
     json_array_foreach(json_object_get(o, "trace"), i, t)
     {
-        char *detail = json_dumps(json_object_get(t, "detail"), JSON_COMPACT);
         b->traces[b->trace_count++] = (struct sg_trace_row){
             .record_id = sg_arena_copy(b->arena, sg_bytes_of(record->id, sizeof record->id)),
             .msg_id = text_of(b, o, "msg_id"),
@@ -305,9 +315,8 @@ static void traces_add(struct batch *b, const json_t *o, const struct sg_journal
             .seq = (int)i,
             .step = text_of(b, t, "step"),
             .requirement = text_of(b, t, "requirement"),
-            .detail = sg_arena_strdup(b->arena, detail ? detail : "{}"),
+            .detail = detail_of(b, json_object_get(t, "detail")),
         };
-        free(detail);
     }
 }
 

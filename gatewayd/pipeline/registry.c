@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define BUCKETS 4096
+#define KEY_MAX 512
 
 struct settled {
     struct settled *next;
@@ -28,8 +29,9 @@ struct node {
     struct owed *owed; /* oldest first */
     int users;         /* threads that hold or wait for it */
     bool busy;
-    bool loaded; /* PostgreSQL was asked */
-    char key[];  /* direction, queue id and tenant */
+    bool announced; /* … and not handed in yet */
+    bool loaded;    /* PostgreSQL was asked, or can know nothing */
+    char key[];     /* direction, queue id and tenant */
 };
 
 struct sg_registry {
@@ -136,19 +138,28 @@ static void trim(struct sg_registry *r)
     }
 }
 
-/* Found or made, and taken: the mutex is held. */
-static struct node *node_take(struct sg_registry *r, const char *key, int64_t wait_ms)
+/* Found or made: the mutex is held. */
+static struct node *node_get(struct sg_registry *r, const char *key, bool *made_r)
 {
     struct node **bucket = &r->buckets[bucket_of(key)], *n = *bucket;
     while (n && strcmp(n->key, key) != 0)
         n = n->chain;
-    if (!n) {
-        n = node_new(key);
-        n->chain = *bucket;
-        *bucket = n;
-        r->count++;
-        use_append(r, n);
-    }
+    *made_r = !n;
+    if (n)
+        return n;
+    n = node_new(key);
+    n->chain = *bucket;
+    *bucket = n;
+    r->count++;
+    use_append(r, n);
+    return n;
+}
+
+/* Found or made, and taken: the mutex is held. */
+static struct node *node_take(struct sg_registry *r, const char *key, int64_t wait_ms)
+{
+    bool made;
+    struct node *n = node_get(r, key, &made);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
@@ -194,21 +205,46 @@ static bool load(struct sg_registry *r, struct node *n, const char *direction, c
     return true;
 }
 
+static bool key_make(char key[KEY_MAX], const char *direction, const char *tenant, const char *id)
+{
+    int n = snprintf(key, KEY_MAX, "%s/%s/%s", direction, tenant, id);
+    return n >= 0 && n < KEY_MAX;
+}
+
+void sg_registry_announce(struct sg_registry *registry, const char *direction, const char *queue_id,
+                          const char *tenant)
+{
+    char key[KEY_MAX];
+    bool made;
+    if (!*queue_id || !key_make(key, direction, tenant, queue_id))
+        return;
+    pthread_mutex_lock(&registry->mutex);
+    struct node *n = node_get(registry, key, &made);
+    if (made) {
+        n->loaded = n->announced = true;
+        trim(registry);
+    }
+    pthread_mutex_unlock(&registry->mutex);
+}
+
 bool sg_registry_enter(struct sg_registry *registry, const char *direction, const char *queue_id,
                        const char *tenant, int64_t wait_ms, struct sg_registry_entry **entry_r,
                        struct sg_error *err)
 {
-    char key[512];
-    struct sg_id unique = sg_id_new("unq");
-    int n_key = snprintf(key, sizeof key, "%s/%s/%s", direction, tenant,
-                         *queue_id ? queue_id : unique.text);
-    if (n_key < 0 || (size_t)n_key >= sizeof key)
+    char key[KEY_MAX];
+    struct sg_id unique = {{0}};
+    if (!*queue_id)
+        unique = sg_id_new("unq");
+    if (!key_make(key, direction, tenant, *queue_id ? queue_id : unique.text))
         return sg_fail(err, SG_E_INTERNAL, "a queue id of %zu octets", strlen(queue_id));
     pthread_mutex_lock(&registry->mutex);
     struct node *n = node_take(registry, key, wait_ms);
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
         return sg_fail(err, SG_E_BUSY, "another part of this message is being delivered");
+    if (n->announced)
+        n->entry.received_at = sg_clock_now();
+    n->announced = false;
     if (!n->loaded && *queue_id && !load(registry, n, direction, queue_id, tenant, err)) {
         sg_registry_leave(registry, &n->entry);
         return false;

@@ -33,6 +33,12 @@ void sg_registry_free(struct sg_registry **registry);
 SG_MUST_USE bool sg_registry_enter(struct sg_registry *registry, const char *direction,
                                    const char *queue_id, const char *tenant, int64_t wait_ms,
                                    struct sg_registry_entry **entry_r, struct sg_error *err);
+/*
+ * Postfix has begun to take a message in under this queue id (its DATA command): nobody can have
+ * handed it on before, so that PostgreSQL need not be asked about it.
+ */
+void sg_registry_announce(struct sg_registry *registry, const char *direction, const char *queue_id,
+                          const char *tenant);
 void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *entry);
 
 /* Has this recipient (normalised) an outcome that is final for Postfix (not deferred)? */

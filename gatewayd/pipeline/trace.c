@@ -19,7 +19,13 @@ json_t *sg_trace_json(const struct sg_trace *trace)
     sg_buf_adds(&text, "[");
     sg_buf_add(&text, trace->steps.data, trace->steps.len);
     sg_buf_adds(&text, "]");
-    json_t *steps = json_loadb((const char *)text.data, text.len, 0, NULL);
+    json_t *steps = json_loadb((const char *)text.data, text.len, 0, NULL), *step;
+    size_t i;
+    json_array_foreach(steps, i, step)
+    {
+        const char *detail = json_string_value(json_object_get(step, "detail"));
+        json_object_set_new(step, "detail", json_loads(detail, 0, NULL));
+    }
     return steps ? steps : json_array();
 }
 
@@ -47,22 +53,25 @@ void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirem
     string_add(out, step);
     sg_buf_adds(out, ",\"requirement\":");
     string_add(out, requirement ? requirement : "");
-    sg_buf_adds(out, ",\"detail\":{");
+    sg_buf_adds(out, ",\"detail\":");
+    SG_AUTO_BUF detail = {0};
     va_list ap;
     va_start(ap, requirement);
-    const char *key, *before = "";
+    const char *key, *before = "{";
     while ((key = va_arg(ap, const char *)) != NULL) {
         const char *value = va_arg(ap, const char *);
         if (!value)
             continue;
-        sg_buf_adds(out, before);
-        string_add(out, key);
-        sg_buf_adds(out, ":");
-        string_add(out, value);
+        sg_buf_adds(&detail, before);
+        string_add(&detail, key);
+        sg_buf_adds(&detail, ":");
+        string_add(&detail, value);
         before = ",";
     }
     va_end(ap);
-    sg_buf_adds(out, "}}");
+    sg_buf_adds(&detail, detail.len ? "}" : "{}");
+    sg_buf_add_json_string(out, sg_buf_bytes(&detail));
+    sg_buf_adds(out, "}");
 }
 
 void sg_trace_error(struct sg_trace *trace, const char *step, const struct sg_error *err)

@@ -1,10 +1,10 @@
 #include "smime/smime.h"
 
+#include "common/random.h"
 #include "smime/der.h"
 #include "smime/smime_internal.h"
 
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -100,8 +100,8 @@ static bool key_make(EVP_CIPHER_CTX *ctx, const struct sg_cipher_algorithm *ciph
     /* rand_key sets the parity bits of 3DES, which some readers check. */
     if (!EVP_EncryptInit_ex(ctx, cipher->cipher(), NULL, NULL, NULL) ||
         EVP_CIPHER_CTX_rand_key(ctx, cek->data) <= 0 ||
-        RAND_bytes(iv, EVP_CIPHER_CTX_get_iv_length(ctx)) != 1 ||
-        !EVP_EncryptInit_ex(ctx, NULL, NULL, cek->data, iv))
+        (sg_random(iv, (size_t)EVP_CIPHER_CTX_get_iv_length(ctx)),
+         !EVP_EncryptInit_ex(ctx, NULL, NULL, cek->data, iv)))
         return sg_fail_openssl(err, SG_E_CRYPTO, "content-encryption key");
     return true;
 }

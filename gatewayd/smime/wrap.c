@@ -1,7 +1,7 @@
+#include "common/random.h"
 #include "smime/base64.h"
 #include "smime/smime_internal.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 
 /* RFC 8551 §3.5.3.2: the digest of a SignedData of ours, as multipart/signed names it. */
@@ -25,8 +25,7 @@ bool sg_smime_wrap(struct sg_bytes signature, struct sg_smime_wrapping *w, struc
 {
     uint8_t random[16];
     char boundary[64];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return sg_fail_openssl(err, SG_E_CRYPTO, "random octets");
+    sg_random(random, sizeof random);
     /* 128 random bits: no content holds it, by chance or by intent. "=_" cannot occur in base64 or
      * quoted-printable text. */
     size_t n = (size_t)snprintf(boundary, sizeof boundary, "=_sealgate_");

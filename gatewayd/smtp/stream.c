@@ -3,6 +3,7 @@
 #include "smtp/tls.h"
 
 #include <openssl/ssl.h>
+#include <poll.h>
 
 void smtp_stream_init(struct smtp_stream *stream, int fd)
 {
@@ -35,8 +36,10 @@ bool smtp_stream_fill(struct smtp_stream *stream, bool *end_r, sg_deadline deadl
                       struct sg_error *err)
 {
     size_t n = 0;
+    bool asked = stream->out.len > 0; /* then nothing is there yet */
     stream->from = stream->to = 0;
-    if (!smtp_stream_flush(stream, deadline, err))
+    if (!smtp_stream_flush(stream, deadline, err) ||
+        (asked && !stream->ssl && !sg_io_wait(stream->fd, POLLIN, deadline, err)))
         return false;
     bool ok = stream->ssl
                   ? smtp_tls_read(stream->ssl, stream->fd, stream->in, sizeof stream->in, &n,

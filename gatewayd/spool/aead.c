@@ -1,8 +1,9 @@
 #include "spool/aead.h"
 
+#include "common/random.h"
+
 #include <limits.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #define KEY_BYTES   32
 #define NONCE_BYTES 12
@@ -41,8 +42,7 @@ bool sg_aead_seal(const struct sg_secret *key, struct sg_bytes aad, struct sg_by
     if (!check_sizes(key, aad, plain.len, err))
         return false;
     uint8_t nonce[NONCE_BYTES], tag[TAG_BYTES] = {0};
-    if (RAND_bytes(nonce, sizeof nonce) != 1)
-        return sg_fail_openssl(err, SG_E_CRYPTO, "random nonce");
+    sg_random(nonce, sizeof nonce);
     size_t start = out->len;
     /* The tag's room is taken first, so that nothing fails for want of it later. */
     if (!sg_buf_add(out, nonce, sizeof nonce) || !sg_buf_add(out, plain.data, plain.len) ||

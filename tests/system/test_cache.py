@@ -84,10 +84,10 @@ def send(setting, kind, subject):
         setting.arrived(B, subject)
 
 
-@pytest.mark.parametrize("kind, legs", [("sealed", 2), ("plain", 1), ("from-outside", 1)])
-def test_warm_mail_reads_no_configuration(setting, kind, legs):
-    """Fails when somebody adds a query to the message path. What is left is whether the queue id was seen
-    before, once a leg and in one round trip, and the listener's empty command, once for each decision at most."""
+@pytest.mark.parametrize("kind, arriving", [("sealed", 1), ("plain", 0), ("from-outside", 1)])
+def test_warm_mail_reads_no_configuration(setting, kind, arriving):
+    """Fails when somebody adds a query to the message path. What is left is whether the queue id of what arrives was
+    seen before, in one round trip, and an empty command, once for each decision at most."""
     mails = 5
     for n in range(3):
         send(setting, kind, f"{kind}-warm-{n}")
@@ -100,7 +100,7 @@ def test_warm_mail_reads_no_configuration(setting, kind, legs):
             send(setting, kind, f"{kind}-counted-{n}")
         counted, within = statements.counted("gatewayd"), statements.within("gatewayd")
     of_mail = {name: n for name, n in counted.items() if name not in BESIDE | TRANSACTION | {NOTHING, "SELECT"}}
-    assert of_mail == {"message_find_by_queue": legs * mails}, counted
+    assert of_mail == ({"message_find_by_queue": mails} if arriving else {}), counted
     assert counted[NOTHING] >= mails
     assert "message_find_by_queue" not in within
 
