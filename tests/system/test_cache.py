@@ -233,10 +233,11 @@ def unheard(setting, sql):
 
 
 def listeners(setting):
-    """Its server process; the others of gatewayd have asked for something."""
+    """The server processes of its connections that listen, the one that was asked last first; the others of gatewayd have
+    asked for something."""
     rows = setting.platform.postgresql.rows(
         "SELECT a.pid FROM pg_stat_activity a WHERE a.application_name = 'gatewayd' "
-        "AND (a.query LIKE 'LISTEN%' OR a.query = '') AND a.backend_type = 'client backend'")
+        "AND (a.query LIKE 'LISTEN%' OR a.query = '') AND a.backend_type = 'client backend' ORDER BY a.state_change DESC")
     return [int(pid) for pid, in rows]
 
 
