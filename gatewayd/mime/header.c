@@ -27,6 +27,7 @@ static size_t name_length(const uint8_t *p, const uint8_t *end, size_t *colon_r)
 /* Where the header block in data ends, as far as data tells. */
 struct scan {
     size_t next; /* first octet of the line to look at */
+    size_t seen; /* so far no end of that line was found: nothing is looked through twice */
     size_t end;  /* of the fields */
     size_t body; /* first octet of the body */
     size_t fields;
@@ -38,9 +39,12 @@ static void scan_lines(struct scan *s, const uint8_t *data, size_t len, bool las
 {
     while (!s->done && s->next < len) {
         const uint8_t *p = data + s->next, *end = data + len;
-        const uint8_t *lf = memchr(p, '\n', (size_t)(end - p));
-        if (!lf && !last)
+        const uint8_t *from = s->seen > s->next ? data + s->seen : p;
+        const uint8_t *lf = memchr(from, '\n', (size_t)(end - from));
+        if (!lf && !last) {
+            s->seen = len;
             return;
+        }
         size_t empty = sg_lex_break(p, end), colon;
         if (empty) {
             s->end = s->next;

@@ -14,8 +14,9 @@ import forge
 from conftest import BUILD
 from forge import der, explicit, integer, octets, oid, seq
 from sealgate.ports import PortBlock
-from setting import A, B, OUTSIDE
+from setting import A, B, FROM_A, OUTSIDE, header
 from spoof import VICTIM, Spoof
+from test_mail_hostile import to_gatewayd, vouched
 
 SANITIZED = "asan" in BUILD.name
 TICK = 1000 / os.sysconf("SC_CLK_TCK")
@@ -397,6 +398,36 @@ def test_shape(setting, name):
     assert one_in_one_out(setting, f"next-{name}", mail(f"next-{name}", "", "Next.\r\n")).startswith("250")
     if not SANITIZED:
         assert costs[1] <= 3 * costs[0] + 5 * TICK
+
+
+@pytest.mark.smoke
+def test_outward(setting):
+    """A customer's mail of each shape: sealed and delivered once, or refused, or kept for the administrator."""
+    subjects = {}
+    for name, (n, make, _) in SHAPES.items():
+        subject = f"out-{name}"
+        message = make(setting, subject, n).replace(f"From: x@{OUTSIDE}\r\n".encode(), f"From: joe@{A}\r\n".encode())
+        if f"From: joe@{A}".encode() not in message:
+            continue  # of those that play with From, and CMS: none of a customer's
+        proof = vouched(setting, f"joe@{A}", f"3{subject}")
+        reply, = to_gatewayd(setting, f"3{subject}", f"joe@{A}", [f"ann@{B}"], proof + message)
+        assert re.match(r"(250|4\d\d|5\d\d) \d\.\d+\.\d+ .+", reply), (name, reply)
+        if reply.startswith("250"):
+            subjects[subject] = reply
+    assert len(subjects) > 35
+
+    def kept():
+        return {held["queue_id"].removeprefix("3") for held in setting.a.held(limit=200)}
+    for subject, reply in subjects.items():
+        if "sealed" in reply:
+            found = setting.servers[B].wait(1, 60, lambda m, s=subject: re.search(
+                rb"^Message-ID: <" + re.escape(s.encode()) + rb"@", m.head, re.M))
+            assert len(found) == 1, subject
+            assert header(found[0].raw, "X-Sealgate-Verdict") == f"verified; domain={A}"
+        else:
+            assert subject in kept(), (subject, reply)
+    setting.submit(f"joe@{A}", [f"ann@{B}"], mail("next-out", "", "Next.\r\n", f"joe@{A}"), FROM_A)
+    setting.arrived(B, "next-out")
 
 
 @pytest.mark.smoke
