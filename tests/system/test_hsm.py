@@ -175,7 +175,7 @@ class Hsmd:
         self.dir = Path(tempfile.mkdtemp(prefix="sg-hsm-", dir="/var/tmp"))
         self.dir.chmod(0o755)
         self.socket = self.dir / "hsmd.sock"
-        self.ops = self.dir / "ops.sock"
+        self.ops_socket = self.dir / "ops.sock"
         self.faults = self.dir / "fault"
         self.log = self.dir / "log"
         self.process = None
@@ -210,7 +210,7 @@ class Hsmd:
                  *(f"{k} = {v}" for k, v in hsmd.items()),
                  "[pkcs11]", f"pin_file = {self.dir}/pin", *(f"{k} = {v}" for k, v in s.items()),
                  "[access]", f"rules = {rules}", "[log]", f"level = {level}",
-                 "[ops]", f"listen = unix:{self.ops}"]
+                 "[ops]", f"listen = unix:{self.ops_socket}"]
         self.write("hsmd.conf", "\n".join(lines) + "\n")
 
     def environment(self):

@@ -135,7 +135,7 @@ def ops(hsmd, path):
     """From hsmd's own HTTP: status and text."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(5)
-        s.connect(str(hsmd.ops))
+        s.connect(str(hsmd.ops_socket))
         s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = b""
         while chunk := s.recv(65536):

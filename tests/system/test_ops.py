@@ -321,12 +321,7 @@ class FaultyHsmd(Hsmd):
 
     def __init__(self):
         super().__init__(module=BUILD / "tests/p11-faults.so", retry="200ms", sessions=4)
-        self.ops = Ops(self.dir / "ops.sock")
-
-    def configure(self, **settings):
-        super().configure(**settings)
-        path = self.dir / "hsmd.conf"
-        path.write_text(path.read_text() + f"[ops]\nlisten = unix:{self.dir}/ops.sock\n")
+        self.ops = Ops(self.ops_socket)
 
 
 def test_hsmd_without_its_token():
