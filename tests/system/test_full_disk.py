@@ -132,7 +132,8 @@ def rows(setting, load):
 
 def test_fsync_fails(crowded):
     """What fsync() did not bring to disk is nobody's 250, though the page cache has it and a second fsync() would say
-    yes: after a kill, with the pages gone, all that was accepted is there."""
+    yes: after a kill, with the pages gone, all that was accepted is there. What was on its way when the disk failed may
+    come twice: neither the journal nor the courier has a place where to write that it was taken."""
     disk, platform = crowded.disks["failing"], crowded.platform
     crowded.journal_on("failing", feed="1m")  # until the kill it is in the journal alone
     crowded.platform.gatewayd.start()
@@ -142,7 +143,6 @@ def test_fsync_fails(crowded):
             disk.fill()
             load.stands_still()
             assert "journal.sync" in platform.gatewayd.log.read_text()
-            load.kills.append(time.time())
             platform.gatewayd.kill()
             disk.empty()
             disk.detach()
@@ -150,7 +150,7 @@ def test_fsync_fails(crowded):
             crowded.journal_on("failing")
             platform.gatewayd.start()
             recovered = load.more(8, 120)
-        load.account()
+        load.account(most=2)
         rows(crowded, load)
         print(f"\nfsync failed: {len(load.accepted)} accepted, next eight after {recovered:.1f} s")
     finally:

@@ -3,6 +3,8 @@ nothing were, and what is for him waits, comes when he is back, and once.
 
 Run with -s for the figures.
 """
+import os
+import signal
 import statistics
 import tempfile
 import time
@@ -12,8 +14,8 @@ import pytest
 from sealgate import mailserver
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
-from sealgate.process import wait_for
-from setting import A, B, C, FROM_A, FROM_B
+from sealgate.process import children, wait_for
+from setting import A, B, C, FROM_A, FROM_B, OUTSIDE, simple
 from test_faults_load import Busy, Load, SlowServer
 
 FLOOD = 60  # mails for each slow one that are under way: more than slots, and than Postfix's connections
@@ -143,3 +145,41 @@ def test_others_mail_goes_on(several, how, slow):
     print(f"\n{' and '.join(slow)}: {how}: others' mail took {statistics.median(usual):.2f} s, at most {max(usual):.2f} s; "
           f"meanwhile {statistics.median(meanwhile):.2f} s, at most {max(meanwhile):.2f} s; {len(load.accepted)} accepted")
     assert statistics.median(meanwhile) < statistics.median(usual) + 2
+
+
+def reentry_of(postfix, port):
+    """The processes that take mail back from gatewayd, behind the master that would start others."""
+    found = [postfix.pid()]
+    for pid in children(postfix.pid()):
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            words = f.read().split(b"\0")
+        if words[0] == b"smtpd" and any(word.endswith(f":{port}".encode()) for word in words):
+            found.append(pid)
+    return found
+
+
+def test_postfix_out_hangs(several):
+    """No mail goes out; what comes in does not notice."""
+    platform = several.platform
+    with Flood(several, "reentry") as load:
+        load.more(4)
+        frozen = reentry_of(platform.postfix_out, platform.port["reentry"])
+        assert len(frozen) > 1
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        took = []
+        try:
+            load.stands_still()
+            for i in range(10):
+                subject, began = f"comes-in-{i}", time.monotonic()
+                several.from_outside(f"joe@{OUTSIDE}", [f"ann@{C}"], simple(f"joe@{OUTSIDE}", [f"ann@{C}"], subject))
+                several.arrived(C, subject)
+                took.append(time.monotonic() - began)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        recovered = load.more(8, 120)
+    load.account()
+    print(f"\nre-entry hangs: mail that comes in took {statistics.median(took):.2f} s, at most {max(took):.2f} s; "
+          f"next eight after {recovered:.1f} s")
+    assert statistics.median(took) < 2

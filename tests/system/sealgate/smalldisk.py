@@ -4,6 +4,8 @@ import os
 import pathlib
 import subprocess
 
+from .process import wait_for
+
 
 def _run(*command):
     subprocess.run([str(word) for word in command], check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -86,8 +88,9 @@ class FailingDisk(SmallDisk):
         self.mounted = True
 
     def detach(self):
-        """Nobody may have a file of it open. What attach() reads afterwards comes from the device."""
-        _run("umount", self.path)
+        """Once nobody has a file of it open. What attach() reads afterwards comes from the device."""
+        wait_for(lambda: subprocess.run(["umount", self.path], check=False, capture_output=True).returncode == 0, 60,
+                 f"{self.path} to be free")
         self.mounted = False
 
     def unmount(self):
