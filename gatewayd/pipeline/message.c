@@ -131,7 +131,6 @@ static bool debts_pay(struct sg_message *m, struct sg_error *err)
 
 bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
 {
-    SG_MEASURE(SG_STAGE_JOURNAL);
     if (!debts_pay(m, err))
         return false;
     if (m->entry->recorded)
