@@ -1,6 +1,7 @@
 #include "monitor/monitor_internal.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -30,6 +31,11 @@ static struct sg_metric memory = {.name = "process_resident_memory_bytes",
                                   .type = SG_GAUGE,
                                   .cells = SG_CELLS(1),
                                   .cell_count = 1};
+static struct sg_metric heap = {.name = "sealgate_heap_bytes",
+                                .help = "Memory that is allocated and not given back.",
+                                .type = SG_GAUGE,
+                                .cells = SG_CELLS(1),
+                                .cell_count = 1};
 static struct sg_metric descriptors = {.name = "process_open_fds",
                                        .help = "Open file descriptors.",
                                        .type = SG_GAUGE,
@@ -41,8 +47,8 @@ static struct sg_metric descriptors_max = {.name = "process_max_fds",
                                            .cells = SG_CELLS(1),
                                            .cell_count = 1};
 
-struct sg_metric *const sg_process_metrics[] = {&build,       &started,         &cpu, &memory,
-                                                &descriptors, &descriptors_max, NULL};
+struct sg_metric *const sg_process_metrics[] = {
+    &build, &started, &cpu, &memory, &heap, &descriptors, &descriptors_max, NULL};
 
 static int64_t open_descriptors(void)
 {
@@ -66,6 +72,12 @@ static int64_t resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
+static int64_t heap_bytes(void)
+{
+    struct mallinfo2 all = mallinfo2();
+    return (int64_t)(all.uordblks + all.hblkhd);
+}
+
 static int64_t micro(struct timeval tv)
 {
     return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
@@ -84,5 +96,6 @@ void sg_process_collect(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         sg_metric_set(&descriptors_max, 0, 0, (int64_t)limit.rlim_cur);
     sg_metric_set(&memory, 0, 0, resident_bytes());
+    sg_metric_set(&heap, 0, 0, heap_bytes());
     sg_metric_set(&descriptors, 0, 0, open_descriptors());
 }

@@ -113,6 +113,8 @@ def sample(lab):
     found = {f"{name}.{key}": value for name in DAEMONS
              for key, value in process(getattr(lab.platform, name).pid()).items()}
     hsmd = Ops(lab.layout.ops("hsmd")).series()
+    for name in DAEMONS:
+        found[f"{name}.heap"] = Ops(lab.layout.ops(name)).series()["sealgate_heap_bytes"] / 1024
     found["hsmd.sessions"] = sum(hsmd[f'sealgate_hsm_sessions{{state="{state}"}}'] for state in ("busy", "idle"))
     found["hsmd.data_keys"] = sum(hsmd[f'sealgate_hsm_operations_total{{operation="{op}",result="ok"}}'] for op in ("make", "open"))
     found["postgresql.connections"] = int(lab.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'sg_gateway'")[0][0])

@@ -232,6 +232,8 @@ def test_gatewayd_is_killed_and_comes_back(setting):
     os.kill(gatewayd.pid(), signal.SIGKILL)
     wait_for(lambda: gatewayd.pid() is None, 10, "the end of gatewayd")
     gatewayd.start()
+    setting.servers[B].stop()  # its courier hears that there will be no answer, and that it is to be sent again
+    setting.servers[B].start()
 
     def arrived():
         setting.platform.postfix_in.flush()
