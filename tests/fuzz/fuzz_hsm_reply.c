@@ -51,19 +51,20 @@ static void agreement(struct sg_bytes body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t frame[SG_HSM_FRAME_MAX];
+    static uint8_t frame[SG_HSM_FRAME_MAX + 4];
+    const struct sg_bytes all = sg_bytes_of(frame, sizeof frame);
+    struct sg_bytes body;
     struct sg_error err = {0};
     int pair[2];
-    size_t len = 0;
     agreement(sg_bytes_of(data, size));
     reply(sg_bytes_of(data, size));
     if (size > 65536 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
         return 0;
     check(write(pair[1], data, size) == (ssize_t)size);
     close(pair[1]);
-    while (sg_hsm_frame_read(pair[0], frame, &len, sg_deadline_in(1000), &err) && len) {
-        check(len <= sizeof frame);
-        reply(sg_bytes_of(frame, len));
+    while (sg_hsm_frame_read(pair[0], frame, &body, sg_deadline_in(1000), &err) && body.len) {
+        check(within(body, all));
+        reply(body);
     }
     close(pair[0]);
     return 0;
