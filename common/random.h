@@ -1,7 +1,7 @@
 /*
  * Random octets of OpenSSL's generator for what is public: ids, nonces, IVs, names. Asking it for
- * sixteen of them costs as much as for hundreds, so a thread asks for many at once. Keys come from
- * RAND_priv_bytes() itself. Not to be used in a process that forked and did not exec.
+ * sixteen of them costs as much as for hundreds, so a thread asks for many at once. Keys come
+ * from OpenSSL's functions themselves. Not to be used in a process that forked and did not exec.
  */
 #ifndef SG_COMMON_RANDOM_H
 #define SG_COMMON_RANDOM_H

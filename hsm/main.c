@@ -64,13 +64,13 @@ static bool listen_on(const struct sg_hsmd_settings *s, int *fd_r, struct sg_err
 }
 
 /* SIGHUP: rules and log level anew, the PIN read again, the login renewed. */
-static void reload(const char *path, struct sg_server *server, struct sg_pool *pool)
+static void reload(const struct sg_daemon_spec *spec, struct sg_server *server,
+                   struct sg_pool *pool)
 {
     struct sg_hsmd_settings s = {0};
     struct sg_access access;
     struct sg_error err = {0};
-    if (sg_config_load(path, sg_hsmd_options, sg_hsmd_option_count, &s, &err) &&
-        sg_hsmd_settings_check(&s, &err) && sg_access_parse(s.rules, &access, &err)) {
+    if (sg_daemon_reread(spec, &s, &err) && sg_access_parse(s.rules, &access, &err)) {
         sg_server_access_set(server, &access);
         sg_log_level_set((enum sg_log_level)s.log_level);
         if (sg_pool_reopen(pool, sg_deadline_in(s.answer_timeout), &err))
@@ -79,15 +79,6 @@ static void reload(const char *path, struct sg_server *server, struct sg_pool *p
     if (err.code != SG_OK)
         sg_log_error(SG_LOG_ERROR, "hsm.reload-failed", &err, NULL);
     sg_config_free(sg_hsmd_options, sg_hsmd_option_count, &s);
-}
-
-static const char *config_path(int argc, char **argv)
-{
-    const char *path = "";
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "-c") == 0)
-            path = argv[i + 1];
-    return path;
 }
 
 struct operation {
@@ -209,7 +200,7 @@ static bool confine(const struct sg_hsmd_settings *s, struct sg_error *err)
 }
 
 /* The exit status: 2 is not to be restarted, 1 is. */
-static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const char *path)
+static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const struct sg_daemon_spec *spec)
 {
     struct sg_error err = {0};
     bool replaced = false;
@@ -227,7 +218,7 @@ static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const char *pat
         sg_log(SG_LOG_INFO, "hsm.started", "socket", s->socket, NULL);
         sg_daemon_ready();
         while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-            reload(path, h->server, h->pool);
+            reload(spec, h->server, h->pool);
         sg_monitor_leave(h->monitor);
         replaced = sg_guard_replaces(h->guard);
     }
@@ -260,7 +251,7 @@ int main(int argc, char **argv)
         return 1;
     }
     hsmd_open(&h, &s);
-    status = run(&h, &s, config_path(argc, argv));
+    status = run(&h, &s, &spec);
     hsmd_free(&h);
     sg_config_free(sg_hsmd_options, sg_hsmd_option_count, &s);
     return status;

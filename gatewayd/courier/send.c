@@ -147,19 +147,6 @@ static bool content_write(void *ctx, const void *data, size_t len, struct sg_err
     return true;
 }
 
-static uint64_t size_of(const struct sg_smtp_piece *pieces, size_t count)
-{
-    uint64_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t all = pieces[i].spool ? sg_spool_size(pieces[i].spool) : 0;
-        uint64_t left = pieces[i].offset < all ? all - pieces[i].offset : 0;
-        size += !pieces[i].spool       ? pieces[i].bytes.len
-                : pieces[i].len < left ? pieces[i].len
-                                       : left;
-    }
-    return size;
-}
-
 static void head_write(struct output *o, const struct sg_smtp_destination *d,
                        const struct sg_smtp_envelope *e, const uint8_t (*ids)[SG_COURIER_ID],
                        uint64_t size)
@@ -264,7 +251,7 @@ static enum outcome attempt(struct sg_courier *courier, struct sg_courier_sent *
 {
     struct output o = {.fd = channel->fd,
                        .deadline = deadline_of(&courier->options.client, destination)};
-    head_write(&o, destination, envelope, ids, size_of(pieces, piece_count));
+    head_write(&o, destination, envelope, ids, sg_smtp_pieces_size(pieces, piece_count));
     enum outcome outcome = NOTHING;
     if (job_write(&o, pieces, piece_count, err))
         outcome = answer_read(o.fd, envelope->recipient_count, replies, answered_r, o.deadline, err)

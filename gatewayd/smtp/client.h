@@ -56,6 +56,9 @@ struct sg_smtp_piece {
     void *ctx;
 };
 
+/* Octets of the message, as SIZE tells them (RFC 1870), without stuffed dots. */
+uint64_t sg_smtp_pieces_size(const struct sg_smtp_piece *pieces, size_t count);
+
 struct sg_smtp_envelope {
     const char *sender; /* "" is the null sender */
     const char *const *recipients;

@@ -256,7 +256,7 @@ static enum smtp_outcome transact(struct transaction *t, const struct sg_smtp_pi
     return t->closing ? SMTP_ANSWERED_CLOSE : SMTP_ANSWERED;
 }
 
-static uint64_t size_of(const struct sg_smtp_piece *pieces, size_t count)
+uint64_t sg_smtp_pieces_size(const struct sg_smtp_piece *pieces, size_t count)
 {
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++) {
@@ -281,7 +281,7 @@ enum smtp_outcome smtp_transact(struct smtp_connection *connection,
                             .options = options,
                             .envelope = envelope,
                             .lmtp = lmtp,
-                            .size = size_of(pieces, piece_count),
+                            .size = sg_smtp_pieces_size(pieces, piece_count),
                             .replies = replies};
     t.recipients = calloc(envelope->recipient_count, sizeof *t.recipients);
     if (!t.recipients)

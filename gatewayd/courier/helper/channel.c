@@ -57,6 +57,12 @@ static void file_write(const char *text, size_t len)
     }
 }
 
+static void file_sync(void)
+{
+    if (fdatasync(1) != 0)
+        sg_log(SG_LOG_ERROR, "courier.not-kept", NULL);
+}
+
 static void line_write(const char *word, const uint8_t id[COURIER_ID])
 {
     static const char digits[] = "0123456789abcdef";
@@ -96,10 +102,10 @@ void channels_end(void)
         if (c->state != NOTHING)
             channel_write(c);
     file_write(listed, sizeof listed - 1);
-    fdatasync(1);
+    file_sync();
     while (any_in_hand())
         pthread_cond_wait(&settled, &lock);
-    fdatasync(1);
+    file_sync();
     pthread_mutex_unlock(&lock);
 }
 

@@ -10,14 +10,16 @@
 #include "confine/confine.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ARGUMENTS 10
+#define NUMBERS 9 /* behind the host name */
 
 /* false: gatewayd is gone. */
 static bool control_read(char *what_r, int *fd_r)
@@ -45,27 +47,46 @@ static bool control_read(char *what_r, int *fd_r)
     return true;
 }
 
+static bool number_read(const char *text, int64_t *n_r)
+{
+    char *end;
+    errno = 0;
+    *n_r = strtoll(text, &end, 10);
+    return *text && !*end && errno == 0 && *n_r >= 0 && *n_r <= INT_MAX;
+}
+
+static int not_for_people(void)
+{
+    fprintf(stderr, "sealgate-courier: it is gatewayd that starts it, with %d arguments\n",
+            NUMBERS + 1);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     struct sg_error err = {0};
+    int64_t n[NUMBERS];
     char what = 0;
     int fd;
-    if (argc != ARGUMENTS + 1)
-        return 2;
+    if (argc != NUMBERS + 2)
+        return not_for_people();
+    for (int i = 0; i < NUMBERS; i++)
+        if (!number_read(argv[i + 2], &n[i]))
+            return not_for_people();
     const struct sg_smtp_client_options options = {.hostname = argv[1],
-                                                   .slots = atoi(argv[2]),
-                                                   .connections = atoi(argv[3]),
-                                                   .slot_wait_ms = atoll(argv[4]),
-                                                   .connect_timeout_ms = atoll(argv[5]),
-                                                   .command_timeout_ms = atoll(argv[6]),
-                                                   .data_timeout_ms = atoll(argv[7]),
-                                                   .idle_ms = atoll(argv[8])};
+                                                   .slots = (int)n[0],
+                                                   .connections = (int)n[1],
+                                                   .slot_wait_ms = n[2],
+                                                   .connect_timeout_ms = n[3],
+                                                   .command_timeout_ms = n[4],
+                                                   .data_timeout_ms = n[5],
+                                                   .idle_ms = n[6]};
     prctl(PR_SET_DUMPABLE, 0); /* mail is in its memory */
     signal(SIGPIPE, SIG_IGN);
     mallopt(M_ARENA_MAX, 2);
-    sg_log_init("courier", (enum sg_log_level)atoi(argv[9]));
+    sg_log_init("courier", (enum sg_log_level)n[7]);
     struct sg_smtp_client *client = sg_smtp_client_new(&options);
-    if (atoi(argv[10]) && !sg_confine(SG_CONFINE_NETWORK, &err)) {
+    if (n[8] && !sg_confine(SG_CONFINE_NETWORK, &err)) {
         sg_log_error(SG_LOG_ERROR, "courier.not-confined", &err, NULL);
         return 1;
     }

@@ -1,5 +1,6 @@
 /* The configuration reader: every type, ranges, and errors that name file, line and key. */
 #include "cmocka_all.h"
+#include "common/buf.h"
 #include "common/config.h"
 
 #include <stdio.h>
@@ -241,8 +242,8 @@ static void test_no_file(void **state)
 
 static void name_note(void *ctx, const struct sg_option *option)
 {
-    strcat(ctx, option->name);
-    strcat(ctx, " ");
+    struct sg_buf *names = ctx;
+    sg_buf_addf(names, "%s ", option->name);
 }
 
 /* What differs between two readings, in each type; nothing where nothing does. */
@@ -256,20 +257,21 @@ static void test_compare(void **state)
                                         "flag ", "choice ", ""};
     (void)state;
     struct settings a, b;
-    char found[100] = "";
+    SG_AUTO_BUF found = {0};
     assert_loads("[main]\nname = x\n", &a);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char text[100];
         snprintf(text, sizeof text, "[main]\nname = x\n%s", lines[i]);
         assert_loads(text, &b);
-        found[0] = 0;
-        sg_config_compare(options, COUNT, &a, &b, name_note, found);
-        assert_string_equal(found, names[i]);
+        sg_buf_clear(&found);
+        sg_config_compare(options, COUNT, &a, &b, name_note, &found);
+        assert_true(sg_bytes_equal(sg_buf_bytes(&found), sg_bytes_str(names[i])));
         sg_config_free(options, COUNT, &b);
     }
     assert_loads("[main]\nname = y\nlist = b\n", &b);
-    sg_config_compare(options, COUNT, &a, &b, name_note, found);
-    assert_string_equal(found, "name list ");
+    sg_buf_clear(&found);
+    sg_config_compare(options, COUNT, &a, &b, name_note, &found);
+    assert_true(sg_bytes_equal(sg_buf_bytes(&found), sg_bytes_str("name list ")));
     sg_config_free(options, COUNT, &a);
     sg_config_free(options, COUNT, &b);
 }
