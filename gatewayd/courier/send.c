@@ -194,6 +194,40 @@ static bool job_write(struct output *o, const struct sg_smtp_piece *pieces, size
     return output_flush(o, err);
 }
 
+/* The courier reads what the world writes: what comes from it goes into replies and logs as it is.
+ */
+static bool line_good(const char *text, size_t room)
+{
+    for (size_t i = 0; i < room; i++) {
+        if (!text[i])
+            return true;
+        if ((uint8_t)text[i] < ' ' || text[i] == 127)
+            return false;
+    }
+    return false;
+}
+
+static bool reply_good(const struct sg_smtp_reply *r)
+{
+    return r->code >= 200 && r->code <= 599 && line_good(r->enhanced, sizeof r->enhanced) &&
+           line_good(r->text, sizeof r->text);
+}
+
+static bool error_good(const struct sg_error *e)
+{
+    return e->code != SG_OK && line_good(e->sqlstate, sizeof e->sqlstate) &&
+           line_good(e->field, sizeof e->field) && line_good(e->detail, sizeof e->detail);
+}
+
+static bool answer_good(bool answered, const struct sg_smtp_reply *replies, size_t count,
+                        const struct sg_error *error)
+{
+    for (size_t i = 0; answered && i < count; i++)
+        if (!reply_good(&replies[i]))
+            return false;
+    return answered || error_good(error);
+}
+
 /* Head and body come together: it is waited for once, and read once. */
 static bool answer_read(int fd, size_t recipients, struct sg_smtp_reply *replies, bool *answered_r,
                         sg_deadline deadline, struct sg_error *err)
@@ -222,6 +256,8 @@ static bool answer_read(int fd, size_t recipients, struct sg_smtp_reply *replies
         memcpy(replies, &answer.body, n);
     if (!sg_io_read_full(fd, rest + n, wanted - n, deadline, err))
         return false;
+    if (!answer_good(*answered_r, replies, recipients, &answer.body.err))
+        return sg_fail(err, SG_E_INTERNAL, "the courier's answer is none");
     if (!*answered_r)
         *err = answer.body.err;
     return true;

@@ -24,14 +24,16 @@ struct numbers {
 /* "0000000000000001.sgj" or "0000000000000001@4711.torn" */
 static bool name_parse(const char *name, uint64_t *number_r, bool *segment_r)
 {
+    char ours[SG_JOURNAL_FILE];
     uint64_t n = 0;
     size_t i = 0;
     for (; name[i] >= '0' && name[i] <= '9'; i++)
         if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, name[i] - '0', &n))
             return false;
     *number_r = n;
-    *segment_r = strcmp(name + i, ".sgj") == 0;
-    return i >= DIGITS && (*segment_r || name[i] == '@');
+    sg_journal_file_name(n, ours);
+    *segment_r = strcmp(name, ours) == 0;
+    return *segment_r || (i >= DIGITS && name[i] == '@');
 }
 
 static int compare(const void *a, const void *b)
@@ -172,7 +174,7 @@ static bool segment_list(struct sg_journal *j, uint64_t number, uint64_t end, ui
     s->number = number;
     s->end = end;
     s->records = records;
-    s->closed = true;
+    s->closed = s->found = true;
     j->committed += records;
     journal_segment_add(j, s);
     return true;

@@ -3,8 +3,7 @@
  * with every CRC and place mended, so that what stands behind them is reached; or the rest as the
  * compressed octets of an original, in a segment that is good otherwise.
  */
-#include "journal/format.h"
-#include "journal/reader.h"
+#include "journal_mend.h"
 #include "spool/aead.h"
 
 #include <stdio.h>
@@ -67,39 +66,6 @@ static void on_damage(void *ctx, uint64_t offset, uint64_t length, const char *w
     r->end = offset + length;
 }
 
-static void crc_mend(uint8_t *from, uint8_t *at)
-{
-    journal_put(at, 4, journal_crc(0, from, (size_t)(at - from)));
-}
-
-static void mend(uint8_t *data, size_t size)
-{
-    if (size < 12)
-        return;
-    size_t head = journal_get(data + 10, 2);
-    uint64_t number = size >= 20 ? journal_get(data + 12, 8) : 0;
-    if (head >= 4 && head <= size)
-        crc_mend(data, data + head - 4);
-    for (size_t i = 0; i + JOURNAL_FRAME_HEAD <= size; i++) {
-        if (memcmp(data + i, JOURNAL_MARKER, 4) != 0)
-            continue;
-        journal_put(data + i + 16, 8, number);
-        journal_put(data + i + 24, 8, i);
-        crc_mend(data + i, data + i + 88);
-        size_t at = i + JOURNAL_FRAME_HEAD;
-        while (at + JOURNAL_PIECE_HEAD <= size) {
-            size_t len = journal_get(data + at, 4);
-            if (len > size - at - JOURNAL_PIECE_HEAD)
-                break;
-            journal_piece_encode(sg_bytes_of(data + at + JOURNAL_PIECE_HEAD, len), data + at);
-            at += JOURNAL_PIECE_HEAD + len;
-            if (at + 4 <= size && memcmp(data + at, JOURNAL_MARKER, 4) == 0)
-                break;
-        }
-        i = at - 1;
-    }
-}
-
 static void piece_add(struct sg_buf *out, struct sg_bytes aad, struct sg_bytes plain)
 {
     uint8_t head[JOURNAL_PIECE_HEAD];
@@ -147,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         sg_buf_add(&segment, data + 1, size - 1);
     if (data[0] % 3 == 1)
-        mend(segment.data, segment.len);
+        journal_mend(segment.data, segment.len);
     int fd = memfd_create("segment", MFD_CLOEXEC);
     if (fd < 0 || write(fd, segment.data, segment.len) != (ssize_t)segment.len)
         abort();

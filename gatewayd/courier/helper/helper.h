@@ -5,6 +5,8 @@
 #include "courierhelper/protocol.h"
 #include "smtp/client.h"
 
+/* What gatewayd says next, and the channel that comes with it (-1: none). false: it is gone. */
+SG_MUST_USE bool control_read(int control, char *what_r, int *fd_r);
 /* Serves the channel in a thread of its own, which closes fd. */
 void channel_start(struct sg_smtp_client *client, int fd);
 /*

@@ -16,36 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define NUMBERS 9 /* behind the host name */
-
-/* false: gatewayd is gone. */
-static bool control_read(char *what_r, int *fd_r)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec text = {what_r, 1};
-    struct msghdr message = {.msg_iov = &text,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t n;
-    *fd_r = -1;
-    do
-        n = recvmsg(0, &message, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return false;
-    const struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(fd_r, CMSG_DATA(c), sizeof(int));
-    return true;
-}
 
 static bool number_read(const char *text, int64_t *n_r)
 {
@@ -90,7 +63,7 @@ int main(int argc, char **argv)
         sg_log_error(SG_LOG_ERROR, "courier.not-confined", &err, NULL);
         return 1;
     }
-    while (what != COURIER_END && control_read(&what, &fd))
+    while (what != COURIER_END && control_read(0, &what, &fd))
         if (what == COURIER_CHANNEL && fd >= 0)
             channel_start(client, fd);
     if (what != COURIER_END) {

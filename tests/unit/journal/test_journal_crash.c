@@ -180,6 +180,62 @@ static void test_damage_inside(void **state)
     free(data);
 }
 
+/* An original that is damaged, with a good record behind it: the one is skipped and the other fed,
+ * and neither is counted that is not fed (a backlog below nothing would refuse all mail). */
+static void test_damaged_original(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    size_t len;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    SG_AUTO_SPOOL original = fixture_original(f, 5000, true);
+    fixture_must_append(f, "one", original);
+    pthread_mutex_lock(&f->j->lock);
+    uint64_t end = f->j->writer.segment->end;
+    pthread_mutex_unlock(&f->j->lock);
+    fixture_must_append(f, "two", NULL);
+    fixture_close(f);
+    atomic_store(&f->feed_fails, false);
+    fixture_segment_path(f, 1, path);
+    uint8_t *data = file_read(path, &len);
+    data[end - 100] ^= 1;
+    file_write(path, data, len);
+    free(data);
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+    assert_string_equal(f->fed[0].payload, "two");
+    fixture_must_append(f, "three", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+}
+
+/* A copy that somebody made beside a segment is none of ours. */
+static void test_foreign_names(void **state)
+{
+    static const char *const names[] = {"00000000000000001.sgj", "0000000000000002.sgj.bak",
+                                        "00000000000000000000000000000000000007.sgj", "1.sgj"};
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[200];
+    uint8_t *data = unfed_segment(f, ends, &len);
+    for (int with = 0; with < 2; with++) {
+        journal_empty(f);
+        if (with) {
+            fixture_segment_path(f, 1, path);
+            file_write(path, data, len);
+        }
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            snprintf(path, sizeof path, "%s/%s", f->journal, names[i]);
+            file_write(path, data, len);
+        }
+        assert_recovers(f, with ? 3 : 0);
+    }
+    free(data);
+}
+
 /* Damage that comes after the opening: the drain still ends, the rest is fed. */
 static void test_damage_later(void **state)
 {
@@ -450,6 +506,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_torn_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tail_of_zeros, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_inside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_original, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
