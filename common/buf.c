@@ -117,7 +117,7 @@ bool sg_buf_add_json_string(struct sg_buf *buf, struct sg_bytes s)
             ok = sg_buf_adds(buf, "\xef\xbf\xbd");
             n = 1;
         } else if (!plain && (c == '"' || c == '\\')) {
-            ok = sg_buf_addf(buf, "\\%c", c);
+            ok = sg_buf_add(buf, (const char[]){'\\', (char)c}, 2);
         } else if (!plain && (c < 0x20 || c == 0x7f)) {
             ok = sg_buf_addf(buf, "\\u%04x", c);
         } else {

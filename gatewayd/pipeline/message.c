@@ -1,11 +1,8 @@
 #include "pipeline/message.h"
 
 #include "pipeline/metrics.h"
-#include "schema/message.h"
+#include "pipeline/record.h"
 #include "smtp/address.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
 
 const char *sg_message_header_from(struct sg_message *m)
 {
@@ -61,63 +58,50 @@ void sg_rcpt_defer(struct sg_rcpt *rcpt, const struct sg_error *err)
         sg_smtp_reply_set(&rcpt->reply, 451, "4.3.0", "try again later");
 }
 
-/* A member behind others. */
-static void text_add(struct sg_buf *out, const char *key, const char *value)
+/* Is there something to say of it: that it is there, or what was decided? */
+static bool has_news(const struct sg_rcpt *r, bool decided)
 {
-    sg_buf_addf(out, ",\"%s\":", key);
-    sg_buf_add_json_string(out, sg_bytes_str(value ? value : ""));
+    return !r->settled && (!decided || (r->decided && !r->recorded));
 }
 
-static void number_add(struct sg_buf *out, const char *key, int64_t n)
-{
-    sg_buf_addf(out, ",\"%s\":%lld", key, (long long)n);
-}
-
-/* Returns how many there are. */
-static size_t recipients_write(struct sg_buf *out, const struct sg_message *m, bool decided)
+/* What both kinds of records begin with. Returns how many recipients there are. */
+static size_t record_begin(struct sg_buf *out, const struct sg_message *m, bool decided,
+                           size_t steps)
 {
     size_t count = 0;
-    sg_buf_adds(out, ",\"recipients\":[");
+    for (size_t i = 0; i < m->rcpt_count; i++)
+        count += has_news(&m->rcpts[i], decided);
+    sg_record_begin(out, count, steps);
+    sg_record_add_text(out, m->msg_id);
+    sg_record_add_text(out, m->tenant);
+    sg_record_add_number(out, m->received_at);
+    sg_record_add_number(out, sg_clock_now());
     for (size_t i = 0; i < m->rcpt_count; i++) {
         const struct sg_rcpt *r = &m->rcpts[i];
-        if (r->settled || (decided && (!r->decided || r->recorded)))
+        if (!has_news(r, decided))
             continue;
-        sg_buf_adds(out, count++ ? ",{\"recipient\":" : "{\"recipient\":");
-        sg_buf_add_json_string(out, sg_bytes_str(r->normalised));
-        text_add(out, "domain", r->domain);
-        text_add(out, "outcome", decided ? r->outcome : "received");
-        text_add(out, "verdict", decided ? r->verdict : "");
-        text_add(out, "code", decided ? r->code : "");
-        text_add(out, "reply", decided ? r->remote : "");
-        sg_buf_adds(out, "}");
+        sg_record_add_text(out, r->normalised);
+        sg_record_add_text(out, r->domain);
+        sg_record_add_text(out, decided ? r->outcome : "received");
+        sg_record_add_text(out, decided ? r->verdict : "");
+        sg_record_add_text(out, decided ? r->code : "");
+        sg_record_add_text(out, decided ? r->remote : "");
     }
-    sg_buf_adds(out, "]");
     return count;
 }
 
-/* What both kinds of records begin with; as text at once, since a tree of it takes longer. */
-static size_t record_begin(struct sg_buf *out, const struct sg_message *m, bool decided)
-{
-    sg_buf_adds(out, "{\"msg_id\":");
-    sg_buf_add_json_string(out, sg_bytes_str(m->msg_id));
-    text_add(out, "tenant", m->tenant);
-    number_add(out, "received_at", m->received_at);
-    number_add(out, "at", sg_clock_now());
-    return recipients_write(out, m, decided);
-}
-
-static bool outcome_append(struct sg_message *m, const char *text, struct sg_error *err)
+static bool outcome_append(struct sg_message *m, struct sg_bytes text, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_JOURNAL);
     struct sg_journal_record record = {
-        .type = SG_JOURNAL_OUTCOME, .at = m->received_at, .payload = sg_bytes_str(text)};
+        .type = SG_JOURNAL_OUTCOME, .at = m->received_at, .payload = text};
     return sg_journal_append(m->gw->journal, &record, m->tenant, NULL, err);
 }
 
 static bool debts_pay(struct sg_message *m, struct sg_error *err)
 {
-    const char *record;
-    while (m->entry && (record = sg_registry_owed(m->entry))) {
+    struct sg_bytes record;
+    while (m->entry && sg_registry_owed(m->entry, &record)) {
         if (!outcome_append(m, record, err))
             return false;
         sg_registry_paid(m->entry);
@@ -136,16 +120,15 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
     if (m->entry->recorded)
         return true;
     struct sg_buf text = {0};
-    record_begin(&text, m, false);
-    text_add(&text, "direction", m->direction);
-    text_add(&text, "queue_id", m->queue_id);
-    text_add(&text, "sender", m->sender);
-    text_add(&text, "header_from", sg_message_header_from(m));
-    text_add(&text, "message_id", sg_message_message_id(m));
-    text_add(&text, "client", m->client_address);
-    number_add(&text, "size", (int64_t)sg_spool_size(m->body));
-    number_add(&text, "sent_at", message_sent_at(m));
-    sg_buf_adds(&text, "}");
+    record_begin(&text, m, false, 0);
+    sg_record_add_text(&text, m->direction);
+    sg_record_add_text(&text, m->queue_id);
+    sg_record_add_text(&text, m->sender);
+    sg_record_add_text(&text, sg_message_header_from(m));
+    sg_record_add_text(&text, sg_message_message_id(m));
+    sg_record_add_text(&text, m->client_address);
+    sg_record_add_number(&text, (int64_t)sg_spool_size(m->body));
+    sg_record_add_number(&text, message_sent_at(m));
     struct sg_journal_record *record = SG_ARENA_ARRAY(m->arena, struct sg_journal_record, 1);
     *record = (struct sg_journal_record){.type = SG_JOURNAL_RECEIVED,
                                          .at = m->received_at,
@@ -193,7 +176,7 @@ static void outcome_recorded(struct sg_message *m)
         if (m->entry && strcmp(r->outcome, "deferred") != 0)
             sg_registry_settle(m->entry, r->normalised);
     }
-    sg_buf_clear(&m->trace.steps);
+    sg_trace_clear(&m->trace);
     sg_message_sent_release(m);
 }
 
@@ -202,11 +185,9 @@ bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)
     if (!sg_message_on_disk(m, err))
         return false; /* nothing was done about it */
     SG_AUTO_BUF text = {0};
-    bool any = record_begin(&text, m, true) > 0;
-    sg_buf_adds(&text, ",\"trace\":[");
+    bool any = record_begin(&text, m, true, m->trace.count) > 0;
     sg_buf_add(&text, m->trace.steps.data, m->trace.steps.len);
-    sg_buf_adds(&text, "]}");
-    const char *record = (const char *)text.data;
+    struct sg_bytes record = sg_buf_bytes(&text);
     bool ok = debts_pay(m, err) && (!any || outcome_append(m, record, err));
     if (any && !ok && m->entry)
         sg_registry_owe(m->entry, record);
@@ -221,136 +202,4 @@ bool sg_message_unfinished(const struct sg_message *m)
         if (!m->rcpts[i].settled && !m->rcpts[i].decided)
             return true;
     return false;
-}
-
-/* Feeding -------------------------------------------------------------------------------------- */
-
-struct batch {
-    struct sg_arena *arena;
-    const char *node;
-    struct sg_message_row *messages;
-    struct sg_recipient_row *recipients;
-    struct sg_trace_row *traces;
-    size_t message_count, recipient_count, trace_count;
-};
-
-static const char *text_of(struct batch *b, const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return sg_arena_strdup(b->arena, s ? s : "");
-}
-
-static sg_time time_of(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
-static void message_add(struct batch *b, const json_t *o, const struct sg_journal_record *record)
-{
-    const char *sender = text_of(b, o, "sender");
-    const char *domain = sg_address_domain(sender);
-    b->messages[b->message_count++] = (struct sg_message_row){
-        .id = text_of(b, o, "msg_id"),
-        .received_at = time_of(o, "received_at"),
-        .tenant_id = text_of(b, o, "tenant"),
-        .direction = text_of(b, o, "direction"),
-        .node = b->node,
-        .queue_id = text_of(b, o, "queue_id"),
-        .sender = sender,
-        .sender_domain = domain ? domain : "",
-        .header_from = text_of(b, o, "header_from"),
-        .message_id = text_of(b, o, "message_id"),
-        .client_address = text_of(b, o, "client"),
-        .size_bytes = json_integer_value(json_object_get(o, "size")),
-        .archive_ref = sg_arena_strdup(b->arena, record->archive_ref),
-        .sent_at = time_of(o, "sent_at"),
-    };
-}
-
-static void recipients_add(struct batch *b, const json_t *o)
-{
-    size_t i;
-    json_t *r;
-    json_array_foreach(json_object_get(o, "recipients"), i, r)
-    {
-        b->recipients[b->recipient_count++] = (struct sg_recipient_row){
-            .msg_id = text_of(b, o, "msg_id"),
-            .received_at = time_of(o, "received_at"),
-            .tenant_id = text_of(b, o, "tenant"),
-            .recipient = text_of(b, r, "recipient"),
-            .recipient_domain = text_of(b, r, "domain"),
-            .outcome = text_of(b, r, "outcome"),
-            .verdict = text_of(b, r, "verdict"),
-            .codes = text_of(b, r, "code"),
-            .reply = text_of(b, r, "reply"),
-            .outcome_at = time_of(o, "at"),
-        };
-    }
-}
-
-/* Text of JSON; in records of earlier versions the object itself. */
-static const char *detail_of(struct batch *b, const json_t *detail)
-{
-    if (json_is_string(detail))
-        return sg_arena_strdup(b->arena, json_string_value(detail));
-    char *text = json_dumps(detail, JSON_COMPACT);
-    const char *kept = sg_arena_strdup(b->arena, text ? text : "{}");
-    free(text);
-    return kept;
-}
-
-static void traces_add(struct batch *b, const json_t *o, const struct sg_journal_record *record)
-{
-    size_t i;
-    json_t *t;
-    json_array_foreach(json_object_get(o, "trace"), i, t)
-    {
-        b->traces[b->trace_count++] = (struct sg_trace_row){
-            .record_id = sg_arena_copy(b->arena, sg_bytes_of(record->id, sizeof record->id)),
-            .msg_id = text_of(b, o, "msg_id"),
-            .received_at = time_of(o, "received_at"),
-            .tenant_id = text_of(b, o, "tenant"),
-            .at = time_of(t, "at"),
-            .seq = (int)i,
-            .step = text_of(b, t, "step"),
-            .requirement = text_of(b, t, "requirement"),
-            .detail = detail_of(b, json_object_get(t, "detail")),
-        };
-    }
-}
-
-bool sg_message_feed_records(void *gateway, const struct sg_journal_record *records, size_t count,
-                             struct sg_error *err)
-{
-    struct sg_gateway *gw = gateway;
-    SG_AUTO_ARENA arena = sg_arena_new();
-    json_t **objects = SG_ARENA_ARRAY(arena, json_t *, count + 1);
-    size_t recipients = 0, traces = 0;
-    bool ok = true;
-    for (size_t i = 0; i < count && ok; i++) {
-        objects[i] =
-            json_loadb((const char *)records[i].payload.data, records[i].payload.len, 0, NULL);
-        ok = objects[i] != NULL ||
-             sg_fail(err, SG_E_INTERNAL, "journal record is not the JSON that was written");
-        recipients += json_array_size(json_object_get(objects[i], "recipients"));
-        traces += json_array_size(json_object_get(objects[i], "trace"));
-    }
-    if (ok) {
-        struct batch b = {.arena = arena, .node = gw->node};
-        b.messages = SG_ARENA_ARRAY(arena, struct sg_message_row, count + 1);
-        b.recipients = SG_ARENA_ARRAY(arena, struct sg_recipient_row, recipients + 1);
-        b.traces = SG_ARENA_ARRAY(arena, struct sg_trace_row, traces + 1);
-        for (size_t i = 0; i < count; i++) {
-            if (records[i].type == SG_JOURNAL_RECEIVED)
-                message_add(&b, objects[i], &records[i]);
-            recipients_add(&b, objects[i]);
-            traces_add(&b, objects[i], &records[i]);
-        }
-        struct sg_message_batch batch = {b.messages,        b.message_count, b.recipients,
-                                         b.recipient_count, b.traces,        b.trace_count};
-        ok = sg_message_feed(gw->db, &batch, err);
-    }
-    for (size_t i = 0; i < count; i++)
-        json_decref(objects[i]);
-    return ok;
 }

@@ -18,7 +18,8 @@ struct settled {
 
 struct owed {
     struct owed *next;
-    char record[];
+    size_t len;
+    uint8_t record[];
 };
 
 struct node {
@@ -284,23 +285,25 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient)
     ((struct node *)entry)->settled = s;
 }
 
-void sg_registry_owe(struct sg_registry_entry *entry, const char *record)
+void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record)
 {
-    size_t size = strlen(record) + 1;
-    struct owed *o = malloc(sizeof *o + size), **at = &((struct node *)entry)->owed;
+    struct owed *o = malloc(sizeof *o + record.len), **at = &((struct node *)entry)->owed;
     if (!o)
         abort();
-    memcpy(o->record, record, size);
+    memcpy(o->record, record.data, record.len);
+    o->len = record.len;
     o->next = NULL;
     while (*at)
         at = &(*at)->next;
     *at = o;
 }
 
-const char *sg_registry_owed(const struct sg_registry_entry *entry)
+bool sg_registry_owed(const struct sg_registry_entry *entry, struct sg_bytes *record_r)
 {
     const struct owed *o = ((const struct node *)entry)->owed;
-    return o ? o->record : NULL;
+    if (o)
+        *record_r = sg_bytes_of(o->record, o->len);
+    return o != NULL;
 }
 
 void sg_registry_paid(struct sg_registry_entry *entry)

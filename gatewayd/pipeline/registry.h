@@ -7,6 +7,7 @@
 #ifndef SG_PIPELINE_REGISTRY_H
 #define SG_PIPELINE_REGISTRY_H
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/id.h"
@@ -50,9 +51,9 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient);
  * journal, and must be there before the next transaction of this message is answered. In memory
  * alone, hence lost with the process.
  */
-void sg_registry_owe(struct sg_registry_entry *entry, const char *record);
-/* The oldest record that is owed; NULL: none. */
-const char *sg_registry_owed(const struct sg_registry_entry *entry);
+void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record);
+/* The oldest record that is owed, until sg_registry_paid(); false: none. */
+bool sg_registry_owed(const struct sg_registry_entry *entry, struct sg_bytes *record_r);
 void sg_registry_paid(struct sg_registry_entry *entry);
 
 #endif

@@ -1,32 +1,40 @@
 #include "pipeline/trace.h"
 
+#include "pipeline/record.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 
 void sg_trace_init(struct sg_trace *trace)
 {
-    sg_buf_init(&trace->steps, 0);
+    *trace = (struct sg_trace){0};
 }
 
 void sg_trace_free(struct sg_trace *trace)
 {
     sg_buf_free(&trace->steps);
+    trace->count = 0;
+}
+
+void sg_trace_clear(struct sg_trace *trace)
+{
+    sg_buf_clear(&trace->steps);
+    trace->count = 0;
 }
 
 json_t *sg_trace_json(const struct sg_trace *trace)
 {
-    SG_AUTO_BUF text = {0};
-    sg_buf_adds(&text, "[");
-    sg_buf_add(&text, trace->steps.data, trace->steps.len);
-    sg_buf_adds(&text, "]");
-    json_t *steps = json_loadb((const char *)text.data, text.len, 0, NULL), *step;
-    size_t i;
-    json_array_foreach(steps, i, step)
-    {
-        const char *detail = json_string_value(json_object_get(step, "detail"));
-        json_object_set_new(step, "detail", json_loads(detail, 0, NULL));
+    struct sg_record_reader r = {.rest = sg_buf_bytes(&trace->steps)};
+    json_t *steps = json_array();
+    for (size_t i = 0; i < trace->count; i++) {
+        json_t *step = json_object();
+        json_object_set_new(step, "at", json_integer(sg_record_number(&r)));
+        json_object_set_new(step, "step", sg_trace_string(sg_record_text(&r)));
+        json_object_set_new(step, "requirement", sg_trace_string(sg_record_text(&r)));
+        json_object_set_new(step, "detail", json_loads(sg_record_text(&r), 0, NULL));
+        json_array_append_new(steps, step);
     }
-    return steps ? steps : json_array();
+    return steps;
 }
 
 json_t *sg_trace_string(const char *s)
@@ -49,12 +57,10 @@ static void string_add(struct sg_buf *out, const char *s)
 void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirement, ...)
 {
     struct sg_buf *out = &trace->steps;
-    sg_buf_addf(out, "%s{\"at\":%lld,\"step\":", out->len ? "," : "", (long long)sg_clock_now());
-    string_add(out, step);
-    sg_buf_adds(out, ",\"requirement\":");
-    string_add(out, requirement ? requirement : "");
-    sg_buf_adds(out, ",\"detail\":");
-    SG_AUTO_BUF detail = {0};
+    sg_record_add_number(out, sg_clock_now());
+    sg_record_add_text(out, step);
+    sg_record_add_text(out, requirement);
+    size_t detail = sg_record_text_begin(out);
     va_list ap;
     va_start(ap, requirement);
     const char *key, *before = "{";
@@ -62,16 +68,16 @@ void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirem
         const char *value = va_arg(ap, const char *);
         if (!value)
             continue;
-        sg_buf_adds(&detail, before);
-        string_add(&detail, key);
-        sg_buf_adds(&detail, ":");
-        string_add(&detail, value);
+        sg_buf_adds(out, before);
+        string_add(out, key);
+        sg_buf_adds(out, ":");
+        string_add(out, value);
         before = ",";
     }
     va_end(ap);
-    sg_buf_adds(&detail, detail.len ? "}" : "{}");
-    sg_buf_add_json_string(out, sg_buf_bytes(&detail));
-    sg_buf_adds(out, "}");
+    sg_buf_adds(out, *before == '{' ? "{}" : "}");
+    sg_record_text_end(out, detail);
+    trace->count++;
 }
 
 void sg_trace_error(struct sg_trace *trace, const char *step, const struct sg_error *err)

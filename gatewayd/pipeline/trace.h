@@ -12,11 +12,13 @@
 #include <jansson.h>
 
 struct sg_trace {
-    struct sg_buf steps; /* JSON: {"at","step","requirement","detail":{…}},… */
+    size_t count;
+    struct sg_buf steps; /* as in a record (record.h): at, step, requirement, detail as JSON */
 };
 
 void sg_trace_init(struct sg_trace *trace);
 void sg_trace_free(struct sg_trace *trace);
+void sg_trace_clear(struct sg_trace *trace);
 /* Pairs of key and string value behind, ended by NULL; a NULL value leaves its pair out. */
 void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirement, ...)
     __attribute__((sentinel));

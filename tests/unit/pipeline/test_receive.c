@@ -18,7 +18,8 @@ static struct {
     int appends, fail_from; /* appends from this one on fail; 0: none */
     bool sync_fails;
     int received, outcomes;
-    char last[4096];
+    struct sg_journal_record record; /* the last one; its payload is in last */
+    uint8_t last[4096];
 } journal;
 static bool db_away;
 
@@ -41,8 +42,10 @@ bool sg_journal_finish(struct sg_journal *j, struct journal_append **append, str
     if (journal.sync_fails)
         return sg_fail(err, SG_E_JOURNAL, "it would not sync");
     *(record->type == SG_JOURNAL_RECEIVED ? &journal.received : &journal.outcomes) += 1;
-    snprintf(journal.last, sizeof journal.last, "%.*s", (int)record->payload.len,
-             (const char *)record->payload.data);
+    assert_true(record->payload.len <= sizeof journal.last);
+    memcpy(journal.last, record->payload.data, record->payload.len);
+    journal.record = *record;
+    journal.record.payload.data = journal.last;
     return true;
 }
 
@@ -64,10 +67,19 @@ bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const ch
     return !db_away || sg_fail(err, SG_E_DB_UNAVAILABLE, "away");
 }
 
+static void (*look)(const struct sg_message_batch *batch);
+
+/* What is fed is looked at while it is there. */
 bool sg_message_feed(struct sg_db *db, const struct sg_message_batch *batch, struct sg_error *err)
 {
-    (void)db, (void)batch;
-    return sg_fail(err, SG_E_DB_UNAVAILABLE, "away");
+    (void)db, (void)err;
+    look(batch);
+    return true;
+}
+
+static bool last_says(const char *text)
+{
+    return memmem(journal.last, journal.record.payload.len, text, strlen(text)) != NULL;
 }
 
 struct fixture {
@@ -145,15 +157,15 @@ static void each_delivery_is_journaled_once(void **state)
     sg_trace_add(&f->m.trace, "first", "", NULL);
     assert_true(sg_receive_checkpoint(&f->m, &err));
     assert_int_equal(journal.outcomes, 1);
-    assert_non_null(strstr(journal.last, "ann@b.test"));
-    assert_null(strstr(journal.last, "bob@b.test"));
+    assert_true(last_says("ann@b.test"));
+    assert_false(last_says("bob@b.test"));
     deliver(&f->m.rcpts[1]);
     assert_true(sg_receive_checkpoint(&f->m, &err)); /* the last is finish's */
     assert_int_equal(journal.outcomes, 1);
     end(f);
     assert_int_equal(journal.outcomes, 2);
-    assert_null(strstr(journal.last, "ann@b.test"));
-    assert_null(strstr(journal.last, "first")); /* a step stands in one record */
+    assert_false(last_says("ann@b.test"));
+    assert_false(last_says("first")); /* a step stands in one record */
     assert_true(begin(f));
     assert_true(f->m.rcpts[0].settled && f->m.rcpts[1].settled);
     assert_int_equal(f->m.rcpts[0].reply.code, 250);
@@ -242,40 +254,150 @@ static void debts_outlive_the_registrys_capacity(void **state)
     end(f);
 }
 
+static void look_at_received(const struct sg_message_batch *batch)
+{
+    assert_int_equal(batch->message_count, 1);
+    assert_int_equal(batch->recipient_count, 2);
+    assert_int_equal(batch->trace_count, 0);
+    assert_string_equal(batch->messages->queue_id, "4Queue");
+    assert_string_equal(batch->messages->direction, "outbound");
+    assert_string_equal(batch->messages->sender_domain, "a.test");
+    assert_string_equal(batch->messages->node, "node-1");
+    assert_string_equal(batch->messages->header_from, "joe@a.test");
+    assert_int_equal(batch->messages->size_bytes, 26);
+    assert_string_equal(batch->recipients[1].recipient, "bob@b.test");
+    assert_string_equal(batch->recipients[1].outcome, "received");
+}
+
+static void look_at_outcome(const struct sg_message_batch *batch)
+{
+    assert_int_equal(batch->message_count, 0);
+    assert_int_equal(batch->recipient_count, 1);
+    assert_string_equal(batch->recipients->recipient, "ann@b.test");
+    assert_string_equal(batch->recipients->reply,
+                        "451 \"no\"\x01 \xff"); /* cleaned with the rows */
+    assert_int_equal(batch->trace_count, 2);
+    assert_string_equal(batch->traces->requirement, "rule");
+    assert_string_equal(batch->traces->tenant_id, "ten_x");
+    json_t *detail = json_loads(batch->traces->detail, 0, NULL);
+    assert_int_equal(json_object_size(detail), 2);
+    assert_string_equal(json_string_value(json_object_get(detail, "a")), "x\"y\\\n\xef\xbf\xbd");
+    assert_string_equal(json_string_value(json_object_get(detail, "b")), "");
+    json_decref(detail);
+    assert_int_equal(batch->traces[1].seq, 1);
+    assert_string_equal(batch->traces[1].requirement, "");
+    assert_string_equal(batch->traces[1].detail, "{}");
+}
+
+static bool feed_last(struct fixture *f, struct sg_error *err)
+{
+    f->gw.node = "node-1";
+    return sg_message_feed_records(&f->gw, &journal.record, 1, err);
+}
+
 /* Whatever a peer or a partner wrote. */
-static void a_record_is_json(void **state)
+static void a_record_is_fed_as_it_was_written(void **state)
 {
     struct fixture *f = *state;
     struct sg_error err = {0};
     assert_true(begin(f));
     assert_true(sg_message_on_disk(&f->m, &err));
-    json_t *o = json_loads(journal.last, JSON_REJECT_DUPLICATES, NULL);
-    assert_string_equal(json_string_value(json_object_get(o, "queue_id")), "4Queue");
-    assert_int_equal(json_integer_value(json_object_get(o, "received_at")), f->m.received_at);
-    assert_int_equal(json_array_size(json_object_get(o, "recipients")), 2);
-    json_decref(o);
+    look = look_at_received;
+    assert_true(feed_last(f, &err));
     sg_rcpt_decide(&f->m.rcpts[0], "deferred", "", "");
     f->m.rcpts[0].remote = "451 \"no\"\x01 \xff";
     sg_trace_add(&f->m.trace, "one", "rule", "a", "x\"y\\\n\xff", "none", NULL, "b", "", NULL);
     sg_trace_add(&f->m.trace, "two", NULL, NULL);
-    assert_true(sg_receive_checkpoint(&f->m, &err));
-    o = json_loads(journal.last, JSON_REJECT_DUPLICATES, NULL);
-    json_t *rcpt = json_array_get(json_object_get(o, "recipients"), 0);
-    assert_int_equal(json_array_size(json_object_get(o, "recipients")), 1);
-    assert_string_equal(json_string_value(json_object_get(rcpt, "reply")),
-                        "451 \"no\"\x01 \xef\xbf\xbd");
-    json_t *steps = json_object_get(o, "trace"), *step = json_array_get(steps, 0);
+    json_t *steps = sg_trace_json(&f->m.trace);
     assert_int_equal(json_array_size(steps), 2);
-    assert_string_equal(json_string_value(json_object_get(step, "requirement")), "rule");
-    json_t *detail = json_loads(json_string_value(json_object_get(step, "detail")), 0, NULL);
-    assert_int_equal(json_object_size(detail), 2);
-    assert_string_equal(json_string_value(json_object_get(detail, "a")), "x\"y\\\n\xef\xbf\xbd");
-    assert_string_equal(json_string_value(json_object_get(detail, "b")), "");
-    json_decref(detail);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(steps, 1), "detail")),
-                        "{}");
-    json_decref(o);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(steps, 1), "step")),
+                        "two");
+    assert_true(json_is_object(json_object_get(json_array_get(steps, 0), "detail")));
+    json_decref(steps);
+    assert_true(sg_receive_checkpoint(&f->m, &err));
+    look = look_at_outcome;
+    assert_true(feed_last(f, &err));
     end(f);
+}
+
+static void look_at_nothing(const struct sg_message_batch *batch)
+{
+    (void)batch;
+    fail();
+}
+
+static void a_record_that_ends_early_is_not_fed(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    assert_true(begin(f));
+    assert_true(sg_message_on_disk(&f->m, &err));
+    size_t whole = journal.record.payload.len;
+    look = look_at_nothing;
+    for (size_t n = 0; n < whole; n++) {
+        journal.record.payload.data = n ? memcpy(malloc(n), journal.last, n) : NULL;
+        journal.record.payload.len = n; /* of its own, so that a sanitizer sees its end */
+        assert_false(feed_last(f, &err));
+        free((void *)journal.record.payload.data);
+    }
+    journal.record.payload = sg_bytes_of(journal.last, whole);
+    for (size_t i = 1; i < 17; i++) { /* as many recipients and steps as there cannot be */
+        journal.last[i] ^= 0x80;
+        assert_false(feed_last(f, &err));
+        journal.last[i] ^= 0x80;
+    }
+    end(f);
+}
+
+static void look_at_json_received(const struct sg_message_batch *batch)
+{
+    assert_int_equal(batch->message_count, 1);
+    assert_string_equal(batch->messages->id, "msg_1");
+    assert_string_equal(batch->messages->sender_domain, "a.test");
+    assert_int_equal(batch->messages->sent_at, 7);
+    assert_int_equal(batch->recipient_count, 1);
+    assert_string_equal(batch->recipients->outcome, "received");
+}
+
+static void look_at_json_outcome(const struct sg_message_batch *batch)
+{
+    assert_int_equal(batch->message_count, 0);
+    assert_int_equal(batch->trace_count, 2);
+    assert_string_equal(batch->traces[0].detail, "{\"a\":\"b\"}");
+    assert_string_equal(batch->traces[1].detail, "{\"a\":\"c\"}");
+    assert_int_equal(batch->recipients->outcome_at, 6);
+}
+
+/* An upgrade finds what the version before it could not feed. */
+static void records_of_earlier_versions_are_fed(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    static const char received[] =
+        "{\"msg_id\":\"msg_1\",\"tenant\":\"ten_x\",\"received_at\":5,\"at\":6,\"recipients\":"
+        "[{\"recipient\":\"ann@b.test\",\"domain\":\"b.test\",\"outcome\":\"received\",\"verdict\":"
+        "\"\",\"code\":\"\",\"reply\":\"\"}],\"direction\":\"inbound\",\"queue_id\":\"4Q\","
+        "\"sender\":"
+        "\"joe@a.test\",\"header_from\":\"\",\"message_id\":\"\",\"client\":\"192.0.2.1\",\"size\":"
+        "9,"
+        "\"sent_at\":7}";
+    static const char outcome[] =
+        "{\"msg_id\":\"msg_1\",\"tenant\":\"ten_x\",\"received_at\":5,\"at\":6,\"recipients\":"
+        "[{\"recipient\":\"ann@b.test\",\"outcome\":\"delivered\"}],\"trace\":[{\"at\":6,\"step\":"
+        "\"s\",\"requirement\":\"\",\"detail\":\"{\\\"a\\\":\\\"b\\\"}\"},{\"at\":6,\"step\":\"s\","
+        "\"requirement\":\"\",\"detail\":{\"a\":\"c\"}}]}";
+    journal.record =
+        (struct sg_journal_record){.type = SG_JOURNAL_RECEIVED, .payload = sg_bytes_str(received)};
+    look = look_at_json_received;
+    assert_true(feed_last(f, &err));
+    journal.record =
+        (struct sg_journal_record){.type = SG_JOURNAL_OUTCOME, .payload = sg_bytes_str(outcome)};
+    look = look_at_json_outcome;
+    assert_true(feed_last(f, &err));
+    journal.record.payload = sg_bytes_str("[1]");
+    look = look_at_nothing;
+    assert_false(feed_last(f, &err));
+    assert_int_equal(err.code, SG_E_MALFORMED);
 }
 
 static void nothing_decided_is_deferred(void **state)
@@ -364,7 +486,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_journal_would_not_take_is_owed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_on_disk_is_not_acted_on, setup, teardown),
         cmocka_unit_test_setup_teardown(debts_outlive_the_registrys_capacity, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_record_is_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_fed_as_it_was_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_that_ends_early_is_not_fed, setup, teardown),
+        cmocka_unit_test_setup_teardown(records_of_earlier_versions_are_fed, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_decided_is_deferred, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_queue_id_each_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_history_waits, setup, teardown),
