@@ -284,12 +284,12 @@ void sg_verdicts_free(struct sg_verdicts **verdicts);
 void sg_verdicts_flush(struct sg_verdicts *verdicts);
 /* Counts flushes: a verdict that was begun before one is not kept after it. */
 uint64_t sg_verdicts_generation(struct sg_verdicts *verdicts);
-/* true: valid, with the sentence that was said then. */
+/* true: valid, with what was said of it then; own_root where it was so for one relying domain. */
 bool sg_verdicts_find(struct sg_verdicts *verdicts, const struct sg_verdict_key *key, sg_time now,
-                      struct sg_arena *arena, const char **detail_r);
+                      struct sg_arena *arena, struct sg_cert_facts *facts_r);
 void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *key,
                      uint64_t generation, sg_time good_from, sg_time good_until,
-                     const char *detail);
+                     const struct sg_cert_facts *facts);
 
 /* check.c */
 /* As sg_cert_check(); tells also whether a CA certificate was missing, and gives the chain that

@@ -238,21 +238,18 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
     for (int i = 1; i < sk_X509_num(chain->chain) - 1 && !chain->further; i++)
         sg_certs_issuers_add(certs, sk_X509_value(chain->chain, i));
     if (!window->passing)
-        sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until,
-                        facts->detail);
+        sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until, facts);
 }
 
 /* A verdict that holds for all, or for the relying domain. */
 static bool remembered(struct sg_certs *certs, struct sg_arena *arena,
                        const struct sg_cert_question *q, struct sg_verdict_key key,
-                       struct sg_cert_facts *facts)
+                       struct sg_cert_facts *facts_r)
 {
-    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, &facts->detail))
+    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r))
         return true;
     key.relying = q->relying;
-    facts->own_root =
-        q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, &facts->detail);
-    return facts->own_root;
+    return q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r);
 }
 
 bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,
@@ -261,15 +258,13 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
 {
     *issuer_missing_r = false;
     *chain_r = NULL;
-    sg_facts_fill(arena, q->certificate, q->domain, facts_r);
     struct sg_verdict_key key = {
         .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
     sg_x509_sha256(q->certificate, key.sha256);
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
-    if (q->list_count == 0 && remembered(certs, arena, q, key, facts_r)) {
-        facts_r->status = SG_CERT_VALID;
+    if (q->list_count == 0 && remembered(certs, arena, q, key, facts_r))
         return true;
-    }
+    sg_facts_fill(arena, q->certificate, q->domain, facts_r);
     SG_AUTO_PATH chain;
     if (!sg_chain_build(certs, q, &chain, err))
         return false;

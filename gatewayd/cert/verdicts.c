@@ -10,10 +10,14 @@
 
 #define SLOTS 4096 /* a verdict has one place; a newer one there takes it over */
 
+/* What is kept of a verdict as text, one behind another. */
+enum { DOMAIN, RELYING, DETAIL, SUBJECT, ISSUER, SERIAL, DIGEST, ADDRESS, TEXTS };
+
 struct verdict {
     uint8_t sha256[SG_SHA256];
     enum sg_cert_use use;
-    char *domain, *relying, *detail; /* domain NULL: the slot is empty */
+    char *text[TEXTS]; /* the first has room for all, and is NULL where the slot is empty; the
+                          address may be NULL */
     sg_time good_from, good_until;
     int64_t expires_ms;
 };
@@ -37,9 +41,7 @@ struct sg_verdicts *sg_verdicts_new(int64_t ttl_ms)
 
 static void clear(struct verdict *verdict)
 {
-    free(verdict->domain);
-    free(verdict->relying);
-    free(verdict->detail);
+    free(verdict->text[0]);
     memset(verdict, 0, sizeof *verdict);
 }
 
@@ -82,33 +84,68 @@ static struct verdict *slot(struct sg_verdicts *verdicts, const struct sg_verdic
     return &verdicts->slots[(hash + (uint32_t)key->use) % SLOTS];
 }
 
+static bool is_of(const struct verdict *v, const struct sg_verdict_key *key)
+{
+    return v->text[0] && memcmp(v->sha256, key->sha256, SG_SHA256) == 0 && v->use == key->use &&
+           strcasecmp(v->text[DOMAIN], key->domain) == 0 &&
+           strcmp(v->text[RELYING], key->relying) == 0;
+}
+
+static void facts_take(const struct verdict *v, struct sg_arena *arena,
+                       struct sg_cert_facts *facts_r)
+{
+    *facts_r = (struct sg_cert_facts){
+        .status = SG_CERT_VALID,
+        .detail = sg_arena_strdup(arena, v->text[DETAIL]),
+        .subject = sg_arena_strdup(arena, v->text[SUBJECT]),
+        .issuer = sg_arena_strdup(arena, v->text[ISSUER]),
+        .serial = sg_arena_strdup(arena, v->text[SERIAL]),
+        .sha256 = sg_arena_strdup(arena, v->text[DIGEST]),
+        .address = v->text[ADDRESS] ? sg_arena_strdup(arena, v->text[ADDRESS]) : NULL,
+        .own_root = *v->text[RELYING] != 0,
+    };
+}
+
 bool sg_verdicts_find(struct sg_verdicts *verdicts, const struct sg_verdict_key *key, sg_time now,
-                      struct sg_arena *arena, const char **detail_r)
+                      struct sg_arena *arena, struct sg_cert_facts *facts_r)
 {
     pthread_mutex_lock(&verdicts->lock);
     const struct verdict *verdict = slot(verdicts, key);
-    bool found = verdict->domain && memcmp(verdict->sha256, key->sha256, SG_SHA256) == 0 &&
-                 verdict->use == key->use && strcasecmp(verdict->domain, key->domain) == 0 &&
-                 strcmp(verdict->relying, key->relying) == 0 && now >= verdict->good_from &&
-                 now <= verdict->good_until && sg_clock_monotonic_ms() < verdict->expires_ms;
+    bool found = is_of(verdict, key) && now >= verdict->good_from && now <= verdict->good_until &&
+                 sg_clock_monotonic_ms() < verdict->expires_ms;
     if (found)
-        *detail_r = sg_arena_strdup(arena, verdict->detail);
+        facts_take(verdict, arena, facts_r);
     pthread_mutex_unlock(&verdicts->lock);
     return found;
 }
 
-void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *key,
-                     uint64_t generation, sg_time good_from, sg_time good_until, const char *detail)
+static void texts_copy(struct verdict *verdict, const char *const texts[TEXTS])
 {
+    size_t size = 0;
+    for (size_t i = 0; i < TEXTS; i++)
+        size += texts[i] ? strlen(texts[i]) + 1 : 0;
+    char *at = malloc(size);
+    if (!at)
+        abort();
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (!texts[i])
+            continue;
+        verdict->text[i] = at;
+        at = stpcpy(at, texts[i]) + 1;
+    }
+}
+
+void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *key,
+                     uint64_t generation, sg_time good_from, sg_time good_until,
+                     const struct sg_cert_facts *facts)
+{
+    const char *const texts[TEXTS] = {key->domain,   key->relying,  facts->detail, facts->subject,
+                                      facts->issuer, facts->serial, facts->sha256, facts->address};
     struct verdict fresh = {.use = key->use,
-                            .domain = strdup(key->domain),
-                            .relying = strdup(key->relying),
-                            .detail = strdup(detail),
                             .good_from = good_from,
                             .good_until = good_until,
                             .expires_ms = sg_clock_monotonic_ms() + verdicts->ttl_ms};
-    if (!fresh.domain || !fresh.relying || !fresh.detail)
-        abort();
+    texts_copy(&fresh, texts);
     memcpy(fresh.sha256, key->sha256, SG_SHA256);
     pthread_mutex_lock(&verdicts->lock);
     if (generation == verdicts->generation) {

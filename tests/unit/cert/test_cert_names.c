@@ -243,6 +243,11 @@ static void filters_are_escaped(void **state)
     assert_string_equal((const char *)out.data, "a\\2a\\28b\\29\\5c\\00\\c3-");
 }
 
+static const struct sg_cert_facts fine = {SG_CERT_VALID, "fine", "CN=s", "CN=i", "0a",
+                                          "01",          NULL,   false,  false};
+static const struct sg_cert_facts by_root = {SG_CERT_VALID, "by a's root",   "CN=s", "CN=i", "0a",
+                                             "01",          "x@agency.test", false,  true};
+
 static void verdicts_have_their_time(void **state)
 {
     (void)state;
@@ -251,20 +256,27 @@ static void verdicts_have_their_time(void **state)
     struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
     struct sg_verdict_key other = {{1}, SG_CERT_ENCRYPT, "agency.test", ""};
     struct sg_verdict_key elsewhere = {{1}, SG_CERT_SIGN, "other.test", ""};
-    const char *detail;
-    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, "fine");
-    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
-    assert_string_equal(detail, "fine");
-    assert_false(sg_verdicts_find(verdicts, &key_a, 99, arena, &detail));
-    assert_false(sg_verdicts_find(verdicts, &key_a, 201, arena, &detail));
-    assert_false(sg_verdicts_find(verdicts, &other, 150, arena, &detail));
-    assert_false(sg_verdicts_find(verdicts, &elsewhere, 150, arena, &detail));
+    struct sg_cert_facts found;
+    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, &fine);
+    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
+    assert_int_equal(found.status, SG_CERT_VALID);
+    assert_string_equal(found.detail, "fine");
+    assert_string_equal(found.subject, "CN=s");
+    assert_string_equal(found.issuer, "CN=i");
+    assert_string_equal(found.serial, "0a");
+    assert_string_equal(found.sha256, "01");
+    assert_null(found.address);
+    assert_false(found.own_root);
+    assert_false(sg_verdicts_find(verdicts, &key_a, 99, arena, &found));
+    assert_false(sg_verdicts_find(verdicts, &key_a, 201, arena, &found));
+    assert_false(sg_verdicts_find(verdicts, &other, 150, arena, &found));
+    assert_false(sg_verdicts_find(verdicts, &elsewhere, 150, arena, &found));
     sg_verdicts_flush(verdicts);
-    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
     sg_verdicts_free(&verdicts);
     verdicts = sg_verdicts_new(0); /* nothing lives on */
-    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, "fine");
-    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, &fine);
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
     sg_verdicts_free(&verdicts);
     sg_arena_free(&arena);
 }
@@ -278,11 +290,13 @@ static void verdicts_are_of_who_relies_on_them(void **state)
     struct sg_verdict_key all = {{1}, SG_CERT_SIGN, "agency.test", ""};
     struct sg_verdict_key a = {{1}, SG_CERT_SIGN, "agency.test", "dom_a"};
     struct sg_verdict_key b = {{1}, SG_CERT_SIGN, "agency.test", "dom_b"};
-    const char *detail;
-    sg_verdicts_add(verdicts, &a, 0, 100, 200, "by a's root");
-    assert_true(sg_verdicts_find(verdicts, &a, 150, arena, &detail));
-    assert_false(sg_verdicts_find(verdicts, &b, 150, arena, &detail));
-    assert_false(sg_verdicts_find(verdicts, &all, 150, arena, &detail));
+    struct sg_cert_facts found;
+    sg_verdicts_add(verdicts, &a, 0, 100, 200, &by_root);
+    assert_true(sg_verdicts_find(verdicts, &a, 150, arena, &found));
+    assert_true(found.own_root);
+    assert_string_equal(found.address, "x@agency.test");
+    assert_false(sg_verdicts_find(verdicts, &b, 150, arena, &found));
+    assert_false(sg_verdicts_find(verdicts, &all, 150, arena, &found));
     sg_verdicts_free(&verdicts);
     sg_arena_free(&arena);
 }
@@ -294,13 +308,13 @@ static void verdicts_begun_before_a_flush_are_dropped(void **state)
     struct sg_arena *arena = sg_arena_new();
     struct sg_verdicts *verdicts = sg_verdicts_new(60000);
     struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
-    const char *detail;
+    struct sg_cert_facts found;
     uint64_t begun = sg_verdicts_generation(verdicts);
     sg_verdicts_flush(verdicts);
-    sg_verdicts_add(verdicts, &key_a, begun, 100, 200, "fine");
-    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
-    sg_verdicts_add(verdicts, &key_a, sg_verdicts_generation(verdicts), 100, 200, "fine");
-    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &detail));
+    sg_verdicts_add(verdicts, &key_a, begun, 100, 200, &fine);
+    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
+    sg_verdicts_add(verdicts, &key_a, sg_verdicts_generation(verdicts), 100, 200, &fine);
+    assert_true(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
     sg_verdicts_free(&verdicts);
     sg_arena_free(&arena);
 }
