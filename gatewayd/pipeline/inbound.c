@@ -202,6 +202,7 @@ static void process(struct sg_gateway *gw, struct sg_message *m_r, struct sg_smt
     struct sg_domain_row *domains =
         SG_ARENA_ARRAY(t->arena, struct sg_domain_row, t->recipient_count + 1);
     bool *ours = SG_ARENA_ARRAY(t->arena, bool, t->recipient_count + 1);
+    sg_db_fresh(gw->db);
     if (!sg_receive_begin(m_r, gw, "inbound", t, &err) || !domains_find(m_r, domains, ours, &err)) {
         sg_log_error(SG_LOG_WARNING, "inbound.refused", &err, "queue_id", t->xforward.ident, NULL);
         sg_reply_all(t, replies, &err, false);

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define NEWS_MS 1000
+
 /* The submission header that holds; every other of that name counts for nothing (REQ-136). */
 static bool submission_find(struct sg_message *m, struct sg_submission *submission_r,
                             struct sg_error *err)
@@ -147,6 +149,15 @@ static void process(struct sg_message *m)
     sg_outbound_end(&o);
 }
 
+/* The edge has asked for news when the client's DATA came (edge.c): what was changed before the
+ * message was submitted is known. Only what comes much later is to know more. */
+static void news_ask(struct sg_message *m)
+{
+    int64_t at = m->entry->announced_ms;
+    if (!at || sg_clock_monotonic_ms() - at > NEWS_MS)
+        sg_db_fresh(m->gw->db);
+}
+
 static bool handle(struct sg_message *m, struct sg_error *err)
 {
     struct sg_submission submission;
@@ -155,6 +166,7 @@ static bool handle(struct sg_message *m, struct sg_error *err)
     m->tenant = submission.tenant;
     if (!sg_receive_register(m, err))
         return false;
+    news_ask(m);
     sg_trace_add(&m->trace, "received", "REQ-136", "listener", "outbound", "submitter",
                  submission.submitter, "client", m->client_address, "queue_id", m->queue_id, NULL);
     process(m);

@@ -10,7 +10,6 @@
 bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *direction,
                       struct sg_smtp_transaction *t, struct sg_error *err)
 {
-    sg_db_fresh(gw->db);
     *m = (struct sg_message){
         .gw = gw,
         .arena = t->arena,

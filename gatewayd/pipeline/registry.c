@@ -1,5 +1,6 @@
 #include "pipeline/registry.h"
 
+#include "pipeline/queue_id.h"
 #include "schema/message.h"
 
 #include <errno.h>
@@ -10,6 +11,10 @@
 
 #define BUCKETS 4096
 #define KEY_MAX 512
+
+/* What Postfix's clock and ours may differ by, and a clock has to jump to have been set. */
+#define MARGIN (30 * SG_SECOND)
+#define JUMP   SG_SECOND
 
 struct settled {
     struct settled *next;
@@ -29,6 +34,7 @@ struct node {
     struct settled *settled;
     struct owed *owed; /* oldest first */
     int users;         /* threads that hold or wait for it */
+    sg_time used;      /* last */
     bool busy;
     bool announced; /* … and not handed in yet */
     bool loaded;    /* PostgreSQL was asked, or can know nothing */
@@ -42,6 +48,8 @@ struct sg_registry {
     struct node *buckets[BUCKETS];
     struct node *oldest, *newest;
     size_t count, capacity;
+    sg_time complete_since; /* who was handed in later is here */
+    sg_time clock;          /* real time less monotonic */
 };
 
 static unsigned bucket_of(const char *key)
@@ -52,6 +60,11 @@ static unsigned bucket_of(const char *key)
     return h % BUCKETS;
 }
 
+static sg_time clock_difference(void)
+{
+    return sg_clock_real() - sg_clock_monotonic_ms() * (SG_SECOND / 1000);
+}
+
 struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
 {
     struct sg_registry *r = calloc(1, sizeof *r);
@@ -60,6 +73,8 @@ struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
         abort();
     r->db = db;
     r->capacity = capacity;
+    r->complete_since = sg_clock_real();
+    r->clock = clock_difference();
     pthread_mutex_init(&r->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -134,9 +149,29 @@ static void trim(struct sg_registry *r)
 {
     for (struct node *n = r->oldest, *next; n && r->count > r->capacity; n = next) {
         next = n->newer;
-        if (n->users == 0 && !n->owed)
-            node_remove(r, n);
+        if (n->users > 0 || n->owed)
+            continue;
+        if (n->used > r->complete_since)
+            r->complete_since = n->used;
+        node_remove(r, n);
     }
+}
+
+/*
+ * Postfix took it in after this memory became complete, so that nobody can have handed it on
+ * before. The mutex is held.
+ */
+static bool is_new(struct sg_registry *r, const char *queue_id)
+{
+    sg_time taken, now = sg_clock_real(), difference = clock_difference();
+    if (difference > r->clock + JUMP || difference < r->clock - JUMP) {
+        r->clock =
+            difference; /* the clock was set: what was taken in before is not known any more */
+        if (now > r->complete_since)
+            r->complete_since = now;
+    }
+    return sg_queue_id_time(queue_id, &taken) && taken >= r->complete_since + MARGIN &&
+           taken <= now + SG_SECOND;
 }
 
 /* Found or made: the mutex is held. */
@@ -172,6 +207,7 @@ static struct node *node_take(struct sg_registry *r, const char *key, int64_t wa
         }
     }
     n->busy = true;
+    n->used = sg_clock_real();
     use_unlink(r, n);
     use_append(r, n);
     trim(r);
@@ -223,6 +259,7 @@ void sg_registry_announce(struct sg_registry *registry, const char *direction, c
     struct node *n = node_get(registry, key, &made);
     if (made) {
         n->loaded = n->announced = true;
+        n->entry.announced_ms = sg_clock_monotonic_ms();
         trim(registry);
     }
     pthread_mutex_unlock(&registry->mutex);
@@ -240,6 +277,8 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
         return sg_fail(err, SG_E_INTERNAL, "a queue id of %zu octets", strlen(queue_id));
     pthread_mutex_lock(&registry->mutex);
     struct node *n = node_take(registry, key, wait_ms);
+    if (n && !n->loaded)
+        n->loaded = is_new(registry, queue_id);
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
         return sg_fail(err, SG_E_BUSY, "another part of this message is being delivered");

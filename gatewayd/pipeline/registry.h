@@ -20,13 +20,18 @@ struct sg_registry;
 struct sg_registry_entry {
     struct sg_id msg_id;
     sg_time received_at;
-    bool recorded; /* its `received` record is in the journal */
+    int64_t announced_ms; /* when it was announced (monotonic); 0: it was not */
+    bool recorded;        /* its `received` record is in the journal */
 };
 
 struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity);
 void sg_registry_free(struct sg_registry **registry);
 
 /*
+ * Postfix hands its messages to one gatewayd alone, which remembers the youngest of them: what is
+ * missing here although Postfix took it in (as its long queue id says) later than the oldest that
+ * is remembered is new, and PostgreSQL is not asked.
+ *
  * The entry of that message, made where there is none, for this thread alone until
  * sg_registry_leave(). An empty queue id is always a new message. SG_E_DB_UNAVAILABLE where it
  * cannot be known; SG_E_BUSY where another thread has it for longer than wait_ms.
