@@ -6,8 +6,8 @@
  *
  * PLAN has lines `sender recipient path client`; message i is of line i modulo their number. The
  * file is what goes over the wire, dots doubled; client is the address of who hands it in. With a
- * policy socket it is mail that is submitted: gatewayd's policy service is asked, ahead of what is
- * measured, for the header of each message, which is put in front with From, To and Message-ID.
+ * policy socket it is mail that is submitted: gatewayd's policy service is asked first for the
+ * header of each message, which is put in front with From, To and Message-ID.
  * RATE 0: as fast as it goes; else messages a second, and times count from when a message was due.
  * Out: `seconds failed p50_ms p99_ms most_ms`.
  */
@@ -27,11 +27,11 @@ struct line {
 };
 
 static struct {
-    const char *to;
+    const char *to, *policy;
     struct line *lines;
     size_t line_count, count, connections;
     double rate, begin, *times;
-    char (*ids)[40], **heads;
+    char (*ids)[40];
     atomic_size_t next, failed, said;
 } run;
 
@@ -77,34 +77,31 @@ static void ids_make(void)
         snprintf(run.ids[i], sizeof run.ids[i], "4B%lXz%zX", stamp & 0xffffffffffL, i);
 }
 
+/* A connection to gatewayd, and one to its policy service, as an smtpd of Postfix has. */
+struct client {
+    struct bench_peer lmtp, policy;
+};
+
 /* What Postfix asks at DATA, and the header that comes back. */
-static void heads_make(const char *socket)
+static char *head_make(struct bench_peer *p, size_t i)
 {
-    struct bench_peer *p = calloc(1, sizeof *p);
     static const char wanted[] = "action=PREPEND ";
-    char text[2048];
-    if (!p)
+    const struct line *l = line_of(i);
+    char text[2048], *head;
+    int n =
+        snprintf(text, sizeof text,
+                 "request=smtpd_access_policy\nprotocol_state=DATA\nclient_address=%s\nsender=%s\n"
+                 "queue_id=%s\n\n",
+                 l->client, l->sender, run.ids[i]);
+    bench_write(p->fd, text, (size_t)n);
+    const char *line = bench_line(p);
+    if (!line || strncmp(line, wanted, sizeof wanted - 1) != 0)
+        bench_die("policy service: %s", line ? line : "closed");
+    if (asprintf(&head, "%s\r\nFrom: <%s>\r\nTo: <%s>\r\nMessage-ID: <%s@bench.test>\r\n",
+                 line + sizeof wanted - 1, l->sender, l->recipient, run.ids[i]) < 0)
         bench_die("out of memory");
-    p->fd = bench_connect(socket);
-    for (size_t i = 0; i < run.count; i++) {
-        const struct line *l = line_of(i);
-        int n = snprintf(
-            text, sizeof text,
-            "request=smtpd_access_policy\nprotocol_state=DATA\nclient_address=%s\nsender=%s\n"
-            "queue_id=%s\n\n",
-            l->client, l->sender, run.ids[i]);
-        bench_write(p->fd, text, (size_t)n);
-        const char *line = bench_line(p);
-        if (!line || strncmp(line, wanted, sizeof wanted - 1) != 0)
-            bench_die("policy service: %s", line ? line : "closed");
-        if (asprintf(&run.heads[i],
-                     "%s\r\nFrom: <%s>\r\nTo: <%s>\r\nMessage-ID: <%s@bench.test>\r\n",
-                     line + sizeof wanted - 1, l->sender, l->recipient, run.ids[i]) < 0)
-            bench_die("out of memory");
-        bench_line(p); /* the empty one */
-    }
-    close(p->fd);
-    free(p);
+    bench_line(p); /* the empty one */
+    return head;
 }
 
 /* The last line of a reply; true where it is of the class. */
@@ -121,10 +118,11 @@ static bool reply(struct bench_peer *p, char class)
     return line[0] == class;
 }
 
-static bool transact(struct bench_peer *p, size_t i)
+static bool transact(struct client *c, size_t i)
 {
     const struct line *l = line_of(i);
-    char text[1024];
+    struct bench_peer *p = &c->lmtp;
+    char text[1024], *head = run.policy ? head_make(&c->policy, i) : NULL;
     int n = snprintf(text, sizeof text,
                      "XFORWARD NAME=bench.test ADDR=%s PROTO=ESMTP HELO=bench.test IDENT=%s\r\n"
                      "MAIL FROM:<%s> BODY=8BITMIME\r\nRCPT TO:<%s>\r\nDATA\r\n",
@@ -135,8 +133,9 @@ static bool transact(struct bench_peer *p, size_t i)
     ok = reply(p, '2') && ok;
     if (!reply(p, '3') || !ok)
         bench_die("the envelope was refused");
-    if (run.heads)
-        bench_write(p->fd, run.heads[i], strlen(run.heads[i]));
+    if (head)
+        bench_write(p->fd, head, strlen(head));
+    free(head);
     bench_write(p->fd, l->data, l->len);
     bench_write(p->fd, ".\r\n", 3);
     return reply(p, '2');
@@ -144,7 +143,7 @@ static bool transact(struct bench_peer *p, size_t i)
 
 static void *work(void *arg)
 {
-    struct bench_peer *p = arg;
+    struct client *c = arg;
     size_t i;
     while ((i = atomic_fetch_add(&run.next, 1)) < run.count) {
         double due = bench_now();
@@ -152,25 +151,24 @@ static void *work(void *arg)
             due = run.begin + (double)i / run.rate;
             bench_wait_until(due);
         }
-        if (!transact(p, i))
+        if (!transact(c, i))
             atomic_fetch_add(&run.failed, 1);
         run.times[i] = bench_now() - due;
     }
     return NULL;
 }
 
-static struct bench_peer *greet(void)
+static void greet(struct client *c)
 {
-    struct bench_peer *p = calloc(1, sizeof *p);
-    if (!p)
-        bench_die("out of memory");
+    struct bench_peer *p = &c->lmtp;
     p->fd = bench_connect(run.to);
+    if (run.policy)
+        c->policy.fd = bench_connect(run.policy);
     if (!reply(p, '2'))
         bench_die("no greeting");
     bench_write(p->fd, "LHLO bench.test\r\n", 17);
     if (!reply(p, '2'))
         bench_die("LHLO was refused");
-    return p;
 }
 
 int main(int argc, char **argv)
@@ -185,20 +183,17 @@ int main(int argc, char **argv)
     run.ids = calloc(run.count, sizeof *run.ids);
     run.times = calloc(run.count, sizeof *run.times);
     pthread_t *threads = calloc(run.connections, sizeof *threads);
-    struct bench_peer **peers = calloc(run.connections, sizeof *peers);
-    if (!run.count || !run.connections || !run.ids || !run.times || !threads || !peers)
+    struct client *clients = calloc(run.connections, sizeof *clients);
+    if (!run.count || !run.connections || !run.ids || !run.times || !threads || !clients)
         bench_die("nothing to do, or out of memory");
     ids_make();
-    if (argc == 7) {
-        run.heads = calloc(run.count, sizeof *run.heads);
-        heads_make(argv[6]);
-    }
+    run.policy = argc == 7 ? argv[6] : NULL;
     for (size_t i = 0; i < run.connections; i++)
-        peers[i] = greet();
+        greet(&clients[i]);
     bench_ready();
     run.begin = bench_now();
     for (size_t i = 0; i < run.connections; i++)
-        if (pthread_create(&threads[i], NULL, work, peers[i]))
+        if (pthread_create(&threads[i], NULL, work, &clients[i]))
             bench_die("no thread");
     for (size_t i = 0; i < run.connections; i++)
         pthread_join(threads[i], NULL);
