@@ -23,7 +23,8 @@ enum sg_journal_type { SG_JOURNAL_RECEIVED = 1, SG_JOURNAL_OUTCOME };
 
 #define SG_JOURNAL_RECORD_ID 16
 
-/* A record as it is appended and as it is fed. payload is the pipeline's own (pipeline/record.h). */
+/* A record as it is appended and as it is fed. payload is the pipeline's own (pipeline/record.h).
+ */
 struct sg_journal_record {
     enum sg_journal_type type;
     uint8_t id[SG_JOURNAL_RECORD_ID]; /* random; set by append */
