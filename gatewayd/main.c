@@ -4,6 +4,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/daemon.h"
+#include "common/key_types.h"
 #include "common/log.h"
 #include "confine/confine.h"
 #include "policy/policy.h"
@@ -65,6 +66,9 @@ static void reload(const struct sg_daemon_spec *spec, struct settings *in_use)
     sg_config_free(spec->options, spec->option_count, &fresh);
 }
 
+/* Those that a certificate may have, a correspondent's as much as a TLS server's. */
+static const char *const key_types[] = {"RSA", "RSA-PSS", "EC", "ED25519", "ED448", NULL};
+
 int main(int argc, char **argv)
 {
     static struct settings settings;
@@ -86,8 +90,8 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
     mallopt(M_ARENA_MAX,
             get_nprocs() < 2 ? 2 : get_nprocs()); /* each keeps what it was given back */
-    if (!sg_clock_set_file(settings.clock_file, &err) || !rule_switch(settings.rule_off, &err) ||
-        !services_start(&settings, &services, &err)) {
+    if (!sg_key_types_set(key_types, &err) || !sg_clock_set_file(settings.clock_file, &err) ||
+        !rule_switch(settings.rule_off, &err) || !services_start(&settings, &services, &err)) {
         sg_log_error(SG_LOG_ERROR, "start.failed", &err, NULL);
         return 1;
     }

@@ -3,6 +3,7 @@
  * network, no mail and no database. See README.md.
  */
 #include "common/daemon.h"
+#include "common/key_types.h"
 #include "common/log.h"
 #include "confine/confine.h"
 #include "hsm/guard.h"
@@ -192,6 +193,13 @@ static void hsmd_free(struct hsmd *h)
     sg_module_close(&h->module);
 }
 
+/* What hsmd knows, and what SoftHSM unwraps. */
+static bool key_types_set(const struct sg_hsmd_settings *s, struct sg_error *err)
+{
+    static const char *const types[] = {"RSA", "RSA-PSS", "EC", NULL};
+    return s->key_types == SG_HSMD_KEYS_ALL || sg_key_types_set(types, err);
+}
+
 /* The module is loaded, what listens listens. */
 static bool confine(const struct sg_hsmd_settings *s, struct sg_error *err)
 {
@@ -246,7 +254,7 @@ int main(int argc, char **argv)
     sg_log_level_set((enum sg_log_level)s.log_level);
     memory_lock();
     struct sg_error err = {0};
-    if (!sg_module_open(&h.module, s.module, &err)) {
+    if (!key_types_set(&s, &err) || !sg_module_open(&h.module, s.module, &err)) {
         sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
         return 1;
     }

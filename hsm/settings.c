@@ -4,6 +4,7 @@
 
 static const char *const socket_modes[] = {"0600", "0660", NULL};
 static const char *const confines[] = {"yes", "network", "no", NULL};
+static const char *const key_types[] = {"own", "all", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
 #define AT(field) offsetof(struct sg_hsmd_settings, field)
@@ -67,6 +68,12 @@ const struct sg_option sg_hsmd_options[] = {
      "sockets of the Internet, for the module of a network HSM; no: for a module that starts "
      "programs "
      "or uses devices or shared memory."},
+    {"process", "key_types", SG_OPT_ENUM, AT(key_types), "own", 0, 0, key_types,
+     "Which public keys OpenSSL reads in this process. own: RSA and elliptic curves, which are "
+     "hsmd's; "
+     "SoftHSM then unwraps a private key in half of the time. all: for a module that uses the "
+     "system's "
+     "OpenSSL for certificates with keys of other types, such as Ed25519, in its own connections."},
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, log_levels,
      "The least level that is logged."},
 };

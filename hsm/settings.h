@@ -10,6 +10,7 @@
 #include "hsm/token.h"
 
 enum sg_hsmd_confine { SG_HSMD_CONFINED, SG_HSMD_CONFINED_NETWORK, SG_HSMD_NOT_CONFINED };
+enum sg_hsmd_key_types { SG_HSMD_KEYS_OWN, SG_HSMD_KEYS_ALL };
 
 struct sg_hsmd_settings {
     char *socket, *socket_group;
@@ -21,7 +22,8 @@ struct sg_hsmd_settings {
     char *rules;
     int log_level;
     char *ops_listen;
-    int confine; /* enum sg_hsmd_confine */
+    int confine;   /* enum sg_hsmd_confine */
+    int key_types; /* enum sg_hsmd_key_types */
 };
 
 extern const struct sg_option sg_hsmd_options[];
