@@ -103,8 +103,10 @@ int main(int argc, char **argv)
     }
     sg_daemon_ready();
     sg_log(SG_LOG_INFO, "started", "version", SG_VERSION, "node", settings.node, NULL);
-    while (sg_daemon_wait() == SG_DAEMON_RELOAD)
+    while (sg_daemon_wait() == SG_DAEMON_RELOAD) {
         reload(&spec, &settings);
+        services_log_level(services, (int)settings.log_level);
+    }
     sg_log(SG_LOG_INFO, "stopping", NULL);
     sg_daemon_stop_within(settings.stop_ms + BEYOND_GRACE_MS);
     services_stop(&services);

@@ -246,6 +246,7 @@ static bool courier_start(struct services *v, struct sg_error *err)
                 .data_timeout_ms = s->client_data_ms,
                 .idle_ms = s->idle_ms,
             },
+        .alive_ms = s->courier_alive_ms,
         .log_level = s->log_level,
         .confine = s->confine,
     };
@@ -440,6 +441,11 @@ static void listeners_stop(struct services *v)
         sg_smtp_server_stop(servers[i], sg_deadline_left(until));
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
         sg_policy_server_stop(asked[i], sg_deadline_left(until));
+}
+
+void services_log_level(struct services *services, int level)
+{
+    sg_courier_log_level(services->gw.courier, level);
 }
 
 void services_stop(struct services **services)

@@ -171,6 +171,8 @@ const struct sg_option settings_options[] = {
 
     {"client", "helper", SG_OPT_STRING, AT(courier_helper), "/usr/libexec/sealgate/sealgate-courier", 0, 0,
      NULL, "The program that brings mail to next hops and to re-entry; it outlives a gatewayd that is killed."},
+    {"client", "helper_timeout", SG_OPT_DURATION, AT(courier_alive_ms), "30s", 1000, 10 * MINUTE, NULL,
+     "One that gives no sign of life for so long is killed, and another started: mail in its hands is deferred."},
     {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
      "Connections to one next hop at the same time."},
     {"client", "connections", SG_OPT_INT, AT(shared_connections), "80", 0, 10000, NULL,

@@ -30,7 +30,7 @@ struct settings {
     int64_t sealed_port;
     char *courier_helper;
     int64_t reentry_wait_ms, slots, shared_connections, slot_wait_ms, connect_ms, client_command_ms,
-        client_data_ms, idle_ms;
+        client_data_ms, idle_ms, courier_alive_ms;
     char *submission_key, *submission_previous;
     int64_t submission_age_ms;
     char *journal_dir;

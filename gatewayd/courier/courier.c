@@ -2,6 +2,8 @@
 #include "courier/courier_internal.h"
 
 #include "common/log.h"
+#include "common/wait.h"
+#include "courierhelper/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +50,7 @@ bool sg_courier_start(const struct sg_courier_options *options, struct sg_courie
     c->dir_fd = -1;
     c->listed_by_ms = sg_deadline_in(LISTED_MS);
     pthread_mutex_init(&c->lock, NULL);
+    sg_cond_init(&c->end);
     if (!dir_open(c, err)) {
         sg_courier_stop(&c);
         return false;
@@ -55,12 +58,20 @@ bool sg_courier_start(const struct sg_courier_options *options, struct sg_courie
     kept_read(c, options->keep_ms);
     if (c->kept.count)
         sg_log(SG_LOG_INFO, "courier.kept", "recipients", sg_log_num((int64_t)c->kept.count), NULL);
-    if (!courier_run(c, err)) {
+    if (!courier_run(c, err) || !courier_watch(c, err)) {
         sg_courier_stop(&c);
         return false;
     }
     *courier_r = c;
     return true;
+}
+
+void sg_courier_log_level(struct sg_courier *courier, int level)
+{
+    pthread_mutex_lock(&courier->lock);
+    courier->options.log_level = level;
+    courier_say(courier, COURIER_LEVEL, (uint8_t)level);
+    pthread_mutex_unlock(&courier->lock);
 }
 
 bool sg_courier_listed(struct sg_courier *courier)

@@ -5,8 +5,8 @@
  * sends the end of it; when gatewayd dies it waits for the answers, leaves them in a file, and
  * ends. The next gatewayd reads it (sg_courier_fate) and takes what was taken for sent.
  *
- * A courier that dies while gatewayd lives is started anew; what was in its hands may have been
- * taken, as when a connection is lost.
+ * A courier that dies or hangs while gatewayd lives is replaced; what was in its hands may have
+ * been taken, as when a connection is lost.
  */
 #ifndef SG_COURIER_COURIER_H
 #define SG_COURIER_COURIER_H
@@ -22,6 +22,7 @@ struct sg_courier_options {
     const char *dir;     /* of its files; made, 0700, for one gatewayd at a time */
     int64_t keep_ms;     /* files are kept so long: more than a message is tried again for */
     struct sg_smtp_client_options client; /* without an end */
+    int64_t alive_ms; /* one that gives no sign of life for so long is killed; 0: never */
     int log_level;
     bool confine; /* it gives up system calls that it does not need (confine/confine.h) */
 };
@@ -31,6 +32,8 @@ SG_MUST_USE bool sg_courier_start(const struct sg_courier_options *options,
                                   struct sg_courier **courier_r, struct sg_error *err);
 /* Nobody may be sending. */
 void sg_courier_stop(struct sg_courier **courier);
+
+void sg_courier_log_level(struct sg_courier *courier, int level);
 
 /* Earlier ones have said what was in their hands (for which they need a moment after a death);
  * before that a fate cannot be known. After half a minute nothing is waited for any more. */

@@ -25,7 +25,8 @@ void courier_kept_free(struct courier_kept *kept);
 /*
  * Reads all files of the directory but that one (may be NULL). *living_r: some are still written
  * to; *listed_r: these have all said what was in their hands. With keep_ms, files go that are older
- * or say nothing.
+ * or say nothing. Where they cannot all be read (no descriptors), what was known stays, and they
+ * are taken for living: they are to be read again.
  */
 void courier_kept_load(struct courier_kept *kept, int dir_fd, const char *but, int64_t keep_ms,
                        bool *living_r, bool *listed_r);
@@ -46,6 +47,12 @@ struct sg_courier {
     int control;
     char file[SG_ID_TEXT + 8];
     uint64_t generation;
+    uint64_t asked; /* which one was asked whether it lives */
+    int unanswered; /* questions */
+    bool watched;   /* by a thread that asks */
+    bool ending;    /* … which is to end: */
+    pthread_cond_t end;
+    pthread_t watcher;
     struct sg_courier_sent *free; /* channels at rest */
     struct courier_kept kept;
     bool living, listed;
@@ -57,5 +64,13 @@ struct sg_courier {
  * is dead is not taken for running. */
 SG_MUST_USE bool courier_run(struct sg_courier *courier, struct sg_error *err);
 void courier_lost(struct sg_courier *courier, uint64_t generation);
+/* … kills the one that runs, and waits for its end. */
+void courier_force(struct sg_courier *courier);
+/* … tells it something, if it listens. */
+void courier_say(struct sg_courier *courier, char what, uint8_t value);
+
+/* alive.c: a thread that asks the courier from time to time, and kills one that hangs. */
+SG_MUST_USE bool courier_watch(struct sg_courier *courier, struct sg_error *err);
+void courier_unwatch(struct sg_courier *courier);
 
 #endif

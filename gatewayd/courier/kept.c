@@ -119,16 +119,18 @@ static bool old(int fd, int64_t keep_ms)
            time(NULL) - s.st_mtim.tv_sec > (time_t)(keep_ms / 1000);
 }
 
-static void file_load(struct courier_kept *k, int dir_fd, const char *name, int64_t keep_ms,
+/* false: it may say something that is not known now. */
+static bool file_load(struct courier_kept *k, int dir_fd, const char *name, int64_t keep_ms,
                       bool *living, bool *listed)
 {
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return;
+        return errno == ENOENT || errno == ELOOP;
     SG_AUTO_BUF text = {0};
     struct courier_kept one = {0};
     bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0; /* before it is read: then that is all of it */
-    if (read_all(fd, &text))
+    bool whole = read_all(fd, &text);
+    if (whole)
         courier_kept_parse(&one, sg_buf_bytes(&text));
     else
         sg_log(SG_LOG_WARNING, "courier.not-read", "file", name, NULL);
@@ -136,11 +138,12 @@ static void file_load(struct courier_kept *k, int dir_fd, const char *name, int6
     if (!dead) {
         *living = true;
         *listed = *listed && one.listed;
-    } else if (keep_ms && (one.count == 0 || old(fd, keep_ms))) {
+    } else if (keep_ms && ((whole && one.count == 0) || old(fd, keep_ms))) {
         unlinkat(dir_fd, name, 0);
     }
     courier_kept_free(&one);
     close(fd);
+    return true;
 }
 
 static bool is_ours(const char *name, const char *but)
@@ -150,22 +153,36 @@ static bool is_ours(const char *name, const char *but)
            !(but && strcmp(name, but) == 0);
 }
 
-void courier_kept_load(struct courier_kept *kept, int dir_fd, const char *but, int64_t keep_ms,
-                       bool *living_r, bool *listed_r)
+static bool dir_load(struct courier_kept *k, int dir_fd, const char *but, int64_t keep_ms,
+                     bool *living, bool *listed)
 {
-    courier_kept_free(kept);
-    *living_r = false;
-    *listed_r = true;
+    bool ok = true;
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
-        sg_log(SG_LOG_WARNING, "courier.not-read", NULL);
         if (fd >= 0)
             close(fd);
+        return false;
+    }
+    for (struct dirent *e; ok && (e = readdir(dir)) != NULL;)
+        ok = !is_ours(e->d_name, but) || file_load(k, dir_fd, e->d_name, keep_ms, living, listed);
+    closedir(dir);
+    return ok;
+}
+
+void courier_kept_load(struct courier_kept *kept, int dir_fd, const char *but, int64_t keep_ms,
+                       bool *living_r, bool *listed_r)
+{
+    struct courier_kept all = {0};
+    *living_r = false;
+    *listed_r = true;
+    if (!dir_load(&all, dir_fd, but, keep_ms, living_r, listed_r)) {
+        sg_log(SG_LOG_WARNING, "courier.not-read", NULL);
+        courier_kept_free(&all);
+        *living_r = true;
+        *listed_r = false;
         return;
     }
-    for (struct dirent *e; (e = readdir(dir)) != NULL;)
-        if (is_ours(e->d_name, but))
-            file_load(kept, dir_fd, e->d_name, keep_ms, living_r, listed_r);
-    closedir(dir);
+    courier_kept_free(kept);
+    *kept = all;
 }

@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_RESERVE (64 << 10) /* a full disk must not keep it from saying what it heard */
-#define END_MS       5000
+#define END_MS       5000       /* where no time is set in which it must give a sign of life */
+#define CONTROL_MS   100        /* more than it takes to hand over channels that wait to be taken */
 #define NUMBERS      9
 #define DIGITS       24
 
@@ -67,6 +67,9 @@ bool courier_run(struct sg_courier *c, struct sg_error *err)
         return true;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return sg_fail_errno(err, SG_E_IO, "no socket pair for the courier");
+    const struct timeval most = {.tv_usec =
+                                     CONTROL_MS * 1000}; /* nobody waits for one that hangs */
+    (void)!setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
     int file = file_make(c, err);
     bool ok = file >= 0 && spawn(c, pair[1], file, err);
     close(pair[1]);
@@ -94,14 +97,12 @@ static void channels_close(struct sg_courier *c)
     }
 }
 
-/* One that was told to end, or is dead. */
+/* One that was told to end, or is dead: its end of the control socket is closed when it is gone. */
 static void reap(struct sg_courier *c)
 {
-    int pidfd = pidfd_open(c->pid, 0);
-    if (pidfd < 0 || !sg_io_wait(pidfd, POLLIN, sg_deadline_in(END_MS), NULL))
+    int64_t most_ms = c->options.alive_ms ? c->options.alive_ms : END_MS;
+    if (!sg_io_wait(c->control, 0, sg_deadline_in(most_ms), NULL))
         kill(c->pid, SIGKILL);
-    if (pidfd >= 0)
-        close(pidfd);
     while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     c->pid = 0;
@@ -112,11 +113,24 @@ static void reap(struct sg_courier *c)
 
 void courier_lost(struct sg_courier *c, uint64_t generation)
 {
-    struct pollfd control = {.fd = c->control, .events = POLLIN};
+    struct pollfd control = {.fd = c->control};
     if (!c->pid || c->generation != generation || poll(&control, 1, 0) != 1)
         return;
     sg_log(SG_LOG_ERROR, "courier.lost", NULL);
     reap(c);
+}
+
+void courier_force(struct sg_courier *c)
+{
+    kill(c->pid, SIGKILL);
+    reap(c);
+}
+
+void courier_say(struct sg_courier *c, char what, uint8_t value)
+{
+    const uint8_t text[2] = {(uint8_t)what, value};
+    if (c->pid)
+        (void)!send(c->control, text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void sg_courier_stop(struct sg_courier **courier)
@@ -125,12 +139,14 @@ void sg_courier_stop(struct sg_courier **courier)
     struct sg_courier *c = *courier;
     if (!c)
         return;
+    courier_unwatch(c);
     if (c->pid) {
         if (send(c->control, &end, 1, MSG_NOSIGNAL) != 1)
             kill(c->pid, SIGKILL);
         reap(c);
     }
     courier_kept_free(&c->kept);
+    pthread_cond_destroy(&c->end);
     pthread_mutex_destroy(&c->lock);
     if (c->dir_fd >= 0)
         close(c->dir_fd);

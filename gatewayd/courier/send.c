@@ -194,38 +194,32 @@ static bool job_write(struct output *o, const struct sg_smtp_piece *pieces, size
     return output_flush(o, err);
 }
 
-/* The courier reads what the world writes: what comes from it goes into replies and logs as it is.
- */
-static bool line_good(const char *text, size_t room)
+/* The courier reads what the world writes, and what comes from it goes into replies and logs. */
+static void line_mend(char *text, size_t room)
 {
-    for (size_t i = 0; i < room; i++) {
-        if (!text[i])
-            return true;
-        if ((uint8_t)text[i] < ' ' || text[i] == 127)
-            return false;
+    text[room - 1] = 0;
+    for (; *text; text++)
+        if ((uint8_t)*text < ' ' || *text == 127)
+            *text = '?';
+}
+
+static bool replies_mend(struct sg_smtp_reply *replies, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        line_mend(replies[i].enhanced, sizeof replies[i].enhanced);
+        line_mend(replies[i].text, sizeof replies[i].text);
+        good = good && replies[i].code >= 200 && replies[i].code <= 599;
     }
-    return false;
+    return good;
 }
 
-static bool reply_good(const struct sg_smtp_reply *r)
+static bool error_mend(struct sg_error *e)
 {
-    return r->code >= 200 && r->code <= 599 && line_good(r->enhanced, sizeof r->enhanced) &&
-           line_good(r->text, sizeof r->text);
-}
-
-static bool error_good(const struct sg_error *e)
-{
-    return e->code != SG_OK && line_good(e->sqlstate, sizeof e->sqlstate) &&
-           line_good(e->field, sizeof e->field) && line_good(e->detail, sizeof e->detail);
-}
-
-static bool answer_good(bool answered, const struct sg_smtp_reply *replies, size_t count,
-                        const struct sg_error *error)
-{
-    for (size_t i = 0; answered && i < count; i++)
-        if (!reply_good(&replies[i]))
-            return false;
-    return answered || error_good(error);
+    line_mend(e->sqlstate, sizeof e->sqlstate);
+    line_mend(e->field, sizeof e->field);
+    line_mend(e->detail, sizeof e->detail);
+    return e->code != SG_OK;
 }
 
 /* Head and body come together: it is waited for once, and read once. */
@@ -256,20 +250,20 @@ static bool answer_read(int fd, size_t recipients, struct sg_smtp_reply *replies
         memcpy(replies, &answer.body, n);
     if (!sg_io_read_full(fd, rest + n, wanted - n, deadline, err))
         return false;
-    if (!answer_good(*answered_r, replies, recipients, &answer.body.err))
+    if (!(*answered_r ? replies_mend(replies, recipients) : error_mend(&answer.body.err)))
         return sg_fail(err, SG_E_INTERNAL, "the courier's answer is none");
     if (!*answered_r)
         *err = answer.body.err;
     return true;
 }
 
-/* Longer than the courier takes with all of its own times. */
+/* Longer than the courier takes with all of its own times; that it lives is seen to by alive.c. */
 static sg_deadline deadline_of(const struct sg_smtp_client_options *o,
-                               const struct sg_smtp_destination *d)
+                               const struct sg_smtp_destination *d, size_t recipients)
 {
     return sg_deadline_in(o->slot_wait_ms + d->own_wait_ms +
                           8 * (o->connect_timeout_ms + o->command_timeout_ms) +
-                          3 * o->data_timeout_ms);
+                          (int64_t)recipients * o->command_timeout_ms + 3 * o->data_timeout_ms);
 }
 
 enum outcome {
@@ -285,8 +279,9 @@ static enum outcome attempt(struct sg_courier *courier, struct sg_courier_sent *
                             size_t piece_count, struct sg_smtp_reply *replies, bool *answered_r,
                             struct sg_error *err)
 {
-    struct output o = {.fd = channel->fd,
-                       .deadline = deadline_of(&courier->options.client, destination)};
+    struct output o = {
+        .fd = channel->fd,
+        .deadline = deadline_of(&courier->options.client, destination, envelope->recipient_count)};
     head_write(&o, destination, envelope, ids, sg_smtp_pieces_size(pieces, piece_count));
     enum outcome outcome = NOTHING;
     if (job_write(&o, pieces, piece_count, err))

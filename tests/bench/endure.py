@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
 import peers  # noqa: E402
 from lab import A, B, PARTNER, PLAIN  # noqa: E402
 from sealgate.ops import Ops  # noqa: E402
-from sealgate.process import wait_for  # noqa: E402
+from sealgate.process import courier, wait_for  # noqa: E402
 from test_tnef import winmail  # noqa: E402
 
 NOBODY, OTHER = "nocert.test", "outside.test"
@@ -109,9 +109,10 @@ def process(pid):
 
 
 def sample(lab):
-    """Of both daemons, hsmd's sessions, gatewayd's connections to PostgreSQL, the journal's files."""
+    """Of both daemons and the courier, hsmd's sessions, gatewayd's connections to PostgreSQL, the journal's files."""
     found = {f"{name}.{key}": value for name in DAEMONS
              for key, value in process(getattr(lab.platform, name).pid()).items()}
+    found |= {f"courier.{key}": value for key, value in process(courier(lab.platform.gatewayd.pid())).items()}
     hsmd = Ops(lab.layout.ops("hsmd")).series()
     for name in DAEMONS:
         found[f"{name}.heap"] = Ops(lab.layout.ops(name)).series()["sealgate_heap_bytes"] / 1024

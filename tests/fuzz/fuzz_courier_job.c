@@ -80,19 +80,28 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     return !(hop & 8) || sg_fail(err, SG_E_SMTP_PEER, "lost");
 }
 
+static ssize_t octets_get(int fd, void *data, size_t len, int flags)
+{
+    ssize_t n;
+    do
+        n = recv(fd, data, len, flags);
+    while (n < 0 && errno == EINTR); /* libFuzzer has an alarm */
+    return n;
+}
+
 /* The answers, until the channel is at its end: of every job that was whole one, in order, and of
  * the last that was seen perhaps none. */
 static void answers_check(int fd)
 {
     struct courier_answer head;
     size_t count = 0;
-    for (ssize_t n; (n = recv(fd, &head, sizeof head, MSG_WAITALL)) > 0; count++) {
+    for (ssize_t n; (n = octets_get(fd, &head, sizeof head, MSG_WAITALL)) > 0; count++) {
         check(n == sizeof head && count < seen.jobs);
         check(count >= JOBS || head.recipients == seen.recipients[count]);
         size_t left = head.answered ? head.recipients * sizeof(struct sg_smtp_reply)
                                     : sizeof(struct sg_error);
         for (uint8_t block[4096]; left; left -= (size_t)n) {
-            n = recv(fd, block, left < sizeof block ? left : sizeof block, 0);
+            n = octets_get(fd, block, left < sizeof block ? left : sizeof block, 0);
             check(n > 0);
         }
     }
@@ -190,8 +199,8 @@ static void message_send(int fd, const uint8_t *data, size_t len, int count)
 static void control(const uint8_t *data, size_t size)
 {
     size_t before = descriptors();
-    int pair[2], fd;
-    char what;
+    struct control_word word;
+    int pair[2];
     check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     for (int i = 0; i < 16 && size >= 2; i++) {
         size_t len = data[1] < size - 2 ? data[1] : size - 2;
@@ -201,9 +210,9 @@ static void control(const uint8_t *data, size_t size)
     }
     close(pair[0]);
     for (bool more = true; more;) {
-        more = control_read(pair[1], &what, &fd);
-        if (fd >= 0)
-            close(fd);
+        more = control_read(pair[1], &word);
+        if (word.fd >= 0)
+            close(word.fd);
     }
     close(pair[1]);
     check(descriptors() == before);

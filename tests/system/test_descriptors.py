@@ -36,9 +36,9 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def limit_set(part, count):
-    """Of the process that runs, at once."""
-    subprocess.run(as_user(["prlimit", f"--pid={part.pid()}", f"--nofile={count}:"], part.uid, part.gid, part.groups),
+def limit_set(part, count, pid=None):
+    """Of the process that runs (or of that one of its user), at once."""
+    subprocess.run(as_user(["prlimit", f"--pid={pid or part.pid()}", f"--nofile={count}:"], part.uid, part.gid, part.groups),
                    check=True, stdin=subprocess.DEVNULL)
 
 

@@ -1,4 +1,4 @@
-"""gatewayd and hsmd under mail of all kinds, both ways: valgrind's memcheck has nothing to say, and what they have of memory,
+"""gatewayd, its courier and hsmd under mail of all kinds, both ways: valgrind's memcheck has nothing to say, and what they have of memory,
 descriptors, threads, sessions and connections does not grow. With --long: 1,000 messages each way, and 50,000."""
 import os
 import re
@@ -10,12 +10,15 @@ from conftest import BUILD, ROOT
 sys.path.insert(0, str(ROOT / "tests/bench"))
 import endure  # noqa: E402
 import lab as benchlab  # noqa: E402
+from sealgate.process import courier  # noqa: E402
 
 VALGRIND = ["valgrind", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
-            "--num-callers=30", "--fair-sched=yes", "--vgdb=no", "--child-silent-after-fork=yes"]
+            "--num-callers=30", "--fair-sched=yes", "--vgdb=no", "--child-silent-after-fork=yes",
+            "--trace-children=yes", "--trace-children-skip=*/sealgate-tnef"]
 # Patience, for it is twenty to fifty times as slow; and valgrind makes calls of its own.
 SLOW = {"gatewayd": {"process.confine": "no", "hsm.timeout": "2m", "database.wait": "1m", "gateway.stop_grace": "3m",
-                     "tnef.timeout": "1m", "client.command_timeout": "2m"},
+                     "tnef.timeout": "1m", "client.command_timeout": "2m",
+                     "client.helper_timeout": "4m"},
         "hsmd": {"process.confine": "no", "hsmd.request_timeout": "2m", "pkcs11.session_wait": "2m", "hsmd.answer_timeout": "110s"}}
 # Octets a message over the second half of the run. The short one looks at what is allocated: caches are still filling (it
 # grew by 1,100), and what is lost of each body or with each certificate is found; what is smaller by the long one, which looks
@@ -27,7 +30,7 @@ SOFTHSM_DATA_KEY = 450
 
 
 def under_valgrind(lab):
-    """Both daemons anew, under valgrind; where it writes."""
+    """Both daemons anew, under valgrind, with gatewayd's courier; where it writes."""
     folder = lab.layout.dir / "valgrind"
     folder.mkdir()
     os.chmod(folder, 0o1777)
@@ -53,10 +56,12 @@ def test_memcheck(request):
             mix.send(batch)
         outcomes = mix.outcomes()
         assert {"held", "refused"} <= outcomes.keys() and sum(outcomes.values()) - sum(before.values()) >= 2 * count
-        for name in ("gatewayd", "hsmd"):
+        pids = {name: getattr(lab.platform, name).pid() for name in ("gatewayd", "hsmd")}
+        reports = {name: folder / f"{name}.{pid}" for name, pid in pids.items()}
+        reports["courier"] = folder / f"gatewayd.{courier(pids['gatewayd'])}"
+        for name in pids:
             assert getattr(lab.platform, name).stop(), f"{name} did not end"
-        for name in ("gatewayd", "hsmd"):
-            report, = folder.glob(f"{name}.*")
+        for name, report in reports.items():
             text = report.read_text("utf-8")
             assert re.search(r"ERROR SUMMARY: 0 errors", text), text
             assert "definitely lost: 0 bytes" in text or "All heap blocks were freed" in text, text[-3000:]
@@ -75,14 +80,14 @@ def test_nothing_grows(request):
             samples.append(endure.sample(lab))
             print(samples[-1], flush=True)
         late = samples[batches // 2:]
-        for name in ("gatewayd", "hsmd"):
-            what = f"{name}.private" if long else f"{name}.heap"
+        for name in ("gatewayd", "hsmd", "courier"):
+            what = f"{name}.heap" if f"{name}.heap" in late[0] and not long else f"{name}.private"
             grown = endure.slope([s[what] for s in late]) * 1024 / (2 * batch)
             kept = endure.slope([s["hsmd.data_keys"] for s in late]) * SOFTHSM_DATA_KEY / (2 * batch) if name == "hsmd" else 0
             print(f"{name}: {grown:.1f} octets a message, {kept:.1f} of them SoftHSM's", flush=True)
             assert grown - kept < (GROWTH_LONG if long else GROWTH), [s[what] for s in samples]
         # Pools that fill up and give back: what may be more is a few, not one for each message.
-        for key in ("gatewayd.fds", "gatewayd.threads", "hsmd.fds", "hsmd.threads", "hsmd.sessions",
+        for key in ("gatewayd.fds", "gatewayd.threads", "courier.fds", "courier.threads", "hsmd.fds", "hsmd.threads", "hsmd.sessions",
                     "postgresql.connections", "spool.files"):
             early, last = max(s[key] for s in samples[:batches // 2]), max(s[key] for s in late)
             assert last <= early + (3 if long else 8), f"{key}: {[s[key] for s in samples]}"

@@ -9,6 +9,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -150,11 +151,13 @@ static void forget(struct channel *c)
     pthread_mutex_unlock(&lock);
 }
 
-/* The message is whole. false: gatewayd is dead, and its queue still has it: it is not sent. */
+/* The message is whole. false: gatewayd is dead, or waits no longer (we were hung), and its queue
+ * still has it: it is not sent. */
 static bool into_hand(struct channel *c)
 {
+    struct pollfd gone = {.fd = c->fd};
     pthread_mutex_lock(&lock);
-    bool ok = !alone;
+    bool ok = !alone && poll(&gone, 1, 0) == 0;
     if (ok)
         c->state = IN_HAND;
     pthread_mutex_unlock(&lock);

@@ -5,8 +5,14 @@
 #include "courierhelper/protocol.h"
 #include "smtp/client.h"
 
-/* What gatewayd says next, and the channel that comes with it (-1: none). false: it is gone. */
-SG_MUST_USE bool control_read(int control, char *what_r, int *fd_r);
+/* What gatewayd says over the control socket. */
+struct control_word {
+    char what;
+    uint8_t value; /* 0 where none is said */
+    int fd;        /* the channel, -1 where none came */
+};
+/* false: gatewayd is gone. */
+SG_MUST_USE bool control_read(int control, struct control_word *word_r);
 /* Serves the channel in a thread of its own, which closes fd. */
 void channel_start(struct sg_smtp_client *client, int fd);
 /*

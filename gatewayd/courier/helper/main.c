@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NUMBERS 9 /* behind the host name */
@@ -35,12 +36,21 @@ static int not_for_people(void)
     return 2;
 }
 
+static void obey(struct sg_smtp_client *client, const struct control_word *word)
+{
+    if (word->what == COURIER_CHANNEL && word->fd >= 0)
+        channel_start(client, word->fd);
+    else if (word->what == COURIER_LEVEL)
+        sg_log_level_set((enum sg_log_level)word->value);
+    else if (word->what == COURIER_ALIVE)
+        (void)!send(0, &word->what, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 int main(int argc, char **argv)
 {
     struct sg_error err = {0};
     int64_t n[NUMBERS];
-    char what = 0;
-    int fd;
+    struct control_word word = {0};
     if (argc != NUMBERS + 2)
         return not_for_people();
     for (int i = 0; i < NUMBERS; i++)
@@ -63,10 +73,9 @@ int main(int argc, char **argv)
         sg_log_error(SG_LOG_ERROR, "courier.not-confined", &err, NULL);
         return 1;
     }
-    while (what != COURIER_END && control_read(0, &what, &fd))
-        if (what == COURIER_CHANNEL && fd >= 0)
-            channel_start(client, fd);
-    if (what != COURIER_END) {
+    while (word.what != COURIER_END && control_read(0, &word))
+        obey(client, &word);
+    if (word.what != COURIER_END) {
         sg_log(SG_LOG_WARNING, "courier.alone", NULL);
         channels_end();
     } else {

@@ -3,14 +3,15 @@
  * the courier leaves for a later gatewayd.
  *
  * Descriptors of the courier: 0 the control socket (seqpacket), 1 its file, 2 the log. Over the
- * control socket gatewayd hands it channels (COURIER_CHANNEL with a stream socket) and bids it
- * good-bye (COURIER_END); an end without good-bye is gatewayd's death.
+ * control socket gatewayd hands it channels (COURIER_CHANNEL with a stream socket), tells it how
+ * much to log (COURIER_LEVEL, with the level), asks whether it lives (COURIER_ALIVE; the answer is
+ * the same octet) and bids it good-bye (COURIER_END); an end without good-bye is gatewayd's death.
  *
  * Over a channel go jobs, one after the other: head, strings (host, CAs, sender, recipients, each
  * with its NUL), ids, networks, then the content in chunks: length (4), octets; length 0 ends it.
  * Only then is the job whole, and the message may be sent. The answer: head, then an error or a
  * struct sg_smtp_reply for each recipient. A further job says that the answer to the one before
- * was journaled.
+ * was journaled. A channel that gatewayd has closed has nobody waiting: its message is not sent.
  */
 #ifndef SG_COURIER_PROTOCOL_H
 #define SG_COURIER_PROTOCOL_H
@@ -19,6 +20,8 @@
 
 #define COURIER_CHANNEL 'C'
 #define COURIER_END     'E'
+#define COURIER_LEVEL   'L'
+#define COURIER_ALIVE   'A'
 #define COURIER_STRINGS (8u << 20) /* of a job, at most */
 #define COURIER_MANY    100000     /* recipients */
 #define COURIER_ID      32

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,18 +280,19 @@ static bool send_one(struct sg_courier *c, int port, struct sg_smtp_reply *reply
     return ok;
 }
 
-static struct sg_courier *ready(void)
+static struct sg_courier *ready_with(int64_t alive_ms, int64_t most_ms)
 {
     const struct sg_courier_options o = {.program = SG_COURIER_HELPER,
                                          .dir = dir,
                                          .keep_ms = 86400000,
                                          .client = {.hostname = "gw.test",
                                                     .slots = 1,
-                                                    .slot_wait_ms = 5000,
-                                                    .connect_timeout_ms = 5000,
-                                                    .command_timeout_ms = 5000,
-                                                    .data_timeout_ms = 5000,
+                                                    .slot_wait_ms = most_ms,
+                                                    .connect_timeout_ms = most_ms,
+                                                    .command_timeout_ms = most_ms,
+                                                    .data_timeout_ms = most_ms,
                                                     .idle_ms = 60000},
+                                         .alive_ms = alive_ms,
                                          .log_level = 3,
                                          .confine = true};
     struct sg_courier *c;
@@ -298,6 +300,11 @@ static struct sg_courier *ready(void)
     if (!sg_courier_start(&o, &c, &err))
         fail_msg("%s", err.detail);
     return c;
+}
+
+static struct sg_courier *ready(void)
+{
+    return ready_with(0, 5000);
 }
 
 /* Errors and replies are those of the client, and connections are kept. */
@@ -433,6 +440,115 @@ static void killed_itself_with_a_message(void **state)
     sg_courier_stop(&c);
 }
 
+struct freezer {
+    struct script *server;
+    pid_t courier;
+    int64_t thaw_ms; /* after so long; 0: never */
+};
+
+static void *freeze_when_reached(void *arg)
+{
+    struct freezer *f = arg;
+    script_reached(f->server);
+    kill(f->courier, SIGSTOP);
+    script_go(f->server);
+    if (f->thaw_ms) {
+        usleep((useconds_t)f->thaw_ms * 1000); /* that it takes its time is what is tested */
+        kill(f->courier, SIGCONT);
+    }
+    return NULL;
+}
+
+/* It gives no sign of life: the message is in doubt, the next one goes through another courier. */
+static void hung_with_a_message(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {OPEN, ENVELOPE,         "D*", "R", "W", "E", OPEN, ENVELOPE,
+                                        "D*", "S 250 2.0.0 ok", "E",  NULL};
+    struct script *server = script_begin(steps);
+    struct sg_courier *c = ready_with(900, 60000);
+    pid_t first = c->pid;
+    struct freezer f = {.server = server, .courier = first};
+    struct sg_smtp_reply reply;
+    struct sg_error err = {0};
+    pthread_t thread;
+    pthread_create(&thread, NULL, freeze_when_reached, &f);
+    assert_false(send_one(c, script_port(server), &reply, &err));
+    assert_int_equal(err.code, SG_E_SMTP_PEER);
+    pthread_join(thread, NULL);
+    assert_true(send_one(c, script_port(server), &reply, &err));
+    assert_int_equal(reply.code, 250);
+    assert_int_not_equal(c->pid, first);
+    sg_courier_stop(&c);
+    script_end(&server);
+}
+
+/* … for less than the time that it has: nothing happened. */
+static void hung_for_a_moment(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {OPEN, ENVELOPE,         "D*", "R",
+                                        "W",  "S 250 2.0.0 ok", "E",  NULL};
+    struct script *server = script_begin(steps);
+    struct sg_courier *c = ready_with(30000, 60000);
+    pid_t first = c->pid;
+    struct freezer f = {.server = server, .courier = first, .thaw_ms = 500};
+    struct sg_smtp_reply reply;
+    struct sg_error err = {0};
+    pthread_t thread;
+    pthread_create(&thread, NULL, freeze_when_reached, &f);
+    assert_true(send_one(c, script_port(server), &reply, &err));
+    assert_int_equal(reply.code, 250);
+    assert_int_equal(c->pid, first);
+    pthread_join(thread, NULL);
+    sg_courier_stop(&c);
+    script_end(&server);
+}
+
+/* The whole job is on its way, and whoever gave it has given up: it is in the queue, and not sent
+ * beside. */
+static void hung_until_nobody_waits(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {OPEN, ENVELOPE, "D-", NULL};
+    struct script *server = script_begin(steps);
+    struct sg_courier *c = ready_with(0, 100);
+    struct sg_smtp_reply reply;
+    struct sg_error err = {0};
+    kill(c->pid, SIGSTOP);
+    assert_false(send_one(c, script_port(server), &reply, &err));
+    assert_int_equal(err.code, SG_E_SMTP_PEER);
+    kill(c->pid, SIGCONT);
+    script_end(&server);
+    sg_courier_stop(&c);
+}
+
+/* Nobody can say what an earlier courier heard while its file cannot be opened: what was known
+ * stays. */
+static void no_descriptor_to_read_with(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {OPEN, ENVELOPE, "D*", "R", "W", "S 250 2.0.0 ok", NULL};
+    struct script *server = script_begin(steps);
+    struct sender s = sender_begin(script_port(server), SG_SMTP_TLS_NONE, "11", SMALL);
+    script_reached(server);
+    sender_end(&s, SIGKILL);
+    struct sg_courier *c = next();
+    assert_int_equal(fate(c, 11), SG_COURIER_PENDING);
+    struct rlimit usual, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum sg_courier_fate meanwhile = fate(c, 11);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(meanwhile, SG_COURIER_PENDING);
+    script_go(server);
+    fate_becomes(c, 11, SG_COURIER_TAKEN);
+    script_end(&server);
+    sg_courier_stop(&c);
+}
+
 static void fails_without_its_program(void **state)
 {
     (void)state;
@@ -529,6 +645,10 @@ int main(void)
         cmocka_unit_test(answers_each_recipient),
         cmocka_unit_test(starts_another_one),
         cmocka_unit_test(killed_itself_with_a_message),
+        cmocka_unit_test(hung_with_a_message),
+        cmocka_unit_test(hung_for_a_moment),
+        cmocka_unit_test(hung_until_nobody_waits),
+        cmocka_unit_test(no_descriptor_to_read_with),
         cmocka_unit_test(fails_without_its_program),
         cmocka_unit_test(reads_a_file),
         cmocka_unit_test(joins_what_dead_ones_left),
