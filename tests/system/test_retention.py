@@ -4,6 +4,8 @@ hold still, within 2 s of the event; and that the provider looked is in the audi
 REQ-117
 """
 import json
+import os
+import pathlib
 import re
 import tempfile
 import time
@@ -12,7 +14,7 @@ import pytest
 
 from apienv import Platform, ROOT, new_id
 from sealgate.ports import PortBlock
-from sealgate.process import wait_for
+from sealgate.process import children, wait_for
 from setting import A, B, Setting, simple
 
 SECOND = 1000000
@@ -165,8 +167,22 @@ PARAMETERS = ["from", "to", "direction", "sender", "sender_domain", "message_id"
               "recipient", "recipient_domain", "outcome", "verdict", "code"]
 
 
+def spent(platform):
+    """CPU seconds of apid and of its sessions with PostgreSQL so far: unlike a clock they do not count what else the
+    machine has to do."""
+    ticks = 0
+    for pid in (platform.processes["apid"].pid, *children(platform.pg.process.pid)):
+        try:
+            folder = pathlib.Path(f"/proc/{pid}")
+            if pid == platform.processes["apid"].pid or b"postgres: sg_" in (folder / "cmdline").read_bytes():
+                ticks += sum(map(int, (folder / "stat").read_text().rpartition(")")[2].split()[11:13]))
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # a server process that had nothing to do with it
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def explain(platform, role, tenant, query):
-    """The plan of the very statement, as that role; every node."""
+    """The plan of the very statement, as that role: every node, and the blocks that were looked at."""
     kind = "_code" if "code" in query else "_recipient" if {
         "recipient", "recipient_domain", "outcome", "verdict"} & set(query) else ""
     sql = (ROOT / f"schema/queries/api_message_list{kind}.sql").read_text()
@@ -177,7 +193,7 @@ def explain(platform, role, tenant, query):
     values = [tenant, *(query.get(name) for name in PARAMETERS), None, None, 101]
     marks = ", ".join("NULL" if v is None else str(v) if isinstance(v, int) else f"'{v}'"
                       for v in values)
-    cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE search({marks})")
+    cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE search({marks})")
     (plan,) = cursor.fetchone()[0]
 
     def nodes(node):
@@ -185,7 +201,7 @@ def explain(platform, role, tenant, query):
         for child in node.get("Plans", []):
             yield from nodes(child)
 
-    return list(nodes(plan["Plan"])), plan["Execution Time"]
+    return list(nodes(plan["Plan"])), plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
 
 
 @pytest.mark.parametrize("query,column,count", SEARCHES, ids=str)
@@ -195,7 +211,7 @@ def test_found_by_index(platform, provider, world, whose, query, column, count):
     row-level security as well as by the provider."""
     own = whose == "tenant"
     role, tenant = ("sg_api", world.big.id) if own else ("sg_provider", None)
-    nodes, took_ms = explain(platform, role, tenant, query)
+    nodes, blocks = explain(platform, role, tenant, query)
     # The codes of a month are so few here that reading them through is right.
     assert not [n for n in nodes if n["Node Type"] == "Seq Scan" and n["Actual Rows"] > 0
                 and n["Relation Name"].startswith(("message_2", "message_recipient_2"))], nodes
@@ -203,27 +219,27 @@ def test_found_by_index(platform, provider, world, whose, query, column, count):
     conditions = [n.get("Index Cond", "") for n in nodes]
     conditions += [n["Filter"] for n in nodes if n.get("Relation Name", "").startswith("message_code_2")]
     assert any(re.search(rf"\b({column})\)?(::text)? = '", c) for c in conditions), conditions
-    begin = time.monotonic()
+    before = spent(platform)
     rows = (world.big.viewer.pages(f"{world.big.path}/messages", **query) if own
             else provider.pages("/v1/messages", **query))
-    took = time.monotonic() - begin
+    took = spent(platform) - before
     rows = [r for r in rows if r["message_id"].endswith("@bulk")]  # not those of the tests above
     assert len(rows) == (count if own or "sender" in query else 2 * count)
-    print(f"{whose} {query}: {took_ms:.1f} ms in the database, {len(rows)} rows in {took * 1000:.0f} ms")
-    assert took_ms < 200 and took < 2
+    print(f"{whose} {query}: {blocks} blocks, {len(rows)} rows for {took * 1000:.0f} ms of CPU time")
+    assert blocks <= 10 * len(rows) + 100 and took < 1
 
 
 def test_newest_first_of_many(platform, world):
     """What everything matches comes in its order, a page at a time."""
     for query in ({}, {"direction": "outbound"}, {"domain": "big.test"}, {"sender_domain": "big.test"},
                   {"outcome": "delivered"}, {"verdict": "sealed"}):
-        begin = time.monotonic()
+        before = spent(platform)
         page = world.big.viewer.get(f"{world.big.path}/messages", limit=50, **query)
-        took = time.monotonic() - begin
+        took = spent(platform) - before
         assert len(page["data"]) == 50 and page["next_cursor"]
         assert [r["received_at"] for r in page["data"]] == sorted(
             (r["received_at"] for r in page["data"]), reverse=True)
-        print(f"{query}: {took * 1000:.0f} ms")
+        print(f"{query}: {took * 1000:.0f} ms of CPU time")
         assert took < 1, query
 
 
