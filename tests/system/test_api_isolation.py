@@ -6,6 +6,7 @@ Then once more against a program in which apid's own checks are switched off (ap
 row-level security alone is what holds; it logs as whom it works with the database.
 """
 import base64
+import contextlib
 import json
 import re
 
@@ -163,10 +164,10 @@ def words_of(victim):
     return [v for v in victim.ids.values() if v] + [victim.domain["name"], victim.row["name"]]
 
 
-def key_in_use(platform, victim):
+def key_in_use(owner, victim):
     """A key that B has used, with an answer that is kept."""
     key = f"b-{new_id('key')}"
-    with platform.pg.connect("sg_owner") as connection, connection.cursor() as cursor:
+    with owner.cursor() as cursor:
         cursor.execute("INSERT INTO idempotency_key SELECT id, %s, tenant_id, sha256('x'), 200, NULL, '{}', NULL, now(),"
                        " now() + interval '1 day' FROM api_token WHERE tenant_id = %s AND role = 'tenant-admin'",
                        (key, victim.id))
@@ -174,10 +175,10 @@ def key_in_use(platform, victim):
     return key
 
 
-def attack(platform, client, method, path, sets, victim):
+def attack(owner, client, method, path, sets, victim):
     """Each request with B's ids and with ids of nobody: one answer, and nothing of B in it."""
     there_ids, nobody_ids = sets
-    theirs, nobodys = key_in_use(platform, victim), f"nobody-{new_id('key')}"
+    theirs, nobodys = key_in_use(owner, victim), f"nobody-{new_id('key')}"
     for there, nobody in zip(tries(method, path, there_ids, theirs), tries(method, path, nobody_ids, nobodys)):
         replies = [client.call(method, fill(path, ids), body, query=query, headers=headers)
                    for ids, (body, query, headers) in ((there_ids, there), (nobody_ids, nobody))]
@@ -207,17 +208,24 @@ def test_b_has_one_of_everything(victim):
 
 
 @pytest.fixture(scope="module")
+def owner(platform):
+    """A connection of the database's owner."""
+    with contextlib.closing(platform.pg.connect("sg_owner")) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
 def before(platform, victim):
     return picture(platform, victim.id)
 
 
 @pytest.mark.parametrize("method,path", TRIED, ids=lambda v: v)
-def test_as_if_it_were_not_there(platform, world, victim, before, method, path):
+def test_as_if_it_were_not_there(owner, world, victim, before, method, path):
     """404 for what is another's, wherever its ids stand; 403 where the own role may not do it at all."""
     for client in (world.a.admin, world.a.viewer):
         for there, nobody in sets_of(method, path, world):
             own = there.get("tenant_id") == world.a.id
-            for (_, query, _), reply in attack(platform, client, method, path, (there, nobody), victim):
+            for (_, query, _), reply in attack(owner, client, method, path, (there, nobody), victim):
                 plain_list = method == "GET" and re.findall(r"\{([a-z_]+)\}", path) == ["tenant_id"]
                 if own and method == "GET" and (query or plain_list):  # a filter or a cursor of B on A's own list
                     assert reply.status in (200, 403, 404, 422)
@@ -228,11 +236,11 @@ def test_as_if_it_were_not_there(platform, world, victim, before, method, path):
 
 
 @pytest.mark.parametrize("method,path", TRIED, ids=lambda v: v)
-def test_row_level_security_alone(platform, world, victim, unchecked, before, method, path):
+def test_row_level_security_alone(owner, world, victim, unchecked, before, method, path):
     """Without the checks of apid: no answer but one that would be the same for nobody's ids."""
     client = Client(unchecked, world.a.admin.token)
     for sets in sets_of(method, path, world):
-        for _, reply in attack(platform, client, method, path, sets, victim):
+        for _, reply in attack(owner, client, method, path, sets, victim):
             assert reply.status < 500, (reply.status, reply.json)
 
 

@@ -15,6 +15,7 @@ from sealgate.ports import PortBlock
 from sealgate.process import NotReady, as_user, wait_for
 from setting import A, B, C
 from test_faults_load import Busy, Load
+from test_full_disk import Gentle
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -70,7 +71,7 @@ def test_no_descriptors(spooled, what, more):
     for domain in (A, B, C):
         spooled.servers[domain].pause = 0.05
     try:
-        with Load(spooled, f"{what}-{more + 100}") as load:
+        with Gentle(spooled, f"{what}-{more + 100}") as load:
             load.more(8)
             wait_for(lambda: any(spooled.servers[d].in_hand for d in (A, B, C)), 60, "mail in flight", 0.001)
             limit = max(8, descriptors(pid) + more)
