@@ -312,7 +312,7 @@ def gateway(hsmd):
 
 @pytest.fixture(scope="module")
 def tenant(hsmd):
-    return hsmd.client(TENANT)
+    return hsmd.client(TENANT, timeout_ms=120000)  # makes RSA-4096, on a machine with much to do
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
-from sealgate.process import children, courier, gone, program, wait_for
+from sealgate.process import NotReady, children, courier, gone, program, wait_for
 from setting import A, B, FROM_A, FROM_B, Setting, simple
 
 SEALED = re.compile(r"postfix-out/sealed/smtpd\[(\d+)\]: \w+: client=")
@@ -60,7 +60,12 @@ class Killed(Setting):
             for part in waiting:
                 part.flush()
             return not waiting
-        wait_for(empty, 90, "empty queues", 0.5)
+        try:
+            wait_for(empty, 90, "empty queues", 0.5)
+        except NotReady as error:
+            platform = self.platform
+            raise AssertionError((platform.postfix_out.queue(), platform.postfix_in.queue(), platform.postfix_out.tail(),
+                                  platform.postfix_in.tail(), platform.gatewayd.tail())) from error
 
     def courier(self):
         return courier(self.platform.gatewayd.pid())

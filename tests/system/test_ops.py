@@ -367,7 +367,14 @@ class Alone(Platform):
 
 @pytest.fixture(scope="module")
 def alone():
-    with Alone() as platform:
+    with Alone() as platform, contextlib.closing(platform.pg.connect("sg_owner")) as owner:
+        def first_jobs_done():
+            """Of a new database: they may take longer than a job that is well, on a machine with much to do."""
+            with owner.cursor() as cursor:
+                cursor.execute("SELECT count(*) FILTER (WHERE state = 'done') > 0 AND count(*) FILTER"
+                               " (WHERE state = 'running' OR state = 'queued' AND run_at <= now()) = 0 FROM job")
+                return cursor.fetchone()[0]
+        wait_for(first_jobs_done, 60, "the first jobs")
         yield platform
 
 

@@ -239,6 +239,8 @@ class Platform:
                 uid = os.stat(f"/proc/{name}").st_uid
             except OSError:
                 continue
+            if not command:
+                continue  # it has ended: its memory is gone
             if home.startswith(homes) or (uid in ours and mark in command):
                 found[int(name)] = command.replace(b"\0", b" ").decode("utf-8", "replace").strip()
         return found
