@@ -1,5 +1,6 @@
 """The steps of tools/check: each counts what passed and failed; all run, whatever one of them says."""
 import argparse
+import math
 import os
 import pathlib
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -26,7 +28,20 @@ class Step:
     def __init__(self, name, log):
         self.name, self.log = name, log
         self.passed = self.failed = 0
+        self.seconds = 0.0
         self.notes = []
+        log.unlink(missing_ok=True)
+
+    def do(self, work, args):
+        """A part of it, whose failure is the step's."""
+        before = time.monotonic()
+        try:
+            work(self, args)
+        except Failed as error:
+            self.one(False, str(error))
+        except Exception as error:  # a fault of this program is a failure too
+            self.one(False, f"{type(error).__name__}: {error}")
+        self.seconds += time.monotonic() - before
 
     def run(self, *command, env=None, timeout=1200, good=(0,)):
         """Output goes to the step's log, and comes back; Failed where the status is not good."""
@@ -170,6 +185,8 @@ def step_tsan(step, args):
 
 
 ALONE_MAX = 4
+WORKERS = 2 * CPUS  # a test waits more than it computes
+COMPILED = ROOT / "build/check/pycache"  # of the tests: else each worker compiles all of them, for five seconds
 
 
 def pytest(step, build_dir, *arguments, timeout=2400, env=None):
@@ -180,13 +197,14 @@ def pytest(step, build_dir, *arguments, timeout=2400, env=None):
 
     def run(into, *more):
         into.unlink(missing_ok=True)
-        step.run("/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        step.run("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                  f"--junitxml={into}", *more, timeout=timeout, good=(0, 1),
-                 env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0", **(env or {})})
+                 env={**SANITIZERS, "SG_BUILD": build_dir, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "",
+                      "PYTHONPYCACHEPREFIX": str(COMPILED), **(env or {})})
 
     good_alone = ()
     try:
-        run(report, "-n", CPUS + 1, "--dist", "loadfile", *arguments)
+        run(report, "-n", WORKERS, "--dist", "loadfile", *arguments)
         failed = [name_of(case) for case in cases_of(report) if bad_of(case)]
         if 0 < len(failed) <= ALONE_MAX:
             run(again, *failed, *(a for a in arguments if a == "--long"))
@@ -230,47 +248,106 @@ def step_smoke(step, args):
         pytest(step, "build/asan", "tests/system/test_api_fuzz.py", "--long")
 
 
-def step_fuzz(step, args):
-    """Every fuzzer for a while, from its committed seeds, with its dictionary."""
+class Fuzzing:
+    """Every fuzzer, from its committed seeds, with its dictionary, until it has had its seconds of CPU time: a wall
+    clock would say little of what was tried on a machine with other work. It goes beside steps that wait for
+    servers more than they compute, and takes what these leave; as many goes as it takes, each from what those before
+    it found. hurry(): nothing else is to be done any more."""
+
+    TIMEOUT = 70  # a fuzzer's exit status: an input took more than -timeout, by the wall clock
+
+    def __init__(self, paths, seconds, work):
+        self.waiting, self.seconds, self.work = list(paths), seconds, work
+        self.done = []  # (name, failed?, its log)
+        self.alone = threading.Event()
+        self.threads = [threading.Thread(target=self._work, daemon=True) for _ in range(CPUS)]
+        for thread in self.threads:
+            thread.start()
+
+    def hurry(self):
+        self.alone.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _work(self):
+        while True:
+            try:
+                path = self.waiting.pop(0)
+            except IndexError:
+                return
+            log = pathlib.Path(self.work, f"{path.name}.log")
+            try:
+                failed = self._fuzz(path, log)
+                text = log.read_text(encoding="utf-8", errors="replace")
+            except Exception as error:  # it is no fuzzer that was good
+                failed, text = True, f"{type(error).__name__}: {error}"
+            self.done.append((path.name, failed, text))
+
+    def _fuzz(self, path, log):
+        found, used = pathlib.Path(self.work, path.name), 0.0
+        found.mkdir()
+        while used < self.seconds - 0.5:
+            beside = not self.alone.is_set()
+            status, spent = self._go(path, found, log, math.ceil(self.seconds - used), beside)
+            used += spent
+            if status == self.TIMEOUT and beside:
+                # Perhaps for want of CPU time: the input comes first when there is nothing else.
+                self.alone.wait()
+                for late in found.parent.glob(f"{path.name}-timeout-*"):
+                    late.rename(found / late.name)
+            elif status != 0:
+                return True
+        return False
+
+    def _go(self, path, found, log, seconds, beside):
+        """Its exit status, and the CPU time that it took. The kernel weighs sessions against each other by the value in
+        autogroup, and processes by their nice value within one alone."""
+        quiet = 'nice=$1; shift; echo $nice 2>/dev/null >/proc/self/autogroup; exec setpriv --pdeathsig KILL nice -n $nice "$@"'
+        with open(log, "ab") as out:
+            process = subprocess.Popen(
+                ["sh", "-c", quiet, "sh", "19" if beside else "0",
+                 path, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", f"-dict={path}.dict",
+                 f"-artifact_prefix={self.work}/{path.name}-", found, seeds_of(path)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, **SANITIZERS})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def fuzz_begin(step, args):
+    """Built, and at work from now on."""
+    args.fuzz_begun, args.fuzzing = True, None
     if not shutil.which("clang"):
         step.notes.append("no clang: left out")
         return
     build(step, "fuzz", *(path.stem for path in sorted(ROOT.glob("tests/fuzz/fuzz_*.c"))))
-    seconds = 300 if args.long else 15
-    waiting = sorted((ROOT / "build/fuzz/fuzz").glob("fuzz_*"))
-    waiting = [path for path in waiting if os.access(path, os.X_OK) and path.is_file()]
-    for path in waiting:
+    paths = sorted((ROOT / "build/fuzz/fuzz").glob("fuzz_*"))
+    paths = [path for path in paths if os.access(path, os.X_OK) and path.is_file()]
+    for path in paths:
         step.one(seeds_of(path).is_dir() and pathlib.Path(f"{path}.dict").exists(), f"{path.name}: no seeds, or no dictionary")
-    if not waiting:
+    if not paths:
         raise Failed("no fuzzer was built")
-    with tempfile.TemporaryDirectory() as work:
-        running = []
-        while waiting or running:
-            while waiting and len(running) < CPUS:
-                running.append(fuzzer_start(waiting.pop(0), work, seconds))
-            time.sleep(0.2)
-            for item in [r for r in running if r[1].poll() is not None]:
-                running.remove(item)
-                name, process, log = item
-                text = pathlib.Path(log).read_text(encoding="utf-8", errors="replace")
-                step._note(f"$ {name}\n{tail(text, 60)}\n")
-                step.one(process.returncode == 0, f"{name}: {tail(text, 5)}")
+    args.fuzzing = Fuzzing(paths, 300 if args.long else 15, tempfile.mkdtemp(prefix="sg-fuzz"))
+
+
+def step_fuzz(step, args):
+    """What the fuzzers found, when the last one has had its time."""
+    if not args.fuzz_begun:
+        fuzz_begin(step, args)
+    if not args.fuzzing:
+        return
+    try:
+        args.fuzzing.hurry()
+        for name, failed, text in sorted(args.fuzzing.done):
+            step._note(f"$ {name}\n{tail(text, 60)}\n")
+            step.one(not failed, f"{name}: {tail(text, 5)}")
+    finally:
+        shutil.rmtree(args.fuzzing.work)
 
 
 def seeds_of(path):
     return ROOT / "tests/fuzz/corpus" / path.name
-
-
-def fuzzer_start(path, work, seconds):
-    found, log = f"{work}/{path.name}", f"{work}/{path.name}.log"
-    os.mkdir(found)
-    with open(log, "wb") as out:
-        process = subprocess.Popen(
-            [path, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-             f"-dict={path}.dict", f"-artifact_prefix={work}/", found, seeds_of(path)],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            env={**os.environ, **SANITIZERS})
-    return path.name, process, log
 
 
 def step_openapi(step, _args):
@@ -310,24 +387,17 @@ def main():
             parser.error(f"no such step: {name}")
     logs = ROOT / "build/check"
     logs.mkdir(parents=True, exist_ok=True)
-    began, done = time.monotonic(), []
-    for name in names:
-        log = logs / f"{name}.log"
-        log.unlink(missing_ok=True)
-        step, before = Step(name, log), time.monotonic()
-        try:
-            STEPS[name](step, args)
-        except Failed as error:
-            step.one(False, str(error))
-        except Exception as error:  # a fault of this program is a failure too
-            step.one(False, f"{type(error).__name__}: {error}")
-        done.append(step)
-        print(f"{name:<13} {step.passed:>5} passed {step.failed:>4} failed  "
-              f"{time.monotonic() - before:6.1f} s", flush=True)
+    began, args.fuzz_begun = time.monotonic(), False
+    steps = {name: Step(name, logs / f"{name}.log") for name in names}
+    for name, step in steps.items():
+        if name == "system" and "fuzz" in steps:
+            steps["fuzz"].do(fuzz_begin, args)
+        step.do(STEPS[name], args)
+        print(f"{name:<13} {step.passed:>5} passed {step.failed:>4} failed  {step.seconds:6.1f} s", flush=True)
         for note in step.notes:
             print("    " + note.replace("\n", "\n    "), flush=True)
     print(f"\n{time.monotonic() - began:.0f} s; logs in {logs.relative_to(ROOT)}")
-    passed, failed = sum(s.passed for s in done), sum(s.failed for s in done)
+    passed, failed = sum(s.passed for s in steps.values()), sum(s.failed for s in steps.values())
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -11,6 +11,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / (os.environ.get("SG_BUILD") or "build/release")
 
 
+# The files that take longest, longest first: they begin before the others, so that at the end of a run of several workers
+# none has the rest of a long one alone.
+LONGEST = ("interop_gateway", "killed", "capabilities", "endure", "mail_faults", "certlife_years", "certlife", "hsm",
+           "notices", "cert", "full_disk", "reports_mail", "stop_load", "table1", "cache", "ops", "descriptors",
+           "hsm_faults", "layers", "bench", "api_prism", "interop_smime", "cert_flow", "curves")
+
+
 def pytest_configure(config):
     ReferenceCA.new_key = staticmethod(keypool.take)
     config.addinivalue_line("markers", "smoke: run again with the daemons under sanitizers")
@@ -22,6 +29,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    place = {f"test_{name}": i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
     if config.getoption("--long"):
         return
     for item in items:
