@@ -28,6 +28,7 @@ struct sg_keystore *sg_keystore_new(const struct sg_keystore_options *options)
     store->keyring = sg_keyring_new(options->kek_label);
     store->wrapped = sg_cache_new(options->wrapped_cache, unwrapped_drop);
     store->token = sg_cache_new(options->token_cache, NULL);
+    store->verified = sg_verified_new();
     store->wait_ms = options->wait_ms;
     for (int i = 0; i < SG_STRIPES; i++)
         pthread_mutex_init(&store->making[i], NULL);
@@ -41,6 +42,7 @@ void sg_keystore_free(struct sg_keystore **store_p)
         return;
     for (int i = 0; i < SG_STRIPES; i++)
         pthread_mutex_destroy(&store->making[i]);
+    sg_verified_free(&store->verified);
     sg_cache_free(&store->token);
     sg_cache_free(&store->wrapped);
     sg_keyring_free(&store->keyring);
@@ -286,22 +288,36 @@ CK_RV sg_blob_seal(const struct sg_session *s, const struct sg_kek *kek, struct 
     return rv;
 }
 
-CK_RV sg_blob_unseal(struct sg_keystore *store, const struct sg_session *s, struct sg_bytes data,
-                     enum sg_blob_type type, const struct sg_hsm_request *names,
-                     struct sg_blob *blob, struct sg_kek *kek, struct sg_error *err)
+/* Decodes, and finds the KEK. */
+static CK_RV blob_open(struct sg_keystore *store, const struct sg_session *s, struct sg_bytes data,
+                       enum sg_blob_type type, struct sg_blob *blob, struct sg_kek *kek,
+                       struct sg_error *err)
 {
-    uint8_t bound[SG_BLOB_BOUND_MAX], mac[SG_MAC_SIZE];
     if (!sg_blob_decode(data, type, blob, err))
         return SG_RV_REFUSED;
-    CK_RV rv = sg_keyring_get(store->keyring, s, blob->generation, kek, err);
+    return sg_keyring_get(store->keyring, s, blob->generation, kek, err);
+}
+
+static CK_RV blob_verify(const struct sg_session *s, const struct sg_kek *kek,
+                         const struct sg_blob *blob, const struct sg_hsm_request *names,
+                         struct sg_error *err)
+{
+    uint8_t bound[SG_BLOB_BOUND_MAX], mac[SG_MAC_SIZE];
     size_t len = sg_blob_bound(blob, names, bound);
-    if (rv == CKR_OK)
-        rv = sg_kek_mac(s, kek, sg_bytes_of(bound, len), mac);
+    CK_RV rv = sg_kek_mac(s, kek, sg_bytes_of(bound, len), mac);
     if (rv == CKR_OK && (len == 0 || !sg_secret_equal(blob->mac, sg_bytes_of(mac, sizeof mac)))) {
         sg_fail(err, SG_E_HSM_KEY, "the wrapped key is damaged or was made for something else");
         rv = SG_RV_REFUSED;
     }
     return rv;
+}
+
+CK_RV sg_blob_unseal(struct sg_keystore *store, const struct sg_session *s, struct sg_bytes data,
+                     enum sg_blob_type type, const struct sg_hsm_request *names,
+                     struct sg_blob *blob, struct sg_kek *kek, struct sg_error *err)
+{
+    CK_RV rv = blob_open(store, s, data, type, blob, kek, err);
+    return rv == CKR_OK ? blob_verify(s, kek, blob, names, err) : rv;
 }
 
 static CK_RV unwrap(const struct sg_session *s, const struct sg_kek *kek,
@@ -349,12 +365,18 @@ static CK_RV unwrapped_check(const struct sg_session *s, CK_OBJECT_HANDLE object
 }
 
 static CK_RV wrapped_load(struct sg_keystore *store, const struct sg_session *s,
-                          const struct sg_hsm_request *key, CK_OBJECT_HANDLE *object_r,
-                          struct sg_public_key *public, struct sg_error *err)
+                          const struct sg_hsm_request *key, const uint8_t name[SG_CACHE_NAME],
+                          CK_OBJECT_HANDLE *object_r, struct sg_public_key *public,
+                          struct sg_error *err)
 {
     struct sg_blob blob;
     struct sg_kek kek;
-    CK_RV rv = sg_blob_unseal(store, s, key->blob, SG_BLOB_PRIVATE, key, &blob, &kek, err);
+    CK_RV rv = blob_open(store, s, key->blob, SG_BLOB_PRIVATE, &blob, &kek, err);
+    if (rv == CKR_OK && !sg_verified_has(store->verified, name)) {
+        rv = blob_verify(s, &kek, &blob, key, err);
+        if (rv == CKR_OK)
+            sg_verified_add(store->verified, name);
+    }
     if (rv == CKR_OK && !sg_spki_decode(blob.spki, public, err))
         rv = SG_RV_REFUSED;
     if (rv == CKR_OK)
@@ -390,8 +412,9 @@ CK_RV sg_keystore_acquire(struct sg_keystore *store, const struct sg_session *s,
     }
     CK_OBJECT_HANDLE object;
     struct sg_public_key public;
-    CK_RV rv = key->kind == SG_HSM_WRAPPED ? wrapped_load(store, s, key, &object, &public, err)
-                                           : token_load(s, key, &object, &public, err);
+    CK_RV rv = key->kind == SG_HSM_WRAPPED
+                   ? wrapped_load(store, s, key, name, &object, &public, err)
+                   : token_load(s, key, &object, &public, err);
     if (rv == CKR_OK) {
         sg_cache_loaded(cache, *entry_r, object, &public);
     } else {

@@ -3,6 +3,7 @@
 #define SG_HSM_KEYSTORE_INTERNAL_H
 
 #include "hsm/keystore.h"
+#include "hsm/verified.h"
 
 #include <pthread.h>
 
@@ -12,6 +13,7 @@
 struct sg_keystore {
     struct sg_keyring *keyring;
     struct sg_cache *wrapped, *token;
+    struct sg_verified *verified; /* of the wrapped ones */
     int64_t wait_ms;
     pthread_mutex_t making[SG_STRIPES]; /* by id: a token key is not made twice */
 };
