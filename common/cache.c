@@ -19,10 +19,10 @@ struct sg_cache_entry {
     bool listed;               /* found by its key */
     int users;                 /* references, and threads that wait for it */
     uint64_t hash, generation; /* of when the load began */
-    int64_t expires_ms;
+    int64_t loaded_ms;
     struct sg_cache_value value;
     size_t bytes;
-    struct sg_error error;
+    struct sg_error *error; /* of a load that failed */
     size_t key_len;
     uint8_t key[];
 };
@@ -34,6 +34,7 @@ struct sg_cache {
     uint64_t seed, generation; /* generation counts invalidations */
     uint64_t flushed;          /* what was begun before is not good any more */
     uint64_t marks[SLOTS];     /* generation of the last invalidation of each */
+    int64_t confirmed_ms;      /* what is there was good then */
     bool open;
     struct sg_cache_entry **buckets;
     size_t mask;
@@ -74,6 +75,7 @@ static void entry_free(struct sg_cache *c, struct sg_cache_entry *e)
 {
     if (e->state == ENTRY_READY && c->options.free)
         c->options.free(e->value.value);
+    free(e->error);
     free(e);
 }
 
@@ -147,7 +149,9 @@ static struct sg_cache_entry *find(const struct sg_cache *c, uint64_t hash, stru
 
 static bool is_current(const struct sg_cache *c, const struct sg_cache_entry *e)
 {
-    bool current = e->generation >= c->flushed && sg_clock_monotonic_ms() < e->expires_ms;
+    int64_t good_ms = e->loaded_ms > c->confirmed_ms ? e->loaded_ms : c->confirmed_ms;
+    bool current =
+        e->generation >= c->flushed && sg_clock_monotonic_ms() < good_ms + c->options.lifetime_ms;
     for (size_t i = 0; current && i < e->value.mark_count; i++)
         current = c->marks[e->value.marks[i] % SLOTS] <= e->generation;
     return current;
@@ -189,7 +193,7 @@ static bool result(struct sg_cache *c, struct sg_cache_entry *e, struct sg_cache
         return true;
     }
     if (err)
-        *err = e->error;
+        *err = *e->error;
     use_end(c, e);
     return false;
 }
@@ -216,7 +220,7 @@ static struct sg_cache_entry *entry_new(struct sg_cache *c, uint64_t hash, struc
     e->users = 1;
     e->hash = hash;
     e->generation = c->generation;
-    e->expires_ms = sg_clock_monotonic_ms() + c->options.lifetime_ms;
+    e->loaded_ms = sg_clock_monotonic_ms();
     e->key_len = key.len;
     if (key.len)
         memcpy(e->key, key.data, key.len);
@@ -248,7 +252,12 @@ bool sg_cache_get(struct sg_cache *c, struct sg_bytes key, sg_cache_load load, v
         if (kept)
             list_add(c, e);
         pthread_mutex_unlock(&c->lock);
-        bool ok = load(arg, &e->value, &e->error);
+        struct sg_error why = {0};
+        bool ok = load(arg, &e->value, &why);
+        if (!ok && !(e->error = malloc(sizeof why)))
+            abort();
+        if (!ok)
+            *e->error = why;
         pthread_mutex_lock(&c->lock);
         settle(c, e, ok);
     }
@@ -278,6 +287,13 @@ void sg_cache_mark(struct sg_cache *c, uint32_t mark)
 {
     pthread_mutex_lock(&c->lock);
     c->marks[mark % SLOTS] = ++c->generation;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void sg_cache_confirm(struct sg_cache *c, int64_t at_ms)
+{
+    pthread_mutex_lock(&c->lock);
+    c->confirmed_ms = at_ms;
     pthread_mutex_unlock(&c->lock);
 }
 

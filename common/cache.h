@@ -8,7 +8,8 @@
  * - A value depends on marks, hashes of what it was made of. sg_cache_mark() invalidates all that
  * depend on a mark, also what is being loaded: a load that began before is not handed to who asks
  * after. Marks that happen to be the same slot invalidate too much, never too little.
- * - No value is given out for longer than its lifetime, which the monotonic clock measures.
+ * - No value is given out for longer than its lifetime, which the monotonic clock measures: since
+ * it was loaded, or since sg_cache_confirm() said that what is there was good.
  * - While it is closed nothing is kept or found: each asks for himself.
  */
 #ifndef SG_COMMON_CACHE_H
@@ -57,6 +58,11 @@ void sg_cache_release(struct sg_cache *cache, struct sg_cache_ref *ref);
 /* The mark of a text, such as a table and a key in it; b may be NULL. */
 uint32_t sg_cache_mark_of(const char *a, struct sg_bytes b);
 void sg_cache_mark(struct sg_cache *cache, uint32_t mark);
+/*
+ * What is there and was not invalidated was good at that time of the monotonic clock. Whoever says
+ * so knows it of all that was kept since the last flush, and invalidates what was not first.
+ */
+void sg_cache_confirm(struct sg_cache *cache, int64_t at_ms);
 /* Invalidates all. */
 void sg_cache_flush(struct sg_cache *cache);
 /* Opening invalidates nothing: who was away flushes first. */

@@ -50,13 +50,15 @@ const struct sg_option settings_options[] = {
     {"database", "statement_timeout", SG_OPT_DURATION, AT(db_statement_ms), "30s", 100, 10 * MINUTE, NULL,
      "How long a statement may take."},
 
-    {"cache", "entries", SG_OPT_INT, AT(cache_entries), "20000", 0, 10000000, NULL,
+    {"cache", "entries", SG_OPT_INT, AT(cache_entries), "100000", 0, 10000000, NULL,
      "What is kept of the configuration, such as domains, policies and certificates: about six for a domain "
      "that sends; 0: nothing, each message asks the database."},
     {"cache", "memory", SG_OPT_SIZE, AT(cache_bytes), "64m", 0, 64 * GIB, NULL,
      "Memory for it; what was not used for longest goes first."},
     {"cache", "lifetime", SG_OPT_DURATION, AT(cache_lifetime_ms), "30s", 0, 10 * MINUTE, NULL,
-     "After this it is read again, changed or not; changes count at once."},
+     "So long nothing is used without the server having said, by its own count, that its table was not changed. "
+     "It is asked three times in it. Where it does not count (track_counts), what is as old is read again. "
+     "Changes count at once."},
 
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), NULL, 0, 0, NULL,
      "hsmd's socket, as unix:PATH."},
@@ -296,8 +298,8 @@ const struct sg_option settings_options[] = {
      "for; for more, such a list counts as away."},
     {"certificates", "private_lists", SG_OPT_BOOL, AT(private_lists), "no", 0, 0, NULL,
      "Revocation lists of CAs that only a domain's own root vouches for may lie in private networks."},
-    {"certificates", "decoded", SG_OPT_INT, AT(decoded), "2000", 0, 1000000, NULL,
-     "Certificates that are kept decoded, at about 12 KiB each: those used last."},
+    {"certificates", "decoded", SG_OPT_INT, AT(decoded), "5000", 0, 1000000, NULL,
+     "Certificates that are kept decoded, at about 7 KiB each: those used last."},
     {"certificates", "crl_memory", SG_OPT_SIZE, AT(crl_memory), "256m", MIB, 64 * GIB, NULL,
      "Memory for revocation lists; those that do not fit in are read again from the database."},
     {"certificates", "ldap_timeout", SG_OPT_DURATION, AT(ldap_ms), "3s", 100, MINUTE, NULL,

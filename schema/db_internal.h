@@ -60,10 +60,12 @@ void sg_param_ints(struct sg_params *p, struct sg_arena *arena, const int64_t *i
 void sg_param_times(struct sg_params *p, struct sg_arena *arena, const sg_time *items,
                     size_t count);
 
+struct sg_kept_rows;
 struct sg_rows {
     PGresult *result;
-    int count;    /* of rows */
-    int affected; /* by INSERT, UPDATE, DELETE */
+    const struct sg_kept_rows *kept; /* in the place of a result; the cache's */
+    int count;                       /* of rows */
+    int affected;                    /* by INSERT, UPDATE, DELETE */
 };
 void sg_rows_clear(struct sg_rows *rows);
 #define SG_AUTO_ROWS __attribute__((cleanup(sg_rows_clear))) struct sg_rows

@@ -80,12 +80,12 @@ static bool probe(struct sg_db_listener *l, struct sg_conn *conn)
 }
 
 /* The connection by which the cache learns what is new. */
-static bool cache_connect(struct sg_db_listener *l, struct sg_error *err)
+static bool cache_connect(struct sg_db_listener *l, struct sg_conn *other, struct sg_error *err)
 {
     struct sg_conn *conn = NULL;
     if (!l->cache)
         return true;
-    if (!sg_conn_open(&l->options, &conn, err))
+    if (!sg_query_cache_poll(l->cache, other, err) || !sg_conn_open(&l->options, &conn, err))
         return false;
     conn->call_ms = l->options.wait_ms;
     if (!subscribe_to(SG_ROW_CHANNEL, conn, err)) {
@@ -102,12 +102,38 @@ static void cache_disconnect(struct sg_db_listener *l)
     sg_conn_close(&conn);
 }
 
+/* Does what is due by now; false: the connection is lost. */
+static bool due(struct sg_db_listener *l, struct sg_conn *conn, int64_t *probe_at)
+{
+    struct sg_error err = {0};
+    int64_t now = sg_clock_monotonic_ms();
+    if (l->cache && sg_query_cache_poll_in(l->cache) == 0 &&
+        !sg_query_cache_poll(l->cache, conn, &err)) {
+        sg_log_error(SG_LOG_WARNING, "database.changes-not-counted", &err, NULL);
+        return false;
+    }
+    if (now < *probe_at)
+        return true;
+    *probe_at = now + PROBE_MS;
+    return probe(l, conn);
+}
+
+static int wait_until(const struct sg_db_listener *l, int64_t probe_at)
+{
+    int64_t left = probe_at - sg_clock_monotonic_ms();
+    int poll_in = l->cache ? sg_query_cache_poll_in(l->cache) : PROBE_MS;
+    return left < 0 ? 0 : left < poll_in ? (int)left : poll_in;
+}
+
 /* Until a connection is lost (true) or the stop (false). */
 static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
 {
+    int64_t probe_at = sg_clock_monotonic_ms() + PROBE_MS;
     for (;;) {
+        if (!due(l, conn, &probe_at))
+            return true;
         hand_over(l, conn);
-        switch (wait_for(l, PQsocket(conn->pg), PROBE_MS)) {
+        switch (wait_for(l, PQsocket(conn->pg), wait_until(l, probe_at))) {
         case WOKEN_STOP:
             return false;
         case WOKEN_READABLE:
@@ -117,8 +143,7 @@ static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
         case WOKEN_LOST:
             return true;
         default:
-            if (!probe(l, conn))
-                return true;
+            break;
         }
     }
 }
@@ -132,7 +157,7 @@ static void *run(void *arg)
         struct sg_conn *conn = NULL;
         struct sg_error err = {0};
         if (sg_conn_open(&l->options, &conn, &err) && subscribe(l, conn, &err) &&
-            cache_connect(l, &err)) {
+            cache_connect(l, conn, &err)) {
             backoff = 0;
             l->fn(l->ctx, NULL, NULL);
             going = serve(l, conn);

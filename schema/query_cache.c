@@ -1,6 +1,7 @@
 #include "schema/query_cache.h"
 
 #include "schema/conn.h"
+#include "schema/kept_rows.h"
 
 #include "common/wait.h"
 
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #define DEPENDS 3
+#define TABLES  32 /* that results depend on */
+#define POLLS   3  /* within a lifetime */
 
 /*
  * Of which rows a result depends: those of a table whose key, by which row_notify() of the
@@ -46,9 +49,17 @@ static const struct rule rules[] = {
     {SG_Q_CRL_BYPASS_FIND, {{.table = "crl_bypass"}}},
 };
 
+/* What the server said when it was last asked for its own count of changes. */
+struct counted {
+    const char *table;
+    int64_t changes, file;
+};
+
 struct sg_query_cache {
     struct sg_cache *cache;
-    int64_t wait_ms;
+    int64_t wait_ms, poll_ms, polled_ms;
+    struct counted counted[TABLES]; /* the listener's thread alone has to do with these */
+    size_t table_count;
     int lost_fd;
     pthread_mutex_t lock;
     pthread_cond_t told;
@@ -67,23 +78,32 @@ static const struct rule *rule_of(enum sg_query query)
     return NULL;
 }
 
-static void result_free(void *value)
+static void table_add(struct sg_query_cache *c, const char *table)
 {
-    PQclear(value);
+    for (size_t i = 0; i < c->table_count; i++)
+        if (strcmp(c->counted[i].table, table) == 0)
+            return;
+    if (c->table_count == TABLES)
+        abort();
+    c->counted[c->table_count++].table = table;
 }
 
 struct sg_query_cache *sg_query_cache_new(const struct sg_db_cache_options *options,
                                           int64_t wait_ms)
 {
     const struct sg_cache_options cache = {options->entries, options->bytes, options->lifetime_ms,
-                                           result_free};
+                                           free};
     struct sg_query_cache *c = calloc(1, sizeof *c);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!c || fd < 0)
         abort();
     c->cache = sg_cache_new(&cache);
     c->wait_ms = wait_ms;
+    c->poll_ms = options->lifetime_ms ? options->lifetime_ms / POLLS + 1 : INT32_MAX;
     c->lost_fd = fd;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        for (size_t d = 0; d < DEPENDS && rules[i].depends[d].table; d++)
+            table_add(c, rules[i].depends[d].table);
     pthread_mutex_init(&c->lock, NULL);
     sg_cond_init(&c->told);
     return c;
@@ -171,10 +191,10 @@ static bool load(void *arg, struct sg_cache_value *value_r, struct sg_error *err
         PQclear(l->result);
         return false;
     }
-    value_r->value = l->result;
-    value_r->bytes = PQresultMemorySize(l->result);
     for (size_t i = 0; i < DEPENDS && l->rule->depends[i].table; i++)
         mark(value_r, &l->rule->depends[i], l);
+    value_r->value = sg_kept_rows_new(l->result, &value_r->bytes);
+    PQclear(l->result);
     return true;
 }
 
@@ -206,7 +226,7 @@ bool sg_query_cache_get(struct sg_query_cache *cache, struct sg_db *db, enum sg_
     key_make(query, l.params, &key);
     if (!sg_cache_get(cache->cache, sg_buf_bytes(&key), load, &l, ref_r, err))
         return false;
-    *rows_r = (struct sg_rows){.result = ref_r->value, .count = PQntuples(ref_r->value)};
+    *rows_r = (struct sg_rows){.kept = ref_r->value, .count = sg_kept_rows_count(ref_r->value)};
     return true;
 }
 
@@ -276,6 +296,59 @@ static void changed(struct sg_query_cache *cache, const char *payload)
     sg_cache_mark(cache->cache, payload[n] ? mark_of_key(table, sg_bytes_str(payload + n + 1))
                                            : mark_of_all(table));
     sg_cache_mark(cache->cache, mark_of_any(table));
+}
+
+int sg_query_cache_poll_in(const struct sg_query_cache *c)
+{
+    int64_t left = c->polled_ms + c->poll_ms - sg_clock_monotonic_ms();
+    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+static struct counted *counted_of(struct sg_query_cache *c, const char *table)
+{
+    for (size_t i = 0; i < c->table_count; i++)
+        if (table && strcmp(c->counted[i].table, table) == 0)
+            return &c->counted[i];
+    return NULL;
+}
+
+/* Of those tables that were changed since the last time all rows count as changed, for what was
+ * told of them may not have been all. */
+static bool counts_take(struct sg_query_cache *c, const struct sg_rows *rows, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (int i = 0; i < rows->count; i++) {
+        struct sg_row row = sg_row_at(rows, i, arena);
+        struct counted *was = counted_of(c, sg_row_text(&row));
+        int64_t changes = sg_row_int(&row), file = sg_row_int(&row);
+        if (!sg_row_end(&row, err))
+            return false;
+        if (!was || (was->changes == changes && was->file == file))
+            continue;
+        was->changes = changes;
+        was->file = file;
+        sg_cache_mark(c->cache, mark_of_all(was->table));
+        sg_cache_mark(c->cache, mark_of_any(was->table));
+    }
+    return true;
+}
+
+bool sg_query_cache_poll(struct sg_query_cache *c, struct sg_conn *conn, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    const char *tables[TABLES];
+    int64_t asked_ms = sg_clock_monotonic_ms();
+    for (size_t i = 0; i < c->table_count; i++)
+        tables[i] = c->counted[i].table;
+    sg_param_texts(&p, arena, tables, c->table_count);
+    c->polled_ms = asked_ms;
+    if (!sg_conn_query(conn, SG_Q_ROW_CHANGES, &p, &rows, err) || !counts_take(c, &rows, err))
+        return false;
+    if ((size_t)rows.count == c->table_count)
+        sg_cache_confirm(c->cache, asked_ms);
+    return true;
 }
 
 /*

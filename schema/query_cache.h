@@ -38,6 +38,16 @@ void sg_query_cache_connected(struct sg_query_cache *cache, struct sg_conn *conn
 struct sg_conn *sg_query_cache_disconnect(struct sg_query_cache *cache);
 /* Readable when that connection does not answer any more. */
 int sg_query_cache_lost_fd(const struct sg_query_cache *cache);
+/*
+ * The listener asks the server on another connection how often it has changed the tables that
+ * results depend on, by its own count, which no trigger makes: before the cache is connected, and
+ * whenever poll_in() is 0. What depends on a table that was changed is read again, told of or not;
+ * the rest is as good as read then.
+ */
+SG_MUST_USE bool sg_query_cache_poll(struct sg_query_cache *cache, struct sg_conn *conn,
+                                     struct sg_error *err);
+/* Milliseconds until then. */
+int sg_query_cache_poll_in(const struct sg_query_cache *cache);
 /* sg_db_fresh() of it. */
 void sg_query_cache_fresh(struct sg_query_cache *cache);
 

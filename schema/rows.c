@@ -1,4 +1,5 @@
 #include "schema/conn.h"
+#include "schema/kept_rows.h"
 #include "schema/query_cache.h"
 
 /* Types of columns (pg_type); a domain counts as what it is made of. */
@@ -45,31 +46,52 @@ struct sg_row sg_row_at(const struct sg_rows *rows, int row, struct sg_arena *ar
     return (struct sg_row){.rows = rows, .arena = arena, .row = row, .bad = row >= rows->count};
 }
 
+/* What libpq holds, or what is kept of it. */
+static int columns_of(const struct sg_rows *rows)
+{
+    return rows->kept ? sg_kept_rows_columns(rows->kept) : PQnfields(rows->result);
+}
+
+static Oid type_of(const struct sg_rows *rows, int column)
+{
+    return rows->kept ? sg_kept_rows_type(rows->kept, column) : PQftype(rows->result, column);
+}
+
+static struct sg_bytes cell_of(const struct sg_rows *rows, int row, int column)
+{
+    if (rows->kept)
+        return sg_kept_rows_cell(rows->kept, row, column);
+    if (PQgetisnull(rows->result, row, column))
+        return (struct sg_bytes){0};
+    return sg_bytes_of(PQgetvalue(rows->result, row, column),
+                       (size_t)PQgetlength(rows->result, row, column));
+}
+
 /* The next column's bytes; data is NULL for NULL and for a column of another type. */
 static struct sg_bytes next(struct sg_row *row, Oid a, Oid b, Oid c, int fixed_len)
 {
-    const PGresult *result = row->rows->result;
+    const struct sg_rows *rows = row->rows;
     int column = row->column++;
     struct sg_bytes none = {0};
-    if (row->bad || column >= PQnfields(result)) {
+    if (row->bad || column >= columns_of(rows)) {
         row->bad = true;
         return none;
     }
-    if (PQgetisnull(result, row->row, column))
+    struct sg_bytes cell = cell_of(rows, row->row, column);
+    if (!cell.data)
         return none;
-    Oid type = PQftype(result, column);
-    int len = PQgetlength(result, row->row, column);
-    if ((type != a && type != b && type != c) || (fixed_len && len != fixed_len)) {
+    Oid type = type_of(rows, column);
+    if ((type != a && type != b && type != c) || (fixed_len && cell.len != (size_t)fixed_len)) {
         row->bad = true;
         return none;
     }
-    return sg_bytes_of(PQgetvalue(result, row->row, column), (size_t)len);
+    return cell;
 }
 
 bool sg_row_is_null(const struct sg_row *row)
 {
-    return !row->bad && row->column < PQnfields(row->rows->result) &&
-           PQgetisnull(row->rows->result, row->row, row->column);
+    return !row->bad && row->column < columns_of(row->rows) &&
+           !cell_of(row->rows, row->row, row->column).data;
 }
 
 static uint64_t number(struct sg_bytes b)
@@ -184,7 +206,7 @@ struct sg_bytes *sg_row_bytes_array(struct sg_row *row, size_t *count_r)
 
 bool sg_row_end(const struct sg_row *row, struct sg_error *err)
 {
-    if (!row->bad && row->column == PQnfields(row->rows->result))
+    if (!row->bad && row->column == columns_of(row->rows))
         return true;
     return sg_fail(err, SG_E_SCHEMA, "a row is not what was asked for, at column %d", row->column);
 }

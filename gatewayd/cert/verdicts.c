@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 4096 /* a verdict has one place; a newer one there takes it over */
+#define SLOTS 16384 /* a verdict has one place; a newer one there takes it over */
 
 /* What is kept of a verdict as text, one behind another. */
 enum { DOMAIN, RELYING, DETAIL, SUBJECT, ISSUER, SERIAL, DIGEST, ADDRESS, TEXTS };

@@ -19,7 +19,7 @@ X509 *sg_x509_decode(struct sg_bytes der);
 void sg_x509_sha256(const X509 *certificate, uint8_t out[32]);
 
 /*
- * How many are kept at most, about 12 KiB each; 0: none. The process begins with 256. Empties what
+ * How many are kept at most, about 7 KiB each; 0: none. The process begins with 256. Empties what
  * there is.
  */
 void sg_x509_keep(size_t certificates);

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from pg import PostgreSQL, ROOT
+from sealgate.process import wait_for
 
 BUILD = ROOT / os.environ.get("SG_BUILD", "build/release")
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -519,10 +520,9 @@ def test_aggregates(pg, tenants):
 class Probe:
     """The program schema_probe; see there for what it prints."""
 
-    def __init__(self, pg):
+    def __init__(self, pg, role="sg_tenant", *arguments):
         self.process = subprocess.Popen(
-            [BUILD / "tests/schema_probe", pg.conninfo("sg_tenant"),
-             pg.password_file("sg_tenant")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [BUILD / "tests/schema_probe", pg.conninfo(role), pg.password_file(role), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, bufsize=1)
         self.lines = queue.Queue()
         self.stderr = []
@@ -620,6 +620,75 @@ def test_server_that_hangs(pg, probe):
         for pid in everyone:
             os.kill(pid, signal.SIGCONT)
     health_returns(probe, 15)
+
+
+KEPT_MS = 900  # for so long nothing is used without the server having said that it did not change
+
+
+@pytest.fixture
+def keeper(pg):
+    """Keeps what it reads; and a domain that it reads."""
+    program = Probe(pg, "sg_gateway", str(KEPT_MS))
+    program.expect("flush")
+    program.unheard = lambda sql: pg.psql("-c", f"SET session_replication_role = replica; {sql}", database="sealgate")
+    tenant, domain = new_id("ten"), new_id("dom")
+    program.tenant, program.domain = tenant, f"kept-{tenant[-6:]}.test"
+    program.unheard(f"INSERT INTO sealgate.tenant (id, name, state, created_at, updated_at) VALUES ('{tenant}', 'K', 'active', now(), now());"
+                    f" INSERT INTO sealgate.domain (id, tenant_id, name, environment, state, created_at, updated_at)"
+                    f" VALUES ('{domain}', '{tenant}', '{program.domain}', 'seemail', 'attested', now(), now())")
+    yield program
+    program.end()
+
+
+def kept(keeper):
+    """State, and how many results were read so far."""
+    state, misses = keeper.ask(f"domain {keeper.domain}")
+    return state, int(misses)
+
+
+def reads_within(keeper, seconds):
+    """How many, while it is asked all the time."""
+    until, first = time.monotonic() + seconds, kept(keeper)[1]
+    while time.monotonic() < until:
+        last = kept(keeper)[1]
+    return last - first
+
+
+def settled(keeper):
+    """The server has counted what was changed for this test (a session says so when it ends, or a second later)."""
+    wait_for(lambda: reads_within(keeper, KEPT_MS / 1000) == 0, 30, "counts that stand still")
+
+
+def test_what_did_not_change_is_not_read_again(pg, keeper):
+    """… however long ago it was read: the server says that its tables did not change."""
+    settled(keeper)
+    assert reads_within(keeper, 3 * KEPT_MS / 1000) == 0
+
+
+def test_a_change_that_nobody_told_of_counts_within_the_lifetime(pg, keeper):
+    """Of a row that nothing was heard of, as by a trigger that was switched off; and of one of its table's others."""
+    settled(keeper)
+    for state in ("suspended", "active"):
+        keeper.unheard(f"UPDATE sealgate.tenant SET state = '{state}' WHERE id = '{keeper.tenant}'")
+        began = time.monotonic()
+        wait_for(lambda state=state: kept(keeper)[0] == state, 30, state, 0.01)
+        assert time.monotonic() - began < KEPT_MS / 1000 + 2
+
+
+def test_a_server_that_does_not_count_is_asked_again(pg, keeper):
+    """track_counts = off: as old as that, and it is read again."""
+    pg.psql("-c", "ALTER SYSTEM SET track_counts = off")
+    try:
+        pg.psql("-c", "SELECT pg_reload_conf()")
+        wait_for(lambda: reads_within(keeper, 2 * KEPT_MS / 1000) >= 1, 30, "what is read again")
+        assert reads_within(keeper, 2 * KEPT_MS / 1000) >= 1
+        keeper.unheard(f"UPDATE sealgate.tenant SET state = 'suspended' WHERE id = '{keeper.tenant}'")
+        began = time.monotonic()
+        wait_for(lambda: kept(keeper)[0] == "suspended", 30, "suspended", 0.01)
+        assert time.monotonic() - began < KEPT_MS / 1000 + 2
+    finally:
+        pg.psql("-c", "ALTER SYSTEM RESET track_counts")
+        pg.psql("-c", "SELECT pg_reload_conf()")
 
 
 def test_password_is_nowhere(pg, probe):

@@ -176,6 +176,35 @@ static void lifetime(void **state)
     sg_cache_free(&c);
 }
 
+/* What is confirmed lives on, and what is not does not; nothing that was invalidated comes back. */
+static void lifetime_counts_from_the_confirmation(void **state)
+{
+    (void)state;
+    struct sg_cache *c = cache_new(10, 100000, 60000);
+    int64_t now = sg_clock_monotonic_ms();
+    assert_true(was_loaded(c, "a"));
+    assert_true(was_loaded(c, "b"));
+    sg_cache_confirm(c, now - 70000); /* says nothing of what was loaded since */
+    assert_false(was_loaded(c, "a"));
+    sg_cache_free(&c);
+    c = cache_new(10, 100000, 30);
+    assert_true(was_loaded(c, "a"));
+    assert_true(was_loaded(c, "b"));
+    int64_t until = sg_clock_monotonic_ms() + 60;
+    while (sg_clock_monotonic_ms() < until)
+        sched_yield();
+    sg_cache_mark(c, sg_cache_mark_of("text", sg_bytes_str("b")));
+    sg_cache_confirm(c, sg_clock_monotonic_ms() + FOREVER);
+    assert_false(was_loaded(c, "a"));
+    assert_true(was_loaded(c, "b"));
+    sg_cache_flush(c);
+    assert_true(was_loaded(c, "a"));
+    sg_cache_confirm(c, sg_clock_monotonic_ms() - FOREVER);
+    while (!was_loaded(c, "a"))
+        sched_yield();
+    sg_cache_free(&c);
+}
+
 static void invalidated_by_mark_and_flush(void **state)
 {
     (void)state;
@@ -374,6 +403,7 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded_to_the_byte),
         cmocka_unit_test(who_holds_a_value_keeps_it),
         cmocka_unit_test(lifetime),
+        cmocka_unit_test(lifetime_counts_from_the_confirmation),
         cmocka_unit_test(invalidated_by_mark_and_flush),
         cmocka_unit_test(errors_are_not_kept),
         cmocka_unit_test(one_load_for_all),

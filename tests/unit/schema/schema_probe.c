@@ -3,10 +3,13 @@
  * input, for tests that take the server away:
  *     health          asks the server; prints "health ok" or "health SG_E_… detail"
  *     parallel N      N threads ask at once; prints "parallel OK OF N longest MS"
+ *     domain NAME     prints "domain STATE MISSES" of what is kept, with the tenant's state
  *     notify          waits for nothing: the listener prints "flush" or "notify CHANNEL PAYLOAD"
+ * Arguments: conninfo, file with the password, and for how many milliseconds results are kept.
  */
 #include "common/log.h"
 #include "schema/db.h"
+#include "schema/domain.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -50,6 +53,24 @@ static void parallel(struct sg_db *db, int count)
     free(threads);
 }
 
+static void domain(struct sg_db *db, char *name)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_domain_row row;
+    struct sg_cache_state state;
+    struct sg_error err = {0};
+    bool found = false;
+    name[strcspn(name, "\n")] = 0;
+    sg_db_fresh(db);
+    bool ok = sg_domain_find_by_name(db, arena, name, &row, &found, &err);
+    sg_db_cache_state(db, &state);
+    printf("domain %s %llu\n",
+           !ok     ? sg_error_name(err.code)
+           : found ? row.tenant_state
+                   : "none",
+           (unsigned long long)state.misses);
+}
+
 static void heard(void *ctx, const char *channel, const char *payload)
 {
     (void)ctx;
@@ -62,7 +83,7 @@ static void heard(void *ctx, const char *channel, const char *payload)
 int main(int argc, char **argv)
 {
     static const char *const channels[] = {"sealgate_config", "sealgate_job", NULL};
-    if (argc != 3)
+    if (argc < 3 || argc > 4)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     sg_log_init("probe", SG_LOG_DEBUG);
@@ -76,8 +97,12 @@ int main(int argc, char **argv)
     struct sg_db *db = NULL;
     struct sg_db_listener *listener = NULL;
     struct sg_error err = {0};
-    if (!sg_db_open(&options, &db, &err) ||
-        !sg_db_listen(&options, channels, heard, NULL, NULL, &listener, &err)) {
+    bool opened = sg_db_open(&options, &db, &err);
+    if (opened && argc == 4) {
+        const struct sg_db_cache_options cache = {100, 100000, strtol(argv[3], NULL, 10)};
+        sg_db_cache(db, &cache);
+    }
+    if (!opened || !sg_db_listen(&options, channels, heard, NULL, db, &listener, &err)) {
         fprintf(stderr, "%s\n", err.detail);
         return 1;
     }
@@ -86,6 +111,8 @@ int main(int argc, char **argv)
         struct ask a = {.db = db};
         if (strncmp(line, "parallel ", 9) == 0) {
             parallel(db, (int)strtol(line + 9, NULL, 10));
+        } else if (strncmp(line, "domain ", 7) == 0) {
+            domain(db, line + 7);
         } else if (strncmp(line, "health", 6) == 0) {
             ask(&a);
             printf("health %s %lld %s\n", a.ok ? "ok" : sg_error_name(a.err.code),
