@@ -66,7 +66,10 @@ static void assert_recovers(struct fixture *f, size_t records)
     static const char *const texts[] = {"one", "two", "three"};
     fixture_fed_clear(f);
     fixture_open(f, NULL);
-    assert_int_equal(sg_journal_backlog(f->j), records);
+    pthread_mutex_lock(&f->j->lock);
+    uint64_t found = f->j->committed; /* some of which may be fed by now */
+    pthread_mutex_unlock(&f->j->lock);
+    assert_int_equal(found, records);
     fixture_must_append(f, "after", NULL);
     fixture_drain(f);
     assert_int_equal(f->fed_count, records + 1);
