@@ -87,7 +87,7 @@ class Killed(Setting):
     def reentry_freezes(self, subject):
         """The smtpd that takes back sealed mail over the connection that is kept, stopped before the next mail."""
         self.send(f"{subject}-before")
-        wait_for(lambda: self.copies(f"{subject}-before"), 60, "the mail before")
+        wait_for(lambda: self.copies(f"{subject}-before") and not self.platform.postfix_in.queue(), 60, "the mail before")
         pid = self.reentry()
         os.kill(pid, signal.SIGSTOP)
         return pid

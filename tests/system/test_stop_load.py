@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import pytest
+from conftest import BUILD
 
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
@@ -19,7 +20,7 @@ from sealgate.process import as_user, gone, wait_for
 from setting import A, B, C
 from test_faults_load import Busy, Load, part_of
 
-GRACE = 2  # seconds, of [gateway] stop_grace; what hangs is cut off 5 s later
+GRACE = 12 if "tsan" in BUILD.name else 2  # seconds, of [gateway] stop_grace; what hangs is cut off 5 s later
 LIMIT = GRACE + 5
 
 
@@ -31,6 +32,14 @@ def busy():
             yield s.start()
         finally:
             s.stop()
+
+
+@pytest.fixture(autouse=True)
+def runs(busy):
+    """A test that failed leaves it stopped."""
+    yield
+    if busy.platform.gatewayd.pid() is None:
+        busy.platform.gatewayd.start()
 
 
 class Log:

@@ -265,8 +265,8 @@ static void an_orderly_end_leaves_nothing(void **state)
     sg_courier_stop(&c);
 }
 
-static bool send_one(struct sg_courier *c, int port, struct sg_smtp_reply *reply,
-                     struct sg_error *err)
+static bool send_text(struct sg_courier *c, int port, struct sg_bytes text,
+                      struct sg_smtp_reply *reply, struct sg_error *err)
 {
     const char *const recipients[] = {"c@d.test"};
     const uint8_t ids[1][SG_COURIER_ID] = {{9}};
@@ -274,9 +274,28 @@ static bool send_one(struct sg_courier *c, int port, struct sg_smtp_reply *reply
     struct sg_smtp_destination d = {.host = "127.0.0.1", .port = port};
     struct sg_smtp_envelope e = {
         .sender = "a@b.test", .recipients = recipients, .recipient_count = 1};
-    struct sg_smtp_piece piece = {.bytes = sg_bytes_str("Subject: x\r\n\r\nhello\r\n")};
+    struct sg_smtp_piece piece = {.bytes = text};
     bool ok = sg_courier_send(c, &sent, &d, &e, ids, &piece, 1, reply, err);
     sg_courier_release(c, &sent);
+    return ok;
+}
+
+static bool send_one(struct sg_courier *c, int port, struct sg_smtp_reply *reply,
+                     struct sg_error *err)
+{
+    return send_text(c, port, sg_bytes_str("Subject: x\r\n\r\nhello\r\n"), reply, err);
+}
+
+static bool send_so_many(struct sg_courier *c, int port, size_t octets, struct sg_smtp_reply *reply,
+                         struct sg_error *err)
+{
+    char *text = malloc(octets + 2);
+    assert_non_null(text);
+    for (size_t i = 0; i < octets; i++)
+        text[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
+    memcpy(text + octets, "\r\n", 2);
+    bool ok = send_text(c, port, sg_bytes_of(text, octets + 2), reply, err);
+    free(text);
     return ok;
 }
 
@@ -405,6 +424,45 @@ static void starts_another_one(void **state)
     assert_true(send_one(c, script_port(server), &reply, &err));
     assert_int_equal(reply.code, 250);
     script_end(&server);
+    sg_courier_stop(&c);
+}
+
+/* Servers that do as they like: each time what is known is said, the courier lives, and the next
+ * message goes. */
+static void bears_odd_servers(void **state)
+{
+    (void)state;
+    static char endless[100003] = "S "; /* more than it reads, less than lies in sockets */
+    static const char *const close_within[] = {OPEN, ENVELOPE, "X", NULL};
+    static const char *const taken_and_gone[] = {OPEN, ENVELOPE, "D*", "S 250 2.0.0 ok", "X", NULL};
+    static const char *const garbage[] = {OPEN, ENVELOPE, "D*", "S \x01\xff hello", "E", NULL};
+    static const char *const endless_answer[] = {OPEN, ENVELOPE, "D*", endless, "X", NULL};
+    static const char *const endless_welcome[] = {"A", endless, "X", NULL};
+    static const char *const neither[] = {OPEN, ENVELOPE, "D*", "S 354 more", "E", NULL};
+    static const struct {
+        const char *const *steps;
+        size_t octets;
+        enum sg_error_code code; /* SG_OK: it was taken */
+    } servers[] = {{close_within, 8 << 20, SG_E_SMTP_CONNECT},
+                   {taken_and_gone, 100, SG_OK},
+                   {garbage, 100, SG_E_SMTP_PEER},
+                   {endless_answer, 100, SG_E_SMTP_PEER},
+                   {endless_welcome, 100, SG_E_SMTP_CONNECT},
+                   {neither, 100, SG_E_SMTP_PEER},
+                   {taken_and_gone, 1 << 20, SG_OK}};
+    struct sg_courier *c = ready();
+    pid_t pid = c->pid;
+    memset(endless + 2, '2', 100000);
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+        struct script *server = script_begin(servers[i].steps);
+        struct sg_smtp_reply reply;
+        struct sg_error err = {0};
+        bool ok = send_so_many(c, script_port(server), servers[i].octets, &reply, &err);
+        if (ok != (servers[i].code == SG_OK) || err.code != servers[i].code)
+            fail_msg("server %zu: %s %s", i, sg_error_name(err.code), err.detail);
+        script_end(&server);
+    }
+    assert_int_equal(c->pid, pid);
     sg_courier_stop(&c);
 }
 
@@ -644,6 +702,7 @@ int main(void)
         cmocka_unit_test(passes_on_what_the_client_says),
         cmocka_unit_test(answers_each_recipient),
         cmocka_unit_test(starts_another_one),
+        cmocka_unit_test(bears_odd_servers),
         cmocka_unit_test(killed_itself_with_a_message),
         cmocka_unit_test(hung_with_a_message),
         cmocka_unit_test(hung_for_a_moment),
