@@ -449,8 +449,8 @@ static void bears_odd_servers(void **state)
                    {endless_answer, 100, SG_E_SMTP_PEER},
                    {endless_welcome, 100, SG_E_SMTP_CONNECT},
                    {neither, 100, SG_E_SMTP_PEER},
-                   {taken_and_gone, 1 << 20, SG_OK}};
-    struct sg_courier *c = ready();
+                   {taken_and_gone, 50000, SG_OK}};
+    struct sg_courier *c = ready_with(0, 20000);
     pid_t pid = c->pid;
     memset(endless + 2, '2', 100000);
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
