@@ -159,7 +159,7 @@ def step_asan(step, _args):
     unit_tests(step, "asan")
 
 
-RACED = ("races", "mail", "curves", "capabilities", "layers")  # of tests/system: what most threads go through
+RACED = ("races", "mail", "curves", "capabilities", "layers", "courier")  # of tests/system: what most threads go through
 
 
 def races(step):
