@@ -265,6 +265,7 @@ def test_a_kept_connection_was_closed(bounded, close):
     platform = bounded.platform
     logs = [platform.postfix_out.log, platform.postfix_in.log]
     write(bounded, f"before-{close.__name__}")
+    wait_for(lambda: not bounded.queued(), 10, "its reply")
     since = [log.stat().st_size for log in logs]
     close(bounded)
     for i in range(3):
