@@ -29,11 +29,16 @@ class Setting:
     """Three organisations, somebody outside, and a tap in the wire between the two Postfix."""
 
     copied = True  # False: all of it is made by the daemons that run now
+    # A CA that is slow for want of CPU time is waited for: by the default, mail is held after 10 s, and looked at again
+    # in a minute.
+    PATIENT = {"certificates.crl_timeout": "40s"}
     KEYS = {A: {}, B: {"key_kind": "wrapped"}, C: {"key_kind": "wrapped", "algorithm": "rsa-3072"}}
 
-    def __init__(self, folder, block, routes=None, **more):
+    def __init__(self, folder, block, routes=None, settings=None, **more):
+        settings = settings or {}
         self.platform = Platform(folder, block.base, tap=True,
                                  routes={"nocert.test": block.base + 12, **(routes or {})},
+                                 settings={**settings, "gatewayd": {**self.PATIENT, **settings.get("gatewayd", {})}},
                                  **more)
         port = self.platform.port
         self.c_port = block.base + 15
