@@ -117,11 +117,13 @@ class Load:
         wait_for(lambda: len(self.arrived()) >= wanted, timeout, f"{count} more mails", 0.1)
         return time.monotonic() - began
 
-    def stands_still(self, seconds=2.0, timeout=60):
-        """Waits until nothing has arrived for so long, although there is mail to be sent on or to be taken."""
+    def stands_still(self, seconds=2.0, timeout=60, each=lambda: None):
+        """Waits until nothing has arrived for so long, although there is mail to be sent on or to be taken; each() is
+        done at each look."""
         last = {"count": -1, "at": 0.0}
 
         def still():
+            each()
             count = len(self.arrived())
             if count != last["count"]:
                 last.update(count=count, at=time.monotonic())
