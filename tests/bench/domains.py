@@ -23,19 +23,27 @@ def misses(lab):
     return found["hit"] + found["load"], found["load"]
 
 
+def reads(lab):
+    """How many results of its configuration gatewayd has asked PostgreSQL for."""
+    return Ops(lab.layout.ops("gatewayd")).series()['sealgate_gateway_cache_events_total{event="miss"}']
+
+
 def measure(lab, rounds):
     smoke = rounds == 1
     many, messages, room = (60, 60, CACHED) if smoke else (MANY, MESSAGES, CACHED)
     rng = random.Random(1)
     taken = {"many": [], "few": [], "missed": []}
     rates = {"many": [], "few": [], "missed": []}
+    asked = {"many": [], "few": [], "missed": []}  # a message
     lab.tenants(many)
 
     def take(name, drawn):
         looked, missed = misses(lab)
+        before = reads(lab)
         taken[name].append(lab.send("outbound", plan(drawn), len(drawn)))
         now_looked, now_missed = misses(lab)
         rates[name].append((now_missed - missed) / (now_looked - looked))
+        asked[name].append((reads(lab) - before) / len(drawn))
 
     def plan(drawn):
         return lab.plan("drawn", [(f"ann@d{n}.test", f"joe@{PARTNER}", lab.sizes["10k"], client(n)) for n in drawn])
@@ -60,7 +68,9 @@ def measure(lab, rounds):
             ("domains_key_misses", rate["many"], "ratio"),
             ("domains_key_miss_cpu_ms", miss, "ms"),
             ("domains_key_miss_operations", miss / statistics.median(operations), "ratio"),
-            ("domains_cold_cpu_ms", cost["missed"], "ms")]
+            ("domains_reads", statistics.median(asked["many"]), "queries"),
+            ("domains_cold_cpu_ms", cost["missed"], "ms"),
+            ("domains_cold_reads", statistics.median(asked["missed"]), "queries")]
 
 
 def run(build, rounds):
