@@ -112,7 +112,9 @@ static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 bool sg_key_types_set(const char *const *types, struct sg_error *err)
 {
     own.types = types;
-    return (OSSL_PROVIDER_add_builtin(NULL, NAME, begin) == 1 &&
-            OSSL_PROVIDER_load(NULL, NAME) != NULL) ||
-           sg_fail_openssl(err, SG_E_INTERNAL, "OpenSSL's provider of %s", NAME);
+    if (OSSL_PROVIDER_add_builtin(NULL, NAME, begin) == 1 && OSSL_PROVIDER_load(NULL, NAME))
+        return true;
+    sg_fail_openssl(err, SG_E_INTERNAL, "OpenSSL's provider of %s", NAME);
+    OSSL_PROVIDER_load(NULL, "default"); /* which comes by itself only where none was loaded */
+    return false;
 }

@@ -13,7 +13,8 @@
 /*
  * types, ended by NULL, static: names of OpenSSL's decoders ("RSA", "EC"). A public key of another
  * type, hence that of a certificate, is then one that cannot be read. Once, before anything else of
- * OpenSSL is used; holds for the libraries and modules of the process too.
+ * OpenSSL is used; holds for the libraries and modules of the process too. false: this OpenSSL is
+ * another one than is known here, and reads all keys as it always did.
  */
 SG_MUST_USE bool sg_key_types_set(const char *const *types, struct sg_error *err);
 

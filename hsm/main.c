@@ -194,10 +194,12 @@ static void hsmd_free(struct hsmd *h)
 }
 
 /* What hsmd knows, and what SoftHSM unwraps. */
-static bool key_types_set(const struct sg_hsmd_settings *s, struct sg_error *err)
+static void key_types_set(const struct sg_hsmd_settings *s)
 {
     static const char *const types[] = {"RSA", "RSA-PSS", "EC", NULL};
-    return s->key_types == SG_HSMD_KEYS_ALL || sg_key_types_set(types, err);
+    struct sg_error err = {0};
+    if (s->key_types == SG_HSMD_KEYS_OWN && !sg_key_types_set(types, &err))
+        sg_log_error(SG_LOG_WARNING, "openssl.key-types", &err, NULL); /* slower, no more */
 }
 
 /* The module is loaded, what listens listens. */
@@ -254,7 +256,8 @@ int main(int argc, char **argv)
     sg_log_level_set((enum sg_log_level)s.log_level);
     memory_lock();
     struct sg_error err = {0};
-    if (!key_types_set(&s, &err) || !sg_module_open(&h.module, s.module, &err)) {
+    key_types_set(&s);
+    if (!sg_module_open(&h.module, s.module, &err)) {
         sg_log_error(SG_LOG_ERROR, "hsm.failed-to-start", &err, NULL);
         return 1;
     }

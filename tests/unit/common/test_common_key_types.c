@@ -11,6 +11,10 @@
 #include <openssl/x509.h>
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t child;
 
 static EVP_PKEY *through_spki(EVP_PKEY *key)
 {
@@ -98,14 +102,41 @@ static void test_the_rest_works(void **state)
     EVP_PKEY_free(public);
 }
 
+/* Of an OpenSSL that has no such decoder all goes on as it is. */
+static int unknown_ones_change_nothing(void)
+{
+    static const char *const unknown[] = {"no such type", NULL};
+    struct sg_error err = {0};
+    if (sg_key_types_set(unknown, &err))
+        return 1;
+    EVP_PKEY *made = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *read = made ? through_spki(made) : NULL;
+    int wrong = read ? 0 : 1;
+    EVP_PKEY_free(made);
+    EVP_PKEY_free(read);
+    return wrong;
+}
+
+/* In a process of its own: it holds for the whole process. */
+static void test_unknown_types_change_nothing(void **state)
+{
+    int status = 0;
+    (void)state;
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
+    if ((child = fork()) == 0)
+        _exit(unknown_ones_change_nothing());
     static const char *const types[] = {"RSA", "EC", NULL};
     struct sg_error err = {0};
     if (!sg_key_types_set(types, &err))
         return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_named_types_are_read),
-                                       cmocka_unit_test(test_others_are_not),
-                                       cmocka_unit_test(test_the_rest_works)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_named_types_are_read), cmocka_unit_test(test_others_are_not),
+        cmocka_unit_test(test_the_rest_works), cmocka_unit_test(test_unknown_types_change_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
