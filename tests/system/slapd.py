@@ -35,7 +35,7 @@ def tool(directory, name, *arguments, **more):
     """One of the ldap-utils, as the one who may write, over TLS."""
     return subprocess.run([name, "-x", "-ZZ", "-H", directory.url, "-D", "cn=admin,c=NZ", "-y",
                            str(directory.password_file), *arguments], capture_output=True,
-                          env={**os.environ, "LDAPTLS_CACERT": str(directory.certificate)}, **more)
+                          env={**os.environ, "LDAPTLS_CACERT": str(directory.certificate)}, timeout=60, **more)
 
 
 class Slapd:

@@ -107,10 +107,12 @@ def world(directory):
 
 @pytest.fixture(autouse=True)
 def fresh(request):
-    """Each test begins with lists of its own: nothing in force, nothing waiting."""
+    """Each test begins with lists of its own: nothing in force, nothing waiting, no directory that hangs since a
+    test before it failed."""
     if "world" not in request.fixturenames:
         return
     world, directory = (request.getfixturevalue(n) for n in ("world", "directory"))
+    directory.go_on()
     world.use()
     world.quiet()
     world.pg.psql("-c", "SET search_path = sealgate; SET app.actor = 'test';"
