@@ -15,7 +15,7 @@
 static struct {
     const char *const *types;
     OSSL_LIB_CTX *context;
-    OSSL_PROVIDER *whole;
+    OSSL_PROVIDER *whole, *loaded; /* that one; this one, for as long as the process lives */
     OSSL_ALGORITHM decoders[DECODERS + 1]; /* ended by an empty one */
 } own;
 
@@ -112,7 +112,8 @@ static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 bool sg_key_types_set(const char *const *types, struct sg_error *err)
 {
     own.types = types;
-    if (OSSL_PROVIDER_add_builtin(NULL, NAME, begin) == 1 && OSSL_PROVIDER_load(NULL, NAME))
+    if (OSSL_PROVIDER_add_builtin(NULL, NAME, begin) == 1 &&
+        (own.loaded = OSSL_PROVIDER_load(NULL, NAME)))
         return true;
     sg_fail_openssl(err, SG_E_INTERNAL, "OpenSSL's provider of %s", NAME);
     OSSL_PROVIDER_load(NULL, "default"); /* which comes by itself only where none was loaded */

@@ -51,7 +51,8 @@ class World(Platform):
                  "the jobs")
 
     def sync(self, state="done"):
-        """One reading; its result."""
+        """One reading, and not one that is under way already; its result."""
+        self.quiet()
         reply = self.api.call("POST", "/v1/lists/sync", expect=202)
         return self.api.job(reply.headers["Location"], state)["result"]
 

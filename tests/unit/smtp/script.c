@@ -57,10 +57,14 @@ static int octet(struct script *s)
 
 static bool send_line(struct script *s, const char *text)
 {
-    char line[4096];
-    int n = snprintf(line, sizeof line, "%s\r\n", text);
-    return s->ssl ? SSL_write(s->ssl, line, n) == n
-                  : send(s->fd, line, (size_t)n, MSG_NOSIGNAL) == n;
+    char *line;
+    int n = asprintf(&line, "%s\r\n", text);
+    if (n < 0)
+        abort();
+    bool sent = s->ssl ? SSL_write(s->ssl, line, n) == n
+                       : send(s->fd, line, (size_t)n, MSG_NOSIGNAL) == n;
+    free(line);
+    return sent;
 }
 
 static bool read_line(struct script *s, char *line, size_t size)
