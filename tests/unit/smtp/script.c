@@ -61,8 +61,8 @@ static bool send_line(struct script *s, const char *text)
     int n = asprintf(&line, "%s\r\n", text);
     if (n < 0)
         abort();
-    bool sent = s->ssl ? SSL_write(s->ssl, line, n) == n
-                       : send(s->fd, line, (size_t)n, MSG_NOSIGNAL) == n;
+    bool sent =
+        s->ssl ? SSL_write(s->ssl, line, n) == n : send(s->fd, line, (size_t)n, MSG_NOSIGNAL) == n;
     free(line);
     return sent;
 }
