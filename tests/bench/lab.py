@@ -13,6 +13,7 @@ import random
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -298,6 +299,18 @@ class Lab:
         tool.go()
         tool.done()
         return (cpu(self.platform.hsmd.pid()) - before) / count * 1e3
+
+    def edge_question(self, count):
+        """CPU milliseconds of gatewayd for what Postfix asks at the DATA of a submitted message, which send() counts too."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.layout.run / "policy.sock"))
+            answers, before = s.makefile(), self.cpu()[0]
+            for _ in range(count):
+                s.sendall(f"request=smtpd_access_policy\nprotocol_state=DATA\nclient_address={CLIENT}\n"
+                          f"sender=ann@{A}\nqueue_id=edge{time.monotonic_ns()}\n\n".encode())
+                assert answers.readline().startswith("action=PREPEND")
+                answers.readline()
+            return (self.cpu()[0] - before) / count * 1e3
 
     def capture(self, name, plan, count):
         """What comes out of gatewayd for these messages, as a plan for the other way."""

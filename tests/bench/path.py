@@ -104,6 +104,7 @@ class Path:
         self.note("outbound_10k_partners", lab.send("outbound", self.out["partners"], small, CONNECTIONS)[0])
         self.note("plain_10k", lab.send("outbound", self.plain, small, CONNECTIONS)[0])
         self.note("opendkim_10k", dkim.cost(small))
+        self.note("edge", lab.edge_question(small))
 
     def latency(self):
         """At half of what went through, by a clock of arrivals."""
@@ -131,6 +132,7 @@ class Path:
                           (f"{way}_{size}_rate", middle[f"{way}_{size}_rate"], "messages/s")]
         found += [("outbound_1m_passes_ms", alone["encrypt"] + alone["hash"] + text[0], "ms"),
                   ("inbound_1m_passes_ms", alone["decrypt"] + alone["hash"] + text[1], "ms")]
+        found.append(("edge_question_cpu_ms", middle["edge"], "ms"))
         found += [(f"pass_1m_{name}_ms", ms, "ms") for name, ms in alone.items()]
         found += [("plain_10k_cpu_ms", middle["plain_10k"], "ms"), ("opendkim_10k_cpu_ms", middle["opendkim_10k"], "ms"),
                   ("opendkim_cpu_ratio", statistics.median(
