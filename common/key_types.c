@@ -20,26 +20,28 @@ static struct {
 } own;
 
 /* Of private keys none: OpenSSL then reads them in the way of 1.1, which it has kept. */
-static bool is_wanted(const OSSL_ALGORITHM *decoder)
+static bool is_wanted(const OSSL_ALGORITHM *decoder, const char *type)
 {
-    size_t i = 0;
-    if (!strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo"))
-        return false;
-    while (own.types[i] && strcmp(decoder->algorithm_names, own.types[i]) != 0)
-        i++;
-    return own.types[i] != NULL;
+    return strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") &&
+           strcmp(decoder->algorithm_names, type) == 0;
 }
 
+/* false: there is a type that has none, whose keys nobody would read. */
 static bool decoders_choose(void)
 {
     int no_cache;
     const OSSL_ALGORITHM *all =
         OSSL_PROVIDER_query_operation(own.whole, OSSL_OP_DECODER, &no_cache);
     size_t count = 0;
-    for (; all && all->algorithm_names && count < DECODERS; all++)
-        if (is_wanted(all))
-            own.decoders[count++] = *all;
-    return count > 0 && count < DECODERS;
+    for (size_t i = 0; own.types[i]; i++) {
+        size_t before = count;
+        for (const OSSL_ALGORITHM *a = all; a && a->algorithm_names && count < DECODERS; a++)
+            if (is_wanted(a, own.types[i]))
+                own.decoders[count++] = *a;
+        if (count == before || count == DECODERS)
+            return false;
+    }
+    return count > 0;
 }
 
 static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache)

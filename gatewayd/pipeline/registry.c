@@ -34,11 +34,10 @@ struct node {
     struct settled *settled;
     struct owed *owed; /* oldest first */
     int users;         /* threads that hold or wait for it */
-    sg_time used;      /* last */
+    sg_time used;      /* last; 0: not handed in yet */
     bool busy;
-    bool announced; /* … and not handed in yet */
-    bool loaded;    /* PostgreSQL was asked, or can know nothing */
-    char key[];     /* direction, queue id and tenant */
+    bool loaded; /* PostgreSQL was asked, or can know nothing */
+    char key[];  /* direction, queue id and tenant */
 };
 
 struct sg_registry {
@@ -140,7 +139,6 @@ static struct node *node_new(const char *key)
         abort();
     memcpy(n->key, key, size);
     n->entry.msg_id = sg_id_new("msg");
-    n->entry.received_at = sg_clock_now();
     return n;
 }
 
@@ -207,6 +205,8 @@ static struct node *node_take(struct sg_registry *r, const char *key, int64_t wa
         }
     }
     n->busy = true;
+    if (!n->used) /* not when it was announced */
+        n->entry.received_at = sg_clock_now();
     n->used = sg_clock_real();
     use_unlink(r, n);
     use_append(r, n);
@@ -258,7 +258,7 @@ void sg_registry_announce(struct sg_registry *registry, const char *direction, c
     pthread_mutex_lock(&registry->mutex);
     struct node *n = node_get(registry, key, &made);
     if (made) {
-        n->loaded = n->announced = true;
+        n->loaded = true;
         n->entry.announced_ms = sg_clock_monotonic_ms();
         trim(registry);
     }
@@ -282,9 +282,6 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
         return sg_fail(err, SG_E_BUSY, "another part of this message is being delivered");
-    if (n->announced)
-        n->entry.received_at = sg_clock_now();
-    n->announced = false;
     if (!n->loaded && *queue_id && !load(registry, n, direction, queue_id, tenant, err)) {
         sg_registry_leave(registry, &n->entry);
         return false;

@@ -500,20 +500,29 @@ static void killed_itself_with_a_message(void **state)
 
 struct freezer {
     struct script *server;
-    pid_t courier;
-    int64_t thaw_ms; /* after so long; 0: never */
+    struct sg_courier *courier;
+    bool thaw; /* once it has left a question unanswered */
 };
+
+static bool left_one_unanswered(struct sg_courier *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool left = c->unanswered > 0;
+    pthread_mutex_unlock(&c->lock);
+    return left;
+}
 
 static void *freeze_when_reached(void *arg)
 {
     struct freezer *f = arg;
+    pid_t pid = f->courier->pid;
     script_reached(f->server);
-    kill(f->courier, SIGSTOP);
+    kill(pid, SIGSTOP);
     script_go(f->server);
-    if (f->thaw_ms) {
-        usleep((useconds_t)f->thaw_ms * 1000); /* that it takes its time is what is tested */
-        kill(f->courier, SIGCONT);
-    }
+    while (f->thaw && !left_one_unanswered(f->courier))
+        usleep(1000); /* asks again: there is nothing to wait on */
+    if (f->thaw)
+        kill(pid, SIGCONT);
     return NULL;
 }
 
@@ -526,7 +535,7 @@ static void hung_with_a_message(void **state)
     struct script *server = script_begin(steps);
     struct sg_courier *c = ready_with(900, 60000);
     pid_t first = c->pid;
-    struct freezer f = {.server = server, .courier = first};
+    struct freezer f = {.server = server, .courier = c};
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
     pthread_t thread;
@@ -548,9 +557,9 @@ static void hung_for_a_moment(void **state)
     static const char *const steps[] = {OPEN, ENVELOPE,         "D*", "R",
                                         "W",  "S 250 2.0.0 ok", "E",  NULL};
     struct script *server = script_begin(steps);
-    struct sg_courier *c = ready_with(30000, 60000);
+    struct sg_courier *c = ready_with(6000, 60000);
     pid_t first = c->pid;
-    struct freezer f = {.server = server, .courier = first, .thaw_ms = 500};
+    struct freezer f = {.server = server, .courier = c, .thaw = true};
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
     pthread_t thread;
