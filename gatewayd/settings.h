@@ -47,6 +47,7 @@ struct settings {
     int64_t crl_bytes, crl_ms, crl_total_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
     int64_t crl_points, crl_redirections, own_root_waits;
     int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
+    int64_t verdicts, verdict_ms;
     int64_t max_signers, max_tries;
     int64_t shared_bytes, shared_each;
     char *credentials_dir;

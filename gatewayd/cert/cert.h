@@ -51,7 +51,8 @@ struct sg_cert_limits {
     bool further_private;   /* lists of CAs below a domain's own root may lie in private networks */
     size_t max_crl_memory;  /* of all lists that are at hand; 0: 256 MiB */
     int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
-    int64_t verdict_ttl_ms; /* a chain that was good is not looked at again for so long; 0: 60 s */
+    size_t verdicts;        /* so many chains that were good are remembered; 0: none */
+    int64_t verdict_ttl_ms; /* for so long; 0: not at all */
     size_t max_points;      /* distribution points of one certificate that are asked; 0: 8 */
     size_t max_redirections;     /* within the host of a list */
     size_t max_further_fetches;  /* lists below domains' own roots, at the same time; 0: 8 */

@@ -279,7 +279,8 @@ struct sg_verdict_key {
     const char *domain;  /* "" for none */
     const char *relying; /* the domain whose own root it needed; "": an accredited one, for all */
 };
-struct sg_verdicts *sg_verdicts_new(int64_t ttl_ms);
+/* Room for so many at most, for so long each; 0 of either: none is kept. */
+struct sg_verdicts *sg_verdicts_new(size_t room, int64_t ttl_ms);
 void sg_verdicts_free(struct sg_verdicts **verdicts);
 void sg_verdicts_flush(struct sg_verdicts *verdicts);
 /* Counts flushes: a verdict that was begun before one is not kept after it. */

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ISSUERS    256
-#define MAX_DER        65536
-#define DEFAULT_TTL_MS 60000
+#define MAX_ISSUERS 256
+#define MAX_DER     65536
 
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage)
@@ -24,8 +23,7 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     pthread_mutex_init(&certs->lock, NULL);
     certs->issuers = sk_X509_new_null();
     certs->crls = sg_crl_cache_new();
-    certs->verdicts =
-        sg_verdicts_new(limits->verdict_ttl_ms > 0 ? limits->verdict_ttl_ms : DEFAULT_TTL_MS);
+    certs->verdicts = sg_verdicts_new(limits->verdicts, limits->verdict_ttl_ms);
     certs->directories = sg_directories_new(&certs->limits);
     certs->harvested = sg_memo_new();
     sg_fetch_init();

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 16384 /* a verdict has one place; a newer one there takes it over */
+#define WAYS 4 /* places that a verdict may have: the one used last is in front of its set */
 
 /* What is kept of a verdict as text, one behind another. */
 enum { DOMAIN, RELYING, DETAIL, SUBJECT, ISSUER, SERIAL, DIGEST, ADDRESS, TEXTS };
@@ -26,13 +26,18 @@ struct sg_verdicts {
     pthread_mutex_t lock;
     int64_t ttl_ms;
     uint64_t generation;
-    struct verdict slots[SLOTS];
+    size_t sets;
+    struct verdict *places; /* WAYS for each */
 };
 
-struct sg_verdicts *sg_verdicts_new(int64_t ttl_ms)
+struct sg_verdicts *sg_verdicts_new(size_t room, int64_t ttl_ms)
 {
     struct sg_verdicts *verdicts = calloc(1, sizeof *verdicts);
     if (!verdicts)
+        abort();
+    verdicts->sets = ttl_ms > 0 ? (room + WAYS - 1) / WAYS : 0;
+    if (verdicts->sets &&
+        !(verdicts->places = calloc(verdicts->sets * WAYS, sizeof(struct verdict))))
         abort();
     pthread_mutex_init(&verdicts->lock, NULL);
     verdicts->ttl_ms = ttl_ms;
@@ -49,8 +54,8 @@ void sg_verdicts_flush(struct sg_verdicts *verdicts)
 {
     pthread_mutex_lock(&verdicts->lock);
     verdicts->generation++;
-    for (size_t i = 0; i < SLOTS; i++)
-        clear(&verdicts->slots[i]);
+    for (size_t i = 0; i < verdicts->sets * WAYS; i++)
+        clear(&verdicts->places[i]);
     pthread_mutex_unlock(&verdicts->lock);
 }
 
@@ -68,12 +73,14 @@ void sg_verdicts_free(struct sg_verdicts **verdicts)
         return;
     sg_verdicts_flush(*verdicts);
     pthread_mutex_destroy(&(*verdicts)->lock);
+    free((*verdicts)->places);
     free(*verdicts);
     *verdicts = NULL;
 }
 
-/* The digest is spread well enough; nobody gains from a collision but a slower check. */
-static struct verdict *slot(struct sg_verdicts *verdicts, const struct sg_verdict_key *key)
+/* NULL: nothing is kept. The digest is spread well enough; nobody gains from a collision but a
+ * slower check. */
+static struct verdict *set_of(struct sg_verdicts *verdicts, const struct sg_verdict_key *key)
 {
     uint32_t hash;
     memcpy(&hash, key->sha256, sizeof hash);
@@ -81,7 +88,8 @@ static struct verdict *slot(struct sg_verdicts *verdicts, const struct sg_verdic
         hash = hash * 31 + (uint8_t)*p;
     for (const char *p = key->relying; *p; p++)
         hash = hash * 31 + (uint8_t)*p;
-    return &verdicts->slots[(hash + (uint32_t)key->use) % SLOTS];
+    return verdicts->sets ? &verdicts->places[(hash + (uint32_t)key->use) % verdicts->sets * WAYS]
+                          : NULL;
 }
 
 static bool is_of(const struct verdict *v, const struct sg_verdict_key *key)
@@ -89,6 +97,24 @@ static bool is_of(const struct verdict *v, const struct sg_verdict_key *key)
     return v->text[0] && memcmp(v->sha256, key->sha256, SG_SHA256) == 0 && v->use == key->use &&
            strcasecmp(v->text[DOMAIN], key->domain) == 0 &&
            strcmp(v->text[RELYING], key->relying) == 0;
+}
+
+/* Moves it to the front of its set. */
+static struct verdict *to_front(struct verdict *set, size_t way)
+{
+    struct verdict used = set[way];
+    memmove(set + 1, set, way * sizeof *set);
+    set[0] = used;
+    return set;
+}
+
+static struct verdict *find(struct sg_verdicts *verdicts, const struct sg_verdict_key *key)
+{
+    struct verdict *set = set_of(verdicts, key);
+    for (size_t way = 0; set && way < WAYS; way++)
+        if (is_of(&set[way], key))
+            return to_front(set, way);
+    return NULL;
 }
 
 static void facts_take(const struct verdict *v, struct sg_arena *arena,
@@ -110,8 +136,8 @@ bool sg_verdicts_find(struct sg_verdicts *verdicts, const struct sg_verdict_key 
                       struct sg_arena *arena, struct sg_cert_facts *facts_r)
 {
     pthread_mutex_lock(&verdicts->lock);
-    const struct verdict *verdict = slot(verdicts, key);
-    bool found = is_of(verdict, key) && now >= verdict->good_from && now <= verdict->good_until &&
+    const struct verdict *verdict = find(verdicts, key);
+    bool found = verdict && now >= verdict->good_from && now <= verdict->good_until &&
                  sg_clock_monotonic_ms() < verdict->expires_ms;
     if (found)
         facts_take(verdict, arena, facts_r);
@@ -148,8 +174,11 @@ void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *
     texts_copy(&fresh, texts);
     memcpy(fresh.sha256, key->sha256, SG_SHA256);
     pthread_mutex_lock(&verdicts->lock);
-    if (generation == verdicts->generation) {
-        struct verdict *place = slot(verdicts, key);
+    struct verdict *set = set_of(verdicts, key);
+    if (set && generation == verdicts->generation) {
+        struct verdict *place = find(verdicts, key);
+        if (!place)
+            place = to_front(set, WAYS - 1);
         clear(place);
         *place = fresh;
     } else {

@@ -323,6 +323,7 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(crl_refresh_ms)
     LIMIT(max_crl_memory)
     LIMIT(further_private)
+    LIMIT(verdicts)
     LIMIT(verdict_ttl_ms)
     LIMIT(max_points)
     LIMIT(max_redirections)
@@ -344,6 +345,8 @@ int main(int argc, char **argv)
                                     .crl_grace_ms = 7 * 86400 * 1000LL,
                                     .ldap_timeout_ms = 3000,
                                     .clock_tolerance_ms = 60000,
+                                    .verdicts = 100,
+                                    .verdict_ttl_ms = 60000,
                                     .max_redirections = 3,
                                     .credentials_dir = argv[1]};
     for (int i = 2; i < argc; i++)

@@ -252,7 +252,7 @@ static void verdicts_have_their_time(void **state)
 {
     (void)state;
     struct sg_arena *arena = sg_arena_new();
-    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdicts *verdicts = sg_verdicts_new(100, 60000);
     struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
     struct sg_verdict_key other = {{1}, SG_CERT_ENCRYPT, "agency.test", ""};
     struct sg_verdict_key elsewhere = {{1}, SG_CERT_SIGN, "other.test", ""};
@@ -274,9 +274,36 @@ static void verdicts_have_their_time(void **state)
     sg_verdicts_flush(verdicts);
     assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
     sg_verdicts_free(&verdicts);
-    verdicts = sg_verdicts_new(0); /* nothing lives on */
-    sg_verdicts_add(verdicts, &key_a, 0, 100, 200, &fine);
-    assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
+    for (size_t room = 0; room < 2; room++) { /* no room, or no time: nothing lives on */
+        verdicts = sg_verdicts_new(room, room ? 0 : 60000);
+        sg_verdicts_add(verdicts, &key_a, 0, 100, 200, &fine);
+        assert_false(sg_verdicts_find(verdicts, &key_a, 150, arena, &found));
+        sg_verdicts_free(&verdicts);
+    }
+    sg_arena_free(&arena);
+}
+
+/* Who comes last pushes out what was not used for longest, and nothing else. */
+static void verdicts_have_their_room(void **state)
+{
+    (void)state;
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_verdicts *verdicts = sg_verdicts_new(4, 60000);
+    struct sg_verdict_key keys[] = {{{1}, SG_CERT_SIGN, "agency.test", ""},
+                                    {{2}, SG_CERT_SIGN, "agency.test", ""},
+                                    {{3}, SG_CERT_SIGN, "agency.test", ""},
+                                    {{4}, SG_CERT_SIGN, "agency.test", ""},
+                                    {{5}, SG_CERT_SIGN, "agency.test", ""}};
+    struct sg_cert_facts found;
+    for (int i = 0; i < 4; i++)
+        sg_verdicts_add(verdicts, &keys[i], 0, 100, 200, &fine);
+    sg_verdicts_add(verdicts, &keys[3], 0, 100, 200, &fine); /* anew, in its own place */
+    for (int i = 0; i < 4; i++)
+        assert_true(sg_verdicts_find(verdicts, &keys[i], 150, arena, &found));
+    assert_true(sg_verdicts_find(verdicts, &keys[0], 150, arena, &found));
+    sg_verdicts_add(verdicts, &keys[4], 0, 100, 200, &fine);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(sg_verdicts_find(verdicts, &keys[i], 150, arena, &found), i != 1);
     sg_verdicts_free(&verdicts);
     sg_arena_free(&arena);
 }
@@ -286,7 +313,7 @@ static void verdicts_are_of_who_relies_on_them(void **state)
 {
     (void)state;
     struct sg_arena *arena = sg_arena_new();
-    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdicts *verdicts = sg_verdicts_new(100, 60000);
     struct sg_verdict_key all = {{1}, SG_CERT_SIGN, "agency.test", ""};
     struct sg_verdict_key a = {{1}, SG_CERT_SIGN, "agency.test", "dom_a"};
     struct sg_verdict_key b = {{1}, SG_CERT_SIGN, "agency.test", "dom_b"};
@@ -306,7 +333,7 @@ static void verdicts_begun_before_a_flush_are_dropped(void **state)
 {
     (void)state;
     struct sg_arena *arena = sg_arena_new();
-    struct sg_verdicts *verdicts = sg_verdicts_new(60000);
+    struct sg_verdicts *verdicts = sg_verdicts_new(100, 60000);
     struct sg_verdict_key key_a = {{1}, SG_CERT_SIGN, "agency.test", ""};
     struct sg_cert_facts found;
     uint64_t begun = sg_verdicts_generation(verdicts);
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(facts_show_the_address),
         cmocka_unit_test(filters_are_escaped),
         cmocka_unit_test(verdicts_have_their_time),
+        cmocka_unit_test(verdicts_have_their_room),
         cmocka_unit_test(verdicts_are_of_who_relies_on_them),
         cmocka_unit_test(verdicts_begun_before_a_flush_are_dropped),
         cmocka_unit_test(der_is_whole),
