@@ -56,6 +56,19 @@ static bool connect_to(struct sg_smtp_client *client, const struct sg_smtp_clien
            smtp_connection_open(options, destination, tls, connection_r, err);
 }
 
+/*
+ * Our own Postfix remembers for the life of a process which addresses it could not look up: mail to
+ * them would be put off for as long as others keep that connection in use.
+ */
+static bool may_be_kept(const struct sg_smtp_destination *destination,
+                        const struct sg_smtp_reply *replies, size_t count)
+{
+    for (size_t i = 0; destination->own_wait_ms && i < count; i++)
+        if (replies[i].code / 100 == 4)
+            return false;
+    return true;
+}
+
 bool sg_smtp_client_send(struct sg_smtp_client *client,
                          const struct sg_smtp_destination *destination,
                          const struct sg_smtp_envelope *envelope,
@@ -87,6 +100,8 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     }
     if (outcome != SMTP_ANSWERED)
         smtp_connection_abort(&c);
+    else if (!may_be_kept(destination, replies_r, e.recipient_count))
+        smtp_connection_close(&c);
     smtp_pool_give(client->pool, &place, c);
     return outcome == SMTP_ANSWERED || outcome == SMTP_ANSWERED_CLOSE;
 }

@@ -26,7 +26,7 @@ struct sg_smtp_destination {
     const char *ca_pem;               /* VERIFIED: the CAs to trust; "" means the system's */
     const struct sg_networks *within; /* no address outside is connected to; NULL: all are good */
     /* 0: one of those that share connections. Else it is of this platform: it has its slots beside
-     * what they share, and is waited for so long. */
+     * what they share, and is waited for so long. A connection over which it said "later" ends. */
     int64_t own_wait_ms;
 };
 

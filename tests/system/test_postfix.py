@@ -123,3 +123,25 @@ def test_sizes(setting):
         with smtplib.SMTP("127.0.0.1", setting.platform.port[name], "x.test") as smtp:
             smtp.ehlo()
             assert int(smtp.esmtp_features["size"]) == size, name
+
+
+def test_the_password_is_in_no_log(setting):
+    """The last test here: Postfix's maps need a minute after it. What it could not connect to it names."""
+    platform = setting.platform
+    password = platform.postgresql.password("postfix")
+    platform.postgresql.stop()
+    try:
+        with pytest.raises((smtplib.SMTPException, OSError)):
+            setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], "no-database"))
+
+        def said():
+            try:
+                smtplib.SMTP("127.0.0.1", platform.port["postfix_in"]).sendmail("x@x.test", [f"ann@{B}"], b"")
+            except (smtplib.SMTPException, OSError):
+                pass
+            return "connect to pgsql server" in platform.postfix_in.log.read_text()
+        wait_for(said, 20, "Postfix to miss its database")
+        for log in platform.layout.log.iterdir():
+            assert password not in log.read_text(errors="replace"), log.name
+    finally:
+        platform.postgresql.start()

@@ -14,9 +14,9 @@ class Postfix:
     """which: "out" or "in". values: of the templates."""
 
     FILES = {"out": (("main.cf", 0o644), ("master.cf", 0o644), ("transport", 0o644),
-                     ("hosted-transport.cf", 0o640), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o640)),
-             "in": (("main.cf", 0o644), ("master.cf", 0o644), ("hosted-domains.cf", 0o640),
-                    ("suspended-domains.cf", 0o640), ("gateway-transport.cf", 0o640))}
+                     ("hosted-transport.cf", 0o644), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o644)),
+             "in": (("main.cf", 0o644), ("master.cf", 0o644), ("hosted-domains.cf", 0o644),
+                    ("suspended-domains.cf", 0o644), ("gateway-transport.cf", 0o644))}
 
     def __init__(self, layout, which, values):
         self.layout, self.which, self.values = layout, which, values
@@ -28,7 +28,7 @@ class Postfix:
         self.pid_file = PidFile(layout.pids / f"{self.name}.pid")
 
     def prepare(self):
-        postfix, group = user_id("postfix")
+        postfix, _ = user_id("postfix")
         for folder, mode, uid in ((self.dir, 0o755, 0), (self.etc, 0o755, 0),
                                   (self.dir / "spool", 0o755, 0), (self.dir / "data", 0o700,
                                                                    postfix)):
@@ -37,7 +37,7 @@ class Postfix:
             folder.chmod(mode)
         for name, mode in self.FILES[self.which]:
             text = template.render(f"postfix/{self.which}/{name}.in", self.values)
-            self.layout.write(self.etc / name, text, mode, 0, group if mode == 0o640 else 0)
+            self.layout.write(self.etc / name, text, mode)
 
     def command(self, program, *arguments, **more):
         if "input" not in more:

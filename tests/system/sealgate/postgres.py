@@ -70,6 +70,8 @@ class PostgreSQL:
         admin = self.layout.secret("postgres.admin", lambda: secrets.token_urlsafe(24), uid, gid)
         self.layout.write(self.layout.secrets / "postgres.pgpass", f"*:*:*:postgres:{admin}\n",
                           0o600, uid, gid)
+        self.layout.write(self.layout.secrets / "pgpass.postfix", f"*:*:*:sg_postfix:{self.password('postfix')}\n",
+                          0o600, *user_id("postfix"))
 
     def create(self):
         """The cluster; True where it was made now."""

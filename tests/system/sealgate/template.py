@@ -67,8 +67,8 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "hsm_sessions": 16,
         "database_conninfo": f"host={layout.run / 'pg'} port={port['postgresql']} dbname=sealgate",
         "postfix_db_uri": f"postgresql:///sealgate?host={layout.run / 'pg'}"
-                          f"&port={port['postgresql']}&user=sg_postfix&connect_timeout=5",
-        "postfix_db_password": (layout.secrets / "db.postfix").read_text("ascii").strip(),
+                          f"&port={port['postgresql']}&user=sg_postfix&connect_timeout=5"
+                          f"&passfile={layout.secrets / 'pgpass.postfix'}",
         "outbound_port": port["outbound"],
         "inbound_port": port["inbound"],
         "reentry_port": port["reentry"],

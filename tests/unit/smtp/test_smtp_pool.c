@@ -57,6 +57,44 @@ static void one_connection_for_many(void **state)
     script_end(&s);
 }
 
+/* Postfix keeps for a process's life what it could not look up: ours is asked by another
+ * connection, and the end of that one (max_use) ends the process. Others may say "later" as often
+ * as they like. */
+static void what_ours_could_not_tell(void **state)
+{
+    (void)state;
+#define LATER "C* MAIL", "S 250 ok", "C* RCPT", "S 451 lookup failure"
+    static const char *const ours[] = {HELLO,
+                                       MESSAGE("S 250 1"),
+                                       MESSAGE("S 452 full"),
+                                       "C QUIT",
+                                       "X",
+                                       HELLO,
+                                       LATER,
+                                       "C QUIT",
+                                       "X",
+                                       HELLO,
+                                       MESSAGE("S 550 no"),
+                                       MESSAGE("S 250 5"),
+                                       "C QUIT",
+                                       "X",
+                                       NULL};
+    static const char *const others[] = {HELLO,      MESSAGE("S 452 full"), LATER,    "C RSET",
+                                         "S 250 ok", MESSAGE("S 250 3"),    "C QUIT", "X",
+                                         NULL};
+    static const int codes[2][6] = {{250, 452, 451, 550, 250}, {452, 451, 250}};
+    for (int i = 0; i < 2; i++) {
+        struct script *s = script_begin(i == 0 ? ours : others);
+        struct sg_smtp_destination d = at(s);
+        struct sg_smtp_client *c = sg_smtp_client_new(&options);
+        d.own_wait_ms = i == 0 ? 5000 : 0;
+        for (int k = 0; codes[i][k]; k++)
+            expect(c, &d, codes[i][k]);
+        sg_smtp_client_free(&c);
+        script_end(&s);
+    }
+}
+
 /* Other security, other connection: what was made without a check is not used where one is due. */
 static void not_shared(void **state)
 {
@@ -396,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_connection_for_many),
+        cmocka_unit_test(what_ours_could_not_tell),
         cmocka_unit_test(not_shared),
         cmocka_unit_test(not_shared_within),
         cmocka_unit_test(closed_while_kept),
