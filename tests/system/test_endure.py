@@ -2,6 +2,7 @@
 descriptors, threads, sessions and connections does not grow. With --long: 1,000 messages each way, and 50,000."""
 import os
 import re
+import statistics
 import sys
 
 import pytest
@@ -89,6 +90,8 @@ def test_nothing_grows(request):
         # Pools that fill up and give back: what may be more is a few, not one for each message.
         for key in ("gatewayd.fds", "gatewayd.threads", "courier.fds", "courier.threads", "hsmd.fds", "hsmd.threads", "hsmd.sessions",
                     "postgresql.connections", "spool.files"):
-            early, last = max(s[key] for s in samples[:batches // 2]), max(s[key] for s in late)
-            assert last <= early + (3 if long else 8), f"{key}: {[s[key] for s in samples]}"
+            early, last = [s[key] for s in samples[:batches // 2]], [s[key] for s in late]
+            # As many are in use at a moment as chance will have: of fifty moments that is seen by the median.
+            assert max(last) <= max(early) + 8 and (not long or statistics.median(last) <= statistics.median(early) + 2), \
+                f"{key}: {[s[key] for s in samples]}"
         assert samples[-1]["journal.files"] <= 1 + samples[-1]["journal.mib"] // 200
