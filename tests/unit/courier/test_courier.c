@@ -501,6 +501,7 @@ static void killed_itself_with_a_message(void **state)
 struct freezer {
     struct script *server;
     struct sg_courier *courier;
+    pid_t pid; /* of its process */
     bool thaw; /* once it has left a question unanswered */
 };
 
@@ -515,14 +516,13 @@ static bool left_one_unanswered(struct sg_courier *c)
 static void *freeze_when_reached(void *arg)
 {
     struct freezer *f = arg;
-    pid_t pid = f->courier->pid;
     script_reached(f->server);
-    kill(pid, SIGSTOP);
+    kill(f->pid, SIGSTOP);
     script_go(f->server);
     while (f->thaw && !left_one_unanswered(f->courier))
         usleep(1000); /* asks again: there is nothing to wait on */
     if (f->thaw)
-        kill(pid, SIGCONT);
+        kill(f->pid, SIGCONT);
     return NULL;
 }
 
@@ -535,7 +535,7 @@ static void hung_with_a_message(void **state)
     struct script *server = script_begin(steps);
     struct sg_courier *c = ready_with(900, 60000);
     pid_t first = c->pid;
-    struct freezer f = {.server = server, .courier = c};
+    struct freezer f = {.server = server, .courier = c, .pid = first};
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
     pthread_t thread;
@@ -559,7 +559,7 @@ static void hung_for_a_moment(void **state)
     struct script *server = script_begin(steps);
     struct sg_courier *c = ready_with(6000, 60000);
     pid_t first = c->pid;
-    struct freezer f = {.server = server, .courier = c, .thaw = true};
+    struct freezer f = {.server = server, .courier = c, .pid = first, .thaw = true};
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
     pthread_t thread;
