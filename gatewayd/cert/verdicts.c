@@ -55,7 +55,8 @@ void sg_verdicts_flush(struct sg_verdicts *verdicts)
     pthread_mutex_lock(&verdicts->lock);
     verdicts->generation++;
     for (size_t i = 0; i < verdicts->sets * WAYS; i++)
-        clear(&verdicts->places[i]);
+        if (verdicts->places[i].text[0]) /* what was never used takes no memory, and shall not */
+            clear(&verdicts->places[i]);
     pthread_mutex_unlock(&verdicts->lock);
 }
 
