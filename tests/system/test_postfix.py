@@ -136,7 +136,8 @@ def test_the_password_is_in_no_log(setting):
 
         def said():
             try:
-                smtplib.SMTP("127.0.0.1", platform.port["postfix_in"]).sendmail("x@x.test", [f"ann@{B}"], b"")
+                with smtplib.SMTP("127.0.0.1", platform.port["postfix_in"]) as smtp:
+                    smtp.sendmail("x@x.test", [f"ann@{B}"], b"")
             except (smtplib.SMTPException, OSError):
                 pass
             return "connect to pgsql server" in platform.postfix_in.log.read_text()

@@ -238,28 +238,35 @@ static void killed_within_the_content(void **state)
     sg_courier_stop(&c);
 }
 
-static size_t files(void)
+/* The names in the folder, a line each. */
+static void files(char *names, size_t size)
 {
     char command[100];
-    snprintf(command, sizeof command, "ls %s | wc -l", dir);
+    snprintf(command, sizeof command, "ls %s", dir);
     FILE *f = popen(command, "r");
-    int count = -1;
-    assert_int_equal(fscanf(f, "%d", &count), 1);
+    assert_non_null(f);
+    size_t n = fread(names, 1, size - 1, f);
+    names[n] = 0;
+    assert_true(feof(f)); /* those were all */
     pclose(f);
-    return (size_t)count;
 }
 
+/* Files of earlier ones may go meanwhile: a courier that was left alone lives on for a moment. */
 static void an_orderly_end_leaves_nothing(void **state)
 {
     (void)state;
     static const char *const steps[] = {OPEN, ENVELOPE, "D*", "S 250 2.0.0 ok", "E", NULL};
     struct script *server = script_begin(steps);
-    size_t before = files();
+    char before[4096], after[4096], *rest = after;
+    files(before, sizeof before);
     struct sender s = sender_begin(script_port(server), SG_SMTP_TLS_NONE, "7", SMALL);
     sender_says(&s, "250");
     sender_end(&s, 0);
     script_end(&server);
-    assert_int_equal(files(), before);
+    files(after, sizeof after);
+    for (char *name; (name = strsep(&rest, "\n")) && *name;)
+        if (!strstr(before, name))
+            fail_msg("%s was left", name);
     struct sg_courier *c = next();
     assert_int_equal(fate(c, 7), SG_COURIER_UNKNOWN);
     sg_courier_stop(&c);
