@@ -28,6 +28,12 @@ static struct sg_metric backlog = {
     .cells = SG_CELLS(1),
     .cell_count = 1,
 };
+static struct sg_metric set_aside = {
+    .name = "sealgate_gateway_journal_set_aside_records_total",
+    .help = "Records in the journal that PostgreSQL would never have taken and does not have.",
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
 static const char *const cache_events[] = {"hit", "miss", "wait", "eviction", "stale", NULL};
 static const char *const cache_sizes[] = {"entries", "bytes", NULL};
 static struct sg_metric cache_uses = {
@@ -69,7 +75,7 @@ static struct sg_metric crls = {
 };
 
 static struct sg_metric *const gateway_metrics[] = {
-    &connections, &backlog, &cache_uses, &cache_size, &directories, &crls, NULL};
+    &connections, &backlog, &set_aside, &cache_uses, &cache_size, &directories, &crls, NULL};
 static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
                                                        sg_tnef_metrics,     sg_clock_metrics,
                                                        sg_confine_metrics,  NULL};
@@ -136,6 +142,7 @@ static void collect(void *arg)
     sg_db_usage(gw->db, &connections, 0);
     cache_collect(gw);
     sg_metric_set(&backlog, 0, 0, (int64_t)sg_journal_backlog(gw->journal));
+    sg_metric_set(&set_aside, 0, 0, (int64_t)sg_journal_set_aside(gw->journal));
     sg_certs_state(gw->certs, sg_clock_now(), &state);
     sg_metric_set(&directories, 0, 0, (int64_t)(state.directories - state.directories_away));
     sg_metric_set(&directories, 1, 0, (int64_t)state.directories_away);

@@ -125,9 +125,34 @@ static bool feed(struct sg_tx *tx, void *arg, struct sg_error *err)
            (b->trace_count == 0 || traces_insert(tx, arena, b->traces, b->trace_count, err));
 }
 
+/* Of a batch that found no partition for some of its rows. */
+static bool partitions(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    const struct sg_message_batch *b = arg;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    size_t count = 0;
+    sg_time *times =
+        SG_ARENA_ARRAY(arena, sg_time, b->message_count + b->recipient_count + b->trace_count + 1);
+    for (size_t i = 0; i < b->message_count; i++)
+        times[count++] = b->messages[i].received_at;
+    for (size_t i = 0; i < b->recipient_count; i++)
+        times[count++] = b->recipients[i].received_at;
+    for (size_t i = 0; i < b->trace_count; i++)
+        times[count++] = b->traces[i].received_at;
+    struct sg_params p = {0};
+    sg_param_times(&p, arena, times, count);
+    return sg_tx_query(tx, SG_Q_PARTITIONS_FOR, &p, NULL, err);
+}
+
 bool sg_message_feed(struct sg_db *db, const struct sg_message_batch *batch, struct sg_error *err)
 {
-    return sg_db_transact(db, NULL, feed, (void *)batch, err);
+    struct sg_error why = {0};
+    err = err ? err : &why;
+    if (sg_db_transact(db, NULL, feed, (void *)batch, err))
+        return true;
+    bool homeless = err->code == SG_E_DB_UNAVAILABLE && strcmp(err->sqlstate, "23514") == 0;
+    return homeless && sg_db_transact(db, NULL, partitions, (void *)batch, err) &&
+           sg_db_transact(db, NULL, feed, (void *)batch, err);
 }
 
 static void message_take(struct sg_row *r, struct sg_message_row *row)

@@ -114,6 +114,7 @@ static void frame_take(struct sg_journal *j, const struct journal_cursor *c)
     r->payload = sg_arena_copy(f->arena, sg_buf_bytes(&payload));
     if (c->frame.original)
         journal_ref(f->head.node, c->frame.number, c->frame.offset, r->archive_ref);
+    f->places[f->count] = (struct journal_place){c->frame.number, c->frame.offset};
     f->count++;
     f->bytes += payload.len;
 }
@@ -188,17 +189,53 @@ static bool back_off(struct sg_journal *j, int64_t *ms)
     return go_on;
 }
 
-/* Hands the batch on until it is taken. */
+/* No time makes such a record good; and all that are behind it would wait for it. */
+static bool is_for_good(const struct sg_error *err)
+{
+    return err->code == SG_E_INVALID || err->code == SG_E_CONFLICT || err->code == SG_E_MALFORMED;
+}
+
+/* false: it could not be noted down, so it is not passed over. */
+static bool set_aside(struct sg_journal *j, const struct journal_place *place,
+                      const struct sg_error *err)
+{
+    struct sg_error why = {0};
+    if (!j->feeder.again && !journal_aside_add(j->dir_fd, place, &why)) {
+        sg_log_error(SG_LOG_ERROR, "journal.not-set-aside", &why, NULL);
+        return false;
+    }
+    sg_log_error(SG_LOG_ERROR, "journal.set-aside", err, "segment",
+                 sg_log_num((int64_t)place->number), "offset", sg_log_num((int64_t)place->offset),
+                 NULL);
+    pthread_mutex_lock(&j->lock);
+    j->set_aside++;
+    pthread_mutex_unlock(&j->lock);
+    return true;
+}
+
+/* Hands the batch on until it is taken, but for what never is: that is found by halves. */
 static bool batch_feed(struct sg_journal *j)
 {
     struct journal_feeder *f = &j->feeder;
     int64_t ms = BACKOFF_MS;
-    struct sg_error err = {0};
-    while (f->count && !j->options.feed(j->options.feed_ctx, f->batch, f->count, &err)) {
-        sg_log_error(SG_LOG_WARNING, "journal.not-fed", &err, "records",
-                     sg_log_num((int64_t)f->count), NULL);
-        if (!back_off(j, &ms))
-            return false;
+    size_t at = 0, n = f->count;
+    while (at < f->count) {
+        struct sg_error err = {0};
+        if (j->options.feed(j->options.feed_ctx, f->batch + at, n, &err)) {
+            at += n;
+            n = f->count - at;
+            ms = BACKOFF_MS;
+        } else if (is_for_good(&err) && n > 1) {
+            n /= 2;
+        } else if (is_for_good(&err) && set_aside(j, &f->places[at], &err)) {
+            at++;
+            n = f->count - at;
+        } else {
+            sg_log_error(SG_LOG_WARNING, "journal.not-fed", &err, "records",
+                         sg_log_num((int64_t)(f->count - at)), NULL);
+            if (!back_off(j, &ms))
+                return false;
+        }
     }
     return true;
 }
@@ -242,12 +279,77 @@ static bool work_await(struct sg_journal *j)
     return go_on;
 }
 
+/* Reads the record at a place into the batch; none where the segment is gone or damaged. false: the
+ * journal is closing. */
+static bool place_read(struct sg_journal *j, const struct journal_place *place)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct journal_segment s = {.number = place->number};
+    struct journal_cursor c;
+    enum journal_step step;
+    struct sg_error err = {0};
+    int64_t ms = BACKOFF_MS;
+    bool lost = false, go_on = true, open;
+    f->segment = &s;
+    f->offset = place->offset;
+    while (!(open = segment_open(j, &lost, &err)) && !lost && go_on) {
+        sg_log_error(SG_LOG_WARNING, "journal.not-read", &err, NULL);
+        go_on = back_off(j, &ms);
+    }
+    if (open) {
+        journal_cursor_init(&c, f->fd, place->number, place->offset, UINT64_MAX);
+        if (journal_cursor_next(&c, &step, &err) && step == JOURNAL_AT_FRAME &&
+            c.frame.offset == place->offset)
+            frame_take(j, &c);
+        else
+            tell_damage(f, place->offset, 0, "set aside, and not there any more");
+        journal_cursor_free(&c);
+    } else if (lost) {
+        tell_damage(f, place->offset, 0, err.detail);
+    }
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+    f->segment = NULL;
+    sg_secret_wipe(&s.key);
+    return go_on;
+}
+
+/* Once at each start: what was set aside may be taken by now. */
+static bool aside_feed(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct journal_place *places;
+    size_t count, kept = 0;
+    struct sg_error err = {0};
+    if (!journal_aside_read(j->dir_fd, &places, &count, &err)) {
+        sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, NULL);
+        return true;
+    }
+    bool go_on = true;
+    f->again = true;
+    for (size_t i = 0; i < count && go_on; i++) {
+        batch_reset(f);
+        uint64_t before = sg_journal_set_aside(j);
+        go_on = place_read(j, &places[i]) && batch_feed(j);
+        if (sg_journal_set_aside(j) != before)
+            places[kept++] = places[i];
+    }
+    f->again = false;
+    f->seen = 0;
+    if (go_on && kept < count && !journal_aside_write(j->dir_fd, places, kept, &err))
+        sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, NULL); /* they come once more */
+    free(places);
+    return go_on;
+}
+
 void *journal_feeder_run(void *journal)
 {
     struct sg_journal *j = journal;
     struct sg_error err = {0};
     int64_t ms = BACKOFF_MS;
-    while (work_await(j)) {
+    bool go_on = aside_feed(j);
+    while (go_on && work_await(j)) {
         batch_reset(&j->feeder);
         bool good = batch_gather(j, &err);
         if (!batch_feed(j))
@@ -271,4 +373,5 @@ void journal_feeder_free(struct sg_journal *j)
         close(f->fd);
     sg_arena_free(&f->arena);
     free(f->batch);
+    free(f->places);
 }

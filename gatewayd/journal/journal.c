@@ -71,6 +71,7 @@ static struct sg_journal *journal_new(const struct sg_journal_options *o,
     j->options.dir = j->dir;
     j->options.node = j->node;
     j->feeder.batch = calloc(o->feed_batch, sizeof *j->feeder.batch);
+    j->feeder.places = calloc(o->feed_batch, sizeof *j->feeder.places);
     j->dir_fd = j->lock_fd = j->writer.fd = j->feeder.fd = -1;
     j->queue_end = &j->queue;
     j->segments_end = &j->segments;
@@ -114,7 +115,7 @@ bool journal_open_io(const struct sg_journal_options *options, const struct jour
     if (!options_check(options, err))
         return false;
     struct sg_journal *j = journal_new(options, io);
-    bool ok = j && j->dir && j->node && j->feeder.batch;
+    bool ok = j && j->dir && j->node && j->feeder.batch && j->feeder.places;
     if (!ok)
         sg_fail(err, SG_E_NO_MEMORY, "no memory for the journal");
     ok = ok && dir_open(j, err) && journal_recover(j, err);
@@ -174,6 +175,14 @@ uint64_t sg_journal_backlog(struct sg_journal *j)
 {
     pthread_mutex_lock(&j->lock);
     uint64_t n = j->committed - j->fed;
+    pthread_mutex_unlock(&j->lock);
+    return n;
+}
+
+uint64_t sg_journal_set_aside(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    uint64_t n = j->set_aside;
     pthread_mutex_unlock(&j->lock);
     return n;
 }

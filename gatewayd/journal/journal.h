@@ -54,7 +54,8 @@ struct sg_journal_options {
     int64_t feed_interval_ms; /* at most this long until a record is fed (1000) */
     size_t feed_batch;        /* records at most */
     /* Takes a batch, in order, all or nothing; may be handed the same again after a crash. false:
-     * tried again later, with back-off. */
+     * tried again later, with back-off; SG_E_INVALID, SG_E_CONFLICT, SG_E_MALFORMED: one of it is
+     * never taken, the others are handed on without it. */
     bool (*feed)(void *ctx, const struct sg_journal_record *records, size_t count,
                  struct sg_error *err);
     void *feed_ctx;
@@ -91,5 +92,8 @@ SG_MUST_USE bool sg_journal_finish(struct sg_journal *journal, struct journal_ap
 void sg_journal_close(struct sg_journal **journal);
 /* Records that are on disk and not yet fed. */
 uint64_t sg_journal_backlog(struct sg_journal *journal);
+/* Records that the feed would never have taken, and has not: they are in their segments alone, and
+ * are tried again when the journal is opened. */
+uint64_t sg_journal_set_aside(struct sg_journal *journal);
 
 #endif

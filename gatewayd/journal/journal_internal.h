@@ -63,6 +63,11 @@ struct journal_writer {
     struct sg_buf buffer;
 };
 
+/* Where a frame begins. */
+struct journal_place {
+    uint64_t number, offset;
+};
+
 struct journal_feeder {
     pthread_t thread;
     struct journal_segment *segment; /* at hand, NULL before the first */
@@ -74,8 +79,10 @@ struct journal_feeder {
     /* The batch that is being fed. */
     struct sg_arena *arena;
     struct sg_journal_record *batch;
+    struct journal_place *places; /* of each of them */
     size_t count, bytes;
     uint64_t settled; /* records that the batch settles: count and those that were skipped */
+    bool again;       /* they had been set aside */
 };
 
 struct sg_journal {
@@ -95,6 +102,7 @@ struct sg_journal {
     pthread_cond_t idle; /* appenders became 0 */
     struct journal_segment *segments, **segments_end;
     uint64_t committed, fed; /* records, since open; committed counts those found at open */
+    uint64_t set_aside;      /* of those fed: the feed would never have taken them */
     uint64_t syncs;
     pthread_cond_t feed;    /* something for the feeder */
     pthread_cond_t settled; /* fed has grown */
@@ -134,6 +142,17 @@ SG_MUST_USE bool journal_position_read(int dir_fd, uint64_t *number_r, uint64_t 
                                        bool *found_r, struct sg_error *err);
 SG_MUST_USE bool journal_position_write(int dir_fd, uint64_t number, uint64_t offset,
                                         struct sg_error *err);
+
+/*
+ * aside.c: where the records stand that were set aside. Adds one, which is on disk afterwards;
+ * reads all of them (the caller frees; none where there is no file); puts others in their place.
+ */
+SG_MUST_USE bool journal_aside_add(int dir_fd, const struct journal_place *place,
+                                   struct sg_error *err);
+SG_MUST_USE bool journal_aside_read(int dir_fd, struct journal_place **places_r, size_t *count_r,
+                                    struct sg_error *err);
+SG_MUST_USE bool journal_aside_write(int dir_fd, const struct journal_place *places, size_t count,
+                                     struct sg_error *err);
 
 /* recover.c: lists what is to be fed again, cuts torn tails, sets the next number. */
 SG_MUST_USE bool journal_recover(struct sg_journal *journal, struct sg_error *err);

@@ -298,7 +298,7 @@ def test_roles(pg):
                        " ORDER BY 1", database="sealgate").split()
     assert definers == ["archive_key_destroyed|f", "archive_key_in_use|f", "audit_read|f", "audit_write|f",
                         "disposal_partition|f", "disposal_preview|f", "disposal_rows|f", "domain_state_write|f",
-                        "message_discarded_audit|f", "partitions_ensure|f", "retention_audit|f", "token_used|f"]
+                        "message_discarded_audit|f", "partitions_ensure|f", "partitions_for|f", "retention_audit|f", "token_used|f"]
 
 
 def tables_with_tenant(pg):

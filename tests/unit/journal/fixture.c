@@ -69,6 +69,9 @@ static bool feed(void *ctx, const struct sg_journal_record *records, size_t coun
     atomic_fetch_add(&f->feed_calls, 1);
     if (atomic_load(&f->feed_fails))
         return sg_fail(err, SG_E_DB_UNAVAILABLE, "the database is away");
+    for (size_t i = 0; f->refused && i < count; i++)
+        if (memmem(records[i].payload.data, records[i].payload.len, f->refused, strlen(f->refused)))
+            return sg_fail(err, SG_E_INVALID, "%s is not taken", f->refused);
     pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < count; i++) {
         if (f->fed_count == f->fed_cap) {

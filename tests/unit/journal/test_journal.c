@@ -243,6 +243,89 @@ static void test_feed_fails(void **state)
     }
 }
 
+/* What is never taken holds up nothing, keeps the order of the rest, and is settled with it. */
+static void test_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    const char *const bad[] = {"0", "13", "14", "29"};
+    char text[16];
+    f->refused = "bad";
+    f->options.segment_bytes = 1024; /* several */
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++)
+            if (strcmp(text, bad[b]) == 0)
+                strcpy(text, "bad");
+        fixture_must_append(f, text, NULL);
+    }
+    atomic_store(&f->feed_fails, false);
+    fixture_drain(f);
+    assert_int_equal(sg_journal_set_aside(f->j), 4);
+    assert_int_equal(f->fed_count, 26);
+    for (size_t i = 1; i < f->fed_count; i++)
+        assert_true(atoi(f->fed[i - 1].payload) < atoi(f->fed[i].payload));
+    fixture_close(f);
+
+    /* They are tried again at each start. */
+    fixture_fed_clear(f);
+    fixture_open(f, NULL);
+    fixture_must_append(f, "30", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+    assert_int_equal(sg_journal_set_aside(f->j), 4);
+    fixture_close(f);
+    f->refused = NULL;
+    fixture_fed_clear(f);
+    for (int i = 0; i < 2; i++) {
+        fixture_open(f, NULL);
+        fixture_must_append(f, "31", NULL);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, 5 + i);
+        assert_string_equal(f->fed[i ? 5 : 0].payload, i ? "31" : "bad");
+        assert_int_equal(sg_journal_set_aside(f->j), 0);
+        fixture_close(f);
+    }
+}
+
+/* Nor where the place cannot be noted down is it passed over; and what is noted may be gone. */
+static void test_set_aside_badly(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->refused = "bad";
+    fixture_open(f, NULL);
+    snprintf(path, sizeof path, "%s/set-aside", f->journal);
+    assert_int_equal(mkdir(path, 0700), 0);
+    fixture_must_append(f, "bad", NULL);
+    fixture_must_append(f, "good", NULL);
+    atomic_store(&f->feed_calls, 0);
+    fixture_await(feed_tried, f);
+    assert_int_equal(f->fed_count, 0);
+    assert_int_equal(rmdir(path), 0);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+    fixture_close(f);
+
+    static const char odd[] = "1 7\n999 0\n1 99999999\n1 18446744073709551615\n-1 1\n1 2 3\nx\n1 ";
+    size_t len;
+    uint8_t *noted = file_read(path, &len);
+    FILE *list = fopen(path, "w");
+    assert_non_null(list);
+    fputs(odd, list);
+    fwrite(noted, 1, len, list);
+    fclose(list);
+    free(noted);
+    f->refused = NULL;
+    fixture_open(f, NULL);
+    fixture_must_append(f, "after", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 3);
+    assert_string_equal(f->fed[1].payload, "bad");
+    assert_string_equal(f->fed[2].payload, "after");
+}
+
 /* Closing does not wait for a database that is away; what was not fed is fed the next time. */
 static void test_close_unfed(void **state)
 {
@@ -351,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_feed_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_badly, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),

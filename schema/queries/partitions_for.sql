@@ -1,0 +1,1 @@
+SELECT partitions_for($1)::text

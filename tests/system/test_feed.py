@@ -1,0 +1,89 @@
+"""What PostgreSQL does not take of the journal holds up no other record, and mail least of all."""
+import datetime
+import tempfile
+
+import pytest
+
+from sealgate.ops import Ops
+from sealgate.ports import PortBlock
+from sealgate.process import wait_for
+from setting import A, OUTSIDE, Setting, simple
+
+YEAR = 365 * 86400
+SET_ASIDE = "sealgate_gateway_journal_set_aside_records_total"
+
+
+@pytest.fixture(scope="module")
+def setting():
+    with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgd", dir="/var/tmp") as folder:
+        s = Setting(folder, block, clock=True)
+        try:
+            yield s.start()
+        finally:
+            s.stop()
+
+
+def mail(s, name, sender="joe"):
+    s.from_outside(f"{sender}@{OUTSIDE}", [f"ann@{A}"], simple(f"{sender}@{OUTSIDE}", [f"ann@{A}"], name))
+    s.arrived(A, name)
+
+
+def rows(s, name):
+    """When it was received and what became of it, by the retention log: once for each row of it."""
+    return s.platform.postgresql.rows(f"SELECT date_part('year', m.received_at), r.outcome FROM message m "
+                                      f"LEFT JOIN message_recipient r ON r.msg_id = m.id WHERE m.message_id = '{name}@x.test'")
+
+
+def recorded(s, *names):
+    wait_for(lambda: all([outcome for _, outcome in rows(s, name)] == ["delivered"] for name in names), 30,
+             f"the records of {', '.join(names)}")
+
+
+def again(platform):
+    """What it cannot hand on does not keep it from being ready."""
+    platform.gatewayd.stop()
+    platform.gatewayd.start()
+    wait_for(lambda: Ops(platform.layout.ops("gatewayd")).ready()[0] == 200, 30, "gatewayd")
+
+
+def test_while_the_clock_was_wrong(setting):
+    """A machine whose clock is ahead writes records of months that nobody has made a table for."""
+    platform = setting.platform
+    platform.tenantd.stop()  # it makes tables for the months around its own time
+    try:
+        for name, years in (("next-year", 1), ("the-one-after", 2)):
+            platform.clock_set(years * YEAR)
+            mail(setting, name)
+        platform.clock_set(0)
+        mail(setting, "in-time")
+        recorded(setting, "next-year", "in-time", "the-one-after")
+        now = datetime.date.today().year
+        years = [float(rows(setting, name)[0][0]) - now for name in ("next-year", "in-time", "the-one-after")]
+        assert years == [1, 0, 2]
+        assert "set-aside" not in platform.gatewayd.log.read_text()
+    finally:
+        platform.clock_set(0)
+        platform.tenantd.start()
+
+
+def test_what_is_never_taken(setting):
+    platform = setting.platform
+    ops = Ops(platform.layout.ops("gatewayd"))
+    platform.postgresql.psql("ALTER TABLE sealgate.message ADD CONSTRAINT never CHECK (sender <> 'never@outside.test') NOT VALID")
+    try:
+        names = [f"taken-{n}" for n in range(4)]
+        mail(setting, names[0])
+        mail(setting, "never", sender="never")
+        for name in names[1:]:
+            mail(setting, name)
+        recorded(setting, *names)
+        assert rows(setting, "never") == []
+        wait_for(lambda: ops.series()[SET_ASIDE] == 1, 10, "its count")
+        again(platform)
+        wait_for(lambda: ops.series()[SET_ASIDE] == 1, 30, "its count")
+        assert rows(setting, "never") == []
+    finally:
+        platform.postgresql.psql("ALTER TABLE sealgate.message DROP CONSTRAINT never")
+    again(platform)
+    recorded(setting, "never", *names)
+    assert ops.series()[SET_ASIDE] == 0
