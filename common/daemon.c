@@ -80,6 +80,7 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     sg_log_init(spec->name, SG_LOG_INFO);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit is as a full disk: an error, and no end */
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
 #ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer attaches to its own process */

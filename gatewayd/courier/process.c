@@ -27,7 +27,7 @@ static int file_make(struct sg_courier *c, struct sg_error *err)
 {
     struct sg_id id = sg_id_new("cur");
     snprintf(c->file, sizeof c->file, "%s.kept", id.text);
-    int fd = openat(c->dir_fd, c->file, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    int fd = openat(c->dir_fd, c->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, FILE_RESERVE);
         return fd;

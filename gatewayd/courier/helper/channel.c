@@ -43,19 +43,32 @@ static bool alone; /* gatewayd is dead */
 /* The file --------------------------------------------------------------------------------------
  */
 
-static void file_write(const char *text, size_t len)
+/* Whole lines: what comes next is written over a part of one for which there was no room (false).
+ */
+static bool file_write(const char *text, size_t len)
 {
-    while (len) {
-        ssize_t n = write(1, text, len);
+    static off_t end; /* under lock */
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pwrite(1, text + done, len - done, end + (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
             sg_log(SG_LOG_ERROR, "courier.not-kept", NULL);
-            return;
+            return false;
         }
-        text += n;
-        len -= (size_t)n;
+        done += (size_t)n;
     }
+    end += (off_t)len;
+    return true;
+}
+
+/* Behind the file's first line, which comes when there is room for it. */
+static bool line_add(const char *line, size_t len)
+{
+    static const char first[] = COURIER_FIRST_LINE "\n";
+    static bool begun;
+    begun = begun || file_write(first, sizeof first - 1);
+    return begun && file_write(line, len);
 }
 
 static void file_sync(void)
@@ -64,7 +77,7 @@ static void file_sync(void)
         sg_log(SG_LOG_ERROR, "courier.not-kept", NULL);
 }
 
-static void line_write(const char *word, const uint8_t id[COURIER_ID])
+static bool line_write(const char *word, const uint8_t id[COURIER_ID])
 {
     static const char digits[] = "0123456789abcdef";
     char line[16 + 2 * COURIER_ID];
@@ -76,13 +89,15 @@ static void line_write(const char *word, const uint8_t id[COURIER_ID])
         line[n++] = digits[id[i] & 15];
     }
     line[n++] = '\n';
-    file_write(line, n);
+    return line_add(line, n);
 }
 
-static void channel_write(const struct channel *c)
+static bool channel_write(const struct channel *c)
 {
+    bool ok = true;
     for (size_t i = 0; i < c->count; i++)
-        line_write(c->state == IN_HAND ? "hand" : c->taken[i] ? "taken" : "not", c->ids[i]);
+        ok &= line_write(c->state == IN_HAND ? "hand" : c->taken[i] ? "taken" : "not", c->ids[i]);
+    return ok;
 }
 
 static bool any_in_hand(void)
@@ -95,14 +110,15 @@ static bool any_in_hand(void)
 
 void channels_end(void)
 {
-    static const char first[] = COURIER_FIRST_LINE "\n", listed[] = "listed\n";
+    static const char listed[] = "listed\n";
     pthread_mutex_lock(&lock);
     alone = true;
-    file_write(first, sizeof first - 1);
+    bool all = true;
     for (const struct channel *c = channels; c; c = c->next)
         if (c->state != NOTHING)
-            channel_write(c);
-    file_write(listed, sizeof listed - 1);
+            all &= channel_write(c);
+    if (all)
+        line_add(listed, sizeof listed - 1);
     file_sync();
     while (any_in_hand())
         pthread_cond_wait(&settled, &lock);

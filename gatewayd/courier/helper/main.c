@@ -66,6 +66,7 @@ int main(int argc, char **argv)
                                                    .idle_ms = n[6]};
     prctl(PR_SET_DUMPABLE, 0); /* mail is in its memory */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit is as a full disk: an error, and no end */
     mallopt(M_ARENA_MAX, 2);
     sg_log_init("courier", (enum sg_log_level)n[7]);
     struct sg_smtp_client *client = sg_smtp_client_new(&options);

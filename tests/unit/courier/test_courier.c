@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,6 +253,51 @@ static void files(char *names, size_t size)
 }
 
 /* Files of earlier ones may go meanwhile: a courier that was left alone lives on for a moment. */
+static pid_t child_of(pid_t pid)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%d", &child), 1);
+    fclose(f);
+    return child;
+}
+
+/* A line that found no room does not spoil the one that does, nor is what is there called all. */
+static void with_room_for(rlim_t octets, const char *id)
+{
+    static const char *const steps[] = {OPEN, ENVELOPE, "D*", "R", "W", "S 250 2.0.0 ok", NULL};
+    const struct rlimit little = {octets, RLIM_INFINITY}, enough = {RLIM_INFINITY, RLIM_INFINITY};
+    char path[64];
+    struct stat file = {0};
+    struct script *server = script_begin(steps);
+    struct sender s = sender_begin(script_port(server), SG_SMTP_TLS_NONE, id, SMALL);
+    script_reached(server);
+    pid_t courier = child_of(s.pid);
+    assert_int_equal(prlimit(courier, RLIMIT_FSIZE, &little, NULL), 0);
+    sender_end(&s, SIGKILL);
+    snprintf(path, sizeof path, "/proc/%d/fd/1", (int)courier);
+    for (int i = 0; stat(path, &file) != 0 || (rlim_t)file.st_size < octets; i++) {
+        assert_true(i < 10000);
+        usleep(1000);
+    }
+    assert_int_equal(prlimit(courier, RLIMIT_FSIZE, &enough, NULL), 0);
+    script_go(server);
+    script_end(&server);
+    struct sg_courier *c = next();
+    fate_becomes(c, atoi(id), SG_COURIER_TAKEN);
+    sg_courier_stop(&c);
+}
+
+static void killed_with_little_room(void **state)
+{
+    (void)state;
+    with_room_for(30, "31");
+    with_room_for(5, "32");
+}
+
 static void an_orderly_end_leaves_nothing(void **state)
 {
     (void)state;
@@ -714,6 +760,7 @@ int main(void)
         cmocka_unit_test(killed_before_the_answer_no),
         cmocka_unit_test(killed_and_never_answered),
         cmocka_unit_test(killed_within_the_content),
+        cmocka_unit_test(killed_with_little_room),
         cmocka_unit_test(an_orderly_end_leaves_nothing),
         cmocka_unit_test(passes_on_what_the_client_says),
         cmocka_unit_test(answers_each_recipient),
