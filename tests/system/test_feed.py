@@ -1,4 +1,4 @@
-"""What PostgreSQL does not take of the journal holds up no other record, and mail least of all."""
+"""What PostgreSQL does not take of the journal holds up no other record, and mail least of all (REQ-117)."""
 import datetime
 import tempfile
 
