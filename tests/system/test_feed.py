@@ -1,4 +1,5 @@
 """What PostgreSQL does not take of the journal holds up no other record, and mail least of all (REQ-117)."""
+import contextlib
 import datetime
 import tempfile
 
@@ -66,11 +67,19 @@ def test_while_the_clock_was_wrong(setting):
         platform.tenantd.start()
 
 
+@contextlib.contextmanager
+def refusing(platform, sender):
+    platform.postgresql.psql(f"ALTER TABLE sealgate.message ADD CONSTRAINT never CHECK (sender <> '{sender}@{OUTSIDE}') NOT VALID")
+    try:
+        yield
+    finally:
+        platform.postgresql.psql("ALTER TABLE sealgate.message DROP CONSTRAINT never")
+
+
 def test_what_is_never_taken(setting):
     platform = setting.platform
     ops = Ops(platform.layout.ops("gatewayd"))
-    platform.postgresql.psql("ALTER TABLE sealgate.message ADD CONSTRAINT never CHECK (sender <> 'never@outside.test') NOT VALID")
-    try:
+    with refusing(platform, "never"):
         names = [f"taken-{n}" for n in range(4)]
         mail(setting, names[0])
         mail(setting, "never", sender="never")
@@ -82,8 +91,22 @@ def test_what_is_never_taken(setting):
         again(platform)
         wait_for(lambda: ops.series()[SET_ASIDE] == 1, 30, "its count")
         assert rows(setting, "never") == []
-    finally:
-        platform.postgresql.psql("ALTER TABLE sealgate.message DROP CONSTRAINT never")
     again(platform)
     recorded(setting, "never", *names)
     assert ops.series()[SET_ASIDE] == 0
+
+
+def test_killed_while_some_are_set_aside(setting):
+    """kill -9 at any point of it: what was set aside is known, and comes once."""
+    platform = setting.platform
+    names = []
+    with refusing(platform, "odd"):
+        for turn in range(4):
+            for n in range(6):
+                names.append(f"turn-{turn}-{n}")
+                mail(setting, names[-1], sender="odd" if n % 3 == 1 else "joe")
+            platform.gatewayd.kill()
+            platform.gatewayd.start()
+        wait_for(lambda: len([name for name in names if rows(setting, name)]) == 16, 30, "the others' records")
+    again(platform)
+    recorded(setting, *names)
