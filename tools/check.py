@@ -185,7 +185,7 @@ def step_tsan(step, args):
 
 
 ALONE_MAX = 4
-WORKERS = 2 * CPUS + 1  # a test waits more than it computes
+WORKERS = 2 * CPUS  # a test waits more than it computes
 COMPILED = ROOT / "build/check/pycache"  # of the tests: else each worker compiles all of them, for five seconds
 
 
