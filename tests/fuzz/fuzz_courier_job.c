@@ -125,7 +125,8 @@ static void kept_check(int file)
 
 static void channels_forget(void)
 {
-    alone = false;
+    alone = file_begun = false;
+    file_end = 0;
     while (channels) {
         struct channel *c = channels;
         channels = c->next;

@@ -43,13 +43,15 @@ static bool alone; /* gatewayd is dead */
 /* The file --------------------------------------------------------------------------------------
  */
 
-/* Whole lines: what comes next is written over a part of one for which there was no room (false).
- */
+/* Under lock: */
+static off_t file_end;  /* of its whole lines */
+static bool file_begun; /* its first line is there */
+
+/* Whole lines: the next one is written over a part for which there was no room (false). */
 static bool file_write(const char *text, size_t len)
 {
-    static off_t end; /* under lock */
     for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(1, text + done, len - done, end + (off_t)done);
+        ssize_t n = pwrite(1, text + done, len - done, file_end + (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -58,7 +60,7 @@ static bool file_write(const char *text, size_t len)
         }
         done += (size_t)n;
     }
-    end += (off_t)len;
+    file_end += (off_t)len;
     return true;
 }
 
@@ -66,9 +68,8 @@ static bool file_write(const char *text, size_t len)
 static bool line_add(const char *line, size_t len)
 {
     static const char first[] = COURIER_FIRST_LINE "\n";
-    static bool begun;
-    begun = begun || file_write(first, sizeof first - 1);
-    return begun && file_write(line, len);
+    file_begun = file_begun || file_write(first, sizeof first - 1);
+    return file_begun && file_write(line, len);
 }
 
 static void file_sync(void)
