@@ -35,15 +35,14 @@ static void audit_take(struct sg_row *row, void *item)
     a->after = sg_row_text(row);
 }
 
+#define TRIES 10
+
 static bool find_unique(struct sg_tx *tx, struct sg_arena *arena, const char *key,
                         struct sg_api_job *row_r, struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, key);
-    if (sg_api_row(tx, arena, SG_Q_API_JOB_FIND_UNIQUE, &p, job_take, row_r, "no such job", err))
-        return true;
-    /* It ended between the two queries: as if somebody were at it still. */
-    return err->code == SG_E_NOT_FOUND && sg_fail(err, SG_E_BUSY, "this is just being done");
+    return sg_api_row(tx, arena, SG_Q_API_JOB_FIND_UNIQUE, &p, job_take, row_r, "no such job", err);
 }
 
 bool sg_api_job_insert(struct sg_tx *tx, struct sg_arena *arena, const struct sg_job_new *job,
@@ -54,10 +53,18 @@ bool sg_api_job_insert(struct sg_tx *tx, struct sg_arena *arena, const struct sg
     bool made;
     if (!named.id)
         named.id = id.text;
-    if (!sg_job_insert(tx, &named, &made, err))
-        return false;
-    return made ? sg_api_job_find(tx, arena, job->tenant_id, named.id, row_r, err)
-                : find_unique(tx, arena, job->unique_key, row_r, err);
+    for (int i = 0; i < TRIES; i++) {
+        if (!sg_job_insert(tx, &named, &made, err))
+            return false;
+        if (made)
+            return sg_api_job_find(tx, arena, job->tenant_id, named.id, row_r, err);
+        if (find_unique(tx, arena, job->unique_key, row_r, err))
+            return true;
+        if (err->code != SG_E_NOT_FOUND)
+            return false;
+        /* It ended between the two queries, so there is room for a new one. */
+    }
+    return sg_fail(err, SG_E_BUSY, "this is just being done");
 }
 
 bool sg_api_job_find(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

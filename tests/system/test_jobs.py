@@ -159,6 +159,16 @@ def test_a_key_is_done_once_at_a_time(world):
     world.start("tenantd")
     world.ended(answers[0], "cancelled")
     assert tenant.admin.call("POST", path, expect=202).json["job"]["id"] != answers[0]
+
+    # Nor is one refused that ends while it is asked for.
+    answers.clear()
+    threads = [threading.Thread(target=lambda: answers.extend(
+        tenant.admin.call("POST", path).status for _ in range(150))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {202}, {status: answers.count(status) for status in answers}
     tenant.admin.delete(f"{tenant.path}/domains/{made['id']}")
 
 
