@@ -66,9 +66,11 @@ bool journal_aside_read(int dir_fd, struct journal_place **places_r, size_t *cou
     char *line = NULL, end;
     *places_r = NULL;
     *count_r = 0;
+    if (faccessat(dir_fd, name, F_OK, 0) != 0 && errno == ENOENT)
+        return true;
     FILE *list = list_open(dir_fd, name, O_RDONLY, "r", err);
     if (!list)
-        return errno == ENOENT;
+        return false;
     while (getline(&line, &room, list) > 0) {
         if (sscanf(line, "%" SCNu64 " %" SCNu64 "%c", &place.number, &place.offset, &end) != 3 ||
             end != '\n')

@@ -298,8 +298,9 @@ static bool place_read(struct sg_journal *j, const struct journal_place *place)
     }
     if (open) {
         journal_cursor_init(&c, f->fd, place->number, place->offset, UINT64_MAX);
-        if (journal_cursor_next(&c, &step, &err) && step == JOURNAL_AT_FRAME &&
-            c.frame.offset == place->offset)
+        if (!journal_cursor_next(&c, &step, &err))
+            (void)set_aside(j, place, &err); /* the disk, which may read it the next time */
+        else if (step == JOURNAL_AT_FRAME && c.frame.offset == place->offset)
             frame_take(j, &c);
         else
             tell_damage(f, place->offset, 0, "set aside, and not there any more");

@@ -45,7 +45,8 @@ struct courier_answer {
  * The courier's file, locked (flock) while it lives: empty until gatewayd dies. Then lines: the
  * first, below, and a word with the id in hexadecimal for each recipient of what is in its hands
  * ("hand": the next hop may take it, and has not answered), was taken by the next hop ("taken") or
- * was not ("not"); the later line of an id counts. "listed" stands behind what was so at the death.
+ * was not ("not"); the later line of an id counts. "listed" stands behind what was so at the death,
+ * if all of that found room.
  */
 #define COURIER_FIRST_LINE "sealgate-courier 1"
 

@@ -281,7 +281,7 @@ static void with_room_for(rlim_t octets, const char *id)
     snprintf(path, sizeof path, "/proc/%d/fd/1", (int)courier);
     for (int i = 0; stat(path, &file) != 0 || (rlim_t)file.st_size < octets; i++) {
         assert_true(i < 10000);
-        usleep(1000);
+        usleep(1000); /* looks again: there is nothing to wait on */
     }
     assert_int_equal(prlimit(courier, RLIMIT_FSIZE, &enough, NULL), 0);
     script_go(server);
