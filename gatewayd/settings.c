@@ -2,6 +2,7 @@
 
 #include "confine/confine.h"
 #include "monitor/monitor.h"
+#include "pipeline/message.h"
 #include "pipeline/tags.h"
 #include "schema/clock_watch.h"
 
@@ -112,8 +113,8 @@ const struct sg_option settings_options[] = {
 
     {"limits", "connections", SG_OPT_INT, AT(max_connections), "100", 1, 10000, NULL,
      "Connections to one listener at the same time; more get 421."},
-    {"limits", "recipients", SG_OPT_INT, AT(max_recipients), "1000", 1, 100000, NULL,
-     "Recipients of one transaction."},
+    {"limits", "recipients", SG_OPT_INT, AT(max_recipients), "1000", 1, SG_MESSAGE_RECIPIENTS_MAX, NULL,
+     "Recipients of one transaction; no more than a record of the journal has room for."},
     {"limits", "errors", SG_OPT_INT, AT(max_errors), "20", 1, 1000, NULL,
      "Bad commands before a connection is closed."},
     {"limits", "command_bytes", SG_OPT_SIZE, AT(line_bytes), "4k", 512, 65536, NULL,

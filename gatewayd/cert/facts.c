@@ -39,6 +39,8 @@ void sg_hex_lower(const uint8_t *data, size_t len, char *out)
     out[2 * len] = 0;
 }
 
+#define TEXT_MAX 1000 /* octets: whoever makes a certificate chooses the lengths in it */
+
 /* RFC 2253, everything beyond printable ASCII escaped. */
 const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name)
 {
@@ -49,7 +51,7 @@ const char *sg_facts_name(struct sg_arena *arena, const X509_NAME *name)
     }
     char *data = NULL;
     long len = BIO_get_mem_data(out, &data);
-    size_t most = len > 1000 ? 1000 : len > 0 ? (size_t)len : 0;
+    size_t most = len > TEXT_MAX ? TEXT_MAX : len > 0 ? (size_t)len : 0;
     const char *text = sg_arena_str(arena, sg_bytes_of(data, most));
     BIO_free(out);
     return text;
@@ -90,7 +92,7 @@ static const char *serial_text(struct sg_arena *arena, const X509 *certificate)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
     char *hex = number ? BN_bn2hex(number) : NULL;
-    char *text = sg_arena_strdup(arena, hex ? hex : "");
+    char *text = sg_arena_str(arena, sg_bytes_of(hex, hex ? strnlen(hex, TEXT_MAX) : 0));
     for (char *p = text; *p; p++)
         if (*p >= 'A' && *p <= 'F')
             *p = (char)(*p - 'A' + 'a');

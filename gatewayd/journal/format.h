@@ -11,7 +11,7 @@
 #define JOURNAL_HEAD_MAX    (33 + SG_JOURNAL_NODE_MAX + JOURNAL_WRAPPED_MAX + 4)
 #define JOURNAL_FRAME_HEAD  92
 #define JOURNAL_PIECE_HEAD  8
-#define JOURNAL_PAYLOAD_MAX (4u << 20)
+#define JOURNAL_PAYLOAD_MAX SG_JOURNAL_RECORD_MAX
 #define JOURNAL_CHUNK       (256u << 10) /* compressed octets of an original per piece */
 #define JOURNAL_PIECE_MAX   (JOURNAL_PAYLOAD_MAX + 64)
 #define JOURNAL_FRAME_MAX   ((uint64_t)1 << 40)

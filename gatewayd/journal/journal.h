@@ -21,7 +21,8 @@
 
 enum sg_journal_type { SG_JOURNAL_RECEIVED = 1, SG_JOURNAL_OUTCOME };
 
-#define SG_JOURNAL_RECORD_ID 16
+#define SG_JOURNAL_RECORD_ID  16
+#define SG_JOURNAL_RECORD_MAX (4u << 20) /* octets of its payload */
 
 /* A record as it is appended and as it is fed. payload is the pipeline's own (pipeline/record.h).
  */

@@ -11,6 +11,9 @@
 #include "smtp/reply.h"
 #include "smtp/server.h"
 
+/* Of one transaction. So many outcomes and a full trace (SG_TRACE_MAX) fit into a record. */
+#define SG_MESSAGE_RECIPIENTS_MAX 2000
+
 struct sg_rcpt {
     size_t index;                    /* in the SMTP transaction */
     const char *address;             /* as given */

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 void sg_trace_init(struct sg_trace *trace)
 {
@@ -13,13 +14,14 @@ void sg_trace_init(struct sg_trace *trace)
 void sg_trace_free(struct sg_trace *trace)
 {
     sg_buf_free(&trace->steps);
-    trace->count = 0;
+    sg_trace_clear(trace);
 }
 
 void sg_trace_clear(struct sg_trace *trace)
 {
     sg_buf_clear(&trace->steps);
     trace->count = 0;
+    trace->full = false;
 }
 
 json_t *sg_trace_json(const struct sg_trace *trace)
@@ -51,16 +53,39 @@ json_t *sg_trace_string(const char *s)
 
 static void string_add(struct sg_buf *out, const char *s)
 {
-    sg_buf_add_json_string(out, sg_bytes_str(s));
+    sg_buf_add_json_string(out, sg_bytes_of(s, strnlen(s, SG_TRACE_VALUE_MAX)));
 }
 
-void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirement, ...)
+/* Where the text of its details has begun. */
+static size_t step_begin(struct sg_trace *trace, const char *step, const char *requirement)
 {
     struct sg_buf *out = &trace->steps;
     sg_record_add_number(out, sg_clock_now());
     sg_record_add_text(out, step);
     sg_record_add_text(out, requirement);
-    size_t detail = sg_record_text_begin(out);
+    trace->count++;
+    return sg_record_text_begin(out);
+}
+
+static bool has_room(struct sg_trace *trace)
+{
+    if (trace->steps.len < SG_TRACE_MAX)
+        return true;
+    if (!trace->full) {
+        size_t detail = step_begin(trace, "trace-full", "");
+        sg_buf_adds(&trace->steps, "{}");
+        sg_record_text_end(&trace->steps, detail);
+    }
+    trace->full = true;
+    return false;
+}
+
+void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirement, ...)
+{
+    struct sg_buf *out = &trace->steps;
+    if (!has_room(trace))
+        return;
+    size_t detail = step_begin(trace, step, requirement);
     va_list ap;
     va_start(ap, requirement);
     const char *key, *before = "{";
@@ -77,7 +102,6 @@ void sg_trace_add(struct sg_trace *trace, const char *step, const char *requirem
     va_end(ap);
     sg_buf_adds(out, *before == '{' ? "{}" : "}");
     sg_record_text_end(out, detail);
-    trace->count++;
 }
 
 void sg_trace_error(struct sg_trace *trace, const char *step, const struct sg_error *err)

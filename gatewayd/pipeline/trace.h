@@ -11,8 +11,15 @@
 
 #include <jansson.h>
 
+/* What strangers write goes into details, and a record of the journal takes 4 MiB: of a value so
+ * many octets are kept, and what comes when there are so many octets of steps is left out, with a
+ * last step `trace-full`. */
+#define SG_TRACE_VALUE_MAX 1000
+#define SG_TRACE_MAX       ((size_t)2 << 20)
+
 struct sg_trace {
     size_t count;
+    bool full;
     struct sg_buf steps; /* as in a record (record.h): at, step, requirement, detail as JSON */
 };
 

@@ -5,6 +5,7 @@
 #include "pipeline/receive.h"
 
 #include "schema/message.h"
+#include "smtp/address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static struct {
     bool sync_fails;
     int received, outcomes;
     struct sg_journal_record record; /* the last one; its payload is in last */
-    uint8_t last[4096];
+    uint8_t last[SG_JOURNAL_RECORD_MAX];
 } journal;
 static bool db_away;
 
@@ -30,6 +31,8 @@ bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, co
     (void)j, (void)tenant, (void)original;
     if (journal.fail_from && ++journal.appends >= journal.fail_from)
         return sg_fail(err, SG_E_JOURNAL, "the disk is full");
+    if (record->payload.len > SG_JOURNAL_RECORD_MAX)
+        return sg_fail(err, SG_E_LIMIT, "too large");
     *append_r = (struct journal_append *)record;
     return true;
 }
@@ -42,7 +45,6 @@ bool sg_journal_finish(struct sg_journal *j, struct journal_append **append, str
     if (journal.sync_fails)
         return sg_fail(err, SG_E_JOURNAL, "it would not sync");
     *(record->type == SG_JOURNAL_RECEIVED ? &journal.received : &journal.outcomes) += 1;
-    assert_true(record->payload.len <= sizeof journal.last);
     memcpy(journal.last, record->payload.data, record->payload.len);
     journal.record = *record;
     journal.record.payload.data = journal.last;
@@ -400,6 +402,44 @@ static void records_of_earlier_versions_are_fed(void **state)
     assert_int_equal(err.code, SG_E_MALFORMED);
 }
 
+static char *of_one(size_t len, char c)
+{
+    char *text = test_malloc(len + 1);
+    memset(text, c, len);
+    text[len] = 0;
+    return text;
+}
+
+/* A stranger chooses what stands in it, and would never be answered if it did not fit. */
+static void the_largest_outcome_fits(void **state)
+{
+    struct fixture *f = *state;
+    static struct sg_smtp_recipient many[SG_MESSAGE_RECIPIENTS_MAX];
+    static char addresses[SG_MESSAGE_RECIPIENTS_MAX][SG_ADDRESS_MAX + 1];
+    char *long_text = of_one(6 << 20, 1), *reply = of_one(300, 'r');
+    for (size_t i = 0; i < SG_MESSAGE_RECIPIENTS_MAX; i++) {
+        memset(addresses[i], 'd', SG_ADDRESS_MAX);
+        addresses[i][snprintf(addresses[i], 64, "%zu@", i)] = 'd';
+        many[i].address = addresses[i];
+    }
+    f->t.recipients = many;
+    f->t.recipient_count = SG_MESSAGE_RECIPIENTS_MAX;
+    assert_true(begin(f));
+    for (int i = 0; i < 1000; i++)
+        sg_trace_add(&f->m.trace, "signature", "REQ-22", "serial", long_text, "subject", long_text,
+                     "issuer", long_text, "address", long_text, NULL);
+    for (size_t i = 0; i < f->m.rcpt_count; i++) {
+        deliver(&f->m.rcpts[i]);
+        f->m.rcpts[i].remote = reply;
+    }
+    end(f);
+    assert_int_equal(journal.outcomes, 1);
+    assert_int_equal(f->m.rcpts[0].reply.code, 250);
+    assert_true(last_says("trace-full"));
+    test_free(long_text);
+    test_free(reply);
+}
+
 static void nothing_decided_is_deferred(void **state)
 {
     struct fixture *f = *state;
@@ -489,6 +529,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_record_is_fed_as_it_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_that_ends_early_is_not_fed, setup, teardown),
         cmocka_unit_test_setup_teardown(records_of_earlier_versions_are_fed, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_largest_outcome_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_decided_is_deferred, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_queue_id_each_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_history_waits, setup, teardown),
