@@ -253,6 +253,21 @@ def signed_attributes(s, subject, n):
     return cms(subject, signed(s, attributes=more), "signed-data")
 
 
+@shape(265000)
+def serial_number(s, subject, n):
+    """Of a certificate that four signers name by its key identifier; it stands in what is recorded of each."""
+    made = s.authority.certificate_for([f"{forge.DCA}@{VICTIM}"], s.folder)
+    tbs, *rest = [whole for _, _, whole in forge.elements(forge.elements(forge.load(made.certificate).public_bytes(forge.DER))[0][1])]
+    version, _, *others = [whole for _, _, whole in forge.elements(forge.elements(tbs)[0][1])]
+    certificate = seq(seq(version, der(0x02, b"\x01" * n), *others), *rest)
+    identifier = forge.x509.SubjectKeyIdentifier.from_public_key(forge.load(made.certificate).public_key()).digest
+    attributes = forge.attributes(CONTENT)
+    one = seq(integer(3), der(0x80, identifier), forge.SHA256, b"\xa0" + attributes[1:], forge.RSA,
+              octets(forge.signature_of(made, attributes)))
+    return cms(subject, forge.content_info(forge.SIGNED, seq(integer(3), der(0x31, forge.SHA256), seq(forge.DATA, explicit(0, octets(CONTENT))),
+                                                             explicit(0, certificate), der(0x31, one * 4))), "signed-data")
+
+
 def to_others(s, cek):
     return forge.transport(s.victim, cek)
 
