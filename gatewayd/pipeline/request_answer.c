@@ -133,6 +133,7 @@ bool sg_request_answer(struct sg_message *m, const struct sg_domain_row *domain,
     struct sg_inbound_judgement j;
     if (!sg_inbound_gather(m, domain, &j, err))
         return false;
+    m->even |= j.facts.for_us; /* whatever was found in it */
     const char *why = unanswered(m, domain, &j);
     bool proved = signer_proved(&j.facts), ok = why || answer(m, domain, &j, &why, err);
     if (ok) {

@@ -128,6 +128,7 @@ bool sg_request_take(struct sg_message *m, const struct sg_domain_row *domain, s
     struct taking t = {.m = m, .domain = domain};
     if (!sg_inbound_gather(m, domain, &j, err))
         return false;
+    m->even |= j.facts.for_us; /* whatever was found in it */
     bool ok = sg_domain_policy_load(m->gw->db, m->arena, domain->id, &t.policy, err) &&
               certificates_read(&t, &j, err) && take_all(&t, err);
     if (ok) {

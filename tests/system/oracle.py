@@ -220,8 +220,8 @@ class Observer:
 
     CONNECTIONS = 4
 
-    def __init__(self, setting, attempts_):
-        self.setting, self.attempts = setting, attempts_
+    def __init__(self, setting, attempts_, to=f"ann@{B}"):
+        self.setting, self.attempts, self.to = setting, attempts_, to
         self.times, self.replies = {name: [] for name in attempts_}, {}
         self.run, self.number, self.lock = os.urandom(4).hex(), itertools.count(), threading.Lock()
 
@@ -272,7 +272,7 @@ class Observer:
         text = message(queue_id, self.attempts[name]())
         assert lines.say(f"XFORWARD IDENT={queue_id} ADDR=192.0.2.1").startswith("250")
         assert lines.say(f"MAIL FROM:<x@{OUTSIDE}>").startswith("250")
-        assert lines.say(f"RCPT TO:<ann@{B}>").startswith("250")
+        assert lines.say(f"RCPT TO:<{self.to}>").startswith("250")
         assert lines.say("DATA").startswith("354")
         lines.file.write(text)
         lines.file.flush()

@@ -62,6 +62,15 @@ def test_what_passes_does_not_wait(setting):
     assert min(Observer(setting, bad).rounds(40).times["signature"]) > 0.0195
 
 
+@pytest.mark.parametrize("address", ["secure-email-ping", "domain-certificate-request", "domain-certificate-answer"])
+def test_nothing_tells_where_the_gateway_itself_answers(setting, address):
+    """What is not good for anything is answered at the time of all that is not."""
+    some = {name: make for name, make in attempts(setting).items() if name in ("v15-noise", "cbc-padding", "gcm-tag", "signature")}
+    seen = Observer(setting, some, f"{address}@{B}").rounds(40)
+    assert min(time for times in seen.times.values() for time in times) > 0.0195
+    assert len(seen.replies) == 1 and next(iter(seen.replies)).startswith("250 ")
+
+
 @pytest.mark.long
 def test_nothing_tells_in_2000_tries(setting):
     seen = Observer(setting, attempts(setting)).rounds(2000)
