@@ -40,7 +40,8 @@ struct sg_message {
     const char *sender;      /* normalised: to compare */
     const char *return_path; /* the same as it was given: to send */
     const char *client_address, *client_name;
-    bool smtputf8, body_8bit;
+    bool smtputf8; /* its header needs it (RFC 6532), whatever was asked for */
+    bool body_8bit;
     int64_t began; /* sg_even_now() when its data had come */
     bool even;     /* its reply waits for the time of all that fail (even.h) */
     bool dry;      /* it is only asked what would become of it: nothing is stored, sent or learnt */

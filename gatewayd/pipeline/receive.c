@@ -7,6 +7,14 @@
 
 #define REGISTRY_WAIT_MS 60000
 
+static bool is_ascii(struct sg_bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (bytes.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
 bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *direction,
                       struct sg_smtp_transaction *t, struct sg_error *err)
 {
@@ -22,7 +30,6 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
         .return_path = t->sender,
         .client_address = t->xforward.addr,
         .client_name = t->xforward.name,
-        .smtputf8 = t->smtputf8,
         .body_8bit = t->body_8bit,
         .body = t->body,
         .rcpts = SG_ARENA_ARRAY(t->arena, struct sg_rcpt, t->recipient_count + 1),
@@ -39,8 +46,11 @@ bool sg_receive_begin(struct sg_message *m, struct sg_gateway *gw, const char *d
         if (!r->domain)
             return sg_fail(err, SG_E_INVALID, "a recipient without a domain");
     }
-    return sg_header_read(t->arena, t->body, 0, sg_spool_size(t->body), &gw->headers, &m->headers,
-                          err);
+    if (!sg_header_read(t->arena, t->body, 0, sg_spool_size(t->body), &gw->headers, &m->headers,
+                        err))
+        return false;
+    m->smtputf8 = t->smtputf8 && !is_ascii(m->headers.raw);
+    return true;
 }
 
 void sg_receive_end(struct sg_message *m)

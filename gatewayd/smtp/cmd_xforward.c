@@ -9,8 +9,9 @@ static int hex(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* xtext (RFC 3461 §4). What is no printable ASCII becomes "?", as in Postfix: it is for logs and
- * headers, and a refusal would cost us IDENT. */
+/* xtext (RFC 3461 §4). What is no printable ASCII becomes "?", as in Postfix, and what is too long
+ * is cut: it is for logs and headers, a stranger chooses it (HELO), and a refusal would cost us
+ * IDENT. */
 static bool xtext_decode(struct sg_bytes s, char *value_r)
 {
     size_t n = 0;
@@ -22,9 +23,8 @@ static bool xtext_decode(struct sg_bytes s, char *value_r)
             c = hex(s.data[i + 1]) << 4 | hex(s.data[i + 2]);
             i += 2;
         }
-        if (n == XFORWARD_VALUE - 1)
-            return false;
-        value_r[n++] = (char)(c < 0x20 || c > 0x7e ? '?' : c);
+        if (n < XFORWARD_VALUE - 1)
+            value_r[n++] = (char)(c < 0x20 || c > 0x7e ? '?' : c);
     }
     value_r[n] = 0;
     return true;

@@ -46,8 +46,7 @@ class Setting:
         self.servers = {A: MailServer(port["agency_a"], f"{folder}/mail/a"),
                         B: MailServer(port["agency_b"], f"{folder}/mail/b"),
                         C: MailServer(self.c_port, f"{folder}/mail/c"),
-                        OUTSIDE: MailServer(port["outside"], f"{folder}/mail/outside",
-                                            announce=("8BITMIME", "SMTPUTF8"))}
+                        OUTSIDE: MailServer(port["outside"], f"{folder}/mail/outside")}
 
     def start(self):
         self.tap.start()

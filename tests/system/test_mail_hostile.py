@@ -134,6 +134,40 @@ def test_strangers_sender_address_is_kept_as_it_is(setting):
     assert setting.arrived(B, "verp")[0].sender == f"Bounce-XyZ=aB@{OUTSIDE}"
 
 
+def test_smtputf8_that_nothing_needs(setting):
+    """Some programs ask for it with every mail. A server that does not offer it gets what is ASCII all the same."""
+    server = setting.servers[B]
+    server.stop()
+    server.announce.remove("SMTPUTF8")
+    try:
+        server.start()
+        for subject in ("utf8-not-needed", "utf8-n\N{LATIN SMALL LETTER E WITH MACRON}eded"):
+            with smtplib.SMTP("127.0.0.1", setting.platform.port["postfix_in"], "world.test") as smtp:
+                smtp.sendmail(f"x@{OUTSIDE}", [f"ann@{B}"], simple(f"x@{OUTSIDE}", [f"ann@{B}"], subject), ["SMTPUTF8", "BODY=8BITMIME"])
+        assert "SMTPUTF8" not in setting.arrived(B, "utf8-not-needed")[0].sender_options
+        outcome = "SELECT message_recipient.outcome, message_recipient.reply FROM message_recipient JOIN message ON message.id = msg_id WHERE message_id LIKE 'utf8-n%' ORDER BY 1"
+        (first, _), (second, reply) = wait_for(lambda: (rows := setting.platform.postgresql.rows(outcome))[1:] and rows, 30, "both outcomes")
+        assert (first, second) == ("delivered", "refused") and "SMTPUTF8" in reply
+    finally:
+        server.stop()
+        server.announce.insert(2, "SMTPUTF8")
+        server.start()
+
+
+def test_long_helo_is_no_reason_to_lose_the_queue_id(setting):
+    """Tried again, it is the same message. The client chooses how long its name is, and what is in it."""
+    postfix = setting.platform.postfix_in
+    for n, helo in enumerate(("a" * 300, "+" * 2000)):
+        setting.servers[B].answer("data", "451 4.3.0 later", times=1)
+        with smtplib.SMTP("127.0.0.1", setting.platform.port["postfix_in"], helo) as smtp:
+            smtp.sendmail(f"x@{OUTSIDE}", [f"ann@{B}"], simple(f"x@{OUTSIDE}", [f"ann@{B}"], f"long-helo-{n}"))
+        wait_for(lambda: [one for one in postfix.queue() if one["queue_name"] == "deferred"], 30, "mail put off")
+        postfix.flush()
+        assert len(setting.arrived(B, f"long-helo-{n}")) == 1
+    rows = "SELECT queue_id <> '', outcome FROM message JOIN message_recipient ON id = msg_id WHERE message_id LIKE 'long-helo-%'"
+    wait_for(lambda: setting.platform.postgresql.rows(rows) == [["t", "delivered"]] * 2, 30, "one outcome of each")
+
+
 @pytest.mark.parametrize("recipient", [f"ann%{B}@[127.0.0.1]", f'"ann@{B}"@[127.0.0.1]',
                                        f"{B}!ann@[127.0.0.1]", f"@[127.0.0.1]:ann@{B}",
                                        f"ANN@{B.upper()}"])

@@ -58,7 +58,7 @@ class MailServer:
         if cert:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(cert, key)
-        self.announce = list(announce)  # further EHLO keywords, as "DSN"
+        self.announce = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 209715200", "ENHANCEDSTATUSCODES", *announce]
         self.rules = {"connect": [], "mail": [], "rcpt": [], "data": []}
         self.log = []  # commands as they came
         self._lock = threading.Condition()
@@ -233,8 +233,7 @@ class _Session:
                 return
 
     def do_ehlo(self, _):
-        keywords = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 209715200",
-                    "ENHANCEDSTATUSCODES", *self.server.announce]
+        keywords = list(self.server.announce)
         if self.server.tls and not self.secure:
             keywords.append("STARTTLS")
         lines = ["agency.test", *keywords]

@@ -240,13 +240,18 @@ static void xforward(void **state)
     peer_say(fd, "XFORWARD COLOUR=red", "501 5.5.4");
     peer_say(fd, "XFORWARD NAME=a+2", "501 5.5.4");
     leave(fd);
-    /* 255 octets decoded are the most. */
+    /* 255 octets decoded are kept of one, and all of the others. */
     fd = greeted();
-    char line[600];
-    snprintf(line, sizeof line, "XFORWARD HELO=+41%0254d", 0);
+    char line[600], said[400];
+    snprintf(line, sizeof line, "XFORWARD HELO=+41%0255d IDENT=one", 0);
     peer_say(fd, line, "250 ");
-    snprintf(line, sizeof line, "XFORWARD HELO=+41%0255d", 0);
-    peer_say(fd, line, "501 5.5.4");
+    peer_say(fd, "MAIL FROM:<>", "250 ");
+    peer_say(fd, "RCPT TO:<c@d.test>", "250 ");
+    peer_say(fd, "DATA", "354 ");
+    peer_send(fd, "x\r\n.\r\n");
+    peer_expect(fd, "250 ");
+    snprintf(said, sizeof said, "<> utf8=0 8bit=0 [||||A%0254d|one|] c@d.test", 0);
+    assert_seen(said, "x\r\n");
     leave(fd);
 }
 
