@@ -93,6 +93,7 @@ bool sg_outbound_own_certificate(struct sg_outbound *o, struct sg_error *err)
     if (o->signer_looked_up)
         return true;
     struct sg_cert_facts cert = {0};
+    sg_keyring_free(&o->keyring); /* of a time at which nothing could be found out */
     if (!sg_keyring_load(m->gw, m->arena, o->own.id, o->own.name, &o->keyring, err) ||
         !sg_keyring_signer(&o->keyring, m->arena, m->now, &o->signer, &cert, err))
         return false;
