@@ -290,73 +290,44 @@ bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r, struct sg_e
     return sg_db_read(db, NULL, SG_Q_HELD_IS, &p, take_bool, held_r, err);
 }
 
-struct sent {
-    const char *held_id;
+struct done {
+    const char *held_id, *state;
     const char *const *recipients;
     size_t count;
     sg_time now;
     bool finished;
 };
 
-static bool sent(struct sg_tx *tx, void *arg, struct sg_error *err)
+static bool done(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
-    struct sent *s = arg;
+    struct done *d = arg;
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0}, q = {0};
-    sg_param_text(&p, s->held_id);
-    sg_param_texts(&p, arena, s->recipients, s->count);
-    sg_param_time(&p, s->now);
-    s->finished = false;
-    if (!sg_tx_query(tx, SG_Q_HELD_SENT, &p, &rows, err))
+    sg_param_text(&p, d->held_id);
+    sg_param_text(&p, d->state);
+    sg_param_texts(&p, arena, d->recipients, d->count);
+    sg_param_time(&p, d->now);
+    d->finished = false;
+    if (!sg_tx_query(tx, SG_Q_HELD_DONE, &p, &rows, err))
         return false;
     if (rows.affected == 1) {
         struct sg_row row = sg_row_at(&rows, 0, arena);
-        s->finished = sg_row_bool(&row);
+        d->finished = sg_row_bool(&row);
         if (!sg_row_end(&row, err))
             return false;
     }
-    sg_param_text(&q, s->held_id);
-    return !s->finished || sg_tx_query(tx, SG_Q_HELD_CHUNK_DELETE, &q, NULL, err);
+    sg_param_text(&q, d->held_id);
+    return !d->finished || sg_tx_query(tx, SG_Q_HELD_CHUNK_DELETE, &q, NULL, err);
 }
 
-bool sg_held_sent(struct sg_db *db, const char *held_id, const char *const *recipients,
-                  size_t count, sg_time now, bool *finished_r, struct sg_error *err)
+bool sg_held_done(struct sg_db *db, const char *held_id, const char *state,
+                  const char *const *recipients, size_t count, sg_time now, bool *finished_r,
+                  struct sg_error *err)
 {
-    struct sent s = {held_id, recipients, count, now, false};
-    if (!sg_db_transact(db, NULL, sent, &s, err))
+    struct done d = {held_id, state, recipients, count, now, false};
+    if (!sg_db_transact(db, NULL, done, &d, err))
         return false;
-    *finished_r = s.finished;
-    return true;
-}
-
-struct finish {
-    const char *held_id, *state;
-    sg_time now;
-    bool finished;
-};
-
-static bool finish(struct sg_tx *tx, void *arg, struct sg_error *err)
-{
-    struct finish *f = arg;
-    SG_AUTO_ROWS rows = {0};
-    struct sg_params p = {0}, q = {0};
-    sg_param_text(&p, f->held_id);
-    sg_param_text(&p, f->state);
-    sg_param_time(&p, f->now);
-    if (!sg_tx_query(tx, SG_Q_HELD_FINISH, &p, &rows, err))
-        return false;
-    f->finished = rows.affected == 1;
-    sg_param_text(&q, f->held_id);
-    return sg_tx_query(tx, SG_Q_HELD_CHUNK_DELETE, &q, NULL, err);
-}
-
-bool sg_held_finish(struct sg_db *db, const char *held_id, const char *state, sg_time now,
-                    bool *finished_r, struct sg_error *err)
-{
-    struct finish f = {held_id, state, now, false};
-    if (!sg_db_transact(db, NULL, finish, &f, err))
-        return false;
-    *finished_r = f.finished;
+    *finished_r = d.finished;
     return true;
 }

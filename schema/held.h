@@ -87,16 +87,14 @@ SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_ti
 /* The same where it has to wait for an administrator now, whatever one said before. */
 SG_MUST_USE bool sg_held_quarantine(struct sg_db *db, const char *held_id, const char *reason,
                                     const char *explanation, struct sg_error *err);
-/* It went to these recipients, which are taken off it; *finished_r: to the last of them, and the
- * chunks and the key go. No error where it is not held any more. */
-SG_MUST_USE bool sg_held_sent(struct sg_db *db, const char *held_id, const char *const *recipients,
-                              size_t count, sg_time now, bool *finished_r, struct sg_error *err);
+/* It is done with these recipients, who are taken off it; with the last of them it ends, in this
+ * state ("sent", "expired"), and the chunks and the key go. *finished_r: it has ended now. No error
+ * where it is not held any more. */
+SG_MUST_USE bool sg_held_done(struct sg_db *db, const char *held_id, const char *state,
+                              const char *const *recipients, size_t count, sg_time now,
+                              bool *finished_r, struct sg_error *err);
 /* Is it held still (and not deleted meanwhile)? */
 SG_MUST_USE bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r,
                             struct sg_error *err);
-/* state "sent", "deleted" or "expired"; the chunks and the key go. *finished_r false: it was
- * finished before (by an administrator who deleted it). */
-SG_MUST_USE bool sg_held_finish(struct sg_db *db, const char *held_id, const char *state,
-                                sg_time now, bool *finished_r, struct sg_error *err);
 
 #endif

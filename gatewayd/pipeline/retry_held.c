@@ -74,6 +74,15 @@ static bool failure_tell(struct sg_message *m, const struct sg_held_row *row,
     return !found || sg_tell_failure(&tell, row->reason, err);
 }
 
+static bool done_with(struct sg_message *m, const char *held_id, const char *state,
+                      struct sg_rcpt **rcpts, size_t count, bool *done_r, struct sg_error *err)
+{
+    const char **addresses = SG_ARENA_ARRAY(m->arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        addresses[i] = rcpts[i]->address;
+    return sg_held_done(m->gw->db, held_id, state, addresses, count, m->now, done_r, err);
+}
+
 /* The time is up: FAILURE to the sender, then it ends. */
 static bool expire(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
                    struct sg_error *err)
@@ -87,7 +96,7 @@ static bool expire(struct sg_message *m, const struct sg_held_row *row, struct s
         return false;
     sg_trace_add(&m->trace, "hold-expired", "REQ-56", "held", row->id, NULL);
     return sg_message_record_outcome(m, err) &&
-           sg_held_finish(m->gw->db, row->id, "expired", m->now, &finished, err);
+           done_with(m, row->id, "expired", g->rcpts, g->count, &finished, err);
 }
 
 /*
@@ -98,12 +107,12 @@ static bool sent_settle(struct sg_message *m, const char *held_id, struct sg_out
                         bool *done_r, struct sg_error *err)
 {
     struct sg_error why = {0};
-    const char **sent = SG_ARENA_ARRAY(m->arena, const char *, g->count + 1);
+    struct sg_rcpt **sent = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, g->count + 1);
     size_t count = 0, left = 0;
     for (size_t i = 0; i < g->count; i++) {
         struct sg_rcpt *r = g->rcpts[i];
         if (r->decided && strcmp(r->outcome, "delivered") == 0) {
-            sent[count++] = r->address;
+            sent[count++] = r;
         } else {
             r->decided = false; /* held it was, and held it is */
             g->rcpts[left++] = r;
@@ -114,7 +123,7 @@ static bool sent_settle(struct sg_message *m, const char *held_id, struct sg_out
     if (count == 0)
         return true;
     bool journaled = sg_message_record_outcome(m, &why);
-    if (!sg_held_sent(m->gw->db, held_id, sent, count, m->now, done_r, err))
+    if (!done_with(m, held_id, "sent", sent, count, done_r, err))
         return false;
     if (!journaled && err)
         *err = why;
@@ -131,7 +140,7 @@ static bool fail(struct sg_outbound *o, const struct sg_held_row *row, struct sg
     if (!g->rcpts[0]->decided || strcmp(g->rcpts[0]->outcome, "refused") != 0)
         return sg_fail(err, SG_E_BUSY, "the sender could not be told");
     return sg_message_record_outcome(o->m, err) &&
-           sg_held_finish(o->m->gw->db, row->id, "expired", o->m->now, &finished, err);
+           done_with(o->m, row->id, "expired", g->rcpts, g->count, &finished, err);
 }
 
 static bool settle(struct sg_outbound *o, const struct sg_held_row *row,

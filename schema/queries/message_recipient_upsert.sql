@@ -1,5 +1,5 @@
--- An outcome never replaces a later one, and a final one stays. Within a batch likewise: the first
--- final one of a recipient counts, else the last.
+-- An outcome never replaces a later one, unless it is final (the clock may have been put back), and a
+-- final one stays. Within a batch likewise: the first final one of a recipient counts, else the last.
 INSERT INTO message_recipient
     (msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, verdict, codes, reply,
      outcome_at)
@@ -16,5 +16,5 @@ ORDER BY received_at, msg_id, recipient,
 ON CONFLICT (received_at, msg_id, recipient) DO UPDATE
     SET outcome = excluded.outcome, verdict = excluded.verdict, codes = excluded.codes,
         reply = excluded.reply, outcome_at = excluded.outcome_at
-    WHERE message_recipient.outcome_at <= excluded.outcome_at
+    WHERE (message_recipient.outcome_at <= excluded.outcome_at OR excluded.outcome IN ('delivered', 'refused', 'discarded'))
       AND message_recipient.outcome NOT IN ('delivered', 'refused', 'discarded')
