@@ -43,13 +43,12 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
 }
 
 bool sg_certificate_request_claim(struct sg_db *db, struct sg_arena *arena, sg_time now,
-                                  int64_t lease_ms, int limit,
+                                  const struct sg_claim *claim,
                                   struct sg_certificate_request **rows_r, size_t *count_r,
                                   struct sg_error *err)
 {
     struct list list = {.arena = arena};
-    if (!sg_db_claim(db, arena, SG_Q_CERTIFICATE_REQUEST_CLAIM, now, lease_ms, limit, take, &list,
-                     err))
+    if (!sg_db_claim(db, arena, SG_Q_CERTIFICATE_REQUEST_CLAIM, now, claim, take, &list, err))
         return false;
     *rows_r = list.rows;
     *count_r = list.count;

@@ -17,9 +17,9 @@ struct sg_certificate_request {
 SG_MUST_USE bool sg_certificate_request_ask(struct sg_db *db,
                                             const struct sg_certificate_request *row,
                                             sg_time not_since, bool *asked_r, struct sg_error *err);
-/* Requests that are due, whose next try moves ahead by lease_ms. */
+/* Requests that are due, whose next try moves ahead by the lease. */
 SG_MUST_USE bool sg_certificate_request_claim(struct sg_db *db, struct sg_arena *arena, sg_time now,
-                                              int64_t lease_ms, int limit,
+                                              const struct sg_claim *claim,
                                               struct sg_certificate_request **rows_r,
                                               size_t *count_r, struct sg_error *err);
 SG_MUST_USE bool sg_certificate_request_sent(struct sg_db *db, const char *id, sg_time now,

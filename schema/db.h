@@ -76,6 +76,18 @@ void sg_db_cache(struct sg_db *db, const struct sg_db_cache_options *options);
 void sg_db_fresh(struct sg_db *db);
 void sg_db_cache_state(struct sg_db *db, struct sg_cache_state *state_r);
 
+/*
+ * Rows that are due are taken under a lease, until which nobody else takes them. After it the node
+ * takes its own back; the others for so much longer do not, for what was sent before it was killed
+ * is known to that node alone.
+ */
+#define SG_CLAIM_OF_OTHERS_MS 3600000
+struct sg_claim {
+    const char *node;
+    int64_t lease_ms;
+    int limit; /* rows at most */
+};
+
 /* A transaction in progress. */
 struct sg_tx;
 

@@ -109,9 +109,10 @@ typedef bool (*sg_take_fn)(struct sg_row *row, int index, int count, void *arg,
 SG_MUST_USE bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
                             const struct sg_params *params, sg_take_fn take, void *arg,
                             struct sg_error *err);
-/* What is due, under a lease: a query of now, the lease in milliseconds, and how many at most. */
+/* What is due, under a lease: a query of now, the lease in milliseconds, how many at most, the
+ * node, and how much longer a lease counts for the others. */
 SG_MUST_USE bool sg_db_claim(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
-                             sg_time now, int64_t lease_ms, int limit, sg_take_fn take, void *arg,
+                             sg_time now, const struct sg_claim *claim, sg_take_fn take, void *arg,
                              struct sg_error *err);
 /* The same for at most one row, which fill reads; found_r false: there is none. */
 typedef void (*sg_fill_fn)(struct sg_row *row, void *item);

@@ -124,12 +124,12 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     return true;
 }
 
-bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now, int64_t lease_ms,
-                       int limit, struct sg_held_row **rows_r, size_t *count_r,
+bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                       const struct sg_claim *claim, struct sg_held_row **rows_r, size_t *count_r,
                        struct sg_error *err)
 {
     struct list list = {.arena = arena};
-    if (!sg_db_claim(db, arena, SG_Q_HELD_CLAIM_DUE, now, lease_ms, limit, take, &list, err))
+    if (!sg_db_claim(db, arena, SG_Q_HELD_CLAIM_DUE, now, claim, take, &list, err))
         return false;
     *rows_r = list.rows;
     *count_r = list.count;

@@ -44,12 +44,12 @@ SG_MUST_USE bool sg_held_insert(struct sg_db *db, const struct sg_held_row *row,
                                 sg_held_chunk_give give, void *ctx, bool *inserted_r,
                                 struct sg_error *err);
 /*
- * Takes messages that are due at now, with a lease of lease_ms: no other worker takes them until it
- * has run out, even where an administrator releases them meanwhile. One that waits for an
- * administrator is taken when its time is up alone.
+ * Takes messages that are due at now. No other worker takes them until the lease has run out, even
+ * where an administrator releases them meanwhile. One that waits for an administrator is taken when
+ * its time is up alone.
  */
 SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
-                                   int64_t lease_ms, int limit, struct sg_held_row **rows_r,
+                                   const struct sg_claim *claim, struct sg_held_row **rows_r,
                                    size_t *count_r, struct sg_error *err);
 /* When the next one can be taken; 0: none is held. */
 SG_MUST_USE bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err);

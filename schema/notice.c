@@ -72,12 +72,12 @@ static bool take_row(struct sg_row *r, int index, int count, void *arg, struct s
     return true;
 }
 
-bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now, int64_t lease_ms,
-                         int limit, struct sg_notice_row **rows_r, size_t *count_r,
-                         struct sg_error *err)
+bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
+                         const struct sg_claim *claim, struct sg_notice_row **rows_r,
+                         size_t *count_r, struct sg_error *err)
 {
     struct list list = {.arena = arena};
-    if (!sg_db_claim(db, arena, SG_Q_NOTICE_CLAIM_DUE, now, lease_ms, limit, take_row, &list, err))
+    if (!sg_db_claim(db, arena, SG_Q_NOTICE_CLAIM_DUE, now, claim, take_row, &list, err))
         return false;
     *rows_r = list.rows;
     *count_r = list.count;

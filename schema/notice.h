@@ -65,9 +65,9 @@ SG_MUST_USE bool sg_notice_periods_end(struct sg_db *db, sg_time now, int most, 
 SG_MUST_USE bool sg_notice_receipts_close(struct sg_db *db, sg_time now, int most, size_t *closed_r,
                                           struct sg_error *err);
 
-/* Closed ones that are due, whose next_try_at moves ahead by lease_ms. */
+/* Closed ones that are due, whose next_try_at moves ahead by the lease. */
 SG_MUST_USE bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
-                                     int64_t lease_ms, int limit, struct sg_notice_row **rows_r,
+                                     const struct sg_claim *claim, struct sg_notice_row **rows_r,
                                      size_t *count_r, struct sg_error *err);
 SG_MUST_USE bool sg_notice_items(struct sg_db *db, struct sg_arena *arena, const char *id,
                                  struct sg_notice_item **items_r, size_t *count_r,

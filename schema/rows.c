@@ -262,12 +262,14 @@ bool sg_db_read(struct sg_db *db, struct sg_arena *arena, enum sg_query query,
 }
 
 bool sg_db_claim(struct sg_db *db, struct sg_arena *arena, enum sg_query query, sg_time now,
-                 int64_t lease_ms, int limit, sg_take_fn fn, void *arg, struct sg_error *err)
+                 const struct sg_claim *claim, sg_take_fn fn, void *arg, struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_time(&p, now);
-    sg_param_int(&p, lease_ms);
-    sg_param_int(&p, limit);
+    sg_param_int(&p, claim->lease_ms);
+    sg_param_int(&p, claim->limit);
+    sg_param_text(&p, claim->node);
+    sg_param_int(&p, SG_CLAIM_OF_OTHERS_MS);
     return sg_db_read(db, arena, query, &p, fn, arg, err);
 }
 

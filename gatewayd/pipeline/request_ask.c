@@ -94,8 +94,8 @@ bool sg_request_round(void *gateway)
     struct sg_certificate_request *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    if (!sg_certificate_request_claim(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows,
-                                      &count, &err)) {
+    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
+    if (!sg_certificate_request_claim(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "request.claim_failed", &err, NULL);
         return false;
     }

@@ -269,10 +269,10 @@ bool sg_retry_held_round(void *gateway)
     struct sg_held_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
+    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
     if (!atomic_load(&gw->replayed))
         return false; /* what the last run sent is not known yet */
-    if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows, &count,
-                           &err)) {
+    if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
         return false;
     }

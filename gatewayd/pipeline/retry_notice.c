@@ -213,10 +213,10 @@ bool sg_retry_notice_round(void *gateway)
     struct sg_notice_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
+    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
     bool more = false;
     if (!notices_close(gw, sg_clock_now(), &more, &err) ||
-        !sg_notice_claim_due(gw->db, arena, sg_clock_now(), LEASE_MS, CLAIM_AT_ONCE, &rows, &count,
-                             &err)) {
+        !sg_notice_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "notice.claim_failed", &err, NULL);
         return false;
     }

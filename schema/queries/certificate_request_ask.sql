@@ -6,6 +6,6 @@ WHERE NOT EXISTS (SELECT FROM certificate_request o
     WHERE o.partner = $1::text AND (o.state = 'pending' OR o.created_at > $6::timestamptz))
 ON CONFLICT (partner) DO UPDATE
 SET id = excluded.id, tenant_id = excluded.tenant_id, domain_id = excluded.domain_id, state = 'pending',
-    created_at = excluded.created_at, next_try_at = excluded.next_try_at, attempts = 0, last_error = '',
+    created_at = excluded.created_at, next_try_at = excluded.next_try_at, leased_by = '', attempts = 0, last_error = '',
     sent_at = NULL, answered_at = NULL
 WHERE r.state <> 'pending' AND r.created_at <= $6::timestamptz

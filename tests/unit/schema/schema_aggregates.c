@@ -360,6 +360,9 @@ static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
     return true;
 }
 
+static const struct sg_claim claim = {"node1", 60000, 10}, claim_short = {"node1", 1, 10},
+                             claim_many = {"node1", 60000, 100}, of_another = {"node2", 60000, 10};
+
 static void test_held(void **state)
 {
     (void)state;
@@ -404,11 +407,11 @@ static void test_held(void **state)
     OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err));
     assert_false(inserted);
 
-    OK(sg_held_claim_due(db, arena, now, 60000, 10, &rows, &count, &err));
+    OK(sg_held_claim_due(db, arena, now, &claim, &rows, &count, &err));
     assert_int_equal(count, 0);
     OK(sg_held_next_due(db, &due, &err));
     assert_true(due == now + SG_SECOND);
-    OK(sg_held_claim_due(db, arena, now + 2 * SG_SECOND, 60000, 10, &rows, &count, &err));
+    OK(sg_held_claim_due(db, arena, now + 2 * SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_string_equal(rows[0].id, id);
     assert_int_equal(rows[0].recipient_count, 4);
@@ -419,8 +422,18 @@ static void test_held(void **state)
     OK(sg_held_next_due(db, &due, &err));
     assert_true(due == now + 62 * SG_SECOND); /* when the lease ends */
     assert_true(sg_bytes_equal(rows[0].wrapped_key, text("wrapped")));
-    OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, 60000, 10, &rows, &count, &err));
+    OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 0); /* leased */
+    /* What was sent meanwhile the one node knows, and the other does not. */
+    sg_time late = now + 62 * SG_SECOND, others = late + SG_CLAIM_OF_OTHERS_MS * (SG_SECOND / 1000);
+    OK(sg_held_claim_due(db, arena, others - 1, &of_another, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_held_claim_due(db, arena, others, &of_another, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    OK(sg_held_claim_due(db, arena, others + 61 * SG_SECOND, &claim, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_held_claim_due(db, arena, others + 60 * SG_SECOND, &of_another, &rows, &count, &err));
+    assert_int_equal(count, 1);
 
     OK(sg_held_chunks(db, id, take, &next, &err));
     assert_int_equal(next, CHUNKS);
@@ -428,7 +441,7 @@ static void test_held(void **state)
     OK(sg_held_reschedule(db, id, now + 50 * SG_DAY, "202", "no CRL", "timed out", &err));
     OK(sg_held_next_due(db, &due, &err));
     assert_true(due == row.expires_at);
-    OK(sg_held_claim_due(db, arena, row.expires_at, 1, 10, &rows, &count, &err));
+    OK(sg_held_claim_due(db, arena, row.expires_at, &claim_short, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].attempts, 1);
     assert_string_equal(rows[0].reason, "202");
@@ -437,7 +450,7 @@ static void test_held(void **state)
     bool held = false;
     OK(sg_held_done(db, id, "sent", more, 2, now, &finished, &err));
     assert_false(finished);
-    OK(sg_held_claim_due(db, arena, row.expires_at + SG_DAY, 1, 10, &rows, &count, &err));
+    OK(sg_held_claim_due(db, arena, row.expires_at + SG_DAY, &claim_short, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].recipient_count, 2);
     assert_string_equal(rows[0].recipients[0], recipients[1]);
@@ -492,11 +505,11 @@ static void test_notice(void **state)
     row.id = sg_arena_strdup(arena, sg_id_new("ntc").text);
     OK(sg_notice_add(db, &row, both, 2, &err));
     OK(sg_notice_close_due(db, now, 100, 10, &closed, &err));
-    OK(sg_notice_claim_due(db, arena, now, 60000, 10, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, now, &claim, &rows, &count, &err));
     assert_int_equal(count, 0); /* it is open for a second */
     OK(sg_notice_close_due(db, now + SG_SECOND, 100, 10, &closed, &err));
     assert_int_equal(closed.singly, 1);
-    OK(sg_notice_claim_due(db, arena, now + SG_SECOND, 60000, 10, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, now + SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_string_equal(rows[0].id, id);
     assert_string_equal(rows[0].sealed_as, id);
@@ -506,10 +519,15 @@ static void test_notice(void **state)
     assert_int_equal(count, 2);
     assert_string_equal(items[0].address, "X@p.test");
     assert_string_equal(items[1].words, "w");
-    OK(sg_notice_claim_due(db, arena, now + SG_SECOND, 60000, 10, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, now + SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 0);
+    sg_time others = now + 61 * SG_SECOND + SG_CLAIM_OF_OTHERS_MS * (SG_SECOND / 1000);
+    OK(sg_notice_claim_due(db, arena, others - 1, &of_another, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_notice_claim_due(db, arena, now + 61 * SG_SECOND, &claim, &rows, &count, &err));
+    assert_int_equal(count, 1);
     OK(sg_notice_reschedule(db, id, now + 2 * SG_SECOND, "450", &err));
-    OK(sg_notice_claim_due(db, arena, now + 2 * SG_SECOND, 60000, 10, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, now + 2 * SG_SECOND, &of_another, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].attempts, 1);
     OK(sg_notice_finish(db, id, "sent", "", now, &err));
@@ -554,13 +572,13 @@ static void test_notice_fold(void **state)
     assert_int_equal(closed.folded, 15);
     OK(sg_notice_periods_end(db, now, 10, &summaries, &err));
     assert_int_equal(summaries, 0);
-    OK(sg_notice_claim_due(db, arena, now, 60000, 100, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, now, &claim_many, &rows, &count, &err));
     assert_int_equal(count, 10);
     OK(sg_notice_periods_end(db, day, 10, &summaries, &err));
     assert_int_equal(summaries, 1);
     for (size_t i = 0; i < 10; i++)
         OK(sg_notice_finish(db, rows[i].id, "sent", "", now, &err));
-    OK(sg_notice_claim_due(db, arena, day, 60000, 100, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, day, &claim_many, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].stands_for, 15);
     assert_string_equal(rows[0].msg_id, "");
@@ -581,7 +599,7 @@ static void test_notice_fold(void **state)
     notice_of_storm("delayed", day + 2 * SG_DAY); /* it is over */
     OK(sg_notice_close_due(db, day + 2 * SG_DAY, 100, 4, &closed, &err));
     assert_int_equal(closed.singly, 1);
-    OK(sg_notice_claim_due(db, arena, day + 2 * SG_DAY, 60000, 100, &rows, &count, &err));
+    OK(sg_notice_claim_due(db, arena, day + 2 * SG_DAY, &claim_many, &rows, &count, &err));
     assert_int_equal(count, 2); /* the second summary, and this one */
     for (size_t i = 0; i < count; i++)
         OK(sg_notice_finish(db, rows[i].id, "failed", "", now, &err));
