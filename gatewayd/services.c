@@ -476,7 +476,13 @@ void services_stop(struct services **services)
     if (v->feeding.at)
         sg_watch_leave(&v->feeding);
     sg_archive_free(&v->archive);
-    sg_registry_free(&v->gw.registry);
+    struct sg_courier_sent *unsaid = NULL;
+    sg_registry_free(&v->gw.registry, &unsaid);
+    sg_courier_join(&unsaid, &v->gw.unsettled_notice.sent);
+    sg_courier_join(&unsaid, &v->gw.unsettled_request.sent);
+    if (unsaid)
+        sg_courier_keep(v->gw.courier);
+    sg_courier_release(v->gw.courier, &unsaid);
     sg_recipients_free(&v->gw.recipients);
     sg_courier_stop(&v->gw.courier);
     sg_tnef_free(&v->gw.tnef);

@@ -30,6 +30,9 @@ struct sg_courier_options {
 /* Reads what earlier ones left, and starts one. SG_E_IO. */
 SG_MUST_USE bool sg_courier_start(const struct sg_courier_options *options,
                                   struct sg_courier **courier_r, struct sg_error *err);
+/* Not all that was sent is journaled: at the stop it keeps what it heard for the next gatewayd, as
+ * if this one had been killed. */
+void sg_courier_keep(struct sg_courier *courier);
 /* Nobody may be sending. */
 void sg_courier_stop(struct sg_courier **courier);
 

@@ -58,6 +58,7 @@ struct sg_courier {
     bool living, listed;
     int64_t listed_by_ms; /* nothing is waited for afterwards (monotonic) */
     atomic_bool knows;
+    bool keep; /* at the stop */
 };
 
 /* process.c, under lock: starts one where none runs; sees to it that one of this generation that

@@ -108,7 +108,8 @@ static void reap(struct sg_courier *c)
     c->pid = 0;
     close(c->control);
     channels_close(c);
-    unlinkat(c->dir_fd, c->file, 0);
+    if (!c->keep)
+        unlinkat(c->dir_fd, c->file, 0);
 }
 
 void courier_lost(struct sg_courier *c, uint64_t generation)
@@ -133,6 +134,11 @@ void courier_say(struct sg_courier *c, char what, uint8_t value)
         (void)!send(c->control, text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void sg_courier_keep(struct sg_courier *courier)
+{
+    courier->keep = true;
+}
+
 void sg_courier_stop(struct sg_courier **courier)
 {
     static const char end = COURIER_END;
@@ -141,7 +147,9 @@ void sg_courier_stop(struct sg_courier **courier)
         return;
     courier_unwatch(c);
     if (c->pid) {
-        if (send(c->control, &end, 1, MSG_NOSIGNAL) != 1)
+        if (c->keep)
+            shutdown(c->control, SHUT_WR); /* as if we were gone */
+        else if (send(c->control, &end, 1, MSG_NOSIGNAL) != 1)
             kill(c->pid, SIGKILL);
         reap(c);
     }

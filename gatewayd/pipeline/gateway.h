@@ -23,6 +23,14 @@
 struct sg_egress;
 struct sg_registry;
 
+/* What a worker has sent without PostgreSQL knowing it: until it does, that worker takes nothing
+ * else, and could not take it again. One for each worker, which alone looks at it. */
+struct sg_unsettled {
+    struct sg_id id; /* "": there is none */
+    sg_time at;
+    struct sg_courier_sent *sent;
+};
+
 struct sg_gateway {
     const char *node, *hostname;
     struct sg_db *db;
@@ -59,6 +67,8 @@ struct sg_gateway {
     sg_time notice_waiting; /* … the sender is told that it waits; 0: never */
     int notice_lines;       /* of a summary */
     int notice_attempts;
+    struct sg_unsettled unsettled_notice, unsettled_request;
+    bool unsettled_held;  /* the worker's own: held mail was sent, and PostgreSQL may not know it */
     atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */
 };
 

@@ -104,7 +104,9 @@ static bool debts_pay(struct sg_message *m, struct sg_error *err)
     while (m->entry && sg_registry_owed(m->entry, &record)) {
         if (!outcome_append(m, record, err))
             return false;
-        sg_registry_paid(m->entry);
+        struct sg_courier_sent *sent = NULL;
+        sg_registry_paid(m->entry, &sent);
+        sg_courier_release(m->gw->courier, &sent);
     }
     return true;
 }
@@ -190,7 +192,7 @@ bool sg_message_record_outcome(struct sg_message *m, struct sg_error *err)
     struct sg_bytes record = sg_buf_bytes(&text);
     bool ok = debts_pay(m, err) && (!any || outcome_append(m, record, err));
     if (any && !ok && m->entry)
-        sg_registry_owe(m->entry, record);
+        sg_registry_owe(m->entry, record, &m->sent);
     if (any && (ok || m->entry))
         outcome_recorded(m);
     return ok;

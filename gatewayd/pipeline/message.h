@@ -56,6 +56,9 @@ struct sg_message {
     const char *purpose; /* of a message of ours about this one: tells its sendings from this one's
                             and from others'; NULL: it is the message itself */
     struct sg_courier_sent *sent; /* whose outcome is not journaled yet */
+    /* Between two deliveries, where what was sent is kept elsewhere than with Postfix; or NULL. */
+    bool (*settle)(struct sg_message *m, const void *ctx, struct sg_error *err);
+    const void *settle_ctx;
 };
 
 /* The outcome of what was sent is on disk, here or in PostgreSQL: the courier may forget it. */

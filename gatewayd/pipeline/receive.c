@@ -83,7 +83,10 @@ bool sg_receive_register(struct sg_message *m, struct sg_error *err)
 
 bool sg_receive_checkpoint(struct sg_message *m, struct sg_error *err)
 {
-    return !m->entry || !sg_message_unfinished(m) || sg_message_record_outcome(m, err);
+    if (!sg_message_unfinished(m))
+        return true;
+    return m->settle ? m->settle(m, m->settle_ctx, err)
+                     : !m->entry || sg_message_record_outcome(m, err);
 }
 
 static void unfinished_defer(struct sg_message *m)

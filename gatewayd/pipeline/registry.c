@@ -23,6 +23,7 @@ struct settled {
 
 struct owed {
     struct owed *next;
+    struct sg_courier_sent *sent;
     size_t len;
     uint8_t record[];
 };
@@ -82,14 +83,14 @@ struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
     return r;
 }
 
-static void node_free(struct node *n)
+static void node_free(struct node *n, struct sg_courier_sent **unsaid)
 {
     for (struct settled *s = n->settled, *next; s; s = next) {
         next = s->next;
         free(s);
     }
     while (n->owed)
-        sg_registry_paid(&n->entry);
+        sg_registry_paid(&n->entry, unsaid);
     free(n);
 }
 
@@ -107,7 +108,7 @@ static void use_append(struct sg_registry *r, struct node *n)
     r->newest = n;
 }
 
-static void node_remove(struct sg_registry *r, struct node *n)
+static void node_remove(struct sg_registry *r, struct node *n, struct sg_courier_sent **unsaid)
 {
     struct node **at = &r->buckets[bucket_of(n->key)];
     while (*at != n)
@@ -115,16 +116,16 @@ static void node_remove(struct sg_registry *r, struct node *n)
     *at = n->chain;
     use_unlink(r, n);
     r->count--;
-    node_free(n);
+    node_free(n, unsaid);
 }
 
-void sg_registry_free(struct sg_registry **registry)
+void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **unsaid)
 {
     struct sg_registry *r = *registry;
     if (!r)
         return;
     while (r->oldest)
-        node_remove(r, r->oldest);
+        node_remove(r, r->oldest, unsaid);
     pthread_cond_destroy(&r->freed);
     pthread_mutex_destroy(&r->mutex);
     free(r);
@@ -151,7 +152,7 @@ static void trim(struct sg_registry *r)
             continue;
         if (n->used > r->complete_since)
             r->complete_since = n->used;
-        node_remove(r, n);
+        node_remove(r, n, NULL); /* owes nothing */
     }
 }
 
@@ -321,7 +322,8 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient)
     ((struct node *)entry)->settled = s;
 }
 
-void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record)
+void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record,
+                     struct sg_courier_sent **sent)
 {
     struct owed *o = malloc(sizeof *o + record.len), **at = &((struct node *)entry)->owed;
     if (!o)
@@ -329,6 +331,8 @@ void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record)
     memcpy(o->record, record.data, record.len);
     o->len = record.len;
     o->next = NULL;
+    o->sent = NULL;
+    sg_courier_join(&o->sent, sent);
     while (*at)
         at = &(*at)->next;
     *at = o;
@@ -342,10 +346,11 @@ bool sg_registry_owed(const struct sg_registry_entry *entry, struct sg_bytes *re
     return o != NULL;
 }
 
-void sg_registry_paid(struct sg_registry_entry *entry)
+void sg_registry_paid(struct sg_registry_entry *entry, struct sg_courier_sent **sent)
 {
     struct node *n = (struct node *)entry;
     struct owed *o = n->owed;
     n->owed = o->next;
+    sg_courier_join(sent, &o->sent);
     free(o);
 }

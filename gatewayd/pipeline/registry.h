@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/id.h"
+#include "courier/courier.h"
 #include "schema/db.h"
 
 #include <stdbool.h>
@@ -25,7 +26,8 @@ struct sg_registry_entry {
 };
 
 struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity);
-void sg_registry_free(struct sg_registry **registry);
+/* *unsaid gets what was sent of which the outcome is still owed; to be released. */
+void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **unsaid);
 
 /*
  * Postfix hands its messages to one gatewayd alone, which remembers the youngest of them: what is
@@ -54,11 +56,14 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient);
 /*
  * A record that the journal would not take although what it says was done: it is owed to the
  * journal, and must be there before the next transaction of this message is answered. In memory
- * alone, hence lost with the process.
+ * alone, hence lost with the process; what was sent (taken from *sent) stays known to the courier
+ * until it is paid.
  */
-void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record);
+void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record,
+                     struct sg_courier_sent **sent);
 /* The oldest record that is owed, until sg_registry_paid(); false: none. */
 bool sg_registry_owed(const struct sg_registry_entry *entry, struct sg_bytes *record_r);
-void sg_registry_paid(struct sg_registry_entry *entry);
+/* It is in the journal; *sent gets what was sent, to be released. */
+void sg_registry_paid(struct sg_registry_entry *entry, struct sg_courier_sent **sent);
 
 #endif

@@ -6,8 +6,7 @@
 #include "request/request.h"
 #include "schema/certificate_request.h"
 
-#define CLAIM_AT_ONCE 1
-#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
+#define LEASE_MS 900000 /* more than an attempt with all its time-outs */
 
 void sg_request_want(struct sg_outbound *o, const struct sg_outbound_group *g)
 {
@@ -63,43 +62,61 @@ static bool attempt(struct sg_gateway *gw, const struct sg_certificate_request *
     return sg_request_send(gw, arena, &envelope, sg_buf_bytes(&text), sent, err);
 }
 
-static void request_try(struct sg_gateway *gw, const struct sg_certificate_request *row)
+/* That it was sent; false: PostgreSQL does not know it yet, and the courier shall not forget it. */
+static bool sent_settle(struct sg_gateway *gw)
+{
+    struct sg_error err = {0};
+    struct sg_unsettled *u = &gw->unsettled_request;
+    if (!*u->id.text)
+        return true;
+    if (!sg_certificate_request_sent(gw->db, u->id.text, u->at, &err)) {
+        sg_log_error(SG_LOG_WARNING, "request.not_settled", &err, "request", u->id.text, NULL);
+        return false;
+    }
+    sg_courier_release(gw->courier, &u->sent);
+    u->id = (struct sg_id){0};
+    return true;
+}
+
+/* false: it was sent, which is not settled yet. */
+static bool request_try(struct sg_gateway *gw, const struct sg_certificate_request *row)
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
     sg_time now = sg_clock_now();
-    bool ok = attempt(gw, row, &sent, &err), last = row->attempts + 1 >= gw->notice_attempts;
-    bool stored = ok ? sg_certificate_request_sent(gw->db, row->id, now, &again)
-                     : sg_certificate_request_failed(gw->db, row->id,
-                                                     sg_keep_next_try(gw, NULL, row->attempts, now),
-                                                     last, err.detail, &again);
-    sg_courier_release(gw->courier, &sent);
-    if (ok)
+    if (attempt(gw, row, &sent, &err)) {
         sg_log(SG_LOG_INFO, "request.sent", "request", row->id, "domain", row->partner, "tenant",
                row->tenant_id, NULL);
-    else
-        sg_log_error(SG_LOG_WARNING, last ? "request.failed" : "request.deferred", &err, "request",
-                     row->id, "tenant", row->tenant_id, NULL);
-    if (!stored)
+        gw->unsettled_request = (struct sg_unsettled){.at = now, .sent = sent};
+        snprintf(gw->unsettled_request.id.text, sizeof gw->unsettled_request.id.text, "%s",
+                 row->id);
+        return sent_settle(gw);
+    }
+    bool last = row->attempts + 1 >= gw->notice_attempts;
+    sg_courier_release(gw->courier, &sent);
+    sg_log_error(SG_LOG_WARNING, last ? "request.failed" : "request.deferred", &err, "request",
+                 row->id, "tenant", row->tenant_id, NULL);
+    if (!sg_certificate_request_failed(gw->db, row->id,
+                                       sg_keep_next_try(gw, NULL, row->attempts, now), last,
+                                       err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "request.not_settled", &again, "request", row->id, NULL);
+    return true;
 }
 
 bool sg_request_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
-    if (!atomic_load(&gw->replayed))
-        return false; /* what the last run sent is not known yet */
+    if (!atomic_load(&gw->replayed) || !sent_settle(gw))
+        return false; /* what was sent is not known yet */
     sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_certificate_request *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
+    const struct sg_claim claim = {gw->node, LEASE_MS, 1};
     if (!sg_certificate_request_claim(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "request.claim_failed", &err, NULL);
         return false;
     }
-    for (size_t i = 0; i < count; i++)
-        request_try(gw, &rows[i]);
-    return count == CLAIM_AT_ONCE;
+    return count == 1 && request_try(gw, rows);
 }

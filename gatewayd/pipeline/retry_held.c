@@ -15,6 +15,7 @@
 
 #define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
 #define LEASE_MS      900000 /* more than an attempt with all its time-outs */
+#define DRAIN_MS      1000
 
 /* The held message as a message of the pipeline. */
 static void message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
@@ -100,34 +101,49 @@ static bool expire(struct sg_message *m, const struct sg_held_row *row, struct s
 }
 
 /*
- * Takes those off the group to whom it was sent: in the journal, then in PostgreSQL, which forgets
- * them even where the journal is away, for they must not get it again. *done_r: to all of them.
+ * To whom it was sent, in the journal and in PostgreSQL, which forgets them even where the journal
+ * is away, for they must not get it again. *done_r: to all of them. The others are held as before.
  */
-static bool sent_settle(struct sg_message *m, const char *held_id, struct sg_outbound_group *g,
-                        bool *done_r, struct sg_error *err)
+static bool sent_settle(struct sg_message *m, const char *held_id, bool *done_r,
+                        struct sg_error *err)
 {
     struct sg_error why = {0};
-    struct sg_rcpt **sent = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, g->count + 1);
-    size_t count = 0, left = 0;
-    for (size_t i = 0; i < g->count; i++) {
-        struct sg_rcpt *r = g->rcpts[i];
-        if (r->decided && strcmp(r->outcome, "delivered") == 0) {
-            sent[count++] = r;
-        } else {
-            r->decided = false; /* held it was, and held it is */
-            g->rcpts[left++] = r;
-        }
-    }
-    g->count = left;
+    struct sg_rcpt **sent = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
+    size_t count = 0;
     *done_r = false;
+    for (size_t i = 0; i < m->rcpt_count; i++) {
+        struct sg_rcpt *r = &m->rcpts[i];
+        r->decided &= strcmp(r->outcome, "delivered") == 0;
+        if (r->decided)
+            sent[count++] = r;
+    }
     if (count == 0)
         return true;
     bool journaled = sg_message_record_outcome(m, &why);
-    if (!done_with(m, held_id, "sent", sent, count, done_r, err))
+    if (!done_with(m, held_id, "sent", sent, count, done_r, err)) {
+        m->gw->unsettled_held = true;
         return false;
+    }
     if (!journaled && err)
         *err = why;
     return journaled;
+}
+
+/* Blind copies go one by one, and may take long. */
+static bool settle_between(struct sg_message *m, const void *held_id, struct sg_error *err)
+{
+    bool done;
+    return sent_settle(m, held_id, &done, err);
+}
+
+/* Those whom it has not reached. */
+static void group_reduce(struct sg_outbound_group *g)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < g->count; i++)
+        if (!g->rcpts[i]->decided)
+            g->rcpts[left++] = g->rcpts[i];
+    g->count = left;
 }
 
 /* The rules have changed their mind, or it was an administrator's word that they ask for: it is not
@@ -148,10 +164,11 @@ static bool settle(struct sg_outbound *o, const struct sg_held_row *row,
 {
     struct sg_message *m = o->m;
     bool done;
-    if (!sent_settle(m, row->id, g, &done, err))
+    if (!sent_settle(m, row->id, &done, err))
         return false;
     if (done)
         return true;
+    group_reduce(g);
     if (m->now >= row->expires_at && g->count)
         return expire(m, row, g, err);
     if (g->plan.action == SG_ACT_QUARANTINE)
@@ -200,6 +217,8 @@ static bool send(struct sg_message *m, const struct sg_held_row *row, struct sg_
     bool held = false;
     bool ok = sg_outbound_begin(&o, m, true, err);
     o.facts.approved = row->approved_at != 0;
+    m->settle = settle_between;
+    m->settle_ctx = row->id;
     ok = ok && sg_outbound_decide(&o, g, err) && sg_held_is(m->gw->db, row->id, &held, err);
     if (ok && held && g->plan.action == SG_ACT_SEAL)
         sg_outbound_seal(&o, g);
@@ -220,9 +239,9 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
     message_begin(&m, gw, arena, row, body);
     struct sg_outbound_group g = group_all(&m);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
-              reached_mark(&m, &reached, err) &&
-              (!reached || sent_settle(&m, row->id, &g, &done, err)) &&
-              (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send(&m, row, &g, err)));
+              reached_mark(&m, &reached, err) && (!reached || sent_settle(&m, row->id, &done, err));
+    group_reduce(&g);
+    ok = ok && (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send(&m, row, &g, err)));
     sg_message_sent_release(&m);
     sg_trace_free(&m.trace);
     return ok;
@@ -272,6 +291,9 @@ bool sg_retry_held_round(void *gateway)
     const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
     if (!atomic_load(&gw->replayed))
         return false; /* what the last run sent is not known yet */
+    if (gw->unsettled_held && !sg_journal_drain(gw->journal, DRAIN_MS, &err))
+        return false; /* nor what was sent while PostgreSQL was away (reached_mark()) */
+    gw->unsettled_held = false;
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
         return false;

@@ -13,7 +13,6 @@
 #include "smtp/address.h"
 
 #define CLOSE_AT_ONCE 50
-#define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
 #define LEASE_MS      900000 /* more than an attempt with all its time-outs */
 
 static bool about_write(struct sg_gateway *gw, struct sg_arena *arena,
@@ -166,25 +165,45 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
     return ok;
 }
 
-static void notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
+/* That it was sent; false: PostgreSQL does not know it yet, and the courier shall not forget it. */
+static bool sent_settle(struct sg_gateway *gw)
+{
+    struct sg_error err = {0};
+    struct sg_unsettled *u = &gw->unsettled_notice;
+    if (!*u->id.text)
+        return true;
+    if (!sg_notice_finish(gw->db, u->id.text, "sent", "", u->at, &err)) {
+        sg_log_error(SG_LOG_WARNING, "notice.not_settled", &err, "notice", u->id.text, NULL);
+        return false;
+    }
+    sg_courier_release(gw->courier, &u->sent);
+    u->id = (struct sg_id){0};
+    return true;
+}
+
+/* false: it was sent, which is not settled yet. */
+static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
     sg_time now = sg_clock_now();
     bool ok = attempt(gw, row, &sent, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
-    const char *state = ok ? "sent" : last ? "failed" : "deferred";
-    bool stored = ok || last ? sg_notice_finish(gw->db, row->id, state, err.detail, now, &again)
-                             : sg_notice_reschedule(gw->db, row->id,
-                                                    sg_keep_next_try(gw, NULL, row->attempts, now),
-                                                    err.detail, &again);
+    sg_count_notice(row->kind, ok ? "sent" : last ? "failed" : "deferred");
+    if (ok) {
+        gw->unsettled_notice = (struct sg_unsettled){.at = now, .sent = sent};
+        snprintf(gw->unsettled_notice.id.text, sizeof gw->unsettled_notice.id.text, "%s", row->id);
+        return sent_settle(gw);
+    }
     sg_courier_release(gw->courier, &sent);
-    sg_count_notice(row->kind, state);
-    if (!ok)
-        sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING,
-                     last ? "notice.failed" : "notice.deferred", &err, "notice", row->id, "msg_id",
-                     row->msg_id, "tenant", row->tenant_id, NULL);
+    sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING, last ? "notice.failed" : "notice.deferred",
+                 &err, "notice", row->id, "msg_id", row->msg_id, "tenant", row->tenant_id, NULL);
+    bool stored =
+        last ? sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again)
+             : sg_notice_reschedule(gw->db, row->id, sg_keep_next_try(gw, NULL, row->attempts, now),
+                                    err.detail, &again);
     if (!stored)
         sg_log_error(SG_LOG_WARNING, "notice.not_settled", &again, "notice", row->id, NULL);
+    return true;
 }
 
 /* What has had its time is closed; *more_r: there may be more of it. */
@@ -206,21 +225,19 @@ static bool notices_close(struct sg_gateway *gw, sg_time now, bool *more_r, stru
 bool sg_retry_notice_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
-    if (!atomic_load(&gw->replayed))
-        return false; /* what the last run sent is not known yet */
+    if (!atomic_load(&gw->replayed) || !sent_settle(gw))
+        return false; /* what was sent is not known yet */
     sg_db_fresh(gw->db);
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_notice_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
+    const struct sg_claim claim = {gw->node, LEASE_MS, 1};
     bool more = false;
     if (!notices_close(gw, sg_clock_now(), &more, &err) ||
         !sg_notice_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "notice.claim_failed", &err, NULL);
         return false;
     }
-    for (size_t i = 0; i < count; i++)
-        notice_try(gw, &rows[i]);
-    return more || count == CLAIM_AT_ONCE;
+    return (count == 0 || notice_try(gw, rows)) && (more || count == 1);
 }

@@ -120,6 +120,27 @@ def test_room_comes_and_goes(crowded, rounds):
     rows(crowded, load)
 
 
+@pytest.mark.parametrize("rounds", [4, pytest.param(60, marks=pytest.mark.long)])
+def test_ended_while_outcomes_are_owed(crowded, rounds):
+    """What was taken by a next hop when there was no room to say so stands in the courier's file, at an orderly stop too."""
+    disk, gatewayd = crowded.disks["journal"], crowded.platform.gatewayd
+    failed = gatewayd.log.read_text().count('"journal.failed"')
+    with Gentle(crowded, f"owed-{rounds}") as load:
+        try:
+            for number in range(rounds):
+                load.more(4, 60)
+                load.stands_still(each=disk.fill)
+                (gatewayd.kill if number % 2 else gatewayd.stop)()
+                disk.empty()
+                gatewayd.start()
+        finally:
+            disk.empty()
+        load.more(8, 120)
+    assert gatewayd.log.read_text().count('"journal.failed"') > failed
+    load.account()
+    rows(crowded, load)
+
+
 def rows(setting, load):
     """All that was accepted is in the retention log, as it went out and as it came in."""
     wanted = {(f"{subject}@x.test", way) for subject in load.accepted for way in ("outbound", "inbound")}

@@ -259,6 +259,69 @@ def test_a_notice_is_sent_once(killed):
     assert len(found) == 1
 
 
+def test_a_notice_that_postgresql_does_not_hear_of_is_sent_once(killed):
+    """Sent, and then its row cannot be written, until the lease has long run out."""
+    gatewayd, database = killed.platform.gatewayd, killed.platform.postgresql
+    killed.servers[B].answer("data", "550 5.7.1 not this one", times=1)
+    killed.send("unheard", A, B)
+    smtpd = killed.reentry_freezes("unheard")
+    since = gatewayd.log.stat().st_size
+
+    def told():
+        with open(gatewayd.log, "rb") as log:
+            log.seek(since)
+            return log.read().count(b'"notice.not_settled"')
+    try:
+        wait_for(killed.reentry_waits, 30, "the notice at Postfix")
+        database.rows("REVOKE UPDATE ON notice FROM sg_gateway")
+    finally:
+        os.kill(smtpd, signal.SIGCONT)
+    try:
+        wait_for(told, 60, "word that it could not be settled")
+        database.rows("UPDATE notice SET next_try_at = now() WHERE state = 'pending'")
+        before = told()
+        wait_for(lambda: told() > before, 60, "the next round")
+    finally:
+        database.rows("GRANT UPDATE ON notice TO sg_gateway")
+    wait_for(lambda: not database.rows("SELECT 1 FROM notice WHERE state NOT IN ('sent', 'folded')"), 60, "the outbox")
+    killed.quiet()
+    assert len([mail for mail in killed.servers[A].mails if b"  Subject: unheard" in mail.body]) == 1
+
+
+def test_blind_copies_of_held_mail_are_settled_one_by_one(killed):
+    """All is killed when the first has been taken, and the others have not been begun."""
+    platform, rows = killed.platform, killed.platform.postgresql.rows
+    people = [f"{name}@late.test" for name in ("ann", "bob", "cid")]
+    late = platform.organisation("Late", "late.test", next_hop_port=platform.port["agency_b"], key_kind="wrapped")
+    late.configure()
+    killed.submit(f"joe@{A}", people, simple(f"joe@{A}", [f"joe@{A}"], "blind"))
+    held, = wait_for(lambda: [h for h in killed.a.held(state="held") if h["recipient_domain"] == "late.test"], 30, "held mail")
+    rows("SELECT pg_advisory_lock(7)")
+    rows("CREATE FUNCTION test_wait() RETURNS trigger LANGUAGE plpgsql AS "
+         "$$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$")
+    rows("CREATE TRIGGER test_wait BEFORE UPDATE OF recipients ON held_message FOR EACH ROW EXECUTE FUNCTION test_wait()")
+    try:
+        late.make_key()
+        late.certify()
+        late.publish()
+        platform.api.post(f"{killed.a.path}/held/{held['id']}/release")
+        waiting = "SELECT pid FROM pg_stat_activity WHERE usename = 'sg_gateway' AND wait_event = 'advisory'"
+        wait_for(lambda: rows(waiting), 60, "gatewayd about to settle")
+        killed.quiet()
+        assert len(killed.copies("blind")) == 1
+        tree_kill([platform.gatewayd.pid()])
+        rows(f"SELECT pg_terminate_backend(pid::int) FROM ({waiting}) AS w")
+        wait_for(lambda: not rows(waiting), 30, "the end of its connection")
+    finally:
+        rows("SELECT pg_advisory_unlock(7)")
+        rows("DROP FUNCTION test_wait CASCADE")
+    platform.gatewayd.start()
+    rows(f"UPDATE held_message SET leased_until = now() WHERE id = '{held['id']}'")  # the lease has run out
+    wait_for(lambda: platform.api.get(f"{killed.a.path}/held/{held['id']}")["state"] == "sent", 60, "held mail sent")
+    killed.quiet()
+    assert sorted(mail.recipients for mail in killed.copies("blind")) == [[one] for one in people]
+
+
 def test_a_courier_that_is_killed_alone(killed):
     """At rest it costs nothing; with a message nobody knows, and it is sent again."""
     os.kill(killed.courier(), signal.SIGKILL)

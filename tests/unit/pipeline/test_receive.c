@@ -23,6 +23,7 @@ static struct {
     uint8_t last[SG_JOURNAL_RECORD_MAX];
 } journal;
 static bool db_away;
+static struct sg_courier_sent *unsaid;
 
 bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, const char *tenant,
                       const struct sg_spool *original, struct journal_append **append_r,
@@ -122,7 +123,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    sg_registry_free(&f->gw.registry);
+    sg_registry_free(&f->gw.registry, &unsaid);
     sg_spool_free(&f->spool);
     sg_arena_free(&f->arena);
     return 0;
