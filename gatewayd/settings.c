@@ -188,7 +188,7 @@ const struct sg_option settings_options[] = {
     {"client", "command_timeout", SG_OPT_DURATION, AT(client_command_ms), "60s", 100, 10 * MINUTE, NULL,
      "Time for a reply of a next hop."},
     {"client", "data_timeout", SG_OPT_DURATION, AT(client_data_ms), "5m", 100, 60 * MINUTE, NULL,
-     "Time for a message's data and the reply to it."},
+     "Time for all commands of a message together, for its data, and for the reply to it."},
     {"client", "idle", SG_OPT_DURATION, AT(idle_ms), "5s", 0, 5 * MINUTE, NULL,
      "How long a connection is kept for the next message."},
 

@@ -259,11 +259,11 @@ static bool answer_read(int fd, size_t recipients, struct sg_smtp_reply *replies
 
 /* Longer than the courier takes with all of its own times; that it lives is seen to by alive.c. */
 static sg_deadline deadline_of(const struct sg_smtp_client_options *o,
-                               const struct sg_smtp_destination *d, size_t recipients)
+                               const struct sg_smtp_destination *d)
 {
     return sg_deadline_in(o->slot_wait_ms + d->own_wait_ms +
                           8 * (o->connect_timeout_ms + o->command_timeout_ms) +
-                          (int64_t)recipients * o->command_timeout_ms + 3 * o->data_timeout_ms);
+                          4 * o->data_timeout_ms);
 }
 
 enum outcome {
@@ -279,9 +279,8 @@ static enum outcome attempt(struct sg_courier *courier, struct sg_courier_sent *
                             size_t piece_count, struct sg_smtp_reply *replies, bool *answered_r,
                             struct sg_error *err)
 {
-    struct output o = {
-        .fd = channel->fd,
-        .deadline = deadline_of(&courier->options.client, destination, envelope->recipient_count)};
+    struct output o = {.fd = channel->fd,
+                       .deadline = deadline_of(&courier->options.client, destination)};
     head_write(&o, destination, envelope, ids, sg_smtp_pieces_size(pieces, piece_count));
     enum outcome outcome = NOTHING;
     if (job_write(&o, pieces, piece_count, err))

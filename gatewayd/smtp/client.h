@@ -35,9 +35,11 @@ struct sg_smtp_client_options {
     int slots;            /* connections to one destination at the same time */
     int connections;      /* to all that share, see below; 0: any number */
     int64_t slot_wait_ms; /* for a slot; SG_E_BUSY after it, or at once where it would be longer */
-    int64_t connect_timeout_ms, command_timeout_ms, data_timeout_ms;
-    int64_t idle_ms; /* a kept connection's rest before it is closed */
-    int64_t end;     /* a deadline above all the times (common/deadline.h); 0: none */
+    int64_t connect_timeout_ms, command_timeout_ms;
+    int64_t
+        data_timeout_ms; /* of all commands together, of the content, and of what is said of it */
+    int64_t idle_ms;     /* a kept connection's rest before it is closed */
+    int64_t end;         /* a deadline above all the times (common/deadline.h); 0: none */
 };
 
 /*

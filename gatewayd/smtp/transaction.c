@@ -23,11 +23,12 @@ struct transaction {
         size_t recipient;
     } sent[PIPELINED_MAX];
     size_t sent_count;
-    bool refused;              /* MAIL or DATA was, for everybody left */
-    bool closing;              /* the peer said 421 */
-    bool go_ahead;             /* it said 354 */
-    bool content, dot, lost;   /* content was begun, its end perhaps sent, the connection failed */
-    sg_deadline data_deadline; /* of the content */
+    bool refused;            /* MAIL or DATA was, for everybody left */
+    bool closing;            /* the peer said 421 */
+    bool go_ahead;           /* it said 354 */
+    bool content, dot, lost; /* content was begun, its end perhaps sent, the connection failed */
+    sg_deadline envelope_deadline; /* of all commands */
+    sg_deadline data_deadline;     /* of the content */
 };
 
 static void answer(struct transaction *t, size_t i, const struct sg_smtp_reply *reply)
@@ -80,8 +81,9 @@ static bool drain(struct transaction *t, struct sg_error *err)
 {
     for (size_t i = 0; i < t->sent_count && !t->closing; i++) {
         struct sg_smtp_reply reply;
-        if (!smtp_connection_reply(t->c, &reply, sg_deadline_in(t->options->command_timeout_ms),
-                                   err) ||
+        sg_deadline own = sg_deadline_in(t->options->command_timeout_ms);
+        if (!smtp_connection_reply(t->c, &reply,
+                                   own < t->envelope_deadline ? own : t->envelope_deadline, err) ||
             !fits(t->sent[i].verb, &reply, err)) {
             t->lost = true;
             return false;
@@ -282,6 +284,7 @@ enum smtp_outcome smtp_transact(struct smtp_connection *connection,
                             .envelope = envelope,
                             .lmtp = lmtp,
                             .size = sg_smtp_pieces_size(pieces, piece_count),
+                            .envelope_deadline = sg_deadline_in(options->data_timeout_ms),
                             .replies = replies};
     t.recipients = calloc(envelope->recipient_count, sizeof *t.recipients);
     if (!t.recipients)

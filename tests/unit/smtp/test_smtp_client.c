@@ -1,6 +1,8 @@
 /* client.h: one transaction, against servers that follow a script. */
 #include "script.h"
 
+#include "common/clock.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -439,14 +441,18 @@ static void timeouts(void **state)
                                        .data_timeout_ms = 300,
                                        .idle_ms = 1000};
     static const char *const mute[] = {"A", "E", NULL};
+    static const char *const slow[] = {HELLO, "S 250 mx", "C* MAIL", "E", NULL};
     static const char *const last[] = {HELLO,     "S 250 mx", "C* MAIL", "S 250 ok",
                                        "C* RCPT", "S 250 ok", "C DATA",  "S 354 go",
                                        CONTENT,   "E",        NULL};
     const struct {
         const char *const *steps;
         enum sg_error_code code;
-    } rows[] = {{mute, SG_E_SMTP_CONNECT}, {last, SG_E_SMTP_PEER}};
-    for (size_t i = 0; i < 2; i++) {
+    } rows[] = {{mute, SG_E_SMTP_CONNECT}, {last, SG_E_SMTP_PEER}, {slow, SG_E_SMTP_CONNECT}};
+    for (size_t i = 0; i < 3; i++) {
+        int64_t begin = sg_clock_monotonic_ms();
+        if (i == 2)
+            o.command_timeout_ms = 60000; /* many answers that each take long have less together */
         struct sg_smtp_client *c = sg_smtp_client_new(&o);
         struct script *s = script_begin(rows[i].steps);
         struct sg_smtp_destination d = {.host = "127.0.0.1", .port = script_port(s)};
@@ -455,6 +461,7 @@ static void timeouts(void **state)
         assert_false(script_send(c, &d, &reply, &err));
         assert_int_equal(err.code, rows[i].code);
         assert_non_null(strstr(err.detail, "time"));
+        assert_true(sg_clock_monotonic_ms() - begin < 30000);
         sg_smtp_client_free(&c);
         script_end(&s);
     }
