@@ -167,12 +167,18 @@ static bool connect_inet(const char *address, sg_io_may may, const void *ctx, sg
     struct addrinfo *list;
     if (!inet_resolve(address, 0, &list, err))
         return false;
-    bool ok = false, tried = false;
+    int to_try = 0;
+    for (const struct addrinfo *a = list; a; a = a->ai_next)
+        to_try += !may || may(ctx, a->ai_addr);
+    bool ok = false, tried = to_try > 0;
     for (struct addrinfo *a = list; a && !ok; a = a->ai_next) {
         if (may && !may(ctx, a->ai_addr))
             continue;
-        tried = true;
-        ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, deadline, address, fd_r, err);
+        /* One that does not answer leaves their share of the time to those behind it. */
+        sg_deadline until =
+            to_try > 1 ? sg_deadline_in(sg_deadline_left(deadline) / to_try) : deadline;
+        to_try--;
+        ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, until, address, fd_r, err);
     }
     freeaddrinfo(list);
     return ok ||

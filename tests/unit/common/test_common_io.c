@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -219,6 +220,104 @@ static void test_inet(void **state)
         assert_int_equal(err.lib_code, ECONNREFUSED);
         assert_non_null(strstr(err.detail, address));
     }
+}
+
+/* A name whose addresses, in their order, are what the test says: ports of 127.0.0.1. */
+static const char *const crowded = "crowded.test";
+static uint16_t crowd[4];
+static int crowd_count;
+
+int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **list_r);
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **list_r);
+
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **list_r)
+{
+    if (strcmp(host, crowded) != 0)
+        return __real_getaddrinfo(host, port, hints, list_r);
+    struct addrinfo **next = list_r;
+    for (int i = 0; i < crowd_count; i++, next = &(*next)->ai_next) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", crowd[i]);
+        assert_int_equal(__real_getaddrinfo("127.0.0.1", text, hints, next), 0);
+        assert_null((*next)->ai_next);
+    }
+    return 0;
+}
+
+static uint16_t listen_at(int backlog, int *fd_r)
+{
+    struct sg_error err = {0};
+    struct sockaddr_in sa;
+    socklen_t len = sizeof sa;
+    assert_true(sg_io_listen("inet:127.0.0.1:0", 0, backlog, fd_r, &err));
+    assert_int_equal(getsockname(*fd_r, (struct sockaddr *)&sa, &len), 0);
+    return ntohs(sa.sin_port);
+}
+
+static bool is_other(const void *ctx, const struct sockaddr *address)
+{
+    return ((const struct sockaddr_in *)address)->sin_port != htons(*(const uint16_t *)ctx);
+}
+
+/* An address that lets packets fall takes its share of the time; the next one has the rest. */
+static void test_addresses_in_turn(void **state)
+{
+    (void)state;
+    int dead_fd, good_fd, first, fd;
+    struct sg_error err = {0};
+    uint16_t dead = listen_at(0, &dead_fd), good = listen_at(5, &good_fd);
+    char address[64];
+    snprintf(address, sizeof address, "inet:127.0.0.1:%u", dead);
+    assert_true(sg_io_connect(address, sg_deadline_in(5000), &first, &err)); /* it is full now */
+    assert_false(sg_io_connect(address, sg_deadline_in(50), &fd, &err));
+    assert_int_equal(err.code, SG_E_TIMEOUT);
+    snprintf(address, sizeof address, "inet:%s:25", crowded);
+
+    static const struct {
+        int dead_before, dead_after; /* around one that answers */
+        bool not_tried;              /* it may not be connected to, nor is it a reason to hurry */
+        int ms, from_ms;             /* in all, and what the dead ones take of it */
+    } rows[] = {
+        {0, 0, false, 1500, 0},   {0, 1, false, 1500, 0},    {1, 0, false, 1500, 749},
+        {1, 1, false, 2100, 699}, {2, 0, false, 2400, 1599}, {1, 0, true, 1500, 749},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint16_t never = 9;
+        crowd_count = 0;
+        while (crowd_count < rows[i].dead_before)
+            crowd[crowd_count++] = dead;
+        if (rows[i].not_tried)
+            crowd[crowd_count++] = never;
+        crowd[crowd_count++] = good;
+        for (int k = 0; k < rows[i].dead_after; k++)
+            crowd[crowd_count++] = dead;
+        int64_t from = sg_clock_monotonic_ms();
+        if (!sg_io_connect_if(address, is_other, &never, sg_deadline_in(rows[i].ms), &fd, &err))
+            fail_msg("%zu: %s", i, err.detail);
+        assert_in_range(sg_clock_monotonic_ms() - from, rows[i].from_ms, rows[i].ms);
+        close(fd);
+        close(accept4(good_fd, NULL, NULL, SOCK_CLOEXEC));
+    }
+
+    /* The last one has all that is left, also where others refused at once. */
+    close(good_fd);
+    crowd[0] = good;
+    crowd[1] = dead;
+    crowd_count = 2;
+    int64_t from = sg_clock_monotonic_ms();
+    assert_false(sg_io_connect(address, sg_deadline_in(300), &fd, &err));
+    assert_int_equal(err.code, SG_E_TIMEOUT);
+    assert_in_range(sg_clock_monotonic_ms() - from, 299, 20000);
+    crowd[1] = good;
+    assert_false(sg_io_connect(address, INT64_MAX, &fd, &err)); /* no end */
+    assert_int_equal(err.lib_code, ECONNREFUSED);
+    assert_false(sg_io_connect_if(address, is_other, &good, sg_deadline_in(300), &fd, &err));
+    assert_int_equal(err.code, SG_E_EGRESS);
+    close(first);
+    close(dead_fd);
 }
 
 static void test_bad_addresses(void **state)
@@ -477,12 +576,19 @@ static void test_daemon(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time_texts),    cmocka_unit_test(test_clock_file),
-        cmocka_unit_test(test_deadline_left), cmocka_unit_test(test_read_write),
-        cmocka_unit_test(test_time_outs),     cmocka_unit_test(test_large_transfer),
-        cmocka_unit_test(test_inet),          cmocka_unit_test(test_bad_addresses),
-        cmocka_unit_test(test_unix_socket),   cmocka_unit_test(test_full_backlog),
-        cmocka_unit_test(test_log),           cmocka_unit_test(test_log_limits),
+        cmocka_unit_test(test_time_texts),
+        cmocka_unit_test(test_clock_file),
+        cmocka_unit_test(test_deadline_left),
+        cmocka_unit_test(test_read_write),
+        cmocka_unit_test(test_time_outs),
+        cmocka_unit_test(test_large_transfer),
+        cmocka_unit_test(test_inet),
+        cmocka_unit_test(test_bad_addresses),
+        cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_full_backlog),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_log_limits),
+        cmocka_unit_test(test_addresses_in_turn),
         cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
