@@ -78,14 +78,15 @@ static void from_network(struct sg_certs *certs, const struct sg_crl_entry *entr
         to_storage(certs, entry->url, sg_buf_bytes(&body), sg_crl_times_of(brought->crl), now);
 }
 
-/* Under the lock. May this list stand in the place of what is there? An older one undoes no
- * revocation; one that is yet to begin would leave us without any. */
+/* Under the lock. May this list stand in the place of what is there, be it nothing? An older one
+ * undoes no revocation; one that is yet to begin would leave us without any, and keep out the one
+ * that its CA puts in its place. */
 static bool better(const struct sg_certs *certs, const struct sg_crl_entry *entry,
                    const struct sg_crl *crl, sg_time now)
 {
     sg_time begins = sg_crl_times_of(crl)->this_update;
-    return !entry->crl || (begins >= sg_crl_times_of(entry->crl)->this_update &&
-                           begins <= now + certs->limits.clock_tolerance_ms * 1000);
+    return begins <= now + certs->limits.clock_tolerance_ms * 1000 &&
+           (!entry->crl || begins >= sg_crl_times_of(entry->crl)->this_update);
 }
 
 /* Under the lock. What was good by the list before is looked at again. */

@@ -237,6 +237,27 @@ def test_found_in_storage_after_a_restart(lab):
     wait_for(lambda: lab.ca.shelf.asked[LIST] > before)
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_one_that_is_yet_to_begin_keeps_no_other_out(lab, stored):
+    """REQ-39: of a CA whose clock was ahead, and of a gateway whose was, which has stored it: the list that is made when
+    that is mended is older, and the first that counts."""
+    leaf, revoked, folder = lab.leaf(), lab.leaf(), lab.folder / f"probe{next(lab.numbers)}"
+    lab.ca.make_crl(file="root.crl", issuer="root", next_update=NOW + 60 * DAY)
+    lab.list_of(this_update=NOW + DAY, next_update=NOW + 8 * DAY)
+    if stored:
+        assert lab.probe(folder).check(leaf, now=NOW + 2 * DAY)["status"] == "valid"
+    else:
+        probe = lab.probe(folder)
+        answer = probe.check(leaf)
+        assert answer["status"] == "status-unknown"
+        assert f"begins only at {(NOW + DAY).isoformat()}Z" in answer["detail"]
+        assert probe.state()["bytes"] == 0
+    lab.list_of(entry(revoked))
+    probe = lab.probe(folder)
+    assert probe.check(leaf)["status"] == "valid"
+    assert probe.check(revoked)["status"] == "revoked"
+
+
 # Large lists ----------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
