@@ -11,12 +11,19 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
     size_t fields = sg_header_count(&m->headers, "From");
     origin->from_count = sg_message_from(m, &origin->from);
     facts->from_readable = fields == 0 || (fields == 1 && origin->from_count > 0);
+    size_t mailboxes = 0;
     for (size_t f = 0; f < fields; f++) {
         struct sg_mailbox *list;
         size_t count;
         if (!sg_mailbox_list_parse(m->arena, sg_header_find(&m->headers, "From", f), &list, &count,
                                    NULL))
             continue;
+        mailboxes += count;
+        if (mailboxes > SG_FROM_MOST) { /* each is looked up: what nobody looked for may be there */
+            facts->from_readable = false;
+            facts->from_member = true;
+            return true;
+        }
         for (size_t i = 0; i < count; i++) {
             const char *environment;
             bool member = false;

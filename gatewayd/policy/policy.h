@@ -91,7 +91,7 @@ struct sg_outbound_facts {
 /* Facts of an inbound message for one of our domains. */
 struct sg_inbound_facts {
     bool from_readable; /* exactly one From field that parses, or none at all */
-    bool from_member;   /* a From domain takes part in Secure Email */
+    bool from_member;   /* a From domain takes part in Secure Email, or they were too many to say */
     bool from_own;      /* a From domain is the recipient's own */
     bool from_excepted; /* all From domains are on the recipient's exception list (REQ-91) */
     bool workspace;     /* all From domains are on the WORKSPACE list (REQ-108) */

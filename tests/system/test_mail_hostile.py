@@ -4,6 +4,7 @@ REQ-22 REQ-56 REQ-62 REQ-66 REQ-74 REQ-76 REQ-87 REQ-117 REQ-136
 """
 import base64
 import contextlib
+import itertools
 import smtplib
 import socket
 import tempfile
@@ -17,6 +18,7 @@ from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, FROM_A, OUTSIDE, Setting, header, simple
+from statements import Statements
 
 EVIL, NOCERT = "partner.test", "nocert.test"
 
@@ -250,6 +252,15 @@ def test_header_beyond_the_limits_waits(setting, kind):
     assert not [m for m in setting.servers[OUTSIDE].mails if subject.encode() in m.raw]
 
 
+def straight(setting, subject, message):
+    """To gatewayd: Postfix would mend some of them. Its reply."""
+    with contextlib.closing(Lines("127.0.0.1", setting.platform.port["inbound"])) as lmtp:
+        assert lmtp.say("LHLO in.test").startswith("250")
+        assert lmtp.say(f"XFORWARD IDENT=3Trick{subject} ADDR=192.0.2.1").startswith("250")
+        lmtp.transaction(f"x@{OUTSIDE}", [f"ann@{B}"], message)
+        return lmtp.reply()
+
+
 @pytest.mark.parametrize("field", [
     "From: " + ", ".join(f"u{i}@d{i}.test" for i in range(9000)),
     f"From: x@{OUTSIDE}\rFrom: ann@{B}",
@@ -267,18 +278,32 @@ def test_from_that_plays_tricks_is_marked(setting, field, request):
     """REQ-47, 76: whatever a client may show of it, it is not delivered as if it were nothing."""
     subject = f"trick-{request.node.callspec.id}"
     message = (f"{field}\r\nTo: ann@{B}\r\nSubject: {subject}\r\n\r\nKia ora.\r\n").encode()
-    # Straight to gatewayd: Postfix would mend some of them.
-    with contextlib.closing(Lines("127.0.0.1", setting.platform.port["inbound"])) as lmtp:
-        assert lmtp.say("LHLO in.test").startswith("250")
-        assert lmtp.say(f"XFORWARD IDENT=3Trick{subject} ADDR=192.0.2.1").startswith("250")
-        lmtp.transaction(f"x@{OUTSIDE}", [f"ann@{B}"], message)
-        reply = lmtp.reply()
+    reply = straight(setting, subject, message)
     if "\rF" in field:  # SMTP smuggling: no bare CR goes in
         assert reply[0] in "45", reply
         return
     assert reply.startswith("250"), reply
     verdict = header(setting.arrived(B, subject)[0].raw, "X-Sealgate-Verdict")
     assert verdict.startswith("unverified; code=00")
+
+
+@pytest.mark.parametrize("counts, asked", [
+    ((100,), 100), ((101,), 0), ((50, 50), 100), ((60, 41), 60), ((1, 1, 99), 2), ((1000,) * 4, 0)],
+    ids=lambda v: "-".join(map(str, v)) if isinstance(v, tuple) else None)
+def test_from_of_many_domains_costs_few_questions(setting, counts, asked, request):
+    """REQ-47, 65: a hundred domains are looked up, in however many fields they stand; more of them are nobody's, and
+    warned of as a member's would be."""
+    subject = f"domains-{request.node.callspec.id}"
+    numbers = itertools.count()
+    fields = "".join(f"From: {', '.join(f'u@d{next(numbers)}.{subject}.test' for _ in range(n))}\r\n" for n in counts)
+    message = f"{fields}To: ann@{B}\r\nSubject: {subject}\r\n\r\nKia ora.\r\n".encode()
+    with Statements(setting.platform.postgresql) as statements:
+        statements.begin()
+        straight(setting, subject, message)
+        verdict = header(setting.arrived(B, subject)[0].raw, "X-Sealgate-Verdict")
+        counted = statements.counted("gatewayd")
+    assert counted["member_domain_find"] == asked, counted
+    assert verdict == (None if counts == (100,) else "unverified; code=002")
 
 
 # Reports --------------------------------------------------------------------------------------
