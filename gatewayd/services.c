@@ -98,6 +98,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .clock_tolerance_ms = s->tolerance_ms,
         .verdicts = (size_t)s->verdicts,
         .verdict_ttl_ms = s->verdict_ms,
+        .kept_ms = s->cache_lifetime_ms,
         .max_points = (size_t)s->crl_points,
         .max_redirections = (size_t)s->crl_redirections,
         .max_further_fetches = (size_t)s->own_root_waits,

@@ -59,7 +59,7 @@ const struct sg_option settings_options[] = {
     {"cache", "lifetime", SG_OPT_DURATION, AT(cache_lifetime_ms), "30s", 0, 10 * MINUTE, NULL,
      "So long nothing is used without the server having said, by its own count, that its table was not changed. "
      "It is asked three times in it. Where it does not count (track_counts), what is as old is read again. "
-     "Changes count at once."},
+     "Changes count at once. Accredited roots and directories are read again when they are as old."},
 
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), NULL, 0, 0, NULL,
      "hsmd's socket, as unix:PATH."},

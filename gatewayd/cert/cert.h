@@ -53,6 +53,8 @@ struct sg_cert_limits {
     int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
     size_t verdicts;        /* so many chains that were good are remembered; 0: none */
     int64_t verdict_ttl_ms; /* for so long; 0: not at all */
+    int64_t kept_ms;        /* anchors and directories are read again so often, flushed or not; 0:
+                               each time */
     size_t max_points;      /* distribution points of one certificate that are asked; 0: 8 */
     size_t max_redirections;     /* within the host of a list */
     size_t max_further_fetches;  /* lists below domains' own roots, at the same time; 0: 8 */
@@ -158,7 +160,8 @@ struct sg_certs_state {
     size_t crl_fetches;                   /* since the start */
 };
 void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *state_r);
-/* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect. */
+/* Drops what is cached of anchors, directories and chains: configuration changed, or reconnect.
+ * Where nobody says so it is found out after kept_ms. */
 void sg_certs_flush(struct sg_certs *certs);
 
 struct sg_cert_question {

@@ -27,10 +27,13 @@ struct sg_certs {
     struct sg_verdicts *verdicts;
     struct sg_directories *directories;
     struct sg_memo *harvested;
-    pthread_mutex_t lock;    /* of what follows */
-    uint64_t generation;     /* counts flushes: what was loaded before one is not kept after it */
-    X509_STORE *anchors;     /* NULL: to be loaded */
-    STACK_OF(X509) *issuers; /* CA certificates that were found to lead to an anchor */
+    pthread_mutex_t lock;   /* of what follows */
+    uint64_t generation;    /* counts flushes: what was loaded before one is not kept after it */
+    X509_STORE *anchors;    /* NULL: to be loaded */
+    struct sg_arena *arena; /* of the list that they are of */
+    struct sg_cert_der_list anchors_der;
+    _Atomic sg_deadline anchors_until; /* they serve; looked at without the lock too */
+    STACK_OF(X509) *issuers;           /* CA certificates that were found to lead to an anchor */
 };
 
 static inline void sg_x509_stack_cleanup(STACK_OF(X509) **stack)
@@ -47,6 +50,9 @@ static inline void sg_x509_cleanup(X509 **x)
 /* The anchors as a store of its own reference. false: storage failed. */
 SG_MUST_USE bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r,
                                   struct sg_error *err);
+/* Before a verdict is looked for: are the anchors that it is of as old as may be, they are read
+ * again, and verdicts are flushed where these are others now. false: storage failed. */
+SG_MUST_USE bool sg_certs_renew(struct sg_certs *certs, struct sg_error *err);
 /* A domain's further roots alone, from storage each time; NULL where it has none. */
 SG_MUST_USE bool sg_certs_domain_anchors(struct sg_certs *certs, const char *domain_id,
                                          X509_STORE **store_r, struct sg_error *err);

@@ -43,6 +43,7 @@ void sg_certs_free(struct sg_certs **certs)
     sg_verdicts_free(&(*certs)->verdicts);
     sg_memo_free(&(*certs)->harvested);
     X509_STORE_free((*certs)->anchors);
+    sg_arena_free(&(*certs)->arena);
     sk_X509_pop_free((*certs)->issuers, X509_free);
     pthread_mutex_destroy(&(*certs)->lock);
     free(*certs);
@@ -55,6 +56,7 @@ void sg_certs_flush(struct sg_certs *certs)
     certs->generation++;
     X509_STORE_free(certs->anchors);
     certs->anchors = NULL;
+    certs->anchors_until = 0;
     pthread_mutex_unlock(&certs->lock);
     sg_verdicts_flush(certs->verdicts);
     sg_memo_flush(certs->harvested);
@@ -100,29 +102,93 @@ static bool store_of(struct sg_arena *arena, const struct sg_cert_der_list *list
     return true;
 }
 
+static bool same(const struct sg_cert_der_list *a, const struct sg_cert_der_list *b)
+{
+    bool is = a->count == b->count;
+    for (size_t i = 0; is && i < a->count; i++)
+        is = sg_bytes_equal(a->items[i], b->items[i]);
+    return is;
+}
+
+/* What was read, unless a flush came between. *others_r: they take the place of others. */
+static void anchors_put(struct sg_certs *certs, uint64_t generation, X509_STORE *store,
+                        struct sg_arena **arena, const struct sg_cert_der_list *list,
+                        sg_deadline until, bool *others_r)
+{
+    pthread_mutex_lock(&certs->lock);
+    bool current = certs->generation == generation;
+    *others_r = current && certs->anchors && !same(list, &certs->anchors_der);
+    if (current) {
+        struct sg_arena *before = certs->arena;
+        X509_STORE_free(certs->anchors);
+        X509_STORE_up_ref(store);
+        certs->anchors = store;
+        certs->arena = *arena;
+        certs->anchors_der = *list;
+        certs->anchors_until = until;
+        certs->generation += *others_r;
+        *arena = before;
+    }
+    pthread_mutex_unlock(&certs->lock);
+}
+
+/* Those that are there serve on where they are what was read. */
+static bool anchors_stay(struct sg_certs *certs, uint64_t generation,
+                         const struct sg_cert_der_list *list, sg_deadline until,
+                         X509_STORE **store_r)
+{
+    pthread_mutex_lock(&certs->lock);
+    bool stay =
+        certs->generation == generation && certs->anchors && same(list, &certs->anchors_der);
+    if (stay) {
+        X509_STORE_up_ref(certs->anchors);
+        *store_r = certs->anchors;
+        certs->anchors_until = until;
+    }
+    pthread_mutex_unlock(&certs->lock);
+    return stay;
+}
+
+static bool anchors_read(struct sg_certs *certs, uint64_t generation, X509_STORE **store_r,
+                         struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_cert_der_list list = {0};
+    sg_deadline until = sg_deadline_in(certs->limits.kept_ms);
+    bool others;
+    if (!certs->storage.anchors(certs->storage.ctx, arena, &list, err))
+        return false;
+    if (anchors_stay(certs, generation, &list, until, store_r))
+        return true;
+    if (!store_of(arena, &list, store_r, err))
+        return false;
+    anchors_put(certs, generation, *store_r, &arena, &list, until, &others);
+    if (others) { /* and nobody has said so: what was good by those before is looked at again */
+        sg_verdicts_flush(certs->verdicts);
+        sg_memo_flush(certs->harvested);
+    }
+    return true;
+}
+
 bool sg_certs_anchors(struct sg_certs *certs, X509_STORE **store_r, struct sg_error *err)
 {
     pthread_mutex_lock(&certs->lock);
     uint64_t generation = certs->generation;
-    *store_r = certs->anchors;
+    *store_r = sg_clock_monotonic_ms() < certs->anchors_until ? certs->anchors : NULL;
     if (*store_r)
         X509_STORE_up_ref(*store_r);
     pthread_mutex_unlock(&certs->lock);
-    if (*store_r)
+    return *store_r || anchors_read(certs, generation, store_r, err);
+}
+
+bool sg_certs_renew(struct sg_certs *certs, struct sg_error *err)
+{
+    X509_STORE *store;
+    if (sg_clock_monotonic_ms() < certs->anchors_until)
         return true;
-    SG_AUTO_ARENA arena = sg_arena_new();
-    struct sg_cert_der_list list = {0};
-    X509_STORE *fresh;
-    if (!certs->storage.anchors(certs->storage.ctx, arena, &list, err) ||
-        !store_of(arena, &list, &fresh, err))
+    if (!sg_certs_anchors(certs, &store, err))
         return false;
-    pthread_mutex_lock(&certs->lock);
-    if (!certs->anchors && certs->generation == generation) {
-        X509_STORE_up_ref(fresh);
-        certs->anchors = fresh;
-    }
-    pthread_mutex_unlock(&certs->lock);
-    *store_r = fresh;
+    X509_STORE_free(store);
     return true;
 }
 

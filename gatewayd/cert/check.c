@@ -261,6 +261,8 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
     struct sg_verdict_key key = {
         .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
     sg_x509_sha256(q->certificate, key.sha256);
+    if (!sg_certs_renew(certs, err))
+        return false;
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
     if (q->list_count == 0 && remembered(certs, arena, q, key, facts_r))
         return true;

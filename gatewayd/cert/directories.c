@@ -14,6 +14,7 @@ struct sg_directories {
     struct sg_directory **list;
     size_t count, alive;
     uint64_t generation, loaded; /* flushes; the one after which the list was read */
+    sg_deadline until;           /* the list serves */
 };
 
 void sg_directories_gone(struct sg_directories *all)
@@ -97,15 +98,17 @@ bool sg_directories_get(struct sg_certs *certs, struct sg_arena *arena,
     struct sg_directories *all = certs->directories;
     pthread_mutex_lock(&all->lock);
     uint64_t generation = all->generation;
-    bool stale = all->loaded < generation;
+    bool stale = all->loaded < generation || sg_deadline_left(all->until) == 0;
     pthread_mutex_unlock(&all->lock);
     struct sg_cert_directory *sources = NULL;
     size_t count = 0;
+    sg_deadline until = sg_deadline_in(all->limits->kept_ms);
     if (stale && !certs->storage.directories(certs->storage.ctx, arena, &sources, &count, err))
         return false;
     pthread_mutex_lock(&all->lock);
-    if (stale && all->loaded < generation) { /* nobody was quicker with as new a list */
+    if (stale && all->loaded <= generation) { /* nobody was quicker with a newer list */
         all->loaded = generation;
+        all->until = until;
         replace(all, sources, count);
     }
     *list_r = SG_ARENA_ARRAY(arena, struct sg_directory *, all->count + 1);

@@ -985,6 +985,73 @@ def test_flush_reads_configuration_again(lab, good):
     assert probe.check(good)["status"] == "untrusted"
 
 
+def kept(lab, good, **more):
+    """A probe that found it good, and reads again what it keeps every 200 ms; a verdict is good for a minute."""
+    probe = lab.probe(kept_ms=200, **more)
+    assert probe.check(good)["status"] == "valid"
+    return probe
+
+
+def read_again(probe, good, times=3):
+    """Asked until the anchors were read so often again; what was answered."""
+    answers, goal = [], probe.state()["anchors_read"] + times
+
+    def done():
+        answers.append(probe.check(good))
+        return probe.state()["anchors_read"] >= goal
+    wait_for(done)
+    return {answer.get("status", answer.get("error")) for answer in answers}
+
+
+def test_a_root_that_is_gone_is_found_out_untold(lab, good):
+    """Nobody says that the configuration changed: a verdict on it does not outlive it for long."""
+    probe = kept(lab, good)
+    probe.anchors([])
+    wait_for(lambda: probe.check(good)["status"] == "untrusted")
+    probe.anchors([lab.ca.folder / "root.cer"])
+    wait_for(lambda: probe.check(good)["status"] == "valid")
+
+
+def test_roots_that_stayed_flush_nothing(lab, good):
+    """What was judged good by them is not judged again, and until it is time they are not read again."""
+    probe = kept(lab, good)
+    before = probe.state()["flushes"]
+    assert read_again(probe, good) == {"valid"}
+    assert probe.state()["flushes"] == before
+    probe.anchors([lab.ca.folder / "root.cer", lab.other.folder / "root.cer"])
+    wait_for(lambda: probe.check(good)["status"] == "valid" and probe.state()["flushes"] > before)
+    before = probe.state()["flushes"]
+    assert read_again(probe, good) == {"valid"}
+    assert probe.state()["flushes"] == before
+    probe = lab.probe()
+    for _ in range(50):
+        assert probe.check(good)["status"] == "valid"
+    assert probe.state()["anchors_read"] == 1
+
+
+def test_roots_that_cannot_be_read_again_serve_nobody(lab, good):
+    """Whether they still count is not known then: mail waits."""
+    probe = kept(lab, good)
+    (probe.folder / "away").touch()
+    wait_for(lambda: probe.check(good).get("error") == "SG_E_DB_UNAVAILABLE")
+    before = probe.state()["flushes"]
+    (probe.folder / "away").unlink()
+    assert probe.check(good)["status"] == "valid"
+    assert probe.state()["flushes"] == before
+
+
+def test_directories_are_read_again_untold(lab, good):
+    domain = lab.domain()
+    lab.ca.issue(domain)
+    lab.publish()
+    probe = kept(lab, good)
+    assert probe.discover(domain)["any"] == 0
+    probe.directories(lab.ldap())
+    wait_for(lambda: probe.discover(domain)["found"] == 1)
+    probe.directories([])
+    wait_for(lambda: probe.discover(lab.domain())["any"] == 0 and probe.state()["directories"] == 0)
+
+
 def test_many_at_once(lab):
     """Threads share lists, connections and verdicts."""
     domain = lab.domain()

@@ -1,6 +1,7 @@
 """Revocation lists while mail flows: renewed without it, found again after a restart, and their checking bypassed.
 
-The CA's lists go away for all there is: our own certificates and the partner's, sending and receiving.
+The CA's lists go away for all there is: our own certificates and the partner's, sending and receiving; and once its root,
+untold.
 REQ-36 REQ-39 REQ-59 REQ-68
 """
 import contextlib
@@ -18,7 +19,7 @@ from sealgate.process import wait_for
 from setting import A, B, FROM_B, header, simple
 
 VERIFIED, UNKNOWN = f"verified; domain={MEMBER}", "unverified; code=104,114"
-SETTINGS = {"gatewayd": {"certificates.crl_refresh": "1s", "certificates.crl_timeout": "2s", "hold.retry_first": "1s"}}
+SETTINGS = {"gatewayd": {"cache.lifetime": "2s", "certificates.crl_refresh": "1s", "certificates.crl_timeout": "2s", "hold.retry_first": "1s"}}
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,19 @@ def test_bypass_of_a_certificate(lab):
         for one in made:
             api.delete(f"/v1/crl-bypasses/{one['id']}")
         assert verdict(lab, A, subject("excepted-no-more")) == UNKNOWN
+
+
+def test_a_root_that_is_gone_is_found_out_untold(lab):
+    """Deleted behind the triggers, as if the one who listens could not come back: it does not outlive what is kept."""
+    def psql(script):
+        lab.platform.postgresql.psql(f"SET session_replication_role = replica; SET search_path = sealgate; {script}")
+    assert verdict(lab, A, subject("rooted")) == VERIFIED
+    psql("CREATE TABLE kept AS SELECT * FROM trust_anchor; DELETE FROM trust_anchor")
+    try:
+        wait_for(lambda: verdict(lab, A, subject("rootless")) == "unverified; code=102,112", 20, "the root to count no more")
+    finally:
+        psql("INSERT INTO trust_anchor SELECT * FROM kept; DROP TABLE kept")
+    wait_for(lambda: verdict(lab, A, subject("rooted")) == VERIFIED, 20, "the root to count again")
 
 
 def test_revoked_while_no_mail_passes(lab, record_property):

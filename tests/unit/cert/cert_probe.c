@@ -15,8 +15,9 @@
  *     discover DOMAIN NOW [THREADS]            by so many threads at once: as many lines
  *     harvest DOMAIN NOW FILE [HELPERS]        as of a message that verified
  *     flush
- *     state                                    figures of the lists
+ *     state                                    figures of the lists, and of what is kept
  */
+#include "cert/cert_internal.h"
 #include "files.h"
 
 #include "common/buf.h"
@@ -213,8 +214,10 @@ static void do_state(void)
     struct sg_certs_state state;
     sg_certs_state(certs, sg_clock_now(), &state);
     printf("{\"lists\": %zu, \"expired\": %zu, \"failing\": %zu, \"bytes\": %zu, "
-           "\"fetches\": %zu}\n",
-           state.crls, state.crls_expired, state.crls_failing, state.crl_bytes, state.crl_fetches);
+           "\"fetches\": %zu, \"directories\": %zu, \"flushes\": %" PRIu64
+           ", \"anchors_read\": %zu}\n",
+           state.crls, state.crls_expired, state.crls_failing, state.crl_bytes, state.crl_fetches,
+           state.directories, sg_verdicts_generation(certs->verdicts), files_anchors_read());
     fflush(stdout);
 }
 
@@ -325,6 +328,7 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(further_private)
     LIMIT(verdicts)
     LIMIT(verdict_ttl_ms)
+    LIMIT(kept_ms)
     LIMIT(max_points)
     LIMIT(max_redirections)
     LIMIT(max_further_fetches)
@@ -347,6 +351,7 @@ int main(int argc, char **argv)
                                     .clock_tolerance_ms = 60000,
                                     .verdicts = 100,
                                     .verdict_ttl_ms = 60000,
+                                    .kept_ms = 30000,
                                     .max_redirections = 3,
                                     .credentials_dir = argv[1]};
     for (int i = 2; i < argc; i++)

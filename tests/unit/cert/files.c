@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +76,17 @@ void files_read_folder(struct sg_arena *arena, const char *path, struct sg_cert_
         free(names);
 }
 
+static atomic_size_t anchors_read;
+
+size_t files_anchors_read(void)
+{
+    return anchors_read;
+}
+
 static bool anchors(void *ctx, struct sg_arena *arena, struct sg_cert_der_list *list_r,
                     struct sg_error *err)
 {
+    anchors_read++;
     if (!reachable(ctx, err))
         return false;
     files_read_folder(arena, sg_arena_printf(arena, "%s/anchors", (const char *)ctx), list_r);

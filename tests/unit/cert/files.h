@@ -12,6 +12,7 @@
  * files.c). A file "away" makes every callback fail.
  */
 struct sg_cert_storage files_storage(const char *folder);
+size_t files_anchors_read(void); /* so often they were asked for */
 /* A whole file; false when it cannot be read. */
 bool files_read(struct sg_arena *arena, const char *path, struct sg_bytes *data_r);
 /* Every file of a folder, by name; those that cannot be read are left out. */
