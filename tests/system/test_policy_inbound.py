@@ -5,6 +5,7 @@ REQ-4 REQ-18 REQ-22 REQ-41 REQ-42 REQ-47 REQ-48 REQ-50 REQ-54 REQ-76 REQ-77 REQ-
 REQ-113
 """
 import base64
+import itertools
 import tempfile
 
 import pytest
@@ -190,6 +191,25 @@ def test_what_is_refused_is_not_found_again(lab):
     assert held["reason"] == "201"
     api.delete(f"{lab.a.path}/held/{held['id']}")
     api.post(f"/v1/partner-certificates/{row['id']}/approve")
+
+
+def test_what_is_forgotten_is_found_again(lab):
+    """REQ-50: by the next mail that it signed, though one before had brought it a moment ago."""
+    api = lab.platform.api
+
+    def learnt():
+        return [r for r in api.list("/v1/partner-certificates", domain=STRANGER)
+                if r["source"] == "mail" and "confidentiality" in r["subject"]]
+    numbers = itertools.count()
+
+    def learnt_by_mail():
+        name = f"found-again-{next(numbers)}"
+        lab.sealed_from(STRANGER, [f"ann@{B}"], name, encrypt=False)
+        assert lab.arrived(B, name)
+        return learnt()
+    for _ in range(3):
+        row, = wait_for(learnt_by_mail, 20, "its certificate in the store")
+        api.delete(f"/v1/partner-certificates/{row['id']}")
 
 
 def test_signed_but_not_encrypted(lab):
