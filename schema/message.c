@@ -139,6 +139,7 @@ static bool partitions(struct sg_tx *tx, void *arg, struct sg_error *err)
         times[count++] = b->recipients[i].received_at;
     for (size_t i = 0; i < b->trace_count; i++)
         times[count++] = b->traces[i].received_at;
+    times[count++] = sg_tx_now(tx); /* of what is audited by the way: what was discarded */
     struct sg_params p = {0};
     sg_param_times(&p, arena, times, count);
     return sg_tx_query(tx, SG_Q_PARTITIONS_FOR, &p, NULL, err);

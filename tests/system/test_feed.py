@@ -68,6 +68,41 @@ def test_while_the_clock_was_wrong(setting):
 
 
 @contextlib.contextmanager
+def away(platform):
+    """PostgreSQL takes no message for now."""
+    platform.postgresql.psql(
+        "SET search_path = sealgate; CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION USING ERRCODE = ''insufficient_resources''; END'; "
+        "CREATE TRIGGER away BEFORE INSERT ON message FOR EACH STATEMENT EXECUTE FUNCTION away()")
+    try:
+        yield
+    finally:
+        platform.postgresql.psql("DROP FUNCTION sealgate.away CASCADE")
+
+
+def test_discarded_before_a_month_that_has_no_tables(setting):
+    """REQ-76: its entry in the audit log is of the time at which it is made, the records of the month before."""
+    platform, policy = setting.platform, f"{setting.a.domain_path}/policy"
+    before = platform.api.get(policy)["settings"]
+    platform.api.put(policy, {**before, "unverified_action": "delete"})
+    platform.tenantd.stop()
+    try:
+        with away(platform):
+            setting.from_outside(f"eve@{A}", [f"ann@{A}"], simple(f"eve@{A}", [f"ann@{A}"], "discarded"))
+            wait_for(lambda: setting.platform.postfix_in.queue() == [], 30, "the mail to be discarded")
+            platform.clock_set(3 * YEAR)
+        # Nothing that comes behind it, and makes the month, is waited for.
+        wait_for(lambda: [outcome for _, outcome in rows(setting, "discarded")] == ["discarded"], 30, "its record")
+        assert "set-aside" not in platform.gatewayd.log.read_text()
+        ((year,),) = platform.postgresql.rows("SELECT date_part('year', at) FROM sealgate.audit WHERE object = 'message'")
+        assert float(year) == (datetime.datetime.utcnow() + datetime.timedelta(seconds=3 * YEAR)).year
+    finally:
+        platform.clock_set(0)
+        platform.tenantd.start()
+        platform.api.put(policy, before)
+
+
+@contextlib.contextmanager
 def refusing(platform, sender):
     platform.postgresql.psql(f"ALTER TABLE sealgate.message ADD CONSTRAINT never CHECK (sender <> '{sender}@{OUTSIDE}') NOT VALID")
     try:
