@@ -209,7 +209,7 @@ static bool confine(const struct sg_hsmd_settings *s, struct sg_error *err)
            sg_confine(s->confine == SG_HSMD_CONFINED_NETWORK ? SG_CONFINE_NETWORK : 0, err);
 }
 
-/* The exit status: 2 is not to be restarted, 1 is. */
+/* The exit status: 2, of a PIN that the token refused, is not to be restarted; 1 is. */
 static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const struct sg_daemon_spec *spec)
 {
     struct sg_error err = {0};
@@ -219,7 +219,7 @@ static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const struct sg
     int status = 0;
     if (!sg_pool_reopen(h->pool, sg_deadline_in(s->answer_timeout), &err) &&
         err.code == SG_E_CONFIG)
-        status = 2;
+        status = sg_token_pin_refused(&err) ? 2 : 1;
     else if (!serve_start(h, s, &err) || !confine(s, &err))
         status = 1;
     if (status != 0) {

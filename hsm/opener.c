@@ -45,7 +45,7 @@ static bool connect_token(struct sg_pool *pool, bool was_open, bool suspect, CK_
 static void break_circuit(struct sg_pool *pool, const struct sg_error *why)
 {
     pool->why = *why;
-    pool->pin_refused = why->code == SG_E_CONFIG && why->lib == SG_LIB_PKCS11;
+    pool->pin_refused = sg_token_pin_refused(why);
     pool->retry_at_ms = sg_clock_monotonic_ms() + pool->options.retry_ms;
     sg_pool_phase_set(pool, SG_POOL_BROKEN);
     sg_log_error(SG_LOG_ERROR, "hsm.lost", why, NULL);

@@ -112,3 +112,8 @@ bool sg_token_login(const struct sg_module *module, CK_SLOT_ID slot, const char 
         return sg_fail_pkcs11(err, SG_E_CONFIG, rv, "the token refuses the PIN of %s", pin_file);
     return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "no login to the token");
 }
+
+bool sg_token_pin_refused(const struct sg_error *err)
+{
+    return err->code == SG_E_CONFIG && err->lib == SG_LIB_PKCS11;
+}

@@ -24,11 +24,14 @@ SG_MUST_USE bool sg_token_find(const struct sg_module *module, const struct sg_t
                                CK_SLOT_ID *slot_r, struct sg_error *err);
 /*
  * Opens a session (read-write or not) and logs in as user, with the PIN of pin_file.
- * SG_E_CONFIG: the PIN cannot be read or is wrong; do not try again by yourself.
+ * SG_E_CONFIG: the PIN cannot be read or is wrong.
  */
 SG_MUST_USE bool sg_token_login(const struct sg_module *module, CK_SLOT_ID slot,
                                 const char *pin_file, bool writable, CK_SESSION_HANDLE *session_r,
                                 struct sg_error *err);
+/* Whether it failed because the token refused the PIN: do not try again by yourself, tokens lock.
+ */
+bool sg_token_pin_refused(const struct sg_error *err);
 /* A PKCS#11 text field, blank-padded, as a view without the blanks. */
 struct sg_bytes sg_p11_text(const void *field, size_t size);
 

@@ -212,6 +212,13 @@ def test_unit(name):
     assert done.returncode == 0, done.stdout
 
 
+def test_what_ends_with_2_is_not_restarted():
+    """hsmd, of a PIN that the token refused: each further try would bring the token nearer to its lock."""
+    unit = UNITS / "sealgate-hsmd.service"
+    assert unitfilter.settings(unit, "RestartPreventExitStatus") == ["2"]
+    assert unitfilter.settings(unit, "Restart") == ["on-failure"]  # all else is tried again
+
+
 def test_users_and_folders_of_the_units():
     """The users of the units are those of sysusers.conf, and folders of tmpfiles.conf have the modes that the platform of
     the tests has."""

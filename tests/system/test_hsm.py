@@ -1085,6 +1085,19 @@ def test_a_wrong_pin_is_tried_once(hsmd):
         gateway.health()
 
 
+def test_what_is_no_refused_pin_is_tried_again():
+    """Status 1, upon which the supervisor starts it anew: the token was never asked."""
+    with contextlib.closing(Hsmd().token()) as other:
+        (other.dir / "pin").chmod(0o644)
+        other.spawn()
+        assert other.process.wait(20) == 1
+        other.process = None
+        assert "others may read" in other.events("hsm.failed-to-start")[0]["detail"]
+        (other.dir / "pin").chmod(0o600)
+        other.start()
+        other.client(GATEWAY).health()
+
+
 def test_no_kek_is_said():
     hsmd = Hsmd()
     try:
