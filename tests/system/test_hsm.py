@@ -1132,6 +1132,26 @@ def test_generations_of_keks():
         refused("SG_E_HSM_KEY", gateway.sign, old.but(blob=bytes(forged)), "sha256", b"x")
 
 
+def test_a_generation_that_is_not_finished(faulty):
+    """Nothing of it is left; or where something is, nothing comes to it from another generation."""
+    for fault, left, made in ("unmade", [], "sealgate-kek-2"), ("unmade left", ["sealgate-kek-mac-3"], "sealgate-kek-4"):
+        before = labels(faulty)
+        faulty.fault(fault)
+        assert faulty.ctl("kek-make", check=False).returncode == 1
+        faulty.faults.unlink()
+        assert sorted(labels(faulty)) == sorted(before + left)
+        assert made in faulty.ctl("kek-make").stdout
+    faulty.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: faulty.events("hsm.reloaded"), "the reload")
+    key = faulty.client(TENANT).generate(Key("wrapped"))
+    assert key.blob[5] == 4
+    verify(key, "sha256", b"x", faulty.client(GATEWAY).sign(key, "sha256", b"x"), "pkcs1")
+
+
+def labels(hsmd):
+    return [line.split("\t")[3] for line in hsmd.ctl("list").stdout.splitlines()[1:]]
+
+
 # hsmctl and the configuration ---------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@
  *   stale   once:  C_SignInit answers CKR_KEY_HANDLE_INVALID
  *   logout  once:  C_SignInit logs the process out, for real
  *   gone    as long as the file is there: no token, no session, no operation
+ *   unmade       as long as the file is there: C_GenerateKey makes no AES key
+ *   unmade left  the same, and C_DestroyObject destroys nothing
  *   swap    once:  C_GenerateKeyPair gives the public half of another pair
  *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
  *           name with ".slow" behind it when it begins
@@ -84,6 +86,19 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
     if (fault_once("logout"))
         real->C_Logout(session);
     return real->C_SignInit(session, mechanism, key);
+}
+
+static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attrs,
+                          CK_ULONG count, CK_OBJECT_HANDLE *key_r)
+{
+    if (mechanism->mechanism == CKM_AES_KEY_GEN && (fault("unmade") || fault("unmade left")))
+        return CKR_DEVICE_ERROR;
+    return real->C_GenerateKey(session, mechanism, attrs, count, key_r);
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    return fault("unmade left") ? CKR_DEVICE_ERROR : real->C_DestroyObject(session, object);
 }
 
 static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
@@ -194,6 +209,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
     list.C_Initialize = initialize;
     list.C_Finalize = finalize;
     list.C_Login = login;
+    list.C_GenerateKey = generate_key;
+    list.C_DestroyObject = destroy_object;
     list.C_GenerateKeyPair = generate_key_pair;
     list.C_DecryptInit = decrypt_init;
     list.C_FindObjectsInit = find_init;
