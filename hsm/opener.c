@@ -88,6 +88,7 @@ static void open_anew(struct sg_pool *pool)
                          : sg_fail(&why, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
     if (ok) {
         pool->open = pool->free_count = 0;
+        pool->max = pool->options.sessions;
         pool->generation++;
         sg_log(SG_LOG_INFO, "hsm.ready", "generation", sg_log_num(pool->generation), NULL);
     }

@@ -185,6 +185,17 @@ static void waiter_add(struct sg_pool *pool, struct sg_loan *l)
     pool->last_waits = &l->behind;
 }
 
+/* Who was first, and is again. */
+static void waiter_return(struct sg_pool *pool, struct sg_loan *l)
+{
+    sg_cond_init(&l->turn);
+    l->waits = true;
+    l->behind = pool->waiting;
+    if (!l->behind)
+        pool->last_waits = &l->behind;
+    pool->waiting = l;
+}
+
 static void waiter_wake(struct sg_pool *pool)
 {
     if (pool->waiting)
@@ -224,11 +235,21 @@ static CK_RV session_open(struct sg_pool *pool, struct sg_loan *l)
     return rv;
 }
 
-/* Whether there is an answer: a session (CKR_OK), or none from the token. */
+/* Whether a session may be opened; of those that the token did not have, one at a time. */
+static bool may_open(const struct sg_pool *pool)
+{
+    return pool->open < pool->max ||
+           (pool->open < pool->options.sessions && sg_clock_monotonic_ms() >= pool->more_at_ms);
+}
+
+/*
+ * Whether there is an answer: a session (CKR_OK), or none from the token. Without one it may have
+ * given the mutex away, *rv_r is CKR_SESSION_COUNT then.
+ */
 static bool session_take(struct sg_pool *pool, struct sg_loan *l, CK_RV *rv_r)
 {
     if (pool->phase != SG_POOL_READY || (pool->waiting && pool->waiting != l) ||
-        (pool->free_count == 0 && pool->open >= pool->max))
+        (pool->free_count == 0 && !may_open(pool)))
         return false;
     l->session.generation = pool->generation;
     l->session.slot = pool->slot;
@@ -239,13 +260,25 @@ static bool session_take(struct sg_pool *pool, struct sg_loan *l, CK_RV *rv_r)
         return true;
     }
     waiter_remove(pool, l); /* nobody waits behind a session that does not open */
-    CK_RV rv = session_open(pool, l);
-    if (rv == CKR_SESSION_COUNT && pool->open > 0) {
-        pool->max = pool->open; /* the token has no more to give */
-        return false;
-    }
-    *rv_r = rv;
-    return true;
+    if (pool->open >= pool->max)
+        pool->more_at_ms = sg_deadline_in(pool->options.retry_ms);
+    *rv_r = session_open(pool, l);
+    if (*rv_r == CKR_OK && pool->max < pool->open)
+        pool->max = pool->open;
+    if (*rv_r != CKR_SESSION_COUNT || pool->open == 0)
+        return true;
+    pool->max = pool->open; /* the token has no more to give */
+    pool->more_at_ms = sg_deadline_in(pool->options.retry_ms);
+    waiter_return(pool, l);
+    return false;
+}
+
+/* Until when to wait for one's turn: who is first looks whether the token has one more. */
+static sg_deadline look_at(const struct sg_pool *pool, const struct sg_loan *l, sg_deadline until)
+{
+    bool asks = pool->phase == SG_POOL_READY && pool->waiting == l &&
+                pool->open < pool->options.sessions && pool->more_at_ms < until;
+    return asks ? pool->more_at_ms : until;
 }
 
 /* CKR_OK: on loan. SG_RV_REFUSED: err is filled. */
@@ -255,6 +288,10 @@ static CK_RV lend(struct sg_pool *pool, struct sg_loan *l, struct sg_error *err)
     bool late = false;
     sg_deadline until = 0;
     while (circuit_check(pool, err) && !session_take(pool, l, &rv)) {
+        if (rv == CKR_SESSION_COUNT) {
+            rv = SG_RV_REFUSED;
+            continue;
+        }
         if (late) {
             sg_fail(err, SG_E_BUSY, "no session with the HSM came free");
             break;
@@ -265,7 +302,8 @@ static CK_RV lend(struct sg_pool *pool, struct sg_loan *l, struct sg_error *err)
             until = l->deadline;
         if (!l->waits)
             waiter_add(pool, l);
-        late = !sg_cond_wait(&l->turn, &pool->mutex, until);
+        sg_deadline look = look_at(pool, l, until);
+        late = !sg_cond_wait(&l->turn, &pool->mutex, look) && look == until;
     }
     waiter_remove(pool, l);
     return rv;

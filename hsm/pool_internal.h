@@ -43,6 +43,7 @@ struct sg_pool {
     bool suspect;           /* it ran out of descriptors: what it says is not there may be there */
     int64_t phase_since_ms; /* all these of sg_clock_monotonic_ms() */
     int64_t retry_at_ms;    /* when BROKEN */
+    int64_t more_at_ms;     /* when the token had no session more: when it is asked again */
     int64_t back_at_ms;     /* when something came back from the module last */
     sg_deadline opened_by;  /* of the opener's calls into the module; 0: it is not in there */
     int stuck;

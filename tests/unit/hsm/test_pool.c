@@ -336,6 +336,75 @@ static CK_RV work_twice(const struct sg_session *session, void *arg, struct sg_e
     return CKR_FUNCTION_FAILED;
 }
 
+/* Others had the token's sessions, and give them back. */
+static void a_token_with_fewer_sessions_for_a_while(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    atomic_store(&sessions_max, 2);
+    struct sg_pool *pool = pool_of(4, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    runner_start(&first);
+    gate_await(&gate);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    assert_int_equal(sg_pool_state(pool).limit, 1);
+    atomic_store(&sessions_max, 1000);
+    pthread_join(b.thread, NULL); /* while the first one still has its own */
+    assert_true(b.ok);
+    assert_int_equal(sg_pool_state(pool).limit, 2);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pool_end(pool);
+}
+
+static void a_token_that_is_opened_anew_may_have_more_sessions(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    atomic_store(&sessions_max, 2);
+    struct sg_pool *pool = pool_of(4, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    int times = 0;
+    runner_start(&first);
+    gate_await(&gate);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(b.thread, NULL);
+    assert_int_equal(sg_pool_state(pool).limit, 1);
+    assert_true(sg_pool_run(pool, work_twice, &times, sg_deadline_in(20000), NULL));
+    assert_int_equal(sg_pool_state(pool).limit, 4);
+    pool_end(pool);
+}
+
+/* The one session comes back while the token is asked for another. */
+static void who_gets_no_further_session_takes_a_free_one(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    atomic_store(&sessions_max, 2);
+    struct sg_pool *pool = pool_of(4, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    runner_start(&first);
+    gate_await(&gate);
+    gate_set(&opening, false);
+    runner_start(&b);
+    gate_await(&opening);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    int64_t began = sg_clock_monotonic_ms();
+    gate_set(&opening, true);
+    pthread_join(b.thread, NULL);
+    assert_true(b.ok);
+    assert_true(sg_clock_monotonic_ms() - began < 10000); /* half of the time that it waits */
+    pool_end(pool);
+}
+
 static CK_RV work_failing(const struct sg_session *session, void *arg, struct sg_error *err)
 {
     int *times = arg;
@@ -431,6 +500,9 @@ int main(void)
         cmocka_unit_test_setup(who_gives_up_holds_up_nobody, setup),
         cmocka_unit_test_setup(a_session_that_does_not_open_holds_up_nobody, setup),
         cmocka_unit_test_setup(a_token_with_fewer_sessions, setup),
+        cmocka_unit_test_setup(a_token_with_fewer_sessions_for_a_while, setup),
+        cmocka_unit_test_setup(a_token_that_is_opened_anew_may_have_more_sessions, setup),
+        cmocka_unit_test_setup(who_gets_no_further_session_takes_a_free_one, setup),
         cmocka_unit_test_setup(whatever_fails_without_a_login_is_done_again, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
         cmocka_unit_test_setup(a_login_that_hangs, setup),
