@@ -265,9 +265,10 @@ static bool session_take(struct sg_pool *pool, struct sg_loan *l, CK_RV *rv_r)
     *rv_r = session_open(pool, l);
     if (*rv_r == CKR_OK && pool->max < pool->open)
         pool->max = pool->open;
-    if (*rv_r != CKR_SESSION_COUNT || pool->open == 0)
+    if (sg_rv_kind(*rv_r) != SG_RV_FAILED || pool->open == 0)
         return true;
-    pool->max = pool->open; /* the token has no more to give */
+    *rv_r = CKR_SESSION_COUNT; /* whatever it said: the token has no more to give */
+    pool->max = pool->open;
     pool->more_at_ms = sg_deadline_in(pool->options.retry_ms);
     waiter_return(pool, l);
     return false;
@@ -381,13 +382,17 @@ bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline
         struct sg_error why = {0};
         struct sg_loan l = {.deadline = deadline};
         CK_RV rv = loan_begin(pool, &l, &why);
-        if (rv == CKR_OK) {
+        bool lent = rv == CKR_OK;
+        if (lent) {
             rv = work_run(&l.session, work, arg, &why);
             loan_end(&l, rv);
         }
         enum sg_rv_kind kind = sg_rv_kind(rv);
         if (kind == SG_RV_OK)
             return true;
+        /* There is no session, and none to be had: nothing would come of it until begun anew. */
+        if (!lent && rv != SG_RV_REFUSED && rv != CKR_SESSION_COUNT)
+            kind = SG_RV_LOST;
         if (descriptors_out(pool))
             return sg_fail(err, SG_E_HSM_UNAVAILABLE, "hsmd has no file descriptors left");
         if (suspected(pool) && lost < LOSSES_MAX) {

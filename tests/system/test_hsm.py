@@ -1061,6 +1061,18 @@ def test_hsm_gone_and_back(faulty):
     gateway.open("hold", "x", wrapped)
 
 
+def test_a_module_that_opens_no_session_is_started_anew(faulty):
+    """Each operation that failed has lost its session, and no other is to be had."""
+    key, gateway = faulty.client(TENANT).generate(Key("wrapped")), faulty.client(GATEWAY)
+    gateway.sign(key, "sha256", b"x")
+    faulty.fault("sick")
+    for _ in range(4):  # sessions
+        with contextlib.suppress(HsmError):
+            gateway.sign(key, "sha256", b"x")
+    assert not faulty.faults.exists()
+    verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
+
+
 def test_starts_without_the_hsm(faulty):
     faulty.stop()
     faulty.fault("gone")

@@ -6,6 +6,8 @@
  *   stale   once:  C_SignInit answers CKR_KEY_HANDLE_INVALID
  *   logout  once:  C_SignInit logs the process out, for real
  *   gone    as long as the file is there: no token, no session, no operation
+ *   sick    until C_Initialize is called: C_OpenSession answers CKR_GENERAL_ERROR, and C_SignInit
+ *           CKR_FUNCTION_FAILED
  *   unmade       as long as the file is there: C_GenerateKey makes no AES key
  *   unmade left  the same, and C_DestroyObject destroys nothing
  *   swap    once:  C_GenerateKeyPair gives the public half of another pair
@@ -79,6 +81,8 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
 {
     if (fault("gone"))
         return CKR_DEVICE_REMOVED;
+    if (fault("sick"))
+        return CKR_FUNCTION_FAILED;
     if (fault_once("lose"))
         return CKR_SESSION_HANDLE_INVALID;
     if (fault_once("stale"))
@@ -150,6 +154,7 @@ static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJEC
 static CK_RV initialize(void *args)
 {
     hang("initialize");
+    fault_once("sick");
     return real->C_Initialize(args);
 }
 
@@ -175,6 +180,8 @@ static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY 
                           CK_SESSION_HANDLE *session_r)
 {
     hang("open-session");
+    if (fault("sick"))
+        return CKR_GENERAL_ERROR;
     return fault("gone") ? CKR_TOKEN_NOT_PRESENT
                          : real->C_OpenSession(slot, flags, app, notify, session_r);
 }

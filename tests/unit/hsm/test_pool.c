@@ -57,9 +57,18 @@ static struct gate logging_in = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIAL
 static atomic_int sessions, sessions_max;
 static atomic_bool logged_in;
 
+static atomic_bool sick, sick_for_good; /* opens no session: until started anew */
+
 static CK_RV initialize(void *args)
 {
     (void)args;
+    atomic_store(&sick, atomic_load(&sick_for_good));
+    return CKR_OK;
+}
+
+static CK_RV finalize(void *reserved)
+{
+    (void)reserved;
     return CKR_OK;
 }
 
@@ -102,6 +111,8 @@ static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY 
 {
     (void)slot, (void)flags, (void)app, (void)notify;
     gate_pass(&opening);
+    if (atomic_load(&sick))
+        return CKR_GENERAL_ERROR;
     if (atomic_load(&sessions) >= atomic_load(&sessions_max))
         return CKR_SESSION_COUNT;
     *session_r = (CK_SESSION_HANDLE)atomic_fetch_add(&sessions, 1) + 1;
@@ -131,7 +142,7 @@ static CK_RV close_all(CK_SLOT_ID slot)
 }
 
 static CK_FUNCTION_LIST list = {.C_Initialize = initialize,
-                                .C_Finalize = initialize,
+                                .C_Finalize = finalize,
                                 .C_GetInfo = info,
                                 .C_GetSlotList = slots,
                                 .C_GetSlotInfo = slot_info,
@@ -228,6 +239,8 @@ static int setup(void **state)
     memset(order, 0, sizeof order);
     atomic_store(&sessions, 0);
     atomic_store(&sessions_max, 1000);
+    atomic_store(&sick, false);
+    atomic_store(&sick_for_good, false);
     gate_set(&opening, true);
     gate_set(&logging_in, true);
     return 0;
@@ -430,6 +443,50 @@ static void whatever_fails_without_a_login_is_done_again(void **state)
     pool_end(pool);
 }
 
+/* With a code that says nothing, when there is no session left. */
+static void a_module_that_opens_no_session_is_started_anew(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'}, c = {.pool = pool, .letter = 'c'};
+    int times = 0;
+    assert_false(sg_pool_run(pool, work_failing, &times, sg_deadline_in(20000), &err));
+    atomic_store(&sick, true);
+    runner_run(&b);
+    assert_true(b.ok);
+    assert_false(sg_pool_run(pool, work_failing, &times, sg_deadline_in(20000), &err));
+    atomic_store(&sick_for_good, true);
+    atomic_store(&sick, true);
+    runner_run(&c);
+    assert_false(c.ok);
+    assert_int_equal(c.err.code, SG_E_HSM_UNAVAILABLE);
+    assert_int_equal(c.err.lib_code, CKR_GENERAL_ERROR);
+    assert_true(sg_pool_state(pool).broken);
+    pool_end(pool);
+}
+
+/* While others have one, theirs is waited for: to begin anew would end what they are at. */
+static void a_module_that_opens_no_further_session(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    runner_start(&first);
+    gate_await(&gate);
+    atomic_store(&sick, true);
+    runner_start(&b);
+    waiting_await(pool, 1);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    pthread_join(b.thread, NULL);
+    assert_true(first.ok && b.ok);
+    assert_int_equal(sg_pool_state(pool).logins, 1);
+    pool_end(pool);
+}
+
 static void overdue_await(struct sg_pool *pool, bool hung)
 {
     for (sg_deadline end = sg_deadline_in(10000);
@@ -504,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup(a_token_that_is_opened_anew_may_have_more_sessions, setup),
         cmocka_unit_test_setup(who_gets_no_further_session_takes_a_free_one, setup),
         cmocka_unit_test_setup(whatever_fails_without_a_login_is_done_again, setup),
+        cmocka_unit_test_setup(a_module_that_opens_no_session_is_started_anew, setup),
+        cmocka_unit_test_setup(a_module_that_opens_no_further_session, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
         cmocka_unit_test_setup(a_login_that_hangs, setup),
     };
