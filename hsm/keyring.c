@@ -192,6 +192,13 @@ CK_RV sg_keyring_get(struct sg_keyring *k, const struct sg_session *s, unsigned 
     return SG_RV_REFUSED;
 }
 
+void sg_keyring_renew(struct sg_keyring *k)
+{
+    pthread_mutex_lock(&k->mutex);
+    k->session_generation = 0;
+    pthread_mutex_unlock(&k->mutex);
+}
+
 CK_RV sg_kek_mac(const struct sg_session *s, const struct sg_kek *kek, struct sg_bytes data,
                  uint8_t mac_r[SG_MAC_SIZE])
 {

@@ -34,6 +34,8 @@ void sg_keyring_free(struct sg_keyring **keyring);
  * SG_E_HSM_UNAVAILABLE where it has one twice. */
 CK_RV sg_keyring_get(struct sg_keyring *keyring, const struct sg_session *session,
                      unsigned generation, struct sg_kek *kek_r, struct sg_error *err);
+/* What is on the token is read anew when it is asked for next. */
+void sg_keyring_renew(struct sg_keyring *keyring);
 CK_RV sg_kek_mac(const struct sg_session *session, const struct sg_kek *kek, struct sg_bytes data,
                  uint8_t mac_r[SG_MAC_SIZE]);
 

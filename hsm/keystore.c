@@ -50,6 +50,11 @@ void sg_keystore_free(struct sg_keystore **store_p)
     *store_p = NULL;
 }
 
+void sg_keystore_renew(struct sg_keystore *store)
+{
+    sg_keyring_renew(store->keyring);
+}
+
 CK_RV sg_keystore_check(struct sg_keystore *store, const struct sg_session *s, struct sg_error *err)
 {
     struct sg_kek kek;

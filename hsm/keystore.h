@@ -24,6 +24,9 @@ struct sg_keystore *sg_keystore_new(const struct sg_keystore_options *options);
 /* After all sessions have ended. */
 void sg_keystore_free(struct sg_keystore **store);
 
+/* Key-encryption keys were made: what is on the token is read anew. */
+void sg_keystore_renew(struct sg_keystore *store);
+
 /* key: class, kind, id, tenant, domain and blob of it. SG_RV_REFUSED with SG_E_HSM_KEY. */
 CK_RV sg_keystore_acquire(struct sg_keystore *store, const struct sg_session *session,
                           const struct sg_hsm_request *key, struct sg_entry **entry_r,

@@ -20,6 +20,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What runs, and ends in the reverse order. */
+struct hsmd {
+    struct sg_module module;
+    struct sg_pool *pool;
+    struct sg_keystore *store;
+    struct sg_ops *ops;
+    struct sg_monitor *monitor;
+    struct sg_server *server;
+    struct sg_guard *guard;
+};
+
 static bool group_set(const char *path, const char *group, struct sg_error *err)
 {
     char *end;
@@ -64,17 +75,17 @@ static bool listen_on(const struct sg_hsmd_settings *s, int *fd_r, struct sg_err
     return false;
 }
 
-/* SIGHUP: rules and log level anew, the PIN read again, the login renewed. */
-static void reload(const struct sg_daemon_spec *spec, struct sg_server *server,
-                   struct sg_pool *pool)
+/* SIGHUP: rules, log level and key-encryption keys anew, the PIN read again, the login renewed. */
+static void reload(const struct sg_daemon_spec *spec, struct hsmd *h)
 {
     struct sg_hsmd_settings s = {0};
     struct sg_access access;
     struct sg_error err = {0};
     if (sg_daemon_reread(spec, &s, &err) && sg_access_parse(s.rules, &access, &err)) {
-        sg_server_access_set(server, &access);
+        sg_server_access_set(h->server, &access);
         sg_log_level_set((enum sg_log_level)s.log_level);
-        if (sg_pool_reopen(pool, sg_deadline_in(s.answer_timeout), &err))
+        sg_keystore_renew(h->store);
+        if (sg_pool_reopen(h->pool, sg_deadline_in(s.answer_timeout), &err))
             sg_log(SG_LOG_INFO, "hsm.reloaded", NULL);
     }
     if (err.code != SG_OK)
@@ -116,17 +127,6 @@ static bool monitor_start(const struct sg_hsmd_settings *s, struct operation *o,
     return sg_monitor_start(&options, monitor_r, err) &&
            (!*s->ops_listen || group_set(s->ops_listen + strlen("unix:"), s->socket_group, err));
 }
-
-/* What runs, and ends in the reverse order. */
-struct hsmd {
-    struct sg_module module;
-    struct sg_pool *pool;
-    struct sg_keystore *store;
-    struct sg_ops *ops;
-    struct sg_monitor *monitor;
-    struct sg_server *server;
-    struct sg_guard *guard;
-};
 
 static void hsmd_open(struct hsmd *h, const struct sg_hsmd_settings *s)
 {
@@ -228,7 +228,7 @@ static int run(struct hsmd *h, const struct sg_hsmd_settings *s, const struct sg
         sg_log(SG_LOG_INFO, "hsm.started", "socket", s->socket, NULL);
         sg_daemon_ready();
         while (sg_daemon_wait() == SG_DAEMON_RELOAD)
-            reload(spec, h->server, h->pool);
+            reload(spec, h);
         sg_monitor_leave(h->monitor);
         replaced = sg_guard_replaces(h->guard);
     }

@@ -90,6 +90,7 @@ static void open_anew(struct sg_pool *pool)
         pool->open = pool->free_count = 0;
         pool->max = pool->options.sessions;
         pool->generation++;
+        pool->logins++;
         sg_log(SG_LOG_INFO, "hsm.ready", "generation", sg_log_num(pool->generation), NULL);
     }
     if (pool->phase != SG_POOL_OPENING)
@@ -98,6 +99,37 @@ static void open_anew(struct sg_pool *pool)
         sg_pool_phase_set(pool, SG_POOL_READY);
     else
         break_circuit(pool, &why);
+}
+
+/*
+ * With the mutex held, which it gives away meanwhile; in SG_POOL_READY, and others work on. Where
+ * that is not how one logs in, all is opened anew as after a loss; but with a PIN that was refused
+ * nothing more is tried, for the old login may stand.
+ */
+static void renew(struct sg_pool *pool)
+{
+    const struct sg_pool_options *o = &pool->options;
+    struct sg_error why = {0};
+    CK_SLOT_ID slot = pool->slot;
+    CK_SESSION_HANDLE session;
+    pool->opened_by = sg_deadline_in(o->hang_ms);
+    pthread_mutex_unlock(&pool->mutex);
+    bool ok = sg_token_login(o->module, slot, o->pin_file, false, &session, &why);
+    if (ok)
+        o->module->p11->C_CloseSession(session);
+    pthread_mutex_lock(&pool->mutex);
+    pool->opened_by = 0;
+    pool->back_at_ms = sg_clock_monotonic_ms();
+    if (!pool->renewing)
+        return; /* it was lost meanwhile, or is to be closed */
+    pool->logins += ok;
+    if (ok || why.code == SG_E_CONFIG) {
+        pool->why = why;
+        pool->renewing = false;
+        pthread_cond_broadcast(&pool->settled);
+    } else {
+        sg_pool_phase_set(pool, SG_POOL_OPENING);
+    }
 }
 
 /* With the mutex held, in SG_POOL_CLOSING. */
@@ -123,6 +155,8 @@ void *sg_pool_opener(void *arg)
             open_anew(pool);
         else if (pool->phase == SG_POOL_CLOSING)
             stop_module(pool);
+        else if (pool->renewing && !pool->hung)
+            renew(pool);
         else
             pthread_cond_wait(&pool->wanted, &pool->mutex);
     }

@@ -56,27 +56,40 @@ void sg_pool_phase_set(struct sg_pool *pool, enum sg_pool_phase phase)
 {
     pool->phase = phase;
     pool->phase_since_ms = sg_clock_monotonic_ms();
+    pool->renewing = false;
     pthread_cond_signal(&pool->wanted);
     pthread_cond_broadcast(&pool->settled);
     wake_all(pool);
 }
 
-bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error *err)
+/* With the mutex held. */
+static bool opener_await(struct sg_pool *pool, sg_deadline deadline)
 {
     bool ok = true;
+    while (ok && (pool->phase == SG_POOL_OPENING || pool->renewing))
+        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
+    return ok;
+}
+
+bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error *err)
+{
     pthread_mutex_lock(&pool->mutex);
     pool->pin_refused = false;
-    while (ok && pool->phase == SG_POOL_OPENING) /* it may have read the old PIN */
-        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
-    if (ok)
-        sg_pool_phase_set(pool, SG_POOL_OPENING);
-    while (ok && pool->phase == SG_POOL_OPENING)
-        ok = sg_cond_wait(&pool->settled, &pool->mutex, deadline);
+    bool ok = opener_await(pool, deadline); /* it may have read the old PIN */
+    if (ok) {
+        sg_error_reset(&pool->why);
+        if (pool->phase != SG_POOL_READY)
+            sg_pool_phase_set(pool, SG_POOL_OPENING);
+        else
+            pool->renewing = true;
+        pthread_cond_signal(&pool->wanted);
+        ok = opener_await(pool, deadline);
+    }
     if (!ok)
         sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM does not answer");
-    else if (pool->phase != SG_POOL_READY && err)
+    else if (pool->why.code != SG_OK && err)
         *err = pool->why;
-    ok = ok && pool->phase == SG_POOL_READY;
+    ok = ok && pool->phase == SG_POOL_READY && pool->why.code == SG_OK;
     pthread_mutex_unlock(&pool->mutex);
     return ok;
 }
@@ -143,8 +156,10 @@ int64_t sg_pool_watch(struct sg_pool *pool)
     pool->hung = opener || (pool->stuck && now - pool->back_at_ms >= pool->options.hang_ms);
     if (pool->stuck && !was_stuck)
         pthread_cond_signal(&pool->wanted); /* to wait for it is of no use */
-    if (pool->hung != was_hung)
+    if (pool->hung != was_hung) {
         wake_all(pool);
+        pthread_cond_signal(&pool->wanted);
+    }
     int stuck = pool->stuck;
     bool hung = pool->hung;
     pthread_mutex_unlock(&pool->mutex);
@@ -426,7 +441,7 @@ struct sg_pool_state sg_pool_state(struct sg_pool *pool)
                                   .limit = pool->max,
                                   .stuck = pool->stuck,
                                   .broken = pool->hung || pool->phase == SG_POOL_BROKEN,
-                                  .logins = pool->generation};
+                                  .logins = pool->logins};
     pthread_mutex_unlock(&pool->mutex);
     return state;
 }

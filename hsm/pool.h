@@ -50,8 +50,12 @@ SG_MUST_USE bool sg_pool_close(struct sg_pool *pool, sg_deadline deadline);
 /* After sg_pool_close() said true. */
 void sg_pool_free(struct sg_pool **pool);
 
-/* Closes what is open, reads the PIN, logs in. Also for SIGHUP. Returns by the deadline; where it
- * is not done by then, it goes on. */
+/*
+ * Reads the PIN, logs in. Also for SIGHUP: while all is well, beside the operations that run, which
+ * are not waited for, and where the token refuses the PIN the login that stands goes on to serve.
+ * Otherwise closes what is open first. Returns by the deadline; where it is not done by then, it
+ * goes on.
+ */
 SG_MUST_USE bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error *err);
 
 struct sg_pool_state {

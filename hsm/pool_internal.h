@@ -7,8 +7,8 @@
 #include <pthread.h>
 
 enum sg_pool_phase {
-    SG_POOL_BROKEN, /* the circuit is open, as it is before the first login */
-    SG_POOL_READY,
+    SG_POOL_BROKEN,  /* the circuit is open, as it is before the first login */
+    SG_POOL_READY,   /* the opener may be renewing the login meanwhile */
     SG_POOL_OPENING, /* waits for the sessions on loan, then logs in anew */
     SG_POOL_CLOSING, /* the same, then stops the module */
     SG_POOL_CLOSED
@@ -31,7 +31,8 @@ struct sg_pool {
     pthread_cond_t wanted;  /* for the opener: there may be something to do */
     pthread_cond_t settled; /* it has done it */
     enum sg_pool_phase phase;
-    unsigned generation;
+    unsigned generation, logins;
+    bool renewing;                   /* when READY: the login is to be renewed */
     int max, open, busy, free_count; /* open: on loan, being opened, or free */
     CK_SESSION_HANDLE *free;
     struct sg_loan *out;                   /* on loan, or being opened: busy of them */
@@ -49,7 +50,7 @@ struct sg_pool {
     int stuck;
     bool hung;
     bool pin_refused;
-    struct sg_error why; /* when BROKEN */
+    struct sg_error why; /* when BROKEN, or the login could not be renewed */
 };
 
 /* With the mutex held. All who wait for something look again. */

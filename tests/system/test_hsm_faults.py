@@ -242,6 +242,27 @@ def test_reload_and_stop_while_it_hangs(attacked):
         fire.stop()  # not all of its answers are good ones
 
 
+def test_reload_while_a_key_pair_is_made(attacked):
+    """Which may take long, and is not waited for: nobody notices, and the new key-encryption key is used."""
+    hsmd, attack = attacked(answer_timeout="8s")
+    tenant, gateway = hsmd.client(TENANT), hsmd.client(GATEWAY)
+    hsmd.fault("hang generate")
+    tenant.send(f"generate {Key('wrapped').names()} 2048")
+    wait_for(hsmd.faults.with_name("fault.hung").exists, "the key pair to be under way")
+    assert gateway.make("hold", "x")[1][5] == 1
+    hsmd.ctl("kek-make")
+    hsmd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: hsmd.events("hsm.reloaded"), "the reload")
+    assert gateway.make("hold", "x")[1][5] == 2
+    attack.more(30)
+    assert figure(hsmd, CIRCUIT) == 0
+    hsmd.faults.unlink()
+    spki, blob = tenant.receive()
+    assert spki and blob
+    sums = attack.end()
+    assert sums["busy"] == sums["unavailable"] == 0, sums
+
+
 def test_stop_answers_who_waits_for_a_hung_call(attacked):
     hsmd, attack = attacked()
     attack.end()

@@ -16,7 +16,7 @@
  *   hang CALL   as long as the file says so: that call, or with "all" each of them, does not come
  *           back; a file of that name with ".hung" behind it is made when one begins to hang
  *   never CALL  the same, and it does not come back either when the file is gone
- *           CALL: initialize finalize open-session login info find sign decrypt unwrap
+ *           CALL: initialize finalize open-session login info find generate sign decrypt unwrap
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -111,6 +111,7 @@ static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanis
                                CK_OBJECT_HANDLE *public_r, CK_OBJECT_HANDLE *private_r)
 {
     CK_OBJECT_HANDLE other;
+    hang("generate");
     CK_RV rv = real->C_GenerateKeyPair(session, mechanism, public_attrs, public_count,
                                        private_attrs, private_count, public_r, private_r);
     if (rv == CKR_OK && fault_once("swap"))

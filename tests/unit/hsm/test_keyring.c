@@ -153,6 +153,20 @@ static void generations_are_found(void **state)
     assert_int_equal(next(), 4);
 }
 
+/* One that was made meanwhile is wrapped under from then on. */
+static void what_is_known_is_read_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(sg_kek_make(&list, 1, "kek", 1), CKR_OK);
+    assert_int_equal(get_of(0), CKR_OK);
+    assert_int_equal(sg_kek_make(&list, 1, "kek", 2), CKR_OK);
+    assert_int_equal(get_of(0), CKR_OK);
+    assert_int_equal(kek.generation, 1);
+    sg_keyring_renew(keyring);
+    assert_int_equal(get_of(0), CKR_OK);
+    assert_int_equal(kek.generation, 2);
+}
+
 static void what_fails_leaves_nothing(void **state)
 {
     (void)state;
@@ -212,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(generations_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_known_is_read_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fails_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_number_is_given_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_part_that_is_there_twice, setup, teardown),

@@ -119,10 +119,17 @@ static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY 
     return CKR_OK;
 }
 
+static atomic_ulong login_fails; /* once, with that */
+static atomic_int login_count;
+
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, CK_ULONG len)
 {
     (void)session, (void)user, (void)pin, (void)len;
     gate_pass(&logging_in);
+    atomic_fetch_add(&login_count, 1);
+    CK_RV rv = atomic_exchange(&login_fails, CKR_OK);
+    if (rv != CKR_OK)
+        return rv;
     atomic_store(&logged_in, true);
     return CKR_OK;
 }
@@ -241,6 +248,8 @@ static int setup(void **state)
     atomic_store(&sessions_max, 1000);
     atomic_store(&sick, false);
     atomic_store(&sick_for_good, false);
+    atomic_store(&login_fails, CKR_OK);
+    atomic_store(&login_count, 0);
     gate_set(&opening, true);
     gate_set(&logging_in, true);
     return 0;
@@ -550,6 +559,59 @@ static void a_login_that_hangs(void **state)
     pool_end(pool);
 }
 
+/* Of an operation that may take its time, such as the making of a key pair. */
+static void a_reload_waits_for_no_operation(void **state)
+{
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct sg_pool *pool = pool_of(2, 100);
+    struct runner first = {.pool = pool, .letter = 'a', .gate = &gate};
+    struct runner b = {.pool = pool, .letter = 'b'};
+    runner_start(&first);
+    gate_await(&gate);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    assert_int_equal(atomic_load(&login_count), 2);
+    assert_int_equal(sg_pool_state(pool).logins, 2);
+    assert_int_equal(atomic_load(&sessions), 2); /* the keeper and the first one's */
+    assert_false(sg_pool_state(pool).broken);
+    runner_run(&b);
+    assert_true(b.ok);
+    gate_set(&gate, true);
+    pthread_join(first.thread, NULL);
+    assert_true(first.ok);
+    pool_end(pool);
+}
+
+/* The login that stands serves; the PIN is not tried a second time. */
+static void a_reload_with_a_pin_that_is_refused(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'};
+    atomic_store(&login_fails, CKR_PIN_INCORRECT);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(5000), &err));
+    assert_true(sg_token_pin_refused(&err));
+    runner_run(&b);
+    assert_true(b.ok);
+    assert_int_equal(atomic_load(&login_count), 2);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    pool_end(pool);
+}
+
+static void a_reload_that_cannot_log_in_begins_anew(void **state)
+{
+    (void)state;
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'};
+    atomic_store(&login_fails, CKR_DEVICE_ERROR);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    assert_int_equal(atomic_load(&login_count), 3);
+    runner_run(&b);
+    assert_true(b.ok);
+    pool_end(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +627,9 @@ int main(void)
         cmocka_unit_test_setup(a_module_that_opens_no_further_session, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
         cmocka_unit_test_setup(a_login_that_hangs, setup),
+        cmocka_unit_test_setup(a_reload_waits_for_no_operation, setup),
+        cmocka_unit_test_setup(a_reload_with_a_pin_that_is_refused, setup),
+        cmocka_unit_test_setup(a_reload_that_cannot_log_in_begins_anew, setup),
     };
     snprintf(pin_file, sizeof pin_file, "/tmp/sg-test-pool-%ld", (long)getpid());
     int fd = open(pin_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
