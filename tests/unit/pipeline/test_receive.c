@@ -427,7 +427,7 @@ static void the_largest_outcome_fits(void **state)
     f->t.recipient_count = SG_MESSAGE_RECIPIENTS_MAX;
     assert_true(begin(f));
     for (int i = 0; i < 1000; i++)
-        sg_trace_add(&f->m.trace, "signature", "REQ-22", "serial", long_text, "subject", long_text,
+        sg_trace_add(&f->m.trace, "signature", "rule", "serial", long_text, "subject", long_text,
                      "issuer", long_text, "address", long_text, NULL);
     for (size_t i = 0; i < f->m.rcpt_count; i++) {
         deliver(&f->m.rcpts[i]);
