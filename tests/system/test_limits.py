@@ -165,8 +165,8 @@ def test_size(setting):
 def test_commands(setting):
     """Their length, with the line end, and how many may be none."""
     with connection(setting) as lmtp:
-        assert lmtp.say("NOOP " + "x" * (4096 - 7)).startswith("250")
-        assert lmtp.say("NOOP " + "x" * (4096 - 6)).startswith("500 5.5.2 line too long")
+        assert lmtp.say("NOOP " + "x" * (8192 - 7)).startswith("250")
+        assert lmtp.say("NOOP " + "x" * (8192 - 6)).startswith("500 5.5.2 line too long")
         assert lmtp.say("NOOP " + "x" * 1000000).startswith("500 5.5.2 line too long")
         for _ in range(18):
             assert lmtp.say("WHAT").startswith("500")
