@@ -4,6 +4,7 @@
 #include "common/log.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct sg_keyring {
     char label[SG_KEK_LABEL_MAX + 1];
     pthread_mutex_t mutex;
     unsigned session_generation; /* in which the handles were found */
+    atomic_bool stale;           /* … but there may be others now; without the mutex */
     int64_t loaded_at;           /* ms */
     size_t count;
     struct sg_kek keks[SG_KEK_GENERATIONS];
@@ -171,6 +173,8 @@ CK_RV sg_keyring_get(struct sg_keyring *k, const struct sg_session *s, unsigned 
     CK_RV rv = CKR_OK;
     bool twice = false;
     pthread_mutex_lock(&k->mutex);
+    if (atomic_exchange(&k->stale, false))
+        k->session_generation = 0;
     bool current = k->session_generation == s->generation;
     bool found = current && lookup(k, generation, kek_r, &twice);
     /* A generation that we do not know may have been made since; but look at most so often. */
@@ -194,9 +198,7 @@ CK_RV sg_keyring_get(struct sg_keyring *k, const struct sg_session *s, unsigned 
 
 void sg_keyring_renew(struct sg_keyring *k)
 {
-    pthread_mutex_lock(&k->mutex);
-    k->session_generation = 0;
-    pthread_mutex_unlock(&k->mutex);
+    atomic_store(&k->stale, true); /* the module may hang in load() */
 }
 
 CK_RV sg_kek_mac(const struct sg_session *s, const struct sg_kek *kek, struct sg_bytes data,

@@ -126,8 +126,8 @@ def hang(hsmd, call, how="hang"):
     hung = hsmd.faults.with_name("fault.hung")
     hung.unlink(missing_ok=True)
     hsmd.fault(f"{how} {call}")
-    if call in ("open-session", "login"):
-        hsmd.process.send_signal(signal.SIGHUP)  # which logs in anew
+    if call in ("open-session", "login", "find"):
+        hsmd.process.send_signal(signal.SIGHUP)  # which logs in anew, and has the key-encryption keys looked for
     wait_for(hung.exists, f"a call to {call}")
 
 
@@ -226,14 +226,19 @@ def test_a_module_that_hangs(attacked, calls):
     assert not hsmd.events("hsm.replaced")
 
 
-def test_reload_and_stop_while_it_hangs(attacked):
+@pytest.mark.parametrize("call", ["sign", "find"])
+def test_reload_and_stop_while_it_hangs(attacked, call):
     hsmd, attack = attacked()
-    hang(hsmd, "sign")
+    hang(hsmd, call)
     attack.stands_still()
+
+    def reloads():
+        return len(hsmd.events("hsm.reload-failed") + hsmd.events("hsm.reloaded"))
+    before = reloads()
     hsmd.configure(rules=f"{TENANT}:dca:generate {GATEWAY}:dca:public")
     hsmd.process.send_signal(signal.SIGHUP)
     gateway = hsmd.client(GATEWAY)
-    wait_for(lambda: hsmd.events("hsm.reload-failed"), "the reload")  # of the login; the rules are in force
+    wait_for(lambda: reloads() > before, "the reload")  # if not of the login; the rules are in force
     refused("SG_E_HSM_DENIED", gateway.sign, attack.keys[0], "sha256", b"x")
     began = time.monotonic()
     assert hsmd.stop() == 1
