@@ -100,6 +100,14 @@ static void bad_command(struct session *s, const struct sg_smtp_reply *reply)
     session_close(s, "4.7.0", "too many errors");
 }
 
+/* An address that we do not take is the message's fault and not the peer's, who has others for us.
+ */
+static void envelope_refuse(struct session *s, const struct sg_smtp_reply *reply)
+{
+    s->refused = true;
+    session_answer(s, reply);
+}
+
 static bool line_clean(struct sg_bytes line)
 {
     for (size_t i = 0; i < line.len; i++)
@@ -136,7 +144,10 @@ static void command(struct session *s, struct sg_bytes line)
         else
             bad_command(s, &reply);
     } else if (verb->check && !verb->check(s, args, &reply)) {
-        bad_command(s, &reply);
+        if (verb->event == SESSION_ON_MAIL || verb->event == SESSION_ON_RCPT)
+            envelope_refuse(s, &reply);
+        else
+            bad_command(s, &reply);
     } else {
         verb->proceed(s);
     }

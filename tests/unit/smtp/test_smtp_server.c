@@ -360,6 +360,27 @@ static void command_lines(void **state)
     close(fd);
 }
 
+/* Whoever writes such addresses is behind the peer, whose other mail would wait for the connections
+ * that we end. */
+static void refused_addresses_end_no_session(void **state)
+{
+    (void)state;
+    int fd = greeted();
+    for (int i = 0; i < 5; i++)
+        peer_say(fd, "MAIL FROM:<no address>", "501 ");
+    peer_say(fd, "RCPT TO:<c@d.test>", "503 5.5.1");
+    peer_say(fd, "MAIL FROM:<a@b.test>", "250 ");
+    for (int i = 0; i < 5; i++)
+        peer_say(fd, "RCPT TO:<no address>", "501 ");
+    peer_say(fd, "DATA", "503 5.5.1");
+    peer_say(fd, "RCPT TO:<c@d.test>", "250 ");
+    peer_say(fd, "DATA", "354 ");
+    peer_send(fd, "x\r\n.\r\n");
+    peer_expect(fd, "250 ");
+    assert_seen("<a@b.test> utf8=0 8bit=0 [||||||] c@d.test", "x\r\n");
+    leave(fd);
+}
+
 static void sequence(void **state)
 {
     (void)state;
@@ -632,6 +653,7 @@ int main(void)
         cmocka_unit_test(one_octet_at_a_time),
         cmocka_unit_test(smuggling),
         cmocka_unit_test(command_lines),
+        cmocka_unit_test(refused_addresses_end_no_session),
         cmocka_unit_test(sequence),
         cmocka_unit_test(early_content),
         cmocka_unit_test(mail_arguments),
