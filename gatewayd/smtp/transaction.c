@@ -122,6 +122,20 @@ static bool send_mail(struct transaction *t, struct sg_error *err)
     return sent(t, VERB_MAIL, 0, err);
 }
 
+/* One that is slow gets the message for those whom it has taken; the retry brings the others. */
+static bool half_over(const struct transaction *t)
+{
+    return t->accepted && sg_deadline_left(t->envelope_deadline) < t->options->data_timeout_ms / 2;
+}
+
+static void answer_later(struct transaction *t, size_t first)
+{
+    struct sg_smtp_reply reply;
+    sg_smtp_reply_set(&reply, 451, "4.4.2", "the next hop takes recipients slowly, the rest later");
+    for (size_t i = first; i < t->envelope->recipient_count; i++)
+        answer(t, i, &reply);
+}
+
 static bool send_envelope(struct transaction *t, struct sg_error *err)
 {
     const struct sg_smtp_envelope *e = t->envelope;
@@ -129,6 +143,10 @@ static bool send_envelope(struct transaction *t, struct sg_error *err)
     if (!send_mail(t, err))
         return false;
     for (size_t i = 0; i < e->recipient_count && !t->refused && !t->closing; i++) {
+        if (half_over(t)) {
+            answer_later(t, i);
+            break;
+        }
         sg_buf_addf(out, "RCPT TO:<%s>%s\r\n", e->recipients[i],
                     t->c->dsn && e->notify_never ? " NOTIFY=NEVER" : "");
         if (!sent(t, VERB_RCPT, i, err))

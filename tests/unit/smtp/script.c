@@ -174,6 +174,9 @@ static void step(struct script *s, const char *text)
     case 'W':
         sem_wait(&s->go);
         break;
+    case 'P':
+        poll(NULL, 0, atoi(text + 2));
+        break;
     case 'R':
         sem_post(&s->reached);
         break;

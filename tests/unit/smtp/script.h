@@ -12,6 +12,7 @@
  *   "E"          the client must hang up (it may say QUIT)
  *   "X"          close
  *   "W"          wait for script_go()
+ *   "P ms"       take so long
  *   "R"          script_reached() returns
  * What does not fit fails the test in script_end().
  */

@@ -467,6 +467,36 @@ static void timeouts(void **state)
     }
 }
 
+/* It would never get the message if all had to be taken in time. */
+static void a_slow_server_gets_it_for_some(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {
+        HELLO,      "S 250 mx", "C* MAIL", "S 250 ok", "C* RCPT TO:<c@d.test>",
+        "P 700",    "S 250 ok", "C DATA",  "S 354 go", "D*",
+        "S 250 ok", "E",        NULL};
+    struct sg_smtp_client_options o = {.hostname = "gw.test",
+                                       .slots = 1,
+                                       .slot_wait_ms = 100,
+                                       .connect_timeout_ms = 30000,
+                                       .command_timeout_ms = 30000,
+                                       .data_timeout_ms = 1200,
+                                       .idle_ms = 1000};
+    struct sg_smtp_client *c = sg_smtp_client_new(&o);
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = {.host = "127.0.0.1", .port = script_port(s)};
+    struct sg_smtp_envelope e = to(three, 3);
+    struct sg_smtp_piece piece = {.bytes = sg_bytes_str("x\r\n")};
+    struct sg_smtp_reply replies[3];
+    struct sg_error err = {0};
+    assert_true(sg_smtp_client_send(c, &d, &e, &piece, 1, replies, &err));
+    assert_reply(&replies[0], 250, "");
+    assert_reply(&replies[1], 451, "4.4.2");
+    assert_reply(&replies[2], 451, "4.4.2");
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -484,7 +514,7 @@ int main(void)
         cmocka_unit_test(lost),         cmocka_unit_test(no_welcome),
         cmocka_unit_test(not_sendable), cmocka_unit_test(answered_without_asking),
         cmocka_unit_test(large),        cmocka_unit_test(pieces_and_dots),
-        cmocka_unit_test(timeouts),
+        cmocka_unit_test(timeouts),     cmocka_unit_test(a_slow_server_gets_it_for_some),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
