@@ -479,6 +479,7 @@ void services_stop(struct services **services)
     sg_archive_free(&v->archive);
     struct sg_courier_sent *unsaid = NULL;
     sg_registry_free(&v->gw.registry, &unsaid);
+    sg_retry_held_end(&v->gw, &unsaid);
     sg_courier_join(&unsaid, &v->gw.unsettled_notice.sent);
     sg_courier_join(&unsaid, &v->gw.unsettled_request.sent);
     if (unsaid)

@@ -16,9 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_RESERVE (64 << 10) /* a full disk must not keep it from saying what it heard */
-#define END_MS       5000       /* where no time is set in which it must give a sign of life */
-#define CONTROL_MS   100        /* more than it takes to hand over channels that wait to be taken */
+/* A full disk must not keep it from saying what it heard: 71 octets for each recipient of the last
+ * message of each channel. */
+#define FILE_RESERVE (1 << 20)
+#define END_MS       5000 /* where no time is set in which it must give a sign of life */
+#define CONTROL_MS   100  /* more than it takes to hand over channels that wait to be taken */
 #define NUMBERS      9
 #define DIGITS       24
 

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 
 struct sg_egress;
+struct sg_unsettled_held;
 struct sg_registry;
 
 /* What a worker has sent without PostgreSQL knowing it: until it does, that worker takes nothing
@@ -68,7 +69,7 @@ struct sg_gateway {
     int notice_lines;       /* of a summary */
     int notice_attempts;
     struct sg_unsettled unsettled_notice, unsettled_request;
-    bool unsettled_held;  /* the worker's own: held mail was sent, and PostgreSQL may not know it */
+    struct sg_unsettled_held *unsettled_held; /* retry_held.c */
     atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */
 };
 

@@ -2,11 +2,13 @@
 #ifndef SG_PIPELINE_RETRY_H
 #define SG_PIPELINE_RETRY_H
 
-#include <stdbool.h>
+#include "pipeline/gateway.h"
 
 /* For sg_worker: the gateway is a struct sg_gateway. True where there may be more. */
 bool sg_retry_held_round(void *gateway);
 bool sg_retry_notice_round(void *gateway);
 bool sg_retry_discovery_round(void *gateway);
+/* At the stop: *sent gets what was sent of held mail without anybody knowing it but the courier. */
+void sg_retry_held_end(struct sg_gateway *gw, struct sg_courier_sent **sent);
 
 #endif

@@ -2,6 +2,7 @@
  * A held message is tried again by the same rules; it never goes in a weaker form than they want.
  * One in quarantine is tried once an administrator has released it.
  */
+#include "common/deadline.h"
 #include "common/log.h"
 #include "hold/hold.h"
 #include "pipeline/keep.h"
@@ -15,7 +16,6 @@
 
 #define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
 #define LEASE_MS      900000 /* more than an attempt with all its time-outs */
-#define DRAIN_MS      1000
 
 /* The held message as a message of the pipeline. */
 static void message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
@@ -28,6 +28,7 @@ static void message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg
                              .msg_id = row->msg_id,
                              .received_at = row->received_at,
                              .now = sg_clock_now(),
+                             .until = sg_deadline_in(gw->message_ms), /* less than the lease */
                              .queue_id = row->queue_id,
                              .sender = sg_address_normalise(arena, row->sender),
                              .return_path = row->sender,
@@ -100,6 +101,63 @@ static bool expire(struct sg_message *m, const struct sg_held_row *row, struct s
            done_with(m, row->id, "expired", g->rcpts, g->count, &finished, err);
 }
 
+/* To whom a held message was sent without PostgreSQL knowing it: before it does nothing else is
+ * taken. */
+struct sg_unsettled_held {
+    struct sg_arena *arena;
+    const char *id;
+    const char **addresses;
+    size_t count;
+    struct sg_courier_sent *sent; /* where the journal does not know it either */
+};
+
+void sg_retry_held_end(struct sg_gateway *gw, struct sg_courier_sent **sent)
+{
+    struct sg_unsettled_held *u = gw->unsettled_held;
+    if (!u)
+        return;
+    struct sg_arena *arena = u->arena;
+    sg_courier_join(sent, &u->sent);
+    gw->unsettled_held = NULL;
+    sg_arena_free(&arena);
+}
+
+static void unsettled_keep(struct sg_message *m, const char *held_id, struct sg_rcpt **sent,
+                           size_t count)
+{
+    struct sg_arena *arena = sg_arena_new();
+    struct sg_courier_sent *before = NULL;
+    sg_retry_held_end(m->gw, &before); /* all of that is told again now */
+    struct sg_unsettled_held *u = SG_ARENA_NEW(arena, struct sg_unsettled_held);
+    *u = (struct sg_unsettled_held){.arena = arena,
+                                    .id = sg_arena_strdup(arena, held_id),
+                                    .addresses = SG_ARENA_ARRAY(arena, const char *, count),
+                                    .count = count,
+                                    .sent = before};
+    for (size_t i = 0; i < count; i++)
+        u->addresses[i] = sg_arena_strdup(arena, sent[i]->address);
+    sg_message_sent_move(m, &u->sent);
+    m->gw->unsettled_held = u;
+}
+
+static bool unsettled_settle(struct sg_gateway *gw)
+{
+    const struct sg_unsettled_held *u = gw->unsettled_held;
+    struct sg_error err = {0};
+    struct sg_courier_sent *sent = NULL;
+    bool finished;
+    if (!u)
+        return true;
+    if (!sg_held_done(gw->db, u->id, "sent", u->addresses, u->count, sg_clock_now(), &finished,
+                      &err)) {
+        sg_log_error(SG_LOG_WARNING, "hold.not_settled", &err, "held", u->id, NULL);
+        return false;
+    }
+    sg_retry_held_end(gw, &sent);
+    sg_courier_release(gw->courier, &sent);
+    return true;
+}
+
 /*
  * To whom it was sent, in the journal and in PostgreSQL, which forgets them even where the journal
  * is away, for they must not get it again. *done_r: to all of them. The others are held as before.
@@ -121,7 +179,7 @@ static bool sent_settle(struct sg_message *m, const char *held_id, bool *done_r,
         return true;
     bool journaled = sg_message_record_outcome(m, &why);
     if (!done_with(m, held_id, "sent", sent, count, done_r, err)) {
-        m->gw->unsettled_held = true;
+        unsettled_keep(m, held_id, sent, count);
         return false;
     }
     if (!journaled && err)
@@ -210,8 +268,8 @@ static bool reached_mark(struct sg_message *m, bool *any_r, struct sg_error *err
 }
 
 /* One attempt for whom it did not reach yet; an administrator may have deleted it meanwhile. */
-static bool send(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
-                 struct sg_error *err)
+static bool send_on(struct sg_message *m, const struct sg_held_row *row,
+                    struct sg_outbound_group *g, struct sg_error *err)
 {
     struct sg_outbound o;
     bool held = false;
@@ -230,18 +288,23 @@ static bool send(struct sg_message *m, const struct sg_held_row *row, struct sg_
     return ok;
 }
 
+/* *reached_r: somebody has it, whatever could not be written of that. */
 static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
-                    const struct sg_spool *body, struct sg_error *err)
+                    const struct sg_spool *body, bool *reached_r, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_message m;
-    bool reached = false, done = false;
+    bool done = false;
     message_begin(&m, gw, arena, row, body);
     struct sg_outbound_group g = group_all(&m);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
-              reached_mark(&m, &reached, err) && (!reached || sent_settle(&m, row->id, &done, err));
+              reached_mark(&m, reached_r, err) &&
+              (!*reached_r || sent_settle(&m, row->id, &done, err));
     group_reduce(&g);
-    ok = ok && (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send(&m, row, &g, err)));
+    ok =
+        ok && (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send_on(&m, row, &g, err)));
+    for (size_t i = 0; i < m.rcpt_count; i++)
+        *reached_r |= m.rcpts[i].decided && strcmp(m.rcpts[i].outcome, "delivered") == 0;
     sg_message_sent_release(&m);
     sg_trace_free(&m.trace);
     return ok;
@@ -265,16 +328,18 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
 {
     SG_AUTO_SPOOL body = NULL;
     struct sg_error err = {0}, again = {0};
+    bool reached = false;
     sg_db_fresh(gw->db);
     if (sg_hold_load(gw->db, gw->hsm, row, &gw->spool, &body, &err) &&
-        attempt(gw, row, body, &err)) {
+        attempt(gw, row, body, &reached, &err)) {
         sg_log(SG_LOG_INFO, "hold.tried", "held", row->id, "msg_id", row->msg_id, "tenant",
                row->tenant_id, NULL);
         return;
     }
     sg_log_error(SG_LOG_WARNING, "hold.failed", &err, "held", row->id, "msg_id", row->msg_id, NULL);
     sg_time now = sg_clock_now();
-    if (now >= row->expires_at && err.code != SG_E_NOT_FOUND && expire_unread(gw, row, &again))
+    if (!reached && now >= row->expires_at && err.code != SG_E_NOT_FOUND &&
+        expire_unread(gw, row, &again))
         return;
     if (!sg_held_reschedule(gw->db, row->id, sg_keep_next_try(gw, NULL, row->attempts + 1, now),
                             row->reason, row->explanation, err.detail, &again))
@@ -289,11 +354,8 @@ bool sg_retry_held_round(void *gateway)
     size_t count = 0;
     struct sg_error err = {0};
     const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
-    if (!atomic_load(&gw->replayed))
-        return false; /* what the last run sent is not known yet */
-    if (gw->unsettled_held && !sg_journal_drain(gw->journal, DRAIN_MS, &err))
-        return false; /* nor what was sent while PostgreSQL was away (reached_mark()) */
-    gw->unsettled_held = false;
+    if (!atomic_load(&gw->replayed) || !unsettled_settle(gw))
+        return false; /* what was sent is not known yet */
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
         return false;

@@ -232,16 +232,22 @@ def test_killed_again_at_its_start(killed):
     assert killed.proofs("again") == 1
 
 
-def test_a_notice_is_sent_once(killed):
-    """The report that B's server refused a mail, taken by Postfix when gatewayd is killed."""
-    gatewayd, database = killed.platform.gatewayd, killed.platform.postgresql
-    killed.send("noticed", A, B)  # a connection is kept …
-    wait_for(lambda: killed.copies("noticed"), 60, "the mail")
+def refused_and_frozen(killed, subject):
+    """A mail of A's that B's server refuses, and the smtpd stopped that would take back the report of it."""
+    killed.send(f"{subject}-before", A, B)  # a connection is kept …
+    wait_for(lambda: killed.copies(f"{subject}-before"), 60, "the mail")
     killed.servers[B].answer("data", "550 5.7.1 not this one", times=1)
-    killed.send("report", A, B)
+    killed.send(subject, A, B)
     wait_for(lambda: killed.servers[B].rules["data"][0].times == 0, 60, "the refusal", 0.01)
     smtpd = killed.reentry()
     os.kill(smtpd, signal.SIGSTOP)
+    return smtpd
+
+
+def test_a_notice_is_sent_once(killed):
+    """The report that B's server refused a mail, taken by Postfix when gatewayd is killed."""
+    gatewayd, database = killed.platform.gatewayd, killed.platform.postgresql
+    smtpd = refused_and_frozen(killed, "report")
     try:
         wait_for(killed.reentry_waits, 30, "the notice at Postfix")
         os.kill(gatewayd.pid(), signal.SIGSTOP)
@@ -262,9 +268,7 @@ def test_a_notice_is_sent_once(killed):
 def test_a_notice_that_postgresql_does_not_hear_of_is_sent_once(killed):
     """Sent, and then its row cannot be written, until the lease has long run out."""
     gatewayd, database = killed.platform.gatewayd, killed.platform.postgresql
-    killed.servers[B].answer("data", "550 5.7.1 not this one", times=1)
-    killed.send("unheard", A, B)
-    smtpd = killed.reentry_freezes("unheard")
+    smtpd = refused_and_frozen(killed, "unheard")
     since = gatewayd.log.stat().st_size
 
     def told():
@@ -320,6 +324,36 @@ def test_blind_copies_of_held_mail_are_settled_one_by_one(killed):
     wait_for(lambda: platform.api.get(f"{killed.a.path}/held/{held['id']}")["state"] == "sent", 60, "held mail sent")
     killed.quiet()
     assert sorted(mail.recipients for mail in killed.copies("blind")) == [[one] for one in people]
+
+
+def test_held_mail_that_was_sent_at_its_end_has_not_failed(killed):
+    """Its last try reaches the recipient, and PostgreSQL does not take that for a while: it goes once, and nobody is told
+    that it did not."""
+    platform, rows = killed.platform, killed.platform.postgresql.rows
+    late = platform.organisation("Later", "later.test", next_hop_port=platform.port["agency_b"], key_kind="wrapped")
+    late.configure()
+    killed.submit(f"joe@{A}", ["ann@later.test"], simple(f"joe@{A}", ["ann@later.test"], "at-its-end"))
+    held, = wait_for(lambda: [h for h in killed.a.held(state="held") if h["recipient_domain"] == "later.test"], 30, "held mail")
+    wait_for(lambda: not rows("SELECT 1 FROM notice WHERE state NOT IN ('sent', 'folded')"), 60, "word of the delay")
+    rows("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false)")
+    rows("CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$")
+    rows("CREATE TRIGGER test_refuse BEFORE UPDATE OF recipients ON held_message FOR EACH ROW EXECUTE FUNCTION test_refuse()")
+    told = platform.gatewayd.log.read_text().count('"hold.not_settled"')
+    try:
+        rows(f"UPDATE held_message SET leased_until = now() + interval '1 hour' WHERE id = '{held['id']}'")
+        late.make_key()
+        late.certify()
+        late.publish()
+        rows(f"UPDATE held_message SET leased_until = NULL, next_try_at = now(), expires_at = now() WHERE id = '{held['id']}'")
+        wait_for(lambda: killed.copies("at-its-end"), 60, "the mail")
+        rows(f"UPDATE held_message SET leased_until = NULL WHERE id = '{held['id']}'")
+        wait_for(lambda: platform.gatewayd.log.read_text().count('"hold.not_settled"') > told + 1, 60, "further rounds")
+    finally:
+        rows("DROP FUNCTION test_refuse CASCADE")
+    wait_for(lambda: platform.api.get(f"{killed.a.path}/held/{held['id']}")["state"] == "sent", 60, "held mail sent")
+    killed.quiet()
+    assert len(killed.copies("at-its-end")) == 1
+    assert not rows("SELECT 1 FROM notice WHERE kind = 'failure'")
 
 
 def test_a_courier_that_is_killed_alone(killed):
