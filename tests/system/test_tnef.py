@@ -1,5 +1,6 @@
 """Trigger words in winmail.dat, through the real sockets and the real helper processes: REQ-14, 33."""
 import base64
+import contextlib
 import os
 import signal
 import subprocess
@@ -109,6 +110,11 @@ def test_a_word_in_an_attached_message(lab):
         outlook.attachment(outlook.attached(outlook.attached_message(inner)))))
 
 
+def shot(pid):
+    with contextlib.suppress(ProcessLookupError):  # its message is done, and it has ended
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_killed_helpers_cost_no_mail(lab):
     """Each message has a process of its own, and one that somebody kills is no message's fault."""
     goes_out(lab, "tnef-kill-before")
@@ -116,7 +122,7 @@ def test_killed_helpers_cost_no_mail(lab):
         killed = helpers(lab)
         assert killed, "a helper waits for the next message"
         for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+            shot(pid)
         if i % 2:
             stays_here(lab, f"tnef-killed-{i}")
         else:
@@ -125,7 +131,7 @@ def test_killed_helpers_cost_no_mail(lab):
     for i in range(6):
         submit(lab, f"tnef-shot-{i}", winmail(WORD))
         for pid in helpers(lab):
-            os.kill(pid, signal.SIGKILL)
+            shot(pid)
     for i in range(6):
         lab.message(f"tnef-shot-{i}")
     goes_out(lab, "tnef-kill-after")
@@ -170,7 +176,7 @@ def test_without_its_helper_nothing_is_taken_for_read(lab):
     program.rename(away)
     try:
         for pid in helpers(lab):
-            os.kill(pid, signal.SIGKILL)
+            shot(pid)
         is_quarantined(lab, "tnef-no-helper", winmail(b"Nothing secret."))
         assert counted(lab, "unavailable") == before + 1
     finally:
