@@ -1,4 +1,5 @@
 """The edges as configured by deploy/postfix: who may hand in mail, what a requeue does, line ends."""
+import re
 import smtplib
 import subprocess
 import tempfile
@@ -83,6 +84,35 @@ def test_nothing_is_taken_while_the_policy_service_is_away(setting):
 def test_postfix_in_relays_for_nobody(setting):
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         setting.from_outside("x@world.test", [f"somebody@{OUTSIDE}"], b"Subject: relay\r\n\r\nx\r\n")
+
+
+def test_below_a_domain_of_ours_nothing_is_ours(setting):
+    """What Postfix "in" took for it would be refused by gatewayd afterwards, and nobody would be told."""
+    with smtplib.SMTP("127.0.0.1", setting.platform.port["postfix_in"], "world.test", timeout=60) as smtp:
+        smtp.ehlo()
+        assert smtp.mail("x@world.test")[0] == 250
+        code, text = smtp.rcpt(f"ann@sub.{B}")
+        assert code == 554 and b"5.7.1" in text, (code, text)
+        assert smtp.rcpt(f"ann@{B}")[0] == 250
+
+
+def test_route_of_a_domain_is_not_that_of_what_lies_below_it(setting):
+    """Sealed mail takes the routes that plain mail takes."""
+    values, out = setting.platform.postfix_out.values, setting.platform.postfix_out
+    with smtplib.SMTP(values["sealed_host"], values["sealed_port"], "gatewayd.test", timeout=60,
+                      source_address=("127.0.0.1", 0)) as smtp:
+        smtp.ehlo()
+        smtp.mail(f"joe@{A}")
+        for domain in ("nocert.test", "sub.nocert.test", "last.test"):
+            assert smtp.rcpt(f"ann@{domain}")[0] == 250
+
+    def filters(domain):
+        return re.findall(rf"<ann@{domain}>: Recipient address triggers FILTER (\S+);", out.log.read_text())
+
+    wait_for(lambda: filters("last.test"), 10, "Postfix to write its log")
+    every, own = filters("nocert.test")
+    assert every == "sealed:" and f"nocert.test FILTER {own}\n" in values["sealed_routes"]
+    assert filters("sub.nocert.test") == ["sealed:"]
 
 
 def test_requeued_on_the_way_out_it_is_sealed_all_the_same(setting):
