@@ -115,6 +115,25 @@ def test_route_of_a_domain_is_not_that_of_what_lies_below_it(setting):
     assert filters("sub.nocert.test") == ["sealed:"]
 
 
+@pytest.mark.parametrize("edge", ["postfix_out", "postfix_in"])
+def test_address_beyond_ascii_needs_smtputf8(setting, edge):
+    """gatewayd refuses it without (RFC 6531 section 3.4): who sends it hears so at once, and not of a report that nobody gets."""
+    strange = "m\N{LATIN SMALL LETTER A WITH MACRON}ori"
+    with smtplib.SMTP("127.0.0.1", setting.platform.port[edge], "client.test", timeout=60,
+                      source_address=(FROM_A, 0)) as smtp:
+        smtp.command_encoding = "utf-8"
+        smtp.ehlo()
+        code, text = smtp.mail(f"{strange}@{A}")
+        assert code == 553 and b"5.6.7" in text, (code, text)
+        assert smtp.mail(f"joe@{A}")[0] == 250
+        code, text = smtp.rcpt(f"{strange}@{B}")
+        assert code == 553 and b"5.6.7" in text, (code, text)
+        assert smtp.rcpt(f"ann@{B}")[0] == 250
+        smtp.rset()
+        assert smtp.mail(f"{strange}@{A}", ["SMTPUTF8"])[0] == 250
+        assert smtp.rcpt(f"{strange}@{B}")[0] == 250
+
+
 def test_requeued_on_the_way_out_it_is_sealed_all_the_same(setting):
     """REQ-62: postsuper -r must not lead past gatewayd."""
     subject = "requeued-out"
