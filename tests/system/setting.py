@@ -3,6 +3,7 @@ import smtplib
 
 import corpus
 from sealgate import kept
+from sealgate.layout import PEER_HOST
 from sealgate.mailserver import MailServer
 from sealgate.platform import Platform
 from sealgate.wiretap import WireTap
@@ -42,7 +43,7 @@ class Setting:
                                  **more)
         port = self.platform.port
         self.c_port = block.base + 15
-        self.tap = WireTap(port["wiretap"], port["postfix_in"])
+        self.tap = WireTap(port["wiretap"], port["postfix_in"], to_host=PEER_HOST)
         self.servers = {A: MailServer(port["agency_a"], f"{folder}/mail/a"),
                         B: MailServer(port["agency_b"], f"{folder}/mail/b"),
                         C: MailServer(self.c_port, f"{folder}/mail/c"),

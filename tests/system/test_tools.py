@@ -1,4 +1,5 @@
 """tools/trace-requirements and deploy/render: what they read, what they refuse."""
+import re
 import shutil
 import subprocess
 
@@ -83,6 +84,16 @@ def test_rendered_production_configuration_is_accepted_by_the_daemons(tmp_path):
         assert "unused parameter" not in result.stderr
         for path in folder.iterdir():
             assert "password" not in path.read_text(), path  # Postfix writes what its maps name into its log
+
+
+def test_postfix_in_listens_where_postfix_out_brings_mail_for_our_domains(tmp_path):
+    """As shipped: with port 25 of the loopback named, where "in" had an address of its own, nobody listened."""
+    assert run(ROOT / "deploy/render", ROOT / "deploy/production.values", tmp_path).returncode == 0
+    services = run("postconf", "-c", tmp_path / "postfix-in", "-M", "*/inet").stdout
+    listeners = [line.split()[0] for line in services.splitlines() if not line.startswith(" ")]
+    for name in ("hosted-transport.cf", "sealed-hosted.cf"):
+        route = re.search(r"peer:\[(\S+)\]:(\d+)'", (tmp_path / "postfix-out" / name).read_text())
+        assert "{}:{}".format(*route.groups()) in listeners, name
 
 
 def test_render_names_what_is_missing(tmp_path):

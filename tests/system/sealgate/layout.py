@@ -15,6 +15,7 @@ PORTS = ("postfix_out", "postfix_in", "reentry", "outbound", "inbound", "api", "
          "crl", "agency_a", "agency_b", "postgresql", "outside", "wiretap",
          "est")
 PORT_BASE = 47000
+PEER_HOST = "127.0.0.12"  # where Postfix "in" has its port for what Postfix "out" brings
 DIR = "/var/tmp/sealgate"
 DIR_MAX = 60  # a socket's path has 107 bytes, and PostgreSQL's and Postfix's names are long
 

@@ -129,7 +129,7 @@ def up(args):
     platform.layout.check()
     # Stopped first where it runs, so that none of its processes knows the way past the tap.
     platform.postfix_out.stop()
-    with WireTap(platform.port["wiretap"], platform.port["postfix_in"]) as tap:
+    with WireTap(platform.port["wiretap"], platform.port["postfix_in"], to_host=lay.PEER_HOST) as tap:
         platform.up()
         authority(platform, is_default=True)
         a, b = (platform.organisation(

@@ -92,6 +92,7 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "inet_protocols": "ipv4",
         "out_listen": f"127.0.0.1:{port['postfix_out']}",
         "in_listen": f"127.0.0.1:{port['postfix_in']}",
+        "peer_listen": f"{lay.PEER_HOST}:{port['postfix_in']}",  # as with sealed_host; a tap forwards to it
         "peer_port": peer_port,
         # In clear on this host's loopback, so that the wire can be looked at.
         "peer_tls": "none",

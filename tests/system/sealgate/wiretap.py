@@ -6,10 +6,10 @@ import time
 
 
 class WireTap:
-    """Listens on port, forwards to port `to`; messages are as after DATA, with CRLF."""
+    """Listens on port, forwards to port `to` of to_host; messages are as after DATA, with CRLF."""
 
-    def __init__(self, port, to, host="127.0.0.1"):
-        self.port, self.to, self.host = port, to, host
+    def __init__(self, port, to, host="127.0.0.1", to_host=None):
+        self.port, self.to, self.host, self.to_host = port, to, host, to_host or host
         self._lock = threading.Condition()
         self._messages = []  # (recipients, raw)
         self._listener = None
@@ -67,7 +67,7 @@ class WireTap:
             except OSError:
                 return
             try:
-                server = socket.create_connection((self.host, self.to))
+                server = socket.create_connection((self.to_host, self.to))
             except OSError:
                 client.close()
                 continue
