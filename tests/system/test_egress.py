@@ -75,6 +75,8 @@ class World:
             self.records[domain, MX_RECORD] = [f"mx.{domain}"]
             self.records[f"mx.{domain}", A_RECORD] = addresses
         self.records["direct.test", A_RECORD] = [ABROAD]  # without MX
+        self.records["numeric.test", MX_RECORD] = [ABROAD]  # no name, which RFC 5321 section 5.1 wants: no A record is asked for
+        self.records["hex.test", MX_RECORD] = ["0x7f.9.0x909"]
         self.resolver = Resolver(self.resolver_host, self.records)
         self.platform = Platform(folder, block.base, postfix_values={
             "dns": "enabled", "default_transport": "smtp", "smtp_chroot": "y"})
@@ -96,7 +98,7 @@ class World:
         self.a = p.organisation("Agency A", A, network=f"{FROM_A}/32", next_hop_port=p.port["agency_a"]).provision()
         self.b = p.organisation("Agency B", B, next_hop_port=self.port).provision()
         self.route(HERE)
-        for domain in ("home.test", "abroad.test", "both.test", "direct.test"):
+        for domain in ("home.test", "abroad.test", "both.test", "direct.test", "numeric.test", "hex.test"):
             Partner(p, domain).put()
         return self
 
@@ -165,6 +167,33 @@ def test_sealed_mail_whose_server_is_abroad_waits(world, domain):
         assert sealed(mail)
     finally:
         world.networks(INSIDE)
+
+
+@pytest.mark.parametrize("domain", ["numeric.test", "hex.test"])
+def test_sealed_mail_whose_server_has_a_number_for_a_name_waits(world, domain):
+    """REQ-125: Postfix takes the number for the address, which no filter of addresses sees then."""
+    out, subject, recipient = world.platform.postfix_out, f"sealed-{domain}", f"ann@{domain}"
+    world.send(domain, subject)
+    reason = wait_for(lambda: waits(out, recipient) or any(map(named(subject), world.abroad.mails)), 60, "the deferral")
+    assert "filter" in str(reason).lower(), reason
+
+
+def test_sealed_mail_does_not_leave_from_another_address(world):
+    """REQ-125: nftables knows it by its source. An address that this host has lost is not made up for by another."""
+    out = world.platform.postfix_out
+    out.run("postconf", "-P", "sealed/unix/smtp_bind_address=192.0.2.3")
+    out.run("postfix", "reload")
+    try:
+        world.send("home.test", "unbound")
+        reason = wait_for(lambda: waits(out, "ann@home.test") or any(map(named("unbound"), world.here.mails)), 60,
+                          "the deferral")
+        assert reason == "server configuration error"
+        assert "bind 192.0.2.3: Cannot assign requested address" in out.log.read_text()
+    finally:
+        out.run("postconf", "-P", "sealed/unix/smtp_bind_address=")
+        out.run("postfix", "reload")
+    out.flush()
+    world.here.wait(1, 60, named("unbound"))
 
 
 def test_sealed_mail_whose_server_is_here_goes(world):
@@ -264,6 +293,11 @@ def gwctl(world, what):
     (INSIDE, "mx.test. 60 IN AAAA ::ffff:127.0.0.1", True), (INSIDE, "home.test. 60 IN MX 10 mx.test.", False),
     (INSIDE, "mx.test. 60 IN CNAME a.test.", False), ([], "mx.test. 60 IN A 203.0.113.1", False),
     ([], "mx.test. 60 IN AAAA 2001:db9::1", False),
+    *((INSIDE, f"home.test. 60 IN MX 10 {number}.", True) for number in (
+        "127.0.255.1", "203.0.113.5", "0xcb007105", "0XCB.0.0x7105", "203.0.0x7105", "2001:db8::1", "::ffff:203.0.113.5")),
+    *((INSIDE, f"home.test. 60 IN MX 10 {name}.", False) for name in (
+        "mx1.test", "1.mx.test", "10.20.30.40.test", "cafe.de", "0xcb.test", "xn--p1ai", "203-0-113-5.test", "")),
+    ([], "home.test. 60 IN MX 10 203.0.113.5.", False),
 ])
 def test_the_table_of_postfix(world, networks, record, filtered):
     world.platform.egress(networks)
@@ -328,5 +362,6 @@ def test_templates_name_the_same_table():
     master = (lay.ROOT / "deploy/postfix/out/master.cf.in").read_text()
     service = master[master.index("\nsealed unix"):].split("\n# ")[0]
     for setting in ("smtp_dns_reply_filter=$sealed_dns_reply_filter", "smtp_host_lookup=dns",
-                    "smtp_bind_address=@sealed_source@", "smtp_bind_address6=@sealed_source6@"):
+                    "smtp_bind_address=@sealed_source@", "smtp_bind_address6=@sealed_source6@",
+                    "smtp_bind_address_enforce=yes"):
         assert setting in service
