@@ -239,3 +239,22 @@ def test_users_and_folders_of_the_units():
                             (layout.exports, "/var/lib/sealgate/exports"), (layout.hsm, "/var/lib/sealgate/hsm")):
             found = path.stat()
             assert [f"{stat.S_IMODE(found.st_mode):04o}", names[found.st_uid], groups[found.st_gid]] == modes[where], where
+
+
+def test_the_units_find_their_folders_after_a_boot(tmp_path):
+    """/run is empty then. systemd makes what the units name in ReadWritePaths=, without which none of them starts, from the
+    files that it finds where the README puts them."""
+    readme = " ".join((ROOT / "deploy/README.md").read_text().split())
+    for name in ("sysusers", "tmpfiles"):
+        place = f"/etc/{name}.d/sealgate.conf"
+        assert f"`{name}.conf` to `{place}`" in readme
+        put = tmp_path / place[1:]
+        put.parent.mkdir(parents=True)
+        put.write_bytes((UNITS / f"{name}.conf").read_bytes())
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\npostfix:x:101:101::/:/bin/false\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\npostfix:x:101:\n")
+    for command in (["systemd-sysusers"], ["systemd-tmpfiles", "--create", "--boot"]):
+        subprocess.run([*command, f"--root={tmp_path}"], check=True)
+    for unit in UNITS.glob("*.service"):
+        for path in " ".join(unitfilter.settings(unit, "ReadWritePaths")).split():
+            assert (tmp_path / path[1:]).is_dir(), (unit.name, path)
