@@ -115,6 +115,7 @@ bool sg_notice_is_bulk(struct sg_arena *arena, const struct sg_header_block *hea
 /* What a report of Postfix's (RFC 3464) says: whom it failed to reach, and of what message. */
 struct sg_notice_failure {
     const char *recipient, *status; /* status "" where it is not given */
+    bool replied;                   /* a server said so: Postfix had a connection */
 };
 struct sg_notice_report {
     const char *queue_id; /* of the message, in that Postfix; "" where it is not given */

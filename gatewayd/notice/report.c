@@ -64,6 +64,7 @@ static bool type_is(const char *value, const char *type)
 
 struct block {
     const char *recipient, *action, *status;
+    bool replied;
 };
 
 static void block_end(struct walk *w, struct block *b)
@@ -80,7 +81,7 @@ static void block_end(struct walk *w, struct block *b)
             w->room = room;
         }
         r->failures[r->failure_count++] =
-            (struct sg_notice_failure){b->recipient, b->status ? b->status : ""};
+            (struct sg_notice_failure){b->recipient, b->status ? b->status : "", b->replied};
     }
     *b = (struct block){0};
 }
@@ -110,6 +111,8 @@ static void status_read(struct walk *w)
             b.action = value;
         } else if ((value = field_value(w->arena, line, "Status"))) {
             b.status = value;
+        } else if ((value = field_value(w->arena, line, "Diagnostic-Code"))) {
+            b.replied = strncasecmp(value, "x-postfix;", 10) != 0;
         }
     }
     block_end(w, &b);

@@ -25,15 +25,22 @@ struct subject {
     struct sg_message_row row;
     struct sg_recipient_row *recipients;
     size_t count;
-    bool ours, known;
+    bool ours, known, sender_is_ours;
 };
 
 /*
- * Was it shown to come from who it says, and is that the domain that gets the report? A message
- * that we never judged (this gateway was away for as long as Postfix kept it) has the benefit of
- * the doubt: its sender shall know.
+ * Of a message that was never judged. Where Postfix had no connection (this gateway was away for as
+ * long as the message was kept) the sender shall know: no stranger can choose that. But a stranger
+ * can choose what we answer 4xx or refuse, and whom it names as its sender (REQ-75).
  */
-static bool authenticated(const struct subject *s, const char *recipient)
+static bool benefit_of_doubt(const struct subject *s, const struct sg_notice_failure *failure)
+{
+    return s->sender_is_ours || (strcmp(failure->status, "4.4.1") == 0 && !failure->replied);
+}
+
+/* Was it shown to come from who it says, and is that the domain that gets the report? */
+static bool authenticated(const struct subject *s, const char *recipient,
+                          const struct sg_notice_failure *failure)
 {
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->recipients[i].recipient, recipient) != 0 || !*s->recipients[i].verdict)
@@ -42,7 +49,7 @@ static bool authenticated(const struct subject *s, const char *recipient)
         return strcmp(s->recipients[i].verdict, "verified") == 0 && from &&
                strcmp(from, s->row.sender_domain) == 0;
     }
-    return true;
+    return benefit_of_doubt(s, failure);
 }
 
 /* The id of a message that never came here: the same whenever Postfix reports of it. */
@@ -68,12 +75,16 @@ static void headers_set(struct sg_message *m, const struct sg_notice_original *o
 }
 
 static bool subject_find(struct sg_gateway *gw, struct sg_arena *arena, const char *queue_id,
-                         const char *domain_name, struct subject *s, struct sg_error *err)
+                         const char *domain_name, const char *sender, struct subject *s,
+                         struct sg_error *err)
 {
+    struct sg_domain_row of_sender;
     return sg_domain_find_by_name(gw->db, arena, domain_name, &s->domain, &s->ours, err) &&
            (!s->ours ||
-            sg_message_find_by_queue(gw->db, arena, queue_id, "inbound", s->domain.tenant_id,
-                                     &s->row, &s->recipients, &s->count, &s->known, err));
+            (sg_domain_find_by_name(gw->db, arena, sg_address_domain(sender), &of_sender,
+                                    &s->sender_is_ours, err) &&
+             sg_message_find_by_queue(gw->db, arena, queue_id, "inbound", s->domain.tenant_id,
+                                      &s->row, &s->recipients, &s->count, &s->known, err)));
 }
 
 /* One recipient that failed becomes a notice to the original's sender, and an outcome. */
@@ -87,7 +98,7 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
     struct subject s = {0};
     if (!domain_name || !sg_address_valid(sg_bytes_str(failure->recipient)))
         return true;
-    if (!subject_find(gw, arena, report->queue_id, domain_name, &s, err))
+    if (!subject_find(gw, arena, report->queue_id, domain_name, normalised, &s, err))
         return false;
     /* Postfix reports to the sender alone: a report to another is not about that message. */
     if (!s.ours || (s.known && strcmp(s.row.sender, normalised) != 0))
@@ -115,7 +126,7 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
     sg_rcpt_decide(&rcpt, "expired", "", "");
     sg_trace_init(&m.trace);
     headers_set(&m, &report->original);
-    bool ok = sg_tell_undelivered(&tell, authenticated(&s, recipient), err);
+    bool ok = sg_tell_undelivered(&tell, authenticated(&s, recipient, failure), err);
     if (ok && s.known) {
         sg_trace_add(&m.trace, "expired", "REQ-74", "queue_id", report->queue_id, "status",
                      failure->status, NULL);

@@ -80,6 +80,20 @@ def settled(setting, timeout=60):
              == [], timeout, "an empty outbox", 0.2)
 
 
+def expire(setting):
+    """Postfix gives up what waits; its report of it may wait."""
+    postfix = setting.platform.postfix_in
+    waiting = {entry["queue_id"] for entry in postfix.queue()}
+    names = ("queue_lifetime", "queue_run_delay", "minimal_backoff_time", "maximal_backoff_time")
+    usual = {name: postfix.values[name] for name in names}
+    postfix.restart(**dict(zip(names, ("1s", "1s", "60s", "60s"))))
+    try:
+        # No flush: the report would be tried at once too, and expire.
+        wait_for(lambda: not {entry["queue_id"] for entry in postfix.queue()} & waiting, 60, "the mail to expire")
+    finally:
+        postfix.restart(**usual)
+
+
 def policy(setting, domain_path=None, **values):
     setting.platform.api.put(f"{domain_path or setting.a.domain_path}/policy", values)
 

@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 import corpus
+from noticeenv import expire
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -142,6 +143,22 @@ def test_mail_that_expires_in_postfix(setting):
     assert header(notice.raw, "X-Sealgate-Verdict") == f"verified; domain={B}"
     assert leaks(setting, "expires") == []
     assert not [m for m in server.mails if b"Subject: expires" in m.head]
+
+
+@pytest.mark.parametrize("sender", [f"away@{OUTSIDE}", f"away@{A}"], ids=["outside", "ours"])
+def test_mail_that_gatewayd_never_saw_is_reported(setting, sender):
+    """It was away for as long as Postfix kept the mail: nobody chose that it was not judged (REQ-74)."""
+    postfix, gatewayd = setting.platform.postfix_in, setting.platform.gatewayd
+    gatewayd.stop()
+    try:
+        setting.from_outside(sender, [f"ann@{B}"], simple(sender, [f"ann@{B}"], "never-seen"))
+        expire(setting)
+    finally:
+        gatewayd.start()
+    postfix.flush()
+    setting.servers[sender.partition("@")[2]].wait(
+        1, 60, lambda m: b"NON DELIVERY REPORT" in m.body and m.recipients == [sender])
+    wait_for(lambda: postfix.queue() == [], 30, "an empty queue")
 
 
 def test_one_of_two_recipients_is_refused(setting):

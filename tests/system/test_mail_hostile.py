@@ -1,10 +1,11 @@
 """Mail that wants to get past the rules, and mail that merely looks odd.
 
-REQ-22 REQ-56 REQ-62 REQ-66 REQ-74 REQ-76 REQ-87 REQ-117 REQ-136
+REQ-22 REQ-56 REQ-62 REQ-66 REQ-74 REQ-75 REQ-76 REQ-87 REQ-117 REQ-136
 """
 import base64
 import contextlib
 import itertools
+import re
 import smtplib
 import socket
 import tempfile
@@ -13,6 +14,7 @@ import pytest
 
 import corpus
 import peers
+from noticeenv import expire, rows
 from partners import Partner, from_directory
 from sealgate.mailserver import MailServer
 from sealgate.ports import PortBlock
@@ -236,11 +238,10 @@ def test_proof_of_one_queue_id_does_not_serve_another(setting):
 @pytest.mark.parametrize("kind", ["fields", "octets"])
 def test_header_beyond_the_limits_waits(setting, kind):
     """5xx is for what never was a message for us: a stranger's mail waits for the operator."""
-    subject = f"large-header-{kind}"
+    subject, sender = f"large-header-{kind}", f"{kind}@{OUTSIDE}"
     more = b"X-F: y\r\n" * 2100 if kind == "fields" else \
         b"".join(b"X-F: " + b"y" * 900 + b"\r\n" for _ in range(400))
-    setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"],
-                         more + simple(f"x@{OUTSIDE}", [f"ann@{B}"], subject))
+    setting.from_outside(sender, [f"ann@{B}"], more + simple(sender, [f"ann@{B}"], subject))
     postfix = setting.platform.postfix_in
 
     def waiting():
@@ -248,7 +249,10 @@ def test_header_beyond_the_limits_waits(setting, kind):
                 if all(r.get("delay_reason") for r in q["recipients"])] or None
     queued = wait_for(waiting, 60, "the mail in the queue")
     assert " 451 " in queued[0]["recipients"][0]["delay_reason"]
-    postfix.run("postsuper", "-d", "ALL")
+    expire(setting)
+    # Whoever wrote it chose that it is never judged, and whom it names as its sender (REQ-75).
+    wait_for(lambda: re.search(f"to=<{sender}>,.* status=sent", postfix.log.read_text()), 60, "Postfix's report")
+    assert rows(setting, f"SELECT id FROM sealgate.notice WHERE recipient = '{sender}'") == []
     assert not [m for m in setting.servers[OUTSIDE].mails if subject.encode() in m.raw]
 
 
@@ -339,12 +343,12 @@ def bounce_lines(setting):
     return lines
 
 
-def report_about(recipient, queue_id, received=b""):
+def report_about(recipient, queue_id, received=b"", status="4.4.1"):
     return (received + b"From: MAILER-DAEMON@in.test\r\nContent-Type: multipart/report;\r\n"
             b"\treport-type=delivery-status; boundary=\"b/1\"\r\n\r\n--b/1\r\n\r\ntext\r\n"
             b"--b/1\r\nContent-Type: message/delivery-status\r\n\r\nX-Postfix-Queue-ID: "
             + queue_id.encode() + b"\r\n\r\nFinal-Recipient: rfc822; " + recipient.encode()
-            + b"\r\nAction: failed\r\nStatus: 4.4.1\r\n\r\n--b/1--\r\n")
+            + b"\r\nAction: failed\r\nStatus: " + status.encode() + b"\r\n\r\n--b/1--\r\n")
 
 
 def test_report_goes_to_nobody_but_the_messages_sender(setting):
@@ -359,6 +363,19 @@ def test_report_goes_to_nobody_but_the_messages_sender(setting):
                    simple(f"joe@{A}", [f"eve@{OUTSIDE}"], "after-private"))
     setting.arrived(OUTSIDE, "after-private")
     assert not [m for m in setting.servers[OUTSIDE].mails if b"NON DELIVERY REPORT" in m.raw]
+
+
+@pytest.mark.parametrize("number, status", [
+    (1, "4.4.1\r\nDiagnostic-Code: smtp; 451 4.4.1 the domain has no next hop"),
+    (2, "5.1.3\r\nDiagnostic-Code: smtp; 501 5.1.3 no address"),
+    (3, "4.4.2\r\nDiagnostic-Code: X-Postfix; lost connection while sending the end")])
+def test_report_about_what_was_never_judged(setting, number, status):
+    """REQ-75: only where Postfix had no connection to us is it nobody's choice that the mail was not judged."""
+    sender = f"unjudged-{number}@{OUTSIDE}"
+    with contextlib.closing(bounce_lines(setting)) as lmtp:
+        lmtp.transaction("", [sender], report_about(f"ann@{B}", f"4Unjudged{number}", status=status))
+        assert lmtp.reply().startswith("250")
+    assert rows(setting, f"SELECT id FROM sealgate.notice WHERE recipient = '{sender}'") == []
 
 
 def test_what_is_no_report_of_postfix_waits(setting):

@@ -39,7 +39,8 @@ static void postfix_bounce(void **state)
          "Final-Recipient: rfc822; ann@b.test\r\nAction: failed\r\nStatus: 4.2.2\r\n"
          "Diagnostic-Code: smtp; 450 4.2.2 full of secrets\r\n\r\n"
          "Final-Recipient: rfc822; bob@b.test\r\nAction: delayed\r\nStatus: 4.4.1\r\n\r\n"
-         "Final-Recipient: utf-8; m\xc4\x81@b.test\r\nAction: FAILED\r\n\r\n"
+         "Final-Recipient: utf-8; m\xc4\x81@b.test\r\nAction: FAILED\r\n"
+         "Diagnostic-Code: X-Postfix; connect to 127.0.0.1\r\n\r\n"
          "--b/1\r\nContent-Description: Undelivered Message\r\nContent-Type: message/rfc822\r\n\r\n"
          "Received: from x\r\nto: ann@b.test,\r\n bob@b.test\r\nFrom: Joe <joe@a.test>\r\n"
          "Subject: lunch\r\n\ttoday\r\nSubject: dinner\r\nX-Other: y\r\n z\r\n"
@@ -49,8 +50,10 @@ static void postfix_bounce(void **state)
     assert_int_equal(r.failure_count, 2);
     assert_string_equal(r.failures[0].recipient, "ann@b.test");
     assert_string_equal(r.failures[0].status, "4.2.2");
+    assert_true(r.failures[0].replied);
     assert_string_equal(r.failures[1].recipient, "m\xc4\x81@b.test");
     assert_string_equal(r.failures[1].status, "");
+    assert_false(r.failures[1].replied);
     assert_string_equal(r.original.to, "ann@b.test, bob@b.test");
     assert_string_equal(r.original.from, "Joe <joe@a.test>");
     assert_string_equal(r.original.subject, "lunch\ttoday");
