@@ -25,6 +25,9 @@ struct sg_inbound_judgement {
     STACK_OF(X509) *signer_came_with; /* … and what else it carried */
     const struct sg_smime_signer_info *signature; /* … itself */
     const char *from_domain;                      /* the first that From names, "" */
+    /* The first of From that takes part in Secure Email, "": storms are folded by it, for of
+     * strangers' domains there are as many as anybody likes. */
+    const char *member_domain;
     const char *signer_domain; /* the From domain that a good signature stands for, "" */
 };
 /* Opens the message and gathers facts; no rule is asked. To be freed in the end. */

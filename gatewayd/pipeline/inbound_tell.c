@@ -4,12 +4,6 @@
 #include "pipeline/tell.h"
 #include "smtp/address.h"
 
-/* A stranger's domain is not what storms are folded by: there are as many as anybody likes. */
-static const char *partner_of(const struct sg_inbound_judgement *j)
-{
-    return j->facts.from_member ? j->from_domain : "";
-}
-
 /* The signature proves the domain in From. Who is told is the envelope's sender, whom anybody who
  * sends a signed message on may have chosen: it must be of the same domain. */
 static bool authenticated(const struct sg_message *m, const struct sg_inbound_judgement *j)
@@ -56,7 +50,7 @@ bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *do
                             const struct sg_inbound_judgement *j, struct sg_error *err)
 {
     struct sg_tell tell = {
-        .m = m, .domain = domain, .rcpts = rcpts, .count = count, .partner = partner_of(j)};
+        .m = m, .domain = domain, .rcpts = rcpts, .count = count, .partner = j->member_domain};
     return ours_tell(&tell, j, err) && receipt_tell(&tell, j, err);
 }
 
@@ -68,7 +62,7 @@ static struct sg_tell tell_of(struct sg_message *m, const struct sg_domain_row *
     struct sg_tell tell = {.m = m,
                            .domain = domain,
                            .rcpts = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, count + 1),
-                           .partner = partner_of(j)};
+                           .partner = j->member_domain};
     for (size_t i = 0; i < count; i++)
         if (strcmp(rcpts[i]->outcome, outcome) == 0)
             tell.rcpts[tell.count++] = rcpts[i];

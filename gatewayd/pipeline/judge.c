@@ -24,12 +24,14 @@ bool sg_inbound_gather(struct sg_message *m, const struct sg_domain_row *domain,
     *j_r = (struct sg_inbound_judgement){
         .facts = {.signer = SG_POLICY_CERT_NONE, .own = SG_POLICY_CERT_NONE},
         .from_domain = "",
+        .member_domain = "",
         .signer_domain = ""};
     j_r->is_smime = sg_smime_is(m->arena, &m->headers);
     if (!sg_origin_facts(m, domain, &j_r->facts, &origin, err))
         return false;
     if (origin.from_count)
         j_r->from_domain = origin.from[0].domain;
+    j_r->member_domain = origin.member;
     bool ok = (!j_r->is_smime || open_and_judge(m, domain, &origin, j_r, err)) &&
               sg_origin_lists(m, domain, &origin, &j_r->facts, err);
     if (!ok)

@@ -63,7 +63,8 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
     struct lookup lookup = {.m = m,
                             .domain = origin->from_count ? origin->from[0].domain : NULL,
                             .relying = keyring->domain_id,
-                            .published = j->facts.from_member};
+                            .published = origin->from_count &&
+                                         strcmp(origin->member, origin->from[0].domain) == 0};
     struct sg_smime_own_key *own =
         SG_ARENA_ARRAY(m->arena, struct sg_smime_own_key, keyring->count + 1);
     for (size_t i = 0; i < keyring->count; i++)

@@ -22,6 +22,7 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
         if (mailboxes > SG_FROM_MOST) { /* each is looked up: what nobody looked for may be there */
             facts->from_readable = false;
             facts->from_member = true;
+            origin->member = "";
             return true;
         }
         for (size_t i = 0; i < count; i++) {
@@ -31,6 +32,8 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
                                        err))
                 return false;
             facts->from_member |= member;
+            if (member && !*origin->member)
+                origin->member = list[i].domain;
             facts->from_own |= strcmp(list[i].domain, own_domain) == 0;
         }
     }
@@ -65,7 +68,7 @@ bool sg_origin_facts(struct sg_message *m, const struct sg_domain_row *domain,
                      struct sg_inbound_facts *facts, struct sg_origin *origin_r,
                      struct sg_error *err)
 {
-    *origin_r = (struct sg_origin){0};
+    *origin_r = (struct sg_origin){.member = ""};
     claim_facts(m, facts);
     facts->list_mail = sg_origin_is_list(m->arena, &m->headers);
     return from_facts(m, domain->name, facts, origin_r, err);

@@ -11,6 +11,8 @@
 struct sg_origin {
     struct sg_mailbox *from; /* of the first From; none where it cannot be read */
     size_t from_count;
+    const char *member; /* the first domain of all From fields that takes part in Secure Email; "":
+                           none, or they were too many to say */
 };
 SG_MUST_USE bool sg_origin_facts(struct sg_message *m, const struct sg_domain_row *domain,
                                  struct sg_inbound_facts *facts, struct sg_origin *origin_r,

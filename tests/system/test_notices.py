@@ -1,13 +1,14 @@
 """Notices over real servers: one a message and person, in RFC 3464's form, merged, sealed, never lost and
 never twice, none in answer to a machine.
 
-REQ-41 REQ-42 REQ-56 REQ-57 REQ-62 REQ-74 REQ-77 REQ-78 REQ-79 REQ-92 REQ-93 REQ-94 REQ-95 REQ-183
+REQ-41 REQ-42 REQ-56 REQ-57 REQ-62 REQ-74 REQ-77 REQ-78 REQ-79 REQ-82 REQ-92 REQ-93 REQ-94 REQ-95 REQ-183
 """
 import tempfile
 import time
 
 import pytest
 
+import forge
 import peers
 from noticeenv import FIRST, SENDER, is_notice, member, notices, policy, rows, settled
 from partners import Partner, further_ca
@@ -255,6 +256,45 @@ def test_a_certificate_that_is_not_good_is_the_recipients_postmasters_to_know(se
     settled(setting)
     assert told(setting, "rogue", "unverified") == [f"postmaster@{B}"]
     assert told(setting, "rogue", "non-delivery") == []
+
+
+def test_a_stranger_beside_a_member_opens_no_storm_of_his_own(setting):
+    """REQ-94: From names another domain each time, and a member; what they are folded by is the member."""
+    postmaster, count = f"postmaster@{B}", 30
+    policy(setting, setting.b.domain_path, notice_burst=3, notice_repeat_hours=1)
+    nobody = forge.self_made(["domain-confidentiality-authority@one.test"], setting.platform.layout.dir)
+    signed = forge.detached(b"Content-Type: text/plain\r\n\r\nKia ora.\r\n", [nobody])
+    for n in range(count):
+        subject = f"many-first-{n:02}"
+        setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"],
+                             f"From: x@r{n}.test, y@one.test\r\nTo: ann@{B}\r\nSubject: {subject}\r\n"
+                             f"Message-ID: <{subject}@x.test>\r\nMIME-Version: 1.0\r\n".encode() + signed)
+    for n in range(count):
+        got, = setting.arrived(B, f"many-first-{n:02}")
+        assert header(got.raw, "X-Sealgate-Verdict") == "unverified; code=102"
+    settled(setting)
+    counted = rows(setting, "SELECT singly, folded, partner FROM sealgate.notice_fold "
+                            f"WHERE recipient = '{postmaster}' AND partner ~ '^(r[0-9]+|one)[.]test$'")
+    assert counted == [{"singly": 3, "folded": count - 3, "partner": "one.test"}]
+    assert len(notices(setting.servers[B], "unverified", postmaster, "many-first-", 3)) == 3
+
+
+def test_directories_are_asked_of_members_alone(setting):
+    """REQ-82: a signature without its certificate, by a stranger who writes a member beside himself."""
+    nobody = forge.self_made(["domain-confidentiality-authority@one.test"], setting.platform.layout.dir)
+    content = b"Content-Type: text/plain\r\n\r\nKia ora.\r\n"
+    signed = peers.signed_entity(content, forge.signed_data(None, [forge.signer(nobody, content)], []), "sha256")
+
+    def asked(first, second, subject):
+        setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"],
+                             f"From: x@{first}, y@{second}\r\nTo: ann@{B}\r\nSubject: {subject}\r\n"
+                             f"Message-ID: <{subject}@x.test>\r\nMIME-Version: 1.0\r\n".encode() + signed)
+        setting.arrived(B, subject)
+        row, = wait_for(lambda: setting.b.messages(message_id=f"{subject}@x.test"), 20, "retention")
+        return wait_for(lambda: [step["detail"]["domain"] for step in setting.b.trace(row["id"])
+                                 if step["step"] == "signer-lookup"], 20, "the trace")
+    assert asked("one.test", "r.test", "member-first") == ["one.test"] * 2  # the store, the directory
+    assert asked("r.test", "one.test", "member-second") == ["r.test"]
 
 
 def test_a_certificate_that_was_passed_over_is_its_agencys_to_know(setting):
