@@ -78,13 +78,12 @@ void sg_db_cache_state(struct sg_db *db, struct sg_cache_state *state_r);
 
 /*
  * Rows that are due are taken under a lease, until which nobody else takes them. After it the node
- * takes its own back; the others for so much longer do not, for what was sent before it was killed
- * is known to that node alone.
+ * takes its own back; the others do not for others_ms more, for what was sent before it was killed,
+ * or before PostgreSQL went away, is known to that node alone.
  */
-#define SG_CLAIM_OF_OTHERS_MS 3600000
 struct sg_claim {
     const char *node;
-    int64_t lease_ms;
+    int64_t lease_ms, others_ms;
     int limit; /* rows at most */
 };
 

@@ -269,7 +269,7 @@ bool sg_db_claim(struct sg_db *db, struct sg_arena *arena, enum sg_query query, 
     sg_param_int(&p, claim->lease_ms);
     sg_param_int(&p, claim->limit);
     sg_param_text(&p, claim->node);
-    sg_param_int(&p, SG_CLAIM_OF_OTHERS_MS);
+    sg_param_int(&p, claim->others_ms);
     return sg_db_read(db, arena, query, &p, fn, arg, err);
 }
 

@@ -68,6 +68,7 @@ struct sg_gateway {
     sg_time notice_waiting; /* … the sender is told that it waits; 0: never */
     int notice_lines;       /* of a summary */
     int notice_attempts;
+    _Atomic int64_t away; /* PostgreSQL was: counts until this deadline (keep.h) */
     struct sg_unsettled unsettled_notice, unsettled_request;
     struct sg_unsettled_held *unsettled_held; /* retry_held.c */
     atomic_bool replayed; /* the journal of the last run is in PostgreSQL: retries are recognised */

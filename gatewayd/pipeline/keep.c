@@ -1,5 +1,6 @@
 #include "pipeline/keep.h"
 
+#include "common/deadline.h"
 #include "common/log.h"
 #include "hold/hold.h"
 #include "pipeline/metrics.h"
@@ -170,4 +171,22 @@ void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)
         sg_smtp_reply_set(&group->rcpts[i]->reply, 250, "2.0.0", "%s not sent [Code: %s]",
                           o->m->msg_id, group->plan.code);
     }
+}
+
+#define LEASE_MS  ((int64_t)15 * 60 * 1000) /* more than an attempt has (message_ms) */
+#define OTHERS_MS ((int64_t)60 * 60 * 1000)
+#define BACK_MS   60000 /* in which every node has come back to PostgreSQL */
+
+struct sg_claim sg_keep_claim(const struct sg_gateway *gw)
+{
+    bool away = sg_deadline_left(atomic_load(&gw->away)) > 0;
+    return (struct sg_claim){.node = gw->node,
+                             .lease_ms = LEASE_MS,
+                             .others_ms = away ? INT32_MAX : OTHERS_MS,
+                             .limit = 1};
+}
+
+void sg_keep_away(struct sg_gateway *gw)
+{
+    atomic_store(&gw->away, sg_deadline_in(BACK_MS));
 }

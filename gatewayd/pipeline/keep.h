@@ -16,4 +16,11 @@ void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group);
 sg_time sg_keep_next_try(const struct sg_gateway *gw, const struct sg_domain_policy *policy,
                          int attempts, sg_time now);
 
+/*
+ * How a worker takes one of what waits in PostgreSQL. Where that was away a moment ago, nothing
+ * that another node has leased: it may be about to say that it was sent.
+ */
+struct sg_claim sg_keep_claim(const struct sg_gateway *gw);
+void sg_keep_away(struct sg_gateway *gw); /* it cannot be reached */
+
 #endif

@@ -6,8 +6,6 @@
 #include "request/request.h"
 #include "schema/certificate_request.h"
 
-#define LEASE_MS 900000 /* more than an attempt with all its time-outs */
-
 void sg_request_want(struct sg_outbound *o, const struct sg_outbound_group *g)
 {
     struct sg_message *m = o->m;
@@ -113,9 +111,10 @@ bool sg_request_round(void *gateway)
     struct sg_certificate_request *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = {gw->node, LEASE_MS, 1};
+    const struct sg_claim claim = sg_keep_claim(gw);
     if (!sg_certificate_request_claim(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "request.claim_failed", &err, NULL);
+        sg_keep_away(gw);
         return false;
     }
     return count == 1 && request_try(gw, rows);

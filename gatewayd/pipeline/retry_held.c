@@ -14,9 +14,6 @@
 #include "schema/message.h"
 #include "smtp/address.h"
 
-#define CLAIM_AT_ONCE 1      /* the lease counts from here, and the next one has none to lose */
-#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
-
 /* The held message as a message of the pipeline. */
 static void message_begin(struct sg_message *m, struct sg_gateway *gw, struct sg_arena *arena,
                           const struct sg_held_row *row, const struct sg_spool *body)
@@ -353,14 +350,15 @@ bool sg_retry_held_round(void *gateway)
     struct sg_held_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = {gw->node, LEASE_MS, CLAIM_AT_ONCE};
+    const struct sg_claim claim = sg_keep_claim(gw);
     if (!atomic_load(&gw->replayed) || !unsettled_settle(gw))
         return false; /* what was sent is not known yet */
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
+        sg_keep_away(gw);
         return false;
     }
-    for (size_t i = 0; i < count; i++)
-        held_try(gw, &rows[i]);
-    return count == CLAIM_AT_ONCE;
+    if (count == 1)
+        held_try(gw, rows);
+    return count == 1;
 }

@@ -13,7 +13,6 @@
 #include "smtp/address.h"
 
 #define CLOSE_AT_ONCE 50
-#define LEASE_MS      900000 /* more than an attempt with all its time-outs */
 
 static bool about_write(struct sg_gateway *gw, struct sg_arena *arena,
                         const struct sg_notice_row *row, const struct sg_notice *notice,
@@ -232,11 +231,12 @@ bool sg_retry_notice_round(void *gateway)
     struct sg_notice_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = {gw->node, LEASE_MS, 1};
+    const struct sg_claim claim = sg_keep_claim(gw);
     bool more = false;
     if (!notices_close(gw, sg_clock_now(), &more, &err) ||
         !sg_notice_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "notice.claim_failed", &err, NULL);
+        sg_keep_away(gw);
         return false;
     }
     return (count == 0 || notice_try(gw, rows)) && (more || count == 1);

@@ -178,7 +178,7 @@ static bool claim_feed(struct sg_db *db, const json_t *o, struct sg_error *err)
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_held_row *rows;
     size_t count;
-    const struct sg_claim claim = {"node1", 900000, (int)number(o, "claim_held")};
+    const struct sg_claim claim = {"node1", 900000, 3600000, (int)number(o, "claim_held")};
     if (!sg_held_claim_due(db, arena, sg_clock_now(), &claim, &rows, &count, err))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -360,8 +360,12 @@ static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
     return true;
 }
 
-static const struct sg_claim claim = {"node1", 60000, 10}, claim_short = {"node1", 1, 10},
-                             claim_many = {"node1", 60000, 100}, of_another = {"node2", 60000, 10};
+#define OTHERS_MS 3600000
+static const struct sg_claim claim = {"node1", 60000, OTHERS_MS, 10},
+                             claim_short = {"node1", 1, OTHERS_MS, 10},
+                             claim_many = {"node1", 60000, OTHERS_MS, 100},
+                             of_another = {"node2", 60000, OTHERS_MS, 10},
+                             after_outage = {"node2", 60000, INT32_MAX, 10};
 
 static void test_held(void **state)
 {
@@ -425,8 +429,10 @@ static void test_held(void **state)
     OK(sg_held_claim_due(db, arena, now + 3 * SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 0); /* leased */
     /* What was sent meanwhile the one node knows, and the other does not. */
-    sg_time late = now + 62 * SG_SECOND, others = late + SG_CLAIM_OF_OTHERS_MS * (SG_SECOND / 1000);
+    sg_time late = now + 62 * SG_SECOND, others = late + OTHERS_MS * (SG_SECOND / 1000);
     OK(sg_held_claim_due(db, arena, others - 1, &of_another, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_held_claim_due(db, arena, others, &after_outage, &rows, &count, &err));
     assert_int_equal(count, 0);
     OK(sg_held_claim_due(db, arena, others, &of_another, &rows, &count, &err));
     assert_int_equal(count, 1);
@@ -521,7 +527,7 @@ static void test_notice(void **state)
     assert_string_equal(items[1].words, "w");
     OK(sg_notice_claim_due(db, arena, now + SG_SECOND, &claim, &rows, &count, &err));
     assert_int_equal(count, 0);
-    sg_time others = now + 61 * SG_SECOND + SG_CLAIM_OF_OTHERS_MS * (SG_SECOND / 1000);
+    sg_time others = now + 61 * SG_SECOND + OTHERS_MS * (SG_SECOND / 1000);
     OK(sg_notice_claim_due(db, arena, others - 1, &of_another, &rows, &count, &err));
     assert_int_equal(count, 0);
     OK(sg_notice_claim_due(db, arena, now + 61 * SG_SECOND, &claim, &rows, &count, &err));
