@@ -14,6 +14,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CPUS = len(os.sched_getaffinity(0))
+WORKERS = 2 * CPUS  # a test waits more than it computes
 SANITIZERS = {"ASAN_OPTIONS": "detect_stack_use_after_return=1",
               "UBSAN_OPTIONS": "print_stacktrace=1"}
 
@@ -112,7 +113,7 @@ def build(step, preset, *targets):
 def unit_tests(step, preset):
     report = pathlib.Path(step.log).with_suffix(f".{preset}.xml")
     report.unlink(missing_ok=True)
-    step.run("ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", CPUS,
+    step.run("ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-j", WORKERS,
              "--output-junit", report, env=SANITIZERS, good=(0, 8))
     count_junit(step, report)
 
@@ -185,7 +186,6 @@ def step_tsan(step, args):
 
 
 ALONE_MAX = 4
-WORKERS = 2 * CPUS  # a test waits more than it computes
 COMPILED = ROOT / "build/check/pycache"  # of the tests: else each worker compiles all of them, for five seconds
 
 
