@@ -156,6 +156,17 @@ bool sg_notice_reschedule(struct sg_db *db, const char *id, sg_time next_try_at,
     return sg_db_change(db, SG_Q_NOTICE_RESCHEDULE, &p, NULL, err);
 }
 
+bool sg_notice_put_off(struct sg_db *db, const char *domain_id, const char *recipient_domain,
+                       sg_time now, sg_time next_try_at, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, domain_id);
+    sg_param_text(&p, recipient_domain);
+    sg_param_time(&p, now);
+    sg_param_time(&p, next_try_at);
+    return sg_db_change(db, SG_Q_NOTICE_PUT_OFF, &p, NULL, err);
+}
+
 struct finish {
     const char *id, *state, *last_error;
     sg_time now;

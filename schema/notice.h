@@ -65,7 +65,8 @@ SG_MUST_USE bool sg_notice_periods_end(struct sg_db *db, sg_time now, int most, 
 SG_MUST_USE bool sg_notice_receipts_close(struct sg_db *db, sg_time now, int most, size_t *closed_r,
                                           struct sg_error *err);
 
-/* Closed ones that are due, whose next_try_at moves ahead by the lease. */
+/* Closed ones that are due, whose next_try_at moves ahead by the lease; of those due together first
+ * who was tried least. */
 SG_MUST_USE bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
                                      const struct sg_claim *claim, struct sg_notice_row **rows_r,
                                      size_t *count_r, struct sg_error *err);
@@ -86,6 +87,11 @@ SG_MUST_USE bool sg_notice_folded_list(struct sg_db *db, struct sg_arena *arena,
 
 SG_MUST_USE bool sg_notice_reschedule(struct sg_db *db, const char *id, sg_time next_try_at,
                                       const char *last_error, struct sg_error *err);
+/* Those of the domain's that are due to people of recipient_domain, all together and not counted as
+ * tried. */
+SG_MUST_USE bool sg_notice_put_off(struct sg_db *db, const char *domain_id,
+                                   const char *recipient_domain, sg_time now, sg_time next_try_at,
+                                   struct sg_error *err);
 /* state "sent" or "failed"; original and key are emptied, and of those that it stands for. */
 SG_MUST_USE bool sg_notice_finish(struct sg_db *db, const char *id, const char *state,
                                   const char *last_error, sg_time now, struct sg_error *err);

@@ -90,14 +90,17 @@ static bool is_at_home(const struct sg_outbound *o, const struct sg_outbound_gro
            strcmp(g->domain, o->own.name) == 0;
 }
 
-static void hand_over(struct sg_outbound *o, struct sg_rcpt *rcpt)
+/* Whether its server kept us waiting, perhaps for as long as the time-outs are. */
+static bool hand_over(struct sg_outbound *o, struct sg_rcpt *rcpt)
 {
     struct sg_smtp_piece piece = {.spool = o->m->body, .len = UINT64_MAX};
     sg_deliver_next_hop(o->m, o->own.id, &rcpt, 1, &piece, 1, "opened", "");
+    return strcmp(rcpt->outcome, "deferred") == 0;
 }
 
 /* The notice as a message from the domain's postmaster, with the null sender. */
-static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct sg_error *err)
+static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, bool *kept_waiting_r,
+                    struct sg_error *err)
 {
     struct sg_outbound o;
     struct sg_outbound_group g = {.domain = rcpt->domain, .rcpts = &rcpt, .count = 1};
@@ -109,7 +112,7 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct sg_error 
     else if (ok && g.plan.action == SG_ACT_PLAIN)
         plain(m, rcpt);
     else if (ok && is_at_home(&o, &g))
-        hand_over(&o, rcpt);
+        *kept_waiting_r = hand_over(&o, rcpt);
     else if (ok)
         ok = sg_fail(err, SG_E_CERT_NONE, "%s", g.plan.explanation);
     if (ok && (!rcpt->decided || strcmp(rcpt->outcome, "delivered") != 0))
@@ -120,7 +123,7 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, struct sg_error 
 }
 
 static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
-                    struct sg_courier_sent **sent, struct sg_error *err)
+                    struct sg_courier_sent **sent, bool *kept_waiting_r, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_SPOOL body = sg_spool_new(&gw->spool);
@@ -158,7 +161,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
                            .purpose = row->id};
     sg_trace_init(&m.trace);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
-              deliver(&m, &rcpt, err);
+              deliver(&m, &rcpt, kept_waiting_r, err);
     sg_message_sent_move(&m, sent);
     sg_trace_free(&m.trace);
     return ok;
@@ -180,13 +183,25 @@ static bool sent_settle(struct sg_gateway *gw)
     return true;
 }
 
+/* One worker sends everybody's: a server that hangs costs one time-out, and not one for each notice
+ * that waits for it. */
+static void rest_put_off(struct sg_gateway *gw, const struct sg_notice_row *row, sg_time now,
+                         sg_time next)
+{
+    struct sg_error err = {0};
+    if (!sg_notice_put_off(gw->db, row->domain_id, sg_address_domain(row->recipient), now, next,
+                           &err))
+        sg_log_error(SG_LOG_WARNING, "notice.not_settled", &err, "domain", row->domain_id, NULL);
+}
+
 /* false: it was sent, which is not settled yet. */
 static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
-    sg_time now = sg_clock_now();
-    bool ok = attempt(gw, row, &sent, &err), last = !ok && row->attempts + 1 >= gw->notice_attempts;
+    bool kept_waiting = false, ok = attempt(gw, row, &sent, &kept_waiting, &err);
+    bool last = !ok && row->attempts + 1 >= gw->notice_attempts;
+    sg_time now = sg_clock_now(), next = sg_keep_next_try(gw, NULL, row->attempts, now);
     sg_count_notice(row->kind, ok ? "sent" : last ? "failed" : "deferred");
     if (ok) {
         gw->unsettled_notice = (struct sg_unsettled){.at = now, .sent = sent};
@@ -196,10 +211,10 @@ static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
     sg_courier_release(gw->courier, &sent);
     sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING, last ? "notice.failed" : "notice.deferred",
                  &err, "notice", row->id, "msg_id", row->msg_id, "tenant", row->tenant_id, NULL);
-    bool stored =
-        last ? sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again)
-             : sg_notice_reschedule(gw->db, row->id, sg_keep_next_try(gw, NULL, row->attempts, now),
-                                    err.detail, &again);
+    if (kept_waiting)
+        rest_put_off(gw, row, now, next);
+    bool stored = last ? sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again)
+                       : sg_notice_reschedule(gw->db, row->id, next, err.detail, &again);
     if (!stored)
         sg_log_error(SG_LOG_WARNING, "notice.not_settled", &again, "notice", row->id, NULL);
     return true;

@@ -3,7 +3,7 @@ WITH due AS (
     WHERE state = 'pending' AND next_try_at <= $1::timestamptz
       AND (leased_by IN ('', $4::text)
            OR next_try_at <= $1::timestamptz - $5::int8 * interval '1 millisecond')
-    ORDER BY next_try_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED)
+    ORDER BY next_try_at, attempts LIMIT $3::int4 FOR UPDATE SKIP LOCKED)
 UPDATE notice n
 SET next_try_at = $1::timestamptz + $2::int8 * interval '1 millisecond', leased_by = $4::text
 FROM due WHERE n.id = due.id

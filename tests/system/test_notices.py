@@ -12,13 +12,14 @@ import forge
 import peers
 from noticeenv import FIRST, SENDER, is_notice, member, notices, policy, rows, settled
 from partners import Partner, further_ca
-from sealgate.mailserver import MailServer
+from sealgate.mailserver import HANG, MailServer
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, OUTSIDE, Setting, header, simple
 
 POSTMASTER = f"postmaster@{A}"
-SETTINGS = {"gatewayd": {"hold.retry_first": "12h", "hold.retry_most": "12h", "notice.merge": "3s"}}
+SETTINGS = {"gatewayd": {"hold.retry_first": "12h", "hold.retry_most": "12h", "notice.merge": "3s",
+                         "client.data_timeout": "15s"}}
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def well_again(setting):
     policy(setting, setting.b.domain_path)
 
 
-def send(setting, subject, *recipients, sender=SENDER, extra=b""):
+def send(setting, subject, *recipients, sender=SENDER, extra=b"", author=SENDER):
     setting.submit(sender, list(recipients),
-                   extra + simple(SENDER, recipients, subject, f"Secret-{subject}\r\n"))
+                   extra + simple(author, recipients, subject, f"Secret-{subject}\r\n"))
 
 
 def told(setting, subject, kind="delayed"):
@@ -320,3 +321,36 @@ def test_a_certificate_that_was_passed_over_is_its_agencys_to_know(setting):
     assert header(notice.raw, "From") == POSTMASTER
     settled(setting)
     assert told(setting, "mixed", "certificate") == ["postmaster@mixed.test"]
+
+
+def test_a_server_that_hangs_costs_one_time_out(setting):
+    """The domain's own people are told by way of its server while its certificate is not good (REQ-57): others' notices
+    do not wait for each of them to time out."""
+    server, platform = setting.servers[A], setting.platform
+    senders = [f"hang-{n}@{A}" for n in range(4)]
+    pending = f"SELECT attempts, next_try_at > now() + interval '1 hour' AND leased_by = '' AS later " \
+              f"FROM sealgate.notice WHERE state = 'pending' AND recipient LIKE '%@{A}'"
+
+    def own(der):
+        platform.postgresql.psql(
+            f"SET app.actor = 'test'; SET app.now = '{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}'; UPDATE "
+            f"sealgate.certificate SET der = decode('{der}', 'hex') WHERE id = '{setting.a.certificate['id']}'")
+    settled(setting)
+    good, = rows(setting, "SELECT encode(der, 'hex') AS der FROM sealgate.certificate "
+                          f"WHERE id = '{setting.a.certificate['id']}'")
+    nobody = forge.self_made([POSTMASTER], platform.layout.dir)
+    own(forge.load(nobody.certificate).public_bytes(forge.DER).hex())
+    try:
+        server.answer("data", HANG)
+        for n, sender in enumerate(senders):
+            send(setting, f"hanging-{n}", f"ann@{B}", sender=sender, author=sender)
+        wait_for(lambda: len(found := rows(setting, pending)) == 2 * len(senders) and all(r["later"] for r in found),
+                 90, "the notices to wait")
+        assert sum(row["attempts"] for row in rows(setting, pending)) == 1
+        server.accept_all()
+        platform.postgresql.psql("UPDATE sealgate.notice SET next_try_at = now() WHERE state = 'pending'")
+        for n, sender in enumerate(senders):
+            notices(server, "delayed", sender, f"hanging-{n}")
+        settled(setting)
+    finally:
+        own(good["der"])

@@ -542,6 +542,60 @@ static void test_notice(void **state)
     assert_int_equal(closed.singly + closed.folded, 0);
 }
 
+static const char *notice_to(const char *recipient, sg_time at)
+{
+    struct sg_notice_row row = {.id = sg_arena_strdup(arena, sg_id_new("ntc").text),
+                                .msg_id = sg_arena_strdup(arena, sg_id_new("msg").text),
+                                .tenant_id = tenant,
+                                .domain_id = domain,
+                                .kind = "delayed",
+                                .recipient = recipient,
+                                .original = text("sealed"),
+                                .wrapped_key = text("wrapped"),
+                                .sealed_as = "ntc_00000000000000000000000000",
+                                .created_at = at,
+                                .next_try_at = at,
+                                .received_at = at};
+    struct sg_notice_item item = {"x@p.test", "x@p.test", "211", "4.7.5", "", "", 0, 0};
+    struct sg_notice_closed closed;
+    OK(sg_notice_add(db, &row, &item, 1, &err));
+    OK(sg_notice_close_due(db, at, 100, 10, &closed, &err));
+    assert_int_equal(closed.singly, 1);
+    return row.id;
+}
+
+/* Those to a server that hangs are put off together, and who was tried least has the next turn. */
+static void test_notice_put_off(void **state)
+{
+    (void)state;
+    const struct sg_claim one = {"node1", 60000, OTHERS_MS, 1};
+    struct sg_notice_row *rows;
+    size_t count;
+    sg_time later = now + 10 * SG_SECOND;
+    const char *tried = notice_to("joe@hang.test", now);
+    const char *due = notice_to("\"a@b\"@Hang.Test", now + 1);
+    const char *elsewhere = notice_to("joe@b.hang.test", now + 2);
+    const char *new = notice_to("ann@hang.test", now + 3);
+    OK(sg_notice_claim_due(db, arena, now + 2, &one, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].id, tried);
+    OK(sg_notice_put_off(db, domain, "hang.test", now + 2, later, &err));
+    OK(sg_notice_reschedule(db, tried, later, "timed out", &err));
+    OK(sg_notice_claim_due(db, arena, now + 3, &one, &rows, &count, &err));
+    assert_string_equal(rows[0].id, elsewhere);
+    OK(sg_notice_claim_due(db, arena, now + 3, &one, &rows, &count, &err));
+    assert_string_equal(rows[0].id, new); /* was not due */
+    OK(sg_notice_claim_due(db, arena, later - 1, &one, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    OK(sg_notice_claim_due(db, arena, later, &one, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].id, due);
+    assert_int_equal(rows[0].attempts, 0);
+    const char *all[] = {tried, due, elsewhere, new};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        OK(sg_notice_finish(db, all[i], "sent", "", now, &err));
+}
+
 static void notice_of_storm(const char *kind, sg_time at)
 {
     struct sg_notice_row row = {.id = sg_arena_strdup(arena, sg_id_new("ntc").text),
@@ -751,7 +805,8 @@ int main(void)
         cmocka_unit_test(test_changed_partner), cmocka_unit_test(test_capabilities),
         cmocka_unit_test(test_archive),         cmocka_unit_test(test_held),
         cmocka_unit_test(test_notice),          cmocka_unit_test(test_notice_fold),
-        cmocka_unit_test(test_message),         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_notice_put_off),  cmocka_unit_test(test_message),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
