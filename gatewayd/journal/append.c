@@ -27,7 +27,7 @@ static bool check(const struct sg_journal_record *record, const char *tenant,
 {
     if (record->type != SG_JOURNAL_RECEIVED && record->type != SG_JOURNAL_OUTCOME)
         return sg_fail(err, SG_E_INTERNAL, "no such type of journal record");
-    if (record->payload.len > JOURNAL_PAYLOAD_MAX)
+    if (record->payload.len > SG_JOURNAL_RECORD_MAX)
         return sg_fail(err, SG_E_LIMIT, "a journal record of %zu bytes", record->payload.len);
     if (original && (!tenant || record->type != SG_JOURNAL_RECEIVED))
         return sg_fail(err, SG_E_INTERNAL, "an original belongs to a tenant and to its receipt");

@@ -112,7 +112,7 @@ static bool frame_read(struct journal_cursor *c, uint64_t offset, bool whole, bo
         c->frame.length > c->end - offset)
         return true;
     uint64_t at = offset + sizeof c->head, end = offset + c->frame.length;
-    if (!journal_piece_read(c->fd, &at, end, JOURNAL_PAYLOAD_MAX + SG_AEAD_OVERHEAD, &c->piece,
+    if (!journal_piece_read(c->fd, &at, end, SG_JOURNAL_RECORD_MAX + SG_AEAD_OVERHEAD, &c->piece,
                             good_r, err))
         return false;
     c->originals = at;

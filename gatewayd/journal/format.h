@@ -11,9 +11,8 @@
 #define JOURNAL_HEAD_MAX    (33 + SG_JOURNAL_NODE_MAX + JOURNAL_WRAPPED_MAX + 4)
 #define JOURNAL_FRAME_HEAD  92
 #define JOURNAL_PIECE_HEAD  8
-#define JOURNAL_PAYLOAD_MAX SG_JOURNAL_RECORD_MAX
 #define JOURNAL_CHUNK       (256u << 10) /* compressed octets of an original per piece */
-#define JOURNAL_PIECE_MAX   (JOURNAL_PAYLOAD_MAX + 64)
+#define JOURNAL_PIECE_MAX   (SG_JOURNAL_RECORD_MAX + 64)
 #define JOURNAL_FRAME_MAX   ((uint64_t)1 << 40)
 #define JOURNAL_MARKER      "\xe5SgJ" /* no valid UTF-8, so no text begins a frame */
 #define JOURNAL_KEY_ID      32

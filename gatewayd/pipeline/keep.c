@@ -173,7 +173,7 @@ void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)
     }
 }
 
-#define LEASE_MS  ((int64_t)15 * 60 * 1000) /* more than an attempt has (message_ms) */
+#define LAST_MS   ((int64_t)6 * 60 * 1000) /* for what is begun within message_ms */
 #define OTHERS_MS ((int64_t)60 * 60 * 1000)
 #define BACK_MS   60000 /* in which every node has come back to PostgreSQL */
 
@@ -181,7 +181,7 @@ struct sg_claim sg_keep_claim(const struct sg_gateway *gw)
 {
     bool away = sg_deadline_left(atomic_load(&gw->away)) > 0;
     return (struct sg_claim){.node = gw->node,
-                             .lease_ms = LEASE_MS,
+                             .lease_ms = gw->message_ms + LAST_MS,
                              .others_ms = away ? INT32_MAX : OTHERS_MS,
                              .limit = 1};
 }

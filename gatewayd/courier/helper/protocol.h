@@ -5,7 +5,8 @@
  * Descriptors of the courier: 0 the control socket (seqpacket), 1 its file, 2 the log. Over the
  * control socket gatewayd hands it channels (COURIER_CHANNEL with a stream socket), tells it how
  * much to log (COURIER_LEVEL, with the level), asks whether it lives (COURIER_ALIVE; the answer is
- * the same octet) and bids it good-bye (COURIER_END); an end without good-bye is gatewayd's death.
+ * the same octet) and bids it good-bye (COURIER_END); an end without good-bye is gatewayd's death,
+ * or its stop where it owes the journal an outcome.
  *
  * Over a channel go jobs, one after the other: head, strings (host, CAs, sender, recipients, each
  * with its NUL), ids, networks, then the content in chunks: length (4), octets; length 0 ends it.

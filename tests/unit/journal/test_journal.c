@@ -413,11 +413,11 @@ static void test_refused(void **state)
     assert_int_equal(err.code, SG_E_CONFIG);
 
     struct sg_journal_record r = {.type = SG_JOURNAL_OUTCOME, .at = TEST_AT};
-    uint8_t *large = calloc(1, JOURNAL_PAYLOAD_MAX + 1);
-    r.payload = sg_bytes_of(large, JOURNAL_PAYLOAD_MAX + 1);
+    uint8_t *large = calloc(1, SG_JOURNAL_RECORD_MAX + 1);
+    r.payload = sg_bytes_of(large, SG_JOURNAL_RECORD_MAX + 1);
     assert_false(sg_journal_append(f->j, &r, NULL, NULL, &err));
     assert_int_equal(err.code, SG_E_LIMIT);
-    r.payload.len = JOURNAL_PAYLOAD_MAX;
+    r.payload.len = SG_JOURNAL_RECORD_MAX;
     assert_true(sg_journal_append(f->j, &r, NULL, NULL, &err));
     fixture_drain(f);
     free(large);
