@@ -235,6 +235,8 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
                         window->remark ? ", " : "", window->remark ? window->remark : "");
     if (chain->further)
         key->relying = q->relying;
+    for (int i = 0; i < sk_X509_num(chain->chain); i++)
+        sg_x509_remember(sk_X509_value(chain->chain, i));
     for (int i = 1; i < sk_X509_num(chain->chain) - 1 && !chain->further; i++)
         sg_certs_issuers_add(certs, sk_X509_value(chain->chain, i));
     if (!window->passing)
@@ -246,10 +248,13 @@ static bool remembered(struct sg_certs *certs, struct sg_arena *arena,
                        const struct sg_cert_question *q, struct sg_verdict_key key,
                        struct sg_cert_facts *facts_r)
 {
-    if (sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r))
-        return true;
+    bool found = sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r);
     key.relying = q->relying;
-    return q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r);
+    found =
+        found || (q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r));
+    if (found)
+        sg_x509_remember(q->certificate);
+    return found;
 }
 
 bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,

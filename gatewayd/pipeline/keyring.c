@@ -21,12 +21,14 @@ static bool item_load(struct sg_gateway *gw, const struct sg_certificate_row *ro
     item->chain = sk_X509_new_null();
     if (!item->certificate || !item->chain)
         return sg_fail_openssl(err, SG_E_INTERNAL, "certificate %s does not parse", row->id);
+    sg_x509_remember(item->certificate);
     for (size_t i = 0; i < row->chain_count; i++) {
         X509 *x = sg_x509_decode(row->chain[i]);
         if (!x || !sk_X509_push(item->chain, x)) {
             X509_free(x);
             return sg_fail_openssl(err, SG_E_INTERNAL, "chain of %s does not parse", row->id);
         }
+        sg_x509_remember(x);
     }
     return true;
 }

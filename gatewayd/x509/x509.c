@@ -4,17 +4,18 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DER  65536 /* longer ones are decoded and not kept */
+#define MAX_DER  16384 /* of what is kept: several times what an authority makes */
 #define WAYS     4
 #define AT_FIRST 256
 
 struct kept {
     uint64_t hash;
-    X509 *certificate; /* NULL: the place is empty */
-    uint8_t *der;
+    X509 *certificate;  /* NULL: the place is empty */
+    unsigned char *der; /* as OpenSSL made it */
     size_t len;
 };
 
@@ -42,10 +43,74 @@ static void begin(void)
     room_make(AT_FIRST);
 }
 
+/* What lies with a certificate that was decoded here: it was put there before others could see it.
+ */
+struct note {
+    uint8_t sha256[32];
+    atomic_bool kept;
+};
+static int note_index = -1;
+static pthread_once_t note_once = PTHREAD_ONCE_INIT;
+
+static void note_free(void *parent, void *note, CRYPTO_EX_DATA *all, int index, long arg, void *ctx)
+{
+    (void)parent, (void)all, (void)index, (void)arg, (void)ctx;
+    free(note);
+}
+
+/* A copy may be changed: it has none. */
+static int note_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **note, int index,
+                     long arg, void *ctx)
+{
+    (void)to, (void)from, (void)index, (void)arg, (void)ctx;
+    *note = NULL;
+    return 1;
+}
+
+static void note_begin(void)
+{
+    note_index = X509_get_ex_new_index(0, NULL, NULL, note_copy, note_free);
+}
+
+static struct note *note_of(const X509 *certificate)
+{
+    pthread_once(&note_once, note_begin);
+    return note_index < 0 ? NULL : X509_get_ex_data(certificate, note_index);
+}
+
+static void digest_make(const X509 *certificate, uint8_t out[32])
+{
+    unsigned len = 32;
+    if (!X509_digest(certificate, EVP_sha256(), out, &len))
+        memset(out, 0, 32); /* a fetched SHA-256 does not fail; zero matches nothing */
+}
+
+static void note_make(X509 *certificate)
+{
+    pthread_once(&note_once, note_begin);
+    struct note *note = calloc(1, sizeof *note);
+    if (!note)
+        abort();
+    digest_make(certificate, note->sha256);
+    if (note_index < 0 || !X509_set_ex_data(certificate, note_index, note))
+        free(note);
+}
+
+void sg_x509_sha256(const X509 *certificate, uint8_t out[32])
+{
+    const struct note *note = note_of(certificate);
+    if (note)
+        memcpy(out, note->sha256, 32);
+    else
+        digest_make(certificate, out);
+}
+
 static void kept_free(struct kept *kept)
 {
+    if (kept->certificate)
+        note_of(kept->certificate)->kept = false; /* who still has it may have it kept again */
     X509_free(kept->certificate);
-    free(kept->der);
+    OPENSSL_free(kept->der);
     *kept = (struct kept){0};
 }
 
@@ -96,18 +161,12 @@ static X509 *find(struct sg_bytes der, uint64_t hash)
     return found;
 }
 
-static void keep(struct sg_bytes der, uint64_t hash, X509 *certificate)
+static void keep(X509 *certificate, unsigned char *der, size_t len)
 {
-    struct kept gone = {0}, fresh = {.hash = hash,
-                                     .certificate = certificate,
-                                     .der = malloc(der.len),
-                                     .len = der.len};
-    if (!fresh.der)
-        abort();
-    memcpy(fresh.der, der.data, der.len);
+    struct kept gone, fresh = {hash_of(sg_bytes_of(der, len)), certificate, der, len};
     X509_up_ref(certificate);
     pthread_mutex_lock(&table.mutex);
-    struct kept *set = table.sets ? &table.places[hash % table.sets * WAYS] : NULL;
+    struct kept *set = table.sets ? &table.places[fresh.hash % table.sets * WAYS] : NULL;
     if (set) {
         gone = set[WAYS - 1];
         set[WAYS - 1] = fresh;
@@ -117,58 +176,17 @@ static void keep(struct sg_bytes der, uint64_t hash, X509 *certificate)
     kept_free(set ? &gone : &fresh);
 }
 
-/* The digest lies with the certificate, where it was decoded here: it was put there before others
- * could see it. */
-static int digest_index = -1;
-static pthread_once_t digest_once = PTHREAD_ONCE_INIT;
-
-static void digest_free(void *parent, void *digest, CRYPTO_EX_DATA *all, int index, long arg,
-                        void *ctx)
+void sg_x509_remember(X509 *certificate)
 {
-    (void)parent, (void)all, (void)index, (void)arg, (void)ctx;
-    free(digest);
-}
-
-/* A copy may be changed: it has none. */
-static int digest_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **digest, int index,
-                       long arg, void *ctx)
-{
-    (void)to, (void)from, (void)index, (void)arg, (void)ctx;
-    *digest = NULL;
-    return 1;
-}
-
-static void digest_begin(void)
-{
-    digest_index = X509_get_ex_new_index(0, NULL, NULL, digest_copy, digest_free);
-}
-
-static void digest_make(const X509 *certificate, uint8_t out[32])
-{
-    unsigned len = 32;
-    if (!X509_digest(certificate, EVP_sha256(), out, &len))
-        memset(out, 0, 32); /* a fetched SHA-256 does not fail; zero matches nothing */
-}
-
-static void digest_keep(X509 *certificate)
-{
-    pthread_once(&digest_once, digest_begin);
-    uint8_t *digest = malloc(32);
-    if (!digest)
-        abort();
-    digest_make(certificate, digest);
-    if (digest_index < 0 || !X509_set_ex_data(certificate, digest_index, digest))
-        free(digest);
-}
-
-void sg_x509_sha256(const X509 *certificate, uint8_t out[32])
-{
-    pthread_once(&digest_once, digest_begin);
-    const uint8_t *kept = digest_index < 0 ? NULL : X509_get_ex_data(certificate, digest_index);
-    if (kept)
-        memcpy(out, kept, 32);
+    struct note *note = note_of(certificate);
+    if (!note || atomic_load(&note->kept))
+        return;
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    if (len > 0 && len <= MAX_DER && !atomic_exchange(&note->kept, true))
+        keep(certificate, der, (size_t)len);
     else
-        digest_make(certificate, out);
+        OPENSSL_free(der);
 }
 
 static X509 *decode(struct sg_bytes der)
@@ -188,14 +206,9 @@ static X509 *decode(struct sg_bytes der)
 
 X509 *sg_x509_decode(struct sg_bytes der)
 {
-    if (der.len == 0 || der.len > MAX_DER)
-        return decode(der);
     pthread_once(&table.once, begin);
-    uint64_t hash = hash_of(der);
-    X509 *x = find(der, hash);
-    if (!x && (x = decode(der))) {
-        digest_keep(x);
-        keep(der, hash, x);
-    }
+    X509 *x = der.len && der.len <= MAX_DER ? find(der, hash_of(der)) : NULL;
+    if (!x && (x = decode(der)))
+        note_make(x);
     return x;
 }

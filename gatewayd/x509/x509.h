@@ -15,11 +15,18 @@
  */
 X509 *sg_x509_decode(struct sg_bytes der);
 
+/*
+ * Keeps what sg_x509_decode() gave, for the next time that it is asked for; what is kept already
+ * moves no further. For what is ours or was found good alone: what a stranger sends neither takes
+ * memory beyond its message nor pushes out what is in use.
+ */
+void sg_x509_remember(X509 *certificate);
+
 /* SHA-256 of its DER; of what sg_x509_decode() gave without encoding it again. */
 void sg_x509_sha256(const X509 *certificate, uint8_t out[32]);
 
 /*
- * How many are kept at most, about 7 KiB each; 0: none. The process begins with 256. Empties what
+ * How many are kept at most, about 7 KiB each (and of at most 16 KiB of DER); 0: none. The process begins with 256. Empties what
  * there is.
  */
 void sg_x509_keep(size_t certificates);

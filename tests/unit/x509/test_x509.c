@@ -44,11 +44,19 @@ static int teardown(void **state)
     return 0;
 }
 
+static X509 *remembered(struct sg_bytes der)
+{
+    X509 *x = sg_x509_decode(der);
+    if (x)
+        sg_x509_remember(x);
+    return x;
+}
+
 static void one_object_for_the_same_octets(void **state)
 {
     (void)state;
     sg_x509_keep(100);
-    X509 *a = sg_x509_decode(ders[0]), *b = sg_x509_decode(ders[0]), *c = sg_x509_decode(ders[1]);
+    X509 *a = remembered(ders[0]), *b = sg_x509_decode(ders[0]), *c = sg_x509_decode(ders[1]);
     assert_non_null(a);
     assert_ptr_equal(a, b);
     assert_ptr_not_equal(a, c);
@@ -59,9 +67,77 @@ static void one_object_for_the_same_octets(void **state)
     X509 *d = sg_x509_decode(ders[0]);
     assert_ptr_not_equal(d, b);
     assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(b)), 1);
+    sg_x509_remember(b); /* again, by who still has it */
+    X509 *e = sg_x509_decode(ders[0]);
+    assert_ptr_equal(e, b);
     X509_free(b);
     X509_free(c);
     X509_free(d);
+    X509_free(e);
+}
+
+/* What anybody may send takes no memory, and no place of what is in use. */
+static void only_what_is_to_be_remembered(void **state)
+{
+    (void)state;
+    sg_x509_keep(4);
+    X509 *mine = remembered(ders[0]);
+    for (int i = 1; i < MANY; i++) {
+        X509 *x = sg_x509_decode(ders[i]), *again = sg_x509_decode(ders[i]);
+        assert_ptr_not_equal(x, again);
+        X509_free(x);
+        X509_free(again);
+    }
+    X509 *x = sg_x509_decode(ders[0]);
+    assert_ptr_equal(x, mine);
+    X509_free(x);
+    X509_free(mine);
+}
+
+/* A certificate of so many octets in all, by an extension that nobody knows. */
+static struct sg_bytes large(size_t octets)
+{
+    const unsigned char *p = ders[0].data;
+    X509 *x = d2i_X509(NULL, &p, (long)ders[0].len);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    unsigned char *der = NULL;
+    int n = 0;
+    for (size_t filler = octets - ders[0].len - 200; n != (int)octets;
+         filler += octets - (size_t)n) {
+        ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+        ASN1_STRING_set(value, NULL, (int)filler);
+        memset((unsigned char *)ASN1_STRING_get0_data(value), 'x', filler);
+        ASN1_OBJECT *type = OBJ_txt2obj("1.2.3.4", 1);
+        X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, type, 0, value);
+        X509_EXTENSION_free(X509_delete_ext(x, 0));
+        X509_add_ext(x, extension, 0);
+        while (X509_sign(x, key, EVP_sha256()) != 71) /* of ECDSA's lengths the most frequent */
+            ;
+        OPENSSL_free(der);
+        der = NULL;
+        n = i2d_X509(x, &der);
+        X509_EXTENSION_free(extension);
+        ASN1_OBJECT_free(type);
+        ASN1_OCTET_STRING_free(value);
+    }
+    EVP_PKEY_free(key);
+    X509_free(x);
+    return sg_bytes_of(der, octets);
+}
+
+static void no_longer_than_an_authority_makes_one(void **state)
+{
+    (void)state;
+    sg_x509_keep(100);
+    for (size_t octets = 16384; octets <= 16385; octets++) {
+        struct sg_bytes der = large(octets);
+        X509 *x = remembered(der), *again = remembered(der);
+        assert_non_null(x);
+        assert_int_equal(x == again, octets == 16384);
+        X509_free(x);
+        X509_free(again);
+        OPENSSL_free((void *)der.data);
+    }
 }
 
 static void digests_are_of_the_octets(void **state)
@@ -104,13 +180,13 @@ static void what_is_no_certificate(void **state)
 }
 
 /* How many are still the same when all were asked for. */
-static int remembered(size_t room)
+static int same_again(size_t room)
 {
     X509 *first[MANY];
     int same = 0;
     sg_x509_keep(room);
     for (int i = 0; i < MANY; i++)
-        first[i] = sg_x509_decode(ders[i]);
+        first[i] = remembered(ders[i]);
     for (int i = MANY - 1; i >= 0; i--) {
         X509 *x = sg_x509_decode(ders[i]);
         assert_non_null(x);
@@ -125,10 +201,10 @@ static int remembered(size_t room)
 static void no_more_than_the_room(void **state)
 {
     (void)state;
-    assert_int_equal(remembered(0), 0);
-    assert_int_equal(remembered(4), 4); /* the four that came last */
-    assert_true(remembered(16) <= 16);
-    assert_true(remembered(4000) > MANY / 2);
+    assert_int_equal(same_again(0), 0);
+    assert_int_equal(same_again(4), 4); /* the four that came last */
+    assert_true(same_again(16) <= 16);
+    assert_true(same_again(4000) > MANY / 2);
 }
 
 static void *decode_all(void *arg)
@@ -136,7 +212,7 @@ static void *decode_all(void *arg)
     (void)arg;
     for (int round = 0; round < 200; round++)
         for (int i = 0; i < MANY; i++) {
-            X509 *x = sg_x509_decode(ders[i]);
+            X509 *x = remembered(ders[i]);
             if (!x || ASN1_INTEGER_get(X509_get0_serialNumber(x)) != i + 1 || !X509_get0_pubkey(x))
                 abort();
             X509_free(x);
@@ -159,6 +235,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_object_for_the_same_octets),
+        cmocka_unit_test(only_what_is_to_be_remembered),
+        cmocka_unit_test(no_longer_than_an_authority_makes_one),
         cmocka_unit_test(digests_are_of_the_octets),
         cmocka_unit_test(what_is_no_certificate),
         cmocka_unit_test(no_more_than_the_room),
