@@ -1,14 +1,19 @@
 #include "spool/spool.h"
 
+#include "common/random.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define COPY_BYTES 65536
+#define COPY_BYTES   65536
+#define KEY_BYTES    32
+#define CIPHER_BLOCK 16
 
 #define SHARE_STEP ((size_t)128 << 10)
 
@@ -53,8 +58,10 @@ struct sg_spool {
     size_t dirty;  /* of the blocks: what was ever written, and is to be wiped */
     size_t shared; /* what of the share it has taken */
     uint64_t in_file;
-    int fd;      /* -1 while there is no file */
-    bool failed; /* a write did not get through: what is here is not the message */
+    int fd; /* -1 while there is no file */
+    uint8_t
+        key[KEY_BYTES]; /* of the file, in this process alone: what was unlinked is not erased */
+    bool failed;        /* a write did not get through: what is here is not the message */
 };
 
 void sg_spool_share(size_t all_bytes, size_t each_bytes)
@@ -132,14 +139,43 @@ void sg_spool_free(struct sg_spool **spool)
     if (s->fd >= 0)
         close(s->fd);
     share_give(s);
+    explicit_bzero(s->key, sizeof s->key);
     free(s);
     *spool = NULL;
+}
+
+/*
+ * AES-256 in counter mode, the counter by the place in the file: any piece is read without the ones
+ * before it, each octet of the file is written once, and two directions are one. What could change
+ * the file could read this process too, so it carries no tags.
+ */
+static bool crypt_at(const struct sg_spool *s, uint64_t at, const uint8_t *in, uint8_t *out,
+                     size_t len, struct sg_error *err)
+{
+    uint8_t counter[CIPHER_BLOCK] = {0}, skipped[CIPHER_BLOCK] = {0};
+    for (size_t i = 0; i < sizeof at; i++)
+        counter[CIPHER_BLOCK - 1 - i] = (uint8_t)(at / CIPHER_BLOCK >> 8 * i);
+    int n;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    bool ok = ctx && EVP_EncryptInit_ex2(ctx, EVP_aes_256_ctr(), s->key, counter, NULL) == 1 &&
+              (at % CIPHER_BLOCK == 0 ||
+               EVP_EncryptUpdate(ctx, skipped, &n, skipped, (int)(at % CIPHER_BLOCK)) == 1);
+    while (ok && len) {
+        size_t step = len < COPY_BYTES ? len : COPY_BYTES;
+        ok = EVP_EncryptUpdate(ctx, out, &n, in, (int)step) == 1;
+        in += step;
+        out += step;
+        len -= step;
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    return ok || sg_fail_openssl(err, SG_E_CRYPTO, "spool file");
 }
 
 /* A file without a name. Not every file system has O_TMPFILE. */
 static bool open_file(struct sg_spool *s, struct sg_error *err)
 {
     const char *dir = s->limits.dir;
+    sg_random(s->key, sizeof s->key);
     if (!dir || !*dir)
         return sg_fail(err, SG_E_CONFIG, "no directory for spool files");
     s->fd = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
@@ -157,11 +193,8 @@ static bool open_file(struct sg_spool *s, struct sg_error *err)
     return true;
 }
 
-static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
-                           struct sg_error *err)
+static bool write_at_end(struct sg_spool *s, const uint8_t *data, size_t len, struct sg_error *err)
 {
-    if (s->fd < 0 && !open_file(s, err))
-        return false;
     while (len) {
         ssize_t n = pwrite(s->fd, data, len, (off_t)s->in_file);
         if (n < 0 && errno == EINTR)
@@ -173,6 +206,25 @@ static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
         len -= (size_t)n;
     }
     return true;
+}
+
+static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
+                           struct sg_error *err)
+{
+    if (s->fd < 0 && !open_file(s, err))
+        return false;
+    uint8_t *block = malloc(COPY_BYTES);
+    if (!block)
+        abort();
+    bool ok = true;
+    while (ok && len) {
+        size_t n = len < COPY_BYTES ? len : COPY_BYTES;
+        ok = crypt_at(s, s->in_file, data, block, n, err) && write_at_end(s, block, n, err);
+        data += n;
+        len -= n;
+    }
+    free(block);
+    return ok;
 }
 
 /* What of the blocks lies in one piece from at on, at most len. */
@@ -262,6 +314,22 @@ uint64_t sg_spool_size(const struct sg_spool *spool)
     return spool->in_file + spool->used;
 }
 
+static bool read_file(const struct sg_spool *s, uint64_t offset, uint8_t *out, size_t len,
+                      struct sg_error *err)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pread(s->fd, out + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sg_fail_errno(err, SG_E_IO, "spool file");
+        if (n == 0)
+            return sg_fail(err, SG_E_IO, "spool file is shorter than what was written");
+        done += (size_t)n;
+    }
+    return crypt_at(s, offset, out, out, len, err);
+}
+
 bool sg_spool_read(const struct sg_spool *spool, uint64_t offset, void *data, size_t len,
                    size_t *n_r, struct sg_error *err)
 {
@@ -274,17 +342,10 @@ bool sg_spool_read(const struct sg_spool *spool, uint64_t offset, void *data, si
     if (len > size - offset)
         len = (size_t)(size - offset);
     size_t done = 0;
-    while (done < len && offset + done < s->in_file) {
-        uint64_t left = s->in_file - (offset + done);
-        size_t want = len - done < left ? len - done : (size_t)left;
-        ssize_t n = pread(s->fd, out + done, want, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return sg_fail_errno(err, SG_E_IO, "spool file");
-        if (n == 0)
-            return sg_fail(err, SG_E_IO, "spool file is shorter than what was written");
-        done += (size_t)n;
+    if (offset < s->in_file) {
+        done = len < s->in_file - offset ? len : (size_t)(s->in_file - offset);
+        if (!read_file(s, offset, out, done, err))
+            return false;
     }
     while (done < len) {
         struct sg_bytes piece = piece_at(s, (size_t)(offset + done - s->in_file), len - done);

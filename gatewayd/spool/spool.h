@@ -1,7 +1,8 @@
 /*
- * A spool: the bytes of one message, in memory up to a limit, beyond it in an unlinked file. It is
- * written from front to back and then read at any place. One thread at a time writes; readers of a
- * finished spool may be many.
+ * A spool: the bytes of one message, in memory up to a limit, beyond it in an unlinked file that is
+ * encrypted under a key of its own, which nobody has but this process (REQ-126). It is written from
+ * front to back and then read at any place. One thread at a time writes; readers of a finished
+ * spool may be many.
  */
 #ifndef SG_SPOOL_SPOOL_H
 #define SG_SPOOL_SPOOL_H

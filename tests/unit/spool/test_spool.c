@@ -31,7 +31,8 @@ static uint8_t octet(uint64_t i)
     return (uint8_t)(i * 2654435761u >> 13);
 }
 
-static int files_open_in_dir(void)
+/* How many files of ours are open; the first one's number too. */
+static int open_in_dir(int *fd_r)
 {
     int n = 0;
     DIR *d = opendir("/proc/self/fd");
@@ -40,11 +41,19 @@ static int files_open_in_dir(void)
         char path[300], target[4096];
         snprintf(path, sizeof path, "/proc/self/fd/%s", e->d_name);
         ssize_t len = readlink(path, target, sizeof target - 1);
-        if (len > 0 && strncmp(target, dir, strlen(dir)) == 0)
-            n++;
+        if (len <= 0 || strncmp(target, dir, strlen(dir)) != 0)
+            continue;
+        if (n++ == 0)
+            *fd_r = atoi(e->d_name);
     }
     closedir(d);
     return n;
+}
+
+static int files_open_in_dir(void)
+{
+    int fd;
+    return open_in_dir(&fd);
 }
 
 static bool fill(struct sg_spool *s, uint64_t total, size_t piece, struct sg_error *err)
@@ -107,6 +116,51 @@ static void large_message_leaves_no_name(void **state)
     assert_int_equal(rmdir(dir), 0); /* empty */
     assert_int_equal(mkdir(dir, 0700), 0);
     check(s, 20 << 20, 65521);
+}
+
+/* Of a message that was decrypted, nothing can be read on the disk, then or later (REQ-126). */
+static void no_clear_text_in_the_file(void **state)
+{
+    (void)state;
+    static const char secret[] = "the settlement is four millions. ";
+    struct sg_spool_limits limits = {0, 1 << 20, dir};
+    char first[4096] = "";
+    for (int round = 0; round < 2; round++) {
+        SG_AUTO_SPOOL s = sg_spool_new(&limits);
+        struct sg_error err;
+        for (int i = 0; i < 100; i++)
+            assert_true(sg_spool_write(s, secret, strlen(secret), &err));
+        int fd;
+        char file[4096], back[sizeof secret - 1];
+        assert_int_equal(open_in_dir(&fd), 1);
+        assert_int_equal(pread(fd, file, sizeof file, 0), 100 * strlen(secret));
+        for (size_t at = 0; at + 8 <= 100 * strlen(secret); at++)
+            for (size_t in = 0; in < strlen(secret); in += 8)
+                assert_memory_not_equal(file + at, secret + in % 24, 8);
+        assert_memory_not_equal(file, first, 64); /* the same message under another key */
+        memcpy(first, file, sizeof first);
+        size_t n;
+        assert_true(sg_spool_read(s, 50 * strlen(secret), back, sizeof back, &n, &err));
+        assert_memory_equal(back, secret, n);
+    }
+}
+
+/* At any place, pieces of any length, whatever lengths it was written in. */
+static void read_at_any_place(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {33, 1 << 20, dir};
+    SG_AUTO_SPOOL s = sg_spool_new(&limits);
+    struct sg_error err;
+    uint8_t data[100];
+    assert_true(fill(s, 1000, 37, &err));
+    for (uint64_t at = 0; at < 1000; at++)
+        for (size_t len = 1; len <= sizeof data; len += 9) {
+            size_t n;
+            assert_true(sg_spool_read(s, at, data, len, &n, &err));
+            for (size_t i = 0; i < n; i++)
+                assert_int_equal(data[i], octet(at + i));
+        }
 }
 
 static void limit_to_the_octet(void **state)
@@ -247,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_around_the_memory_limit),
         cmocka_unit_test(large_message_leaves_no_name),
+        cmocka_unit_test(no_clear_text_in_the_file),
+        cmocka_unit_test(read_at_any_place),
         cmocka_unit_test(limit_to_the_octet),
         cmocka_unit_test(directory_missing),
         cmocka_unit_test(copies_ranges),
