@@ -25,6 +25,7 @@ void sg_build_figure(json_t *section, const char *name, const char *label, json_
                                     value, "unit", unit));
 }
 
+SG_PRINTF(3, 0)
 static void sentence(struct sg_build *b, const char *list, const char *fmt, va_list args)
 {
     char text[1000];

@@ -184,8 +184,8 @@ static void test_ambiguous_type(void **state)
 {
     (void)state;
     static const char *const plain[] = {
-        " Multipart/Signed; Protocol=\"application/pkcs7-signature\";\r\n\tmicalg=sha-256; "
-        "boundary=b",
+        (" Multipart/Signed; Protocol=\"application/pkcs7-signature\";\r\n\tmicalg=sha-256; "
+         "boundary=b"),
         "a/b", "a/b ;x=1; y=2 ;", "a/b; x=\"1;2\" ;\r\n "};
     static const char *const ambiguous[] = {
         "a/b; x=1; X=2",     "a/b; x*0=1",       "a/b; x*=us-ascii''1", "a/b; x=1 (; x=2)",

@@ -229,7 +229,7 @@ static int without_seccomp(void)
     if (!sg_tnef_probe(tnef, &err) || !filter ||
         seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(seccomp), 0) != 0 ||
         seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) != 0 ||
+                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) != 0 ||
         seccomp_load(filter) != 0)
         return 2;
     bool refused = !sg_tnef_probe(tnef, &err) && err.code == SG_E_IO &&
@@ -355,7 +355,6 @@ static void a_helper_does_not_end_before_its_daemon(void **state)
 {
     (void)state;
     static const int asking[] = {SIGTERM, SIGINT, SIGHUP};
-    SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_tnef_options options = options_of(SG_TNEF_HOSTILE);
     struct sg_tnef *tnef = sg_tnef_new(&options);
     expect(tnef, sg_bytes_str("open"), SG_E_MALFORMED, "sandbox forbids");
