@@ -1,5 +1,6 @@
 """Each daemon is locked into what it needs: under a user of its own, behind the filter of its systemd unit and its own
 of system calls, without core dumps, closed to other processes of its own user; and mail flows. REQ-132"""
+import gzip
 import os
 import pathlib
 import re
@@ -201,6 +202,18 @@ def test_no_core_dump(setting, daemon):
 
 def test_mail_flows_after_all_that(setting):
     carry(setting, "confined-again")
+
+
+def test_the_log_of_postfix_is_put_aside(setting):
+    """What its timer runs each night: the old log is packed beside it, and the next line stands in a new one."""
+    log = setting.platform.postfix_out.log
+    begin, = (start.split() for start in unitfilter.settings(UNITS / "sealgate-postfix-log@.service", "ExecStart")
+              if start.startswith("/usr/sbin/postfix"))
+    assert begin == ["/usr/sbin/postfix", "-c", "/etc/sealgate/postfix-%i", "logrotate"]
+    setting.platform.postfix_out.run("postfix", "logrotate")
+    carry(setting, "after-the-log")
+    packed, = log.parent.glob(f"{log.name}.*.gz")
+    assert b"confined-again" not in log.read_bytes() and gzip.decompress(packed.read_bytes())
 
 
 @pytest.mark.parametrize("name", USERS)
