@@ -93,12 +93,12 @@ def check_histogram(family):
         assert counts[-1] == group["count"][0].value and len(group["sum"]) == 1
 
 
-def test_alerts_are_about_figures_that_exist(ops):
+def test_alerts_are_about_figures_that_exist(setting, ops):
     """Of deploy/prometheus: names and the values of labels; each alert is explained."""
     folder = ROOT / "deploy/prometheus"
     rules = yaml.safe_load((folder / "sealgate.rules.yml").read_text("utf-8"))
     readme = (folder / "README.md").read_text("utf-8")
-    series = "\n".join(ops[d].metrics() for d in DAEMONS)
+    series = "\n".join(ops[d].metrics() for d in DAEMONS) + "\n" + queues(setting)
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     assert len({a["alert"] for a in alerts}) == len(alerts) > 20
     for alert in alerts:
@@ -111,6 +111,34 @@ def test_alerts_are_about_figures_that_exist(ops):
         for label, values in re.findall(r'(?:[{,])([a-z]+)=~?"([^"]+)"', alert["expr"]):
             for value in values.split("|") if label != "job" else []:
                 assert f'{label}="{value}"' in series, (alert["alert"], value)
+
+
+def queues(setting):
+    parts = setting.platform.postfix_out, setting.platform.postfix_in
+    return subprocess.run([ROOT / "deploy/prometheus/postfix-queues", *(part.etc for part in parts)], cwd="/", check=True,
+                          text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout
+
+
+def test_queues_of_postfix(setting):
+    """Whether it runs, how many mails wait, and for how long."""
+    def out():
+        return {f.name: s.value for f in text_string_to_metric_families(queues(setting)) for s in f.samples
+                if s.labels.get("queue") != "in"}
+
+    part = setting.platform.postfix_out
+    part.run("postconf", "-e", "defer_transports=gateway")
+    part.run("postfix", "reload")
+    try:
+        setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], "counted-in-the-queue"))
+        wait_for(lambda: out()["sealgate_postfix_queue_oldest_seconds"] >= 1, 10, "a second of waiting")
+        assert (out()["sealgate_postfix_up"], out()["sealgate_postfix_queue_messages"]) == (1, 1)
+    finally:
+        part.run("postconf", "-e", "defer_transports=")
+        part.run("postfix", "reload")
+    part.run("postqueue", "-f")
+    setting.arrived(B, "counted-in-the-queue")
+    wait_for(lambda: out()["sealgate_postfix_queue_messages"] == 0, 10, "an empty queue")
+    assert out()["sealgate_postfix_queue_oldest_seconds"] == 0
 
 
 def test_nobody_is_named(setting, ops):
