@@ -273,7 +273,7 @@ def test_what_a_partner_can_do_is_set_by_hand(platform, provider, agency):
     agency.admin.call("PUT", "/v1/partner-capabilities", body, expect=404)
 
 
-# Documents (REQ-142, 155, 157, 185 to 188) ----------------------------------------------------------
+# Documents ------------------------------------------------------------------------------------------
 
 def document(**more):
     return {"kind": "terms", "title": "Terms of use", "version": new_id("doc"), "text": "Be good.", **more}
@@ -304,6 +304,18 @@ def test_documents_and_acknowledgements(provider, agency, other):
     assert provider.post(f"/v1/documents/{made['id']}/withdraw", expect=200)["withdrawn_at"]
     provider.call("POST", f"/v1/documents/{made['id']}/withdraw", expect=409)
     assert other.admin.get(f"{other.path}/documents", outstanding="true")["data"] == []
+
+
+@pytest.mark.parametrize("kind", ["shared-mailbox", "consent", "electronic-signature", "integrity", "identity"])
+def test_each_kind_is_acknowledged(provider, agency, kind):
+    """REQ-155 (shared mailboxes), REQ-185 to 188: which text was acknowledged, in which function, and when, is on record by its kind."""
+    made = provider.post("/v1/documents", document(kind=kind))
+    given = {"document_id": made["id"], "sha256": made["sha256"], "role": "Director"}
+    done = agency.admin.call("POST", f"{agency.path}/acknowledgements", given, expect=201).json
+    mine = [a for a in agency.viewer.pages(f"{agency.path}/acknowledgements") if a["document_id"] == made["id"]]
+    assert mine == [done] and (done["kind"], done["sha256"], done["role"]) == (kind, made["sha256"], "Director")
+    assert done["created_at"]
+    provider.post(f"/v1/documents/{made['id']}/withdraw", expect=200)
 
 
 @pytest.mark.parametrize("more,pointer", [
