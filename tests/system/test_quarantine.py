@@ -4,11 +4,13 @@ and by the hundred, over the REST API and its jobs.
 REQ-33 REQ-34 REQ-56 REQ-57 REQ-110 REQ-111
 """
 import json
+import re
 import tempfile
 
 import pytest
 
 from policylab import PARTNER, Lab, mail
+from sealgate.layout import ROOT
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, C, OUTSIDE, header
@@ -183,3 +185,43 @@ def test_the_explanation_is_for_people(lab):
     assert "SECRET" in json.dumps([s["detail"] for s in lab.trace("explained")])
     release(lab, held)
     assert lab.arrived(B, "explained")
+
+
+def restored(lab, dump):
+    """As docs/operations/restored.md says: an older database, and the journal fed anew."""
+    platform, pg = lab.platform, lab.platform.postgresql
+    for part in (platform.apid, platform.tenantd, platform.gatewayd):
+        part.stop()
+    pg.psql("DROP DATABASE sealgate WITH (FORCE)", "postgres")
+    pg.kept = None
+    pg.run("pg_restore", "-h", pg.socket, "-p", pg.port, "-U", "postgres", "-C", "-d", "postgres", dump)
+    (platform.layout.archive / "journal/position").unlink()
+    for part in (platform.gatewayd, platform.tenantd, platform.apid):
+        part.start()
+
+
+def test_postgresql_came_back_older(lab):
+    """REQ-155: the log is there again from the journal, what was sent since goes to nobody twice, and the page's
+    statements list whose held mail is lost, and who may not have been told."""
+    pg = lab.platform.postgresql
+    dump = lab.platform.layout.pg / "older.dump"
+    submit(lab, "sent-since", B)
+    since = quarantined(lab, B, "sent-since")
+    pg.run("pg_dump", "-h", pg.socket, "-p", pg.port, "-U", "postgres", "-Fc", "-f", dump, "sealgate")
+    release(lab, since)
+    assert lab.arrived(B, "sent-since")
+    submit(lab, "held-since", B)
+    lost = quarantined(lab, B, "held-since")
+    restored(lab, dump)
+    page = (ROOT / "docs/operations/restored.md").read_text("utf-8")
+    held, notices = (re.sub(r"'\d{4}-[^']*'", f"'{lost['received_at']}'::timestamptz - interval '1 second'", statement)
+                     for statement in re.findall(r"```sql\n(.*?)```", page, re.S))
+    wait_for(lambda: lost["msg_id"] in pg.psql(held), 20, "the log, fed anew")
+    assert pg.psql(held).count("msg_") == 1
+    assert f"postmaster@{A}" in pg.psql("SET search_path = sealgate;" + notices)
+    assert state(lab, since) == "held"
+    release(lab, since)
+    wait_for(lambda: state(lab, since) == "sent", 20, "its end, by the log")
+    submit(lab, "after-the-restore", B, "No word.\r\n")
+    assert lab.arrived(B, "after-the-restore")
+    assert len([m for m in lab.servers[B].mails if b"sent-since" in m.raw]) == 1
