@@ -106,9 +106,12 @@ static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
     if (seq != t->expected++)
         return sg_fail(err, SG_E_CRYPTO, "held message %s: chunk %d is missing", t->row->id,
                        t->expected - 1);
-    return sg_aead_open(t->key, chunk_aad(aad, t->row->id, seq, t->row->size_bytes), data, &plain,
-                        err) &&
-           sg_spool_write(t->spool, plain.data, plain.len, err);
+    bool ok = sg_aead_open(t->key, chunk_aad(aad, t->row->id, seq, t->row->size_bytes), data,
+                           &plain, err) &&
+              sg_spool_write(t->spool, plain.data, plain.len, err);
+    if (plain.len)
+        explicit_bzero(plain.data, plain.len);
+    return ok;
 }
 
 bool sg_hold_load(struct sg_db *db, struct sg_hsm *hsm, const struct sg_held_row *row,

@@ -374,6 +374,7 @@ bool sg_smime_open(struct sg_arena *arena, const struct sg_header_block *headers
     bool ok = layers_open(w, &current, opened_r, err) &&
               (!opened_r->changed || canonical_make(w, &current, err));
     opened_fill(opened_r, &current);
+    explicit_bzero(w, sizeof *w);
     free(w);
     if (!ok)
         sg_smime_opened_free(opened_r);

@@ -137,6 +137,7 @@ bool sg_smime_parts_find(const struct sg_spool *spool, uint64_t from, uint64_t e
     parts_r->signature = ok ? second.next : 0;
     ok = ok && content_end(&s, first.next, second.line, &parts_r->content_end, err) &&
          content_end(&s, second.next, third.line, &parts_r->signature_end, err);
+    explicit_bzero(s.window, end - from < WINDOW ? (size_t)(end - from) : WINDOW);
     free(s.window);
     return ok;
 }
