@@ -223,7 +223,8 @@ void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field
             plain &= sg_lex_skip(&start) && start.p == start.end;
         }
     }
-    type_r->ambiguous = !plain || lex.p < lex.end || has_doubtful(field->value);
+    type_r->ambiguous =
+        !plain || lex.p < lex.end || count > MAX_PARAMETERS || has_doubtful(field->value);
     parameters_fill(arena, parts, count, type_r);
 }
 

@@ -284,14 +284,19 @@ static bool is_left_alone(const struct sg_inbound_facts *facts, const struct sg_
 
 /*
  * Whether a good signature vouches for all of what is delivered: one that was taken off for the
- * content alone, and that is what goes on. Beside one that was left on other octets go along.
+ * content alone, and that is what goes on. Beside one that was left on other octets go along: it
+ * does while these are nothing to any reader.
  */
 static bool covers_all(const struct judging *g, const struct sg_smime_layer *layer)
 {
-    if (layer->stripped || !sg_smime_is_ambiguous(g->m->arena, &g->j->opened.headers))
+    bool ambiguous = sg_smime_is_ambiguous(g->m->arena, &g->j->opened.headers);
+    if (layer->stripped || (layer->alone && !ambiguous))
         return true;
     sg_trace_add(&g->m->trace, "signature", "REQ-87", "detail",
-                 "good, but its header can be read in several ways: it vouches for nothing", NULL);
+                 ambiguous ? "good, but its header can be read in several ways: it vouches for "
+                             "nothing"
+                           : "good, but there is more than it covers: it vouches for nothing",
+                 NULL);
     return false;
 }
 

@@ -58,15 +58,6 @@ static struct sg_spool *spool_add(struct work *w)
     return spool;
 }
 
-/* A CR alone would begin a new field for some readers and not for others. */
-static bool has_bare_cr(struct sg_bytes raw)
-{
-    for (size_t i = 0; i < raw.len; i++)
-        if (raw.data[i] == '\r' && (i + 1 == raw.len || raw.data[i + 1] != '\n'))
-            return true;
-    return false;
-}
-
 static bool entity_read(struct work *w, const struct sg_spool *spool, uint64_t start, uint64_t end,
                         struct entity *entity_r, struct sg_error *err)
 {
@@ -81,7 +72,7 @@ static bool entity_read(struct work *w, const struct sg_spool *spool, uint64_t s
     size_t got;
     if (entity_r->headers.count == 0 && !sg_spool_read(spool, start, &first, 1, &got, err))
         return false;
-    if ((entity_r->headers.count == 0 && first != '\r') || has_bare_cr(entity_r->headers.raw))
+    if ((entity_r->headers.count == 0 && first != '\r') || sg_smime_has_bare_cr(&entity_r->headers))
         return sg_fail(err, SG_E_MIME, "the content is no MIME entity");
     return true;
 }
@@ -108,6 +99,11 @@ static bool elsewhere(const struct work *w)
     return !w->spoken_for && w->options->certificates_elsewhere;
 }
 
+static bool is_left_on(const struct sg_smime_layer *layer)
+{
+    return layer->result == SG_SMIME_OK && !layer->stripped;
+}
+
 static bool detached_open(struct work *w, const struct entity *outer, const char *boundary,
                           struct sg_smime_layer *layer, struct entity *inner_r,
                           struct sg_error *err)
@@ -129,19 +125,23 @@ static bool detached_open(struct work *w, const struct entity *outer, const char
     sg_ber_stream_begin(&ber, &w->source, w->options->max_cms_bytes);
     SG_AUTO_BUF oid;
     sg_buf_init(&oid, 0);
-    bool ok = sg_smime_content_info(&ber, &oid, err) &&
-              (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
-               sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
-              sg_smime_signed_read(&ber, NULL, &sd, err) &&
-              sg_smime_signed_verify(w->arena, &sd, w->options, elsewhere(w), outer->spool,
-                                     parts.content, parts.content_end, true, layer, err) &&
-              signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err);
+    bool ok =
+        sg_smime_content_info(&ber, &oid, err) &&
+        (sg_bytes_equal(sg_buf_bytes(&oid), sg_oid_signed_data) ||
+         sg_fail(err, SG_E_CMS, "the signature is no SignedData")) &&
+        sg_smime_signed_read(&ber, NULL, &sd, err) &&
+        sg_smime_signed_verify(w->arena, &sd, w->options, elsewhere(w), outer->spool, parts.content,
+                               parts.content_end, true, layer, err) &&
+        signed_strip(w, layer, outer->spool, parts.content, parts.content_end, inner_r, err) &&
+        (!is_left_on(layer) ||
+         sg_smime_parts_alone(w->arena, &w->source, outer->headers.body_offset, outer->end, &parts,
+                              &headers, &layer->alone, err));
     sg_smime_signed_free(&sd);
     return ok;
 }
 
-static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smime_layer *layer,
-                        struct entity *inner_r, struct sg_error *err)
+static bool opaque_open(struct work *w, const struct entity *outer, struct sg_ber_stream *ber,
+                        struct sg_smime_layer *layer, struct entity *inner_r, struct sg_error *err)
 {
     struct sg_smime_signed sd;
     struct sg_spool *spool = spool_add(w);
@@ -156,7 +156,9 @@ static bool opaque_open(struct work *w, struct sg_ber_stream *ber, struct sg_smi
         ok = ok && (sd.has_content || sg_fail(err, SG_E_CMS, "signed, but without content")) &&
              sg_smime_signed_verify(w->arena, &sd, w->options, elsewhere(w), spool, 0,
                                     sg_spool_size(spool), false, layer, err) &&
-             signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err);
+             signed_strip(w, layer, spool, 0, sg_spool_size(spool), inner_r, err) &&
+             (!is_left_on(layer) || sg_smime_object_alone(w->arena, &w->source, &outer->headers,
+                                                          outer->end, &layer->alone, err));
     }
     sg_smime_signed_free(&sd);
     return ok;
@@ -222,7 +224,7 @@ static bool cms_open(struct work *w, const struct entity *outer, struct sg_smime
         return false;
     struct sg_bytes kind = sg_buf_bytes(&oid);
     if (sg_bytes_equal(kind, sg_oid_signed_data))
-        return opaque_open(w, &ber, layer, inner_r, err);
+        return opaque_open(w, outer, &ber, layer, inner_r, err);
     bool authenticated = sg_bytes_equal(kind, sg_oid_auth_enveloped_data);
     if (authenticated || sg_bytes_equal(kind, sg_oid_enveloped_data))
         return enveloped_open(w, &ber, authenticated, layer, inner_r, err);

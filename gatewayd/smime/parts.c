@@ -133,8 +133,10 @@ bool sg_smime_parts_find(const struct sg_spool *spool, uint64_t from, uint64_t e
               delimiter_find(&s, second.next, from, &third, err);
     if (ok && (first.closing || second.closing || !third.closing))
         ok = sg_fail(err, SG_E_MIME, "the signed message has not exactly two parts");
+    parts_r->preamble_end = ok ? first.line : 0;
     parts_r->content = ok ? first.next : 0;
     parts_r->signature = ok ? second.next : 0;
+    parts_r->behind = ok ? third.next : 0;
     ok = ok && content_end(&s, first.next, second.line, &parts_r->content_end, err) &&
          content_end(&s, second.next, third.line, &parts_r->signature_end, err);
     explicit_bzero(s.window, end - from < WINDOW ? (size_t)(end - from) : WINDOW);

@@ -163,6 +163,9 @@ struct sg_smime_layer {
     struct sg_bytes *lists;
     size_t list_count;
     bool stripped; /* taken off (a domain's signature), or left on (an individual's) */
+    /* Left on and good, and nothing beside what it covers is anything that a reader would render.
+     */
+    bool alone;
 };
 
 struct sg_smime_options {
@@ -237,7 +240,7 @@ bool sg_smime_is(struct sg_arena *arena, const struct sg_header_block *headers);
 
 /* Whether some readers may see another type, other parts or another encoding in that header than we
  * do. What stands beside the content of a signature that was left on is covered by nothing, and is
- * rendered by nobody only while all agree on that. */
+ * rendered by nobody only while all agree on that (and while it is nothing: `alone` above). */
 bool sg_smime_is_ambiguous(struct sg_arena *arena, const struct sg_header_block *headers);
 
 #endif

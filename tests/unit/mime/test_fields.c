@@ -209,6 +209,27 @@ static void test_ambiguous_type(void **state)
     }
 }
 
+/* As many parameters as are read, and one more: a name twice among those is not seen. */
+static void test_many_parameters(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t count = 31; count < 70; count++) {
+        const char *value = "a/b; boundary=x";
+        struct sg_content_type t;
+        for (size_t i = 1; i < count; i++)
+            value = sg_arena_printf(arena, "%s; p%zu=x", value, i);
+        struct sg_header f = field_of(value, strlen(value));
+        sg_content_type_parse(arena, &f, &t);
+        assert_int_equal(t.ambiguous, count > 32);
+        value = sg_arena_printf(arena, "%s; boundary=y", value);
+        f = field_of(value, strlen(value));
+        sg_content_type_parse(arena, &f, &t);
+        assert_true(t.ambiguous);
+        assert_string_equal(sg_content_type_parameter(&t, "boundary"), "x");
+    }
+}
+
 static void test_date(void **state)
 {
     (void)state;
@@ -264,9 +285,10 @@ static void test_date(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mailboxes),     cmocka_unit_test(test_mailboxes_refused),
-        cmocka_unit_test(test_comment_depth), cmocka_unit_test(test_date),
-        cmocka_unit_test(test_content_type),  cmocka_unit_test(test_ambiguous_type),
+        cmocka_unit_test(test_mailboxes),       cmocka_unit_test(test_mailboxes_refused),
+        cmocka_unit_test(test_comment_depth),   cmocka_unit_test(test_date),
+        cmocka_unit_test(test_content_type),    cmocka_unit_test(test_ambiguous_type),
+        cmocka_unit_test(test_many_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
