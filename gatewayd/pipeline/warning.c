@@ -191,7 +191,7 @@ void sg_warning_deliver(struct sg_message *m, const char *domain_id, struct sg_r
     struct sg_error err = {0};
     struct parts p = {.count = 0};
     enum form form = form_of(j);
-    limits.max_bytes *= 2;
+    limits.max_bytes *= 4; /* base64, and what mended line ends have added */
     SG_AUTO_SPOOL encoded = form == FORM_OPAQUE ? sg_spool_new(&limits) : NULL;
     snprintf(p.boundary, sizeof p.boundary, "%s", boundary.text);
     if (!parts_make(&p, m, j, form, encoded, &err)) {

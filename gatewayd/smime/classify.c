@@ -83,6 +83,13 @@ bool sg_smime_is_binary(struct sg_arena *arena, const struct sg_header_block *he
     return encoding && strcasecmp(encoding, "binary") == 0;
 }
 
+bool sg_smime_is_composite(struct sg_arena *arena, const struct sg_header_block *headers)
+{
+    struct sg_content_type type;
+    sg_content_type_parse(arena, sg_header_find(headers, "Content-Type", 0), &type);
+    return strncmp(type.type, "multipart/", 10) == 0 || strncmp(type.type, "message/", 8) == 0;
+}
+
 bool sg_smime_has_bare_cr(const struct sg_header_block *headers)
 {
     struct sg_bytes raw = headers->raw;

@@ -1,6 +1,5 @@
 #include "smime/smime.h"
 
-#include "common/scan.h"
 #include "smime/smime_internal.h"
 
 #include <openssl/err.h>
@@ -51,9 +50,12 @@ static bool result_of(enum sg_error_code code, enum sg_smime_result *result_r)
     }
 }
 
-static struct sg_spool *spool_add(struct work *w)
+/* times: how often the limit of a message. */
+static struct sg_spool *spool_add(struct work *w, unsigned times)
 {
-    struct sg_spool *spool = sg_spool_new(&w->options->spool);
+    struct sg_spool_limits limits = w->options->spool;
+    limits.max_bytes *= times;
+    struct sg_spool *spool = sg_spool_new(&limits);
     w->owned->spools[w->owned->count++] = spool;
     return spool;
 }
@@ -144,7 +146,7 @@ static bool opaque_open(struct work *w, const struct entity *outer, struct sg_be
                         struct sg_smime_layer *layer, struct entity *inner_r, struct sg_error *err)
 {
     struct sg_smime_signed sd;
-    struct sg_spool *spool = spool_add(w);
+    struct sg_spool *spool = spool_add(w, 1);
     const struct sg_sink sink = sg_spool_sink(spool);
     layer->kind = SG_SMIME_SIGNED;
     sg_smime_signed_init(&sd);
@@ -168,7 +170,7 @@ static bool enveloped_open(struct work *w, struct sg_ber_stream *ber, bool authe
                            struct sg_smime_layer *layer, struct entity *inner_r,
                            struct sg_error *err)
 {
-    struct sg_spool *spool = spool_add(w);
+    struct sg_spool *spool = spool_add(w, 1);
     const struct sg_sink sink = sg_spool_sink(spool);
     layer->kind = SG_SMIME_ENVELOPED;
     if (!sg_smime_enveloped_open(ber, authenticated, w->options, &sink, layer, err))
@@ -281,39 +283,6 @@ static bool layers_open(struct work *w, struct entity *current, struct sg_smime_
     return true;
 }
 
-/* Makes bare CR and LF into CRLF on the way into a spool. */
-struct line_ends {
-    struct sg_spool *to; /* NULL: only looks */
-    uint8_t last;
-    bool bare;
-};
-
-static bool line_ends_write(void *ctx, const void *data, size_t len, struct sg_error *err)
-{
-    struct line_ends *l = ctx;
-    const uint8_t *p = data, *done = p, *end = p + len;
-    for (; p < end; p++) {
-        if (l->last != '\r' && *p != '\r' && *p != '\n') {
-            p = sg_scan_line_break(p, end);
-            l->last = p[-1];
-            if (p == end)
-                break;
-        }
-        bool lone_lf = *p == '\n' && l->last != '\r', lone_cr = l->last == '\r' && *p != '\n';
-        l->last = *p;
-        if (!lone_lf && !lone_cr)
-            continue;
-        l->bare = true;
-        if (!l->to)
-            continue;
-        if (!sg_spool_write(l->to, done, (size_t)(p - done), err) ||
-            !sg_spool_write(l->to, lone_lf ? "\r" : "\n", 1, err))
-            return false;
-        done = p;
-    }
-    return !l->to || sg_spool_write(l->to, done, (size_t)(end - done), err);
-}
-
 static bool entity_reread(struct work *w, const struct sg_spool *spool, struct entity *entity,
                           struct sg_error *err)
 {
@@ -325,20 +294,49 @@ static bool entity_reread(struct work *w, const struct sg_spool *spool, struct e
     return sg_header_read(w->arena, spool, 0, entity->end, &limits, &entity->headers, err);
 }
 
-/* Gives the entity CRLF line ends, in a spool of its own where it has others. */
-static bool canonical_make(struct work *w, struct entity *entity, struct sg_error *err)
+static void layers_free(struct sg_smime_opened *opened, size_t from)
 {
-    struct line_ends l = {0};
-    const struct sg_sink sink = {line_ends_write, &l};
-    uint64_t len = entity->end - entity->start;
-    if (!sg_spool_copy(entity->spool, entity->start, len, &sink, err))
+    for (size_t i = from; i < opened->layer_count; i++)
+        sk_X509_pop_free(opened->layers[i].certificates, X509_free);
+    opened->layer_count = from;
+}
+
+/* What cannot go on without being changed stays in its layers, which are as if never taken off. */
+static void refuse(struct sg_smime_opened *opened)
+{
+    struct sg_smime_layer *outermost = &opened->layers[0];
+    layers_free(opened, 1);
+    opened->changed = outermost->stripped = false;
+    outermost->result = SG_SMIME_UNSUPPORTED;
+    outermost->detail = "a part of the content is binary, which SMTP does not carry";
+}
+
+/* Makes of the entity what SMTP carries (RFC 8551 §3.1.2), in a spool of its own where it is not
+ * that already. */
+static bool canonical_make(struct work *w, struct entity *entity, struct sg_smime_opened *opened,
+                           struct sg_error *err)
+{
+    const struct sg_header_block *headers = &entity->headers;
+    struct sg_smime_carried carried;
+    bool composite = sg_smime_is_composite(w->arena, headers), binary = false;
+    if (!sg_smime_carried_look(entity->spool, entity->start, entity->end, &carried, err))
         return false;
-    if (!l.bare && l.last != '\r')
+    if (carried.octets)
         return true;
-    l = (struct line_ends){.to = spool_add(w)};
-    return sg_spool_copy(entity->spool, entity->start, len, &sink, err) &&
-           (l.last != '\r' || sg_spool_write(l.to, "\n", 1, err)) &&
-           entity_reread(w, l.to, entity, err);
+    if (composite &&
+        !sg_smime_binary_within(entity->spool, headers->body_offset, entity->end, &binary, err))
+        return false;
+    if (binary) {
+        refuse(opened);
+        return true;
+    }
+    bool encoded = !composite && sg_smime_is_binary(w->arena, headers);
+    if (!encoded && carried.lines)
+        return true;
+    struct sg_spool *to = spool_add(w, 2); /* of LF alone there is twice as much then */
+    return (encoded ? sg_smime_encode(headers, entity->spool, entity->end, to, err)
+                    : sg_smime_lines_mend(entity->spool, entity->start, entity->end, to, err)) &&
+           entity_reread(w, to, entity, err);
 }
 
 static void opened_fill(struct sg_smime_opened *opened, const struct entity *entity)
@@ -371,11 +369,12 @@ bool sg_smime_open(struct sg_arena *arena, const struct sg_header_block *headers
     w->arena = arena;
     w->options = options;
     w->owned = owned;
-    struct entity current = {*headers, body, offset, offset + len};
-    current.headers.body_offset = offset;
+    struct entity outer = {*headers, body, offset, offset + len}, current;
+    outer.headers.body_offset = offset;
+    current = outer;
     bool ok = layers_open(w, &current, opened_r, err) &&
-              (!opened_r->changed || canonical_make(w, &current, err));
-    opened_fill(opened_r, &current);
+              (!opened_r->changed || canonical_make(w, &current, opened_r, err));
+    opened_fill(opened_r, opened_r->changed ? &current : &outer);
     explicit_bzero(w, sizeof *w);
     free(w);
     if (!ok)
@@ -386,8 +385,7 @@ bool sg_smime_open(struct sg_arena *arena, const struct sg_header_block *headers
 void sg_smime_opened_free(struct sg_smime_opened *opened)
 {
     struct owned *owned = opened->owned;
-    for (size_t i = 0; i < opened->layer_count; i++)
-        sk_X509_pop_free(opened->layers[i].certificates, X509_free);
+    layers_free(opened, 0);
     for (size_t i = 0; owned && i < owned->count; i++)
         sg_spool_free(&owned->spools[i]);
     memset(opened, 0, sizeof *opened);

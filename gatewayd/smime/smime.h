@@ -200,8 +200,9 @@ struct sg_smime_opened {
     /*
      * The innermost entity that was reached: header fields and body. body points to the spool given
      * to sg_smime_open(), or where something was decrypted to one of this struct. Where a layer was
-     * taken off, all line ends are CRLF: RFC 8551 §3.1.1 wants it so, and bare ones may not be
-     * sent.
+     * taken off, it is what SMTP carries: all line ends are CRLF (RFC 8551 §3.1.1), and octets that
+     * say that they are binary are in base64. Where a part among others is binary nothing is opened
+     * (changed is false), and the outermost layer is UNSUPPORTED.
      */
     struct sg_header_block headers;
     const struct sg_spool *body;

@@ -64,6 +64,8 @@ enum sg_smime_form sg_smime_classify(struct sg_arena *arena, const struct sg_hea
 bool sg_smime_is_signature_part(struct sg_arena *arena, const struct sg_header_block *headers);
 /* … that its body is in no encoding and may be anything? */
 bool sg_smime_is_binary(struct sg_arena *arena, const struct sg_header_block *headers);
+/* … that its body has parts, or is a message: what may not be encoded (RFC 2045 §6.4)? */
+bool sg_smime_is_composite(struct sg_arena *arena, const struct sg_header_block *headers);
 /* A CR alone would begin a new field for some readers and not for others. */
 bool sg_smime_has_bare_cr(const struct sg_header_block *headers);
 
@@ -89,6 +91,24 @@ SG_MUST_USE bool sg_smime_parts_alone(struct sg_arena *arena, struct sg_source *
 SG_MUST_USE bool sg_smime_object_alone(struct sg_arena *arena, struct sg_source *source,
                                        const struct sg_header_block *headers, uint64_t end,
                                        bool *alone_r, struct sg_error *err);
+
+/* Whether SMTP carries an entity as it is. */
+struct sg_smime_carried {
+    bool lines;  /* no CR or LF alone */
+    bool octets; /* … no NUL, and no line beyond 998 octets */
+};
+SG_MUST_USE bool sg_smime_carried_look(const struct sg_spool *spool, uint64_t from, uint64_t end,
+                                       struct sg_smime_carried *carried_r, struct sg_error *err);
+/* Bare CR and LF become CRLF. */
+SG_MUST_USE bool sg_smime_lines_mend(const struct sg_spool *spool, uint64_t from, uint64_t end,
+                                     struct sg_spool *to, struct sg_error *err);
+/* The entity whose headers these are, its body in base64. */
+SG_MUST_USE bool sg_smime_encode(const struct sg_header_block *headers,
+                                 const struct sg_spool *spool, uint64_t end, struct sg_spool *to,
+                                 struct sg_error *err);
+/* Does any line from..end, as one of a part's header would, say that what follows is binary? */
+SG_MUST_USE bool sg_smime_binary_within(const struct sg_spool *spool, uint64_t from, uint64_t end,
+                                        bool *found_r, struct sg_error *err);
 
 /* Begins a ContentInfo (RFC 5652 §3): its type, and the reader stands before its content. */
 SG_MUST_USE bool sg_smime_content_info(struct sg_ber_stream *ber, struct sg_buf *type_r,

@@ -3,6 +3,7 @@ is delivered. The table stands in gatewayd/smime/README.md too.
 
 REQ-1 REQ-2 REQ-12 REQ-17 REQ-18 REQ-22 REQ-24 REQ-36 REQ-80 REQ-81 REQ-82 REQ-87 REQ-88 REQ-89
 """
+import base64
 import datetime as dt
 import os
 
@@ -355,6 +356,13 @@ verified("octets-behind-the-signature", lambda s: to_us(s, forms.rewrapped(
 verified("text-behind", lambda s: opaque_to_us(s) + b"-- \r\nA list's footer!\r\n")
 verified("no-transfer-encoding-named", lambda s: opaque_to_us(s).replace(
     b"Content-Transfer-Encoding: base64\r\n", b""))
+BINARY = (b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+          + bytes(range(256)) * 9)
+verified("binary", lambda s: to_us(s, forge.detached(BINARY, [s.victim])), content=(
+    b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    + base64.encodebytes(bytes(range(256)) * 9).replace(b"\n", b"\r\n")))
+form("binary-in-a-multipart", "002", "unsupported", MESSAGE,
+     lambda s: to_us(s, forge.detached(multipart(b"mixed", PLAIN, BINARY), [s.victim])))
 verified("indefinite", lambda s: to_us(s, s.openssl(s.victim).sign(PLAIN)))
 verified("content-of-the-signature-in-pieces", lambda s: to_us(s, forms.opaque(
     [forms.signer(s.victim, PLAIN)], (forms.pieces(PLAIN, 7),), [s.victim])))

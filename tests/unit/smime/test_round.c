@@ -174,6 +174,212 @@ static void test_line_ends(void **state)
     sg_smime_opened_free(&o);
 }
 
+/* Only alice's certificate is a domain's. */
+static bool is_alice(void *ctx, const X509 *certificate)
+{
+    (void)ctx;
+    return X509_cmp(certificate, alice.certificate) == 0;
+}
+
+static void open_for_bob(struct sg_arena *arena, struct sg_bytes headers, struct sg_bytes body,
+                         struct sg_smime_opened *o)
+{
+    static struct sg_smime_own_key own;
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    seal(headers, body, SG_SMIME_AES256_CBC, &sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    own = (struct sg_smime_own_key){bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    options.is_domain_signer = is_alice;
+    struct sg_error err;
+    assert_true(open_as(arena, spool, &options, o, &err));
+}
+
+/* The body that was opened, with CRLF at the end of lines that are short. */
+static void body_read(const struct sg_smime_opened *o, struct sg_buf *out)
+{
+    struct sg_sink sink = {buf_write, out};
+    struct sg_error err;
+    assert_true(sg_spool_copy(o->body, o->offset, o->len, &sink, &err));
+    for (size_t i = 0, line = 0; i < out->len; i++) {
+        uint8_t c = out->data[i];
+        assert_int_equal(c == '\n', i && out->data[i - 1] == '\r');
+        assert_true(c != '\r' || (i + 1 < out->len && out->data[i + 1] == '\n'));
+        line = c == '\n' ? 0 : line + 1;
+        assert_true(c && line <= 999);
+    }
+}
+
+#define BINARY(eol)                                                                                \
+    "Content-Type: application/octet-stream" eol "content-transfer-encoding:" eol "\tBinary " eol  \
+    "X-A: 1" eol
+
+/* RFC 8551 §3.1.2: within an envelope anything may stand as it is. What SMTP does not carry goes on
+ * in base64, with no octet changed. */
+static void check_binary(const char *headers, struct sg_bytes body)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF text, octets;
+    sg_buf_init(&text, 0);
+    sg_buf_init(&octets, 0);
+    struct sg_smime_opened o;
+    open_for_bob(arena, sg_bytes_str(headers), body, &o);
+    assert_int_equal(o.layers[0].result, SG_SMIME_OK);
+    assert_int_equal(o.layers[1].result, SG_SMIME_OK);
+    assert_true(sg_bytes_equal(o.headers.raw,
+                               sg_bytes_str("Content-Type: application/octet-stream\r\n"
+                                            "Content-Transfer-Encoding: base64\r\nX-A: 1\r\n")));
+    body_read(&o, &text);
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] != '\r' && text.data[i] != '\n')
+            text.data[n++] = text.data[i];
+    sg_buf_add(&octets, text.data, n);
+    assert_int_equal(n % 4, 0);
+    size_t len = (size_t)EVP_DecodeBlock(octets.data, text.data, (int)n);
+    for (size_t i = n; i && text.data[i - 1] == '='; i--)
+        len--;
+    assert_int_equal(len, body.len);
+    assert_memory_equal(octets.data, body.data, body.len);
+    sg_smime_opened_free(&o);
+}
+
+static void test_binary(void **state)
+{
+    (void)state;
+    uint8_t all[256], line[1004];
+    for (size_t i = 0; i < sizeof all; i++)
+        all[i] = (uint8_t)i;
+    memset(line, 'l', sizeof line);
+    memcpy(line + 1000, "\r\nb", 3);
+    check_binary(BINARY("\r\n"), sg_bytes_of(all, sizeof all));
+    check_binary(BINARY("\n"), sg_bytes_of(all, sizeof all));
+    check_binary(BINARY("\r\n"), sg_bytes_str("\n"));
+    check_binary(BINARY("\r\n"), sg_bytes_str("a\r"));
+    check_binary(BINARY("\r\n"), sg_bytes_of("\0", 1));
+    check_binary(BINARY("\r\n"), sg_bytes_of(line, 999));
+    check_binary(BINARY("\r\n"), sg_bytes_of(line + 1, 1003));
+}
+
+/* What SMTP carries as it is, and what is no octets but a text: as they were. */
+static void test_not_binary(void **state)
+{
+    (void)state;
+    char line[1002];
+    memset(line, 'l', sizeof line);
+    memcpy(line + 998, "\r\nb", 3);
+    round_trip(sg_bytes_str(BINARY("\r\n")), sg_bytes_of(line, 1001), SG_SMIME_AES256_CBC);
+    round_trip(sg_bytes_str(BINARY("\r\n")), sg_bytes_str("a\r\nb"), SG_SMIME_AES256_CBC);
+    round_trip(sg_bytes_str("Content-Transfer-Encoding: 8bit\r\n"), sg_bytes_of("a\0\r\n", 4),
+               SG_SMIME_AES256_CBC);
+}
+
+/* A part in binary cannot be encoded by itself: the message goes on as it came. */
+static void test_binary_part(void **state)
+{
+    (void)state;
+    static const char multipart[] = "Content-Type: multipart/mixed; boundary=b\r\n"
+                                    "Content-Transfer-Encoding: binary\r\n";
+    static const struct {
+        const char *headers, *body;
+        bool carried;
+    } cases[] = {
+        {multipart, "--b\r\nContent-Transfer-Encoding: binary\r\n\r\na\nb\r\n--b--\r\n", false},
+        {multipart, "--b\nContent-Transfer-ENCODING :\n binary\n\na\r\n--b--\r\n", false},
+        {"Content-Type: message/rfc822\r\n", "A: b\nContent-Transfer-Encoding: binary\n\na", false},
+        {multipart, "--b\r\nContent-Transfer-Encoding: binary\r\n\r\nab\r\n--b--\r\n", true},
+        {multipart, "--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\na\nb\r\n--b--\r\n", true},
+        {multipart, "--b\nX-Content-Transfer-Encoding: binary\n\nbinary\n--b--\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_smime_opened o;
+        open_for_bob(arena, sg_bytes_str(cases[i].headers), sg_bytes_str(cases[i].body), &o);
+        if (o.layers[0].result != (cases[i].carried ? SG_SMIME_OK : SG_SMIME_UNSUPPORTED))
+            fail_msg("%zu: %d, %s", i, o.layers[0].result, o.layers[0].detail);
+        assert_true(o.layers[0].for_us);
+        assert_int_equal(o.changed, cases[i].carried);
+        assert_int_equal(o.layer_count, cases[i].carried ? 2 : 1);
+        if (cases[i].carried) {
+            SG_AUTO_BUF body;
+            sg_buf_init(&body, 0);
+            body_read(&o, &body);
+        }
+        sg_smime_opened_free(&o);
+    }
+}
+
+/* A person's signature in DER, left on: what is delivered of it is still good. */
+static void test_object_in_der(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF der, mail;
+    sg_buf_init(&der, 0);
+    sg_buf_init(&mail, 0);
+    struct sg_sink to_der = {buf_write, &der}, to_mail = {buf_write, &mail};
+    struct sg_smime_options options = kit_options(NULL, 0);
+    struct sg_smime_opened o, again;
+    struct sg_error err;
+    kit_run("printf 'A: 1\\r\\n\\r\\na\\nb\\rc' | openssl cms -sign -nodetach -binary -outform DER "
+            "-signer other.pem -inkey other.key >der");
+    SG_AUTO_SPOOL file = kit_spool_of_file(kit_path(arena, "der"));
+    assert_true(sg_spool_copy(file, 0, UINT64_MAX, &to_der, &err));
+    open_for_bob(arena,
+                 sg_bytes_str("Content-Type: application/pkcs7-mime\r\n"
+                              "Content-Transfer-Encoding: binary\r\n"),
+                 sg_buf_bytes(&der), &o);
+    assert_int_equal(o.layer_count, 3);
+    assert_int_equal(o.layers[2].result, SG_SMIME_OK);
+    assert_false(o.layers[2].stripped);
+    sg_buf_add(&mail, o.headers.raw.data, o.headers.raw.len);
+    sg_buf_adds(&mail, "\r\n");
+    assert_true(sg_spool_copy(o.body, o.offset, o.len, &to_mail, &err));
+    SG_AUTO_SPOOL spool = kit_spool_of(mail.data, mail.len);
+    options.is_domain_signer = kit_no_signer;
+    assert_true(open_as(arena, spool, &options, &again, &err));
+    assert_int_equal(again.layers[0].result, SG_SMIME_OK);
+    sg_smime_opened_free(&again);
+    sg_smime_opened_free(&o);
+}
+
+/* What was within the limit is delivered, however much its line ends add to it; what is beyond is
+ * the message's own doing, and no reason to try again. */
+static void test_size_limit(void **state)
+{
+    (void)state;
+    enum { LINES = 30000 };
+    static char body[LINES];
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    memset(body, '\n', sizeof body);
+    seal(sg_bytes_str("A: 1\n"), sg_bytes_of(body, sizeof body), SG_SMIME_AES256_CBC, &sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    uint64_t refused = LINES, taken = 2 * LINES;
+    while (taken - refused > 1) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_smime_options options = kit_options(&own, 1);
+        struct sg_smime_opened o;
+        struct sg_error err;
+        options.spool.max_bytes = (taken + refused) / 2;
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        if (o.layers[0].result == SG_SMIME_OK) {
+            taken = options.spool.max_bytes;
+            assert_int_equal(o.layer_count, 2);
+            assert_int_equal(o.layers[1].result, SG_SMIME_OK);
+            assert_int_equal(o.len, 2 * LINES);
+        } else {
+            refused = options.spool.max_bytes;
+            assert_int_equal(o.layers[0].result, SG_SMIME_UNSUPPORTED);
+            assert_false(o.changed);
+        }
+        sg_smime_opened_free(&o);
+    }
+    assert_true(taken > LINES + 1000 && taken < LINES + 10000); /* the signature's size */
+}
+
 static void sealed_simple(struct sg_buf *sealed)
 {
     seal(sg_bytes_str(plain_headers), sg_bytes_str("a short body\r\n"), SG_SMIME_AES256_CBC,
@@ -397,7 +603,9 @@ int main(void)
         cmocka_unit_test(test_not_for_us),       cmocka_unit_test(test_wrong_key),
         cmocka_unit_test(test_hsm_away),         cmocka_unit_test(test_altered),
         cmocka_unit_test(test_truncated),        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_key_does_not_fit),
+        cmocka_unit_test(test_key_does_not_fit), cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_not_binary),       cmocka_unit_test(test_binary_part),
+        cmocka_unit_test(test_object_in_der),    cmocka_unit_test(test_size_limit),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&alice);
