@@ -254,6 +254,9 @@ void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_
         next_hop_answer(m, rcpts[i], &replies[i], verdict, code);
         sg_trace_add(&m->trace, "next-hop", "", "to", destination_name(m, &d), "recipient",
                      rcpts[i]->normalised, "outcome", rcpts[i]->outcome, "reply", rcpts[i]->remote,
+                     "content",
+                     replies[i].undeclared ? "8bit, which it does not offer to take (8BITMIME)"
+                                           : NULL,
                      NULL);
     }
 }

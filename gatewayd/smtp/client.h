@@ -65,6 +65,8 @@ struct sg_smtp_envelope {
     const char *sender; /* "" is the null sender */
     const char *const *recipients;
     size_t recipient_count;
+    /* body_8bit: BODY=8BITMIME where the server offers it. Where it does not the content is sent
+     * all the same, for signed mail is not to be changed, and the replies say so (undeclared). */
     bool smtputf8, body_8bit;
     bool notify_never; /* ask for no DSN where the server offers DSN (RFC 3461) */
 };

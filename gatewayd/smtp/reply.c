@@ -10,6 +10,7 @@ void sg_smtp_reply_set(struct sg_smtp_reply *reply, int code, const char *enhanc
 {
     va_list ap;
     reply->code = code;
+    reply->undeclared = 0;
     snprintf(reply->enhanced, sizeof reply->enhanced, "%s", enhanced);
     va_start(ap, fmt);
     vsnprintf(reply->text, sizeof reply->text, fmt, ap);

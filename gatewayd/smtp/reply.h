@@ -6,10 +6,14 @@
 
 #include "common/error.h"
 
+#include <stdint.h>
+
 struct sg_smtp_reply {
     int code;          /* 250, 451, … */
     char enhanced[12]; /* "2.0.0"; "" where the peer sent none */
-    char text[256];    /* printable, one line; of a longer reply the first lines joined */
+    char text[255];    /* printable, one line; of a longer reply the first lines joined */
+    /* Not 0: of 8-bit content, sent all the same to a server that does not offer 8BITMIME. */
+    uint8_t undeclared;
 };
 
 void sg_smtp_reply_set(struct sg_smtp_reply *reply, int code, const char *enhanced, const char *fmt,

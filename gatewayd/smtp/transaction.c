@@ -27,6 +27,7 @@ struct transaction {
     bool closing;            /* the peer said 421 */
     bool go_ahead;           /* it said 354 */
     bool content, dot, lost; /* content was begun, its end perhaps sent, the connection failed */
+    bool undeclared;         /* it was of 8 bits, which the peer does not offer to take */
     sg_deadline envelope_deadline; /* of all commands */
     sg_deadline data_deadline;     /* of the content */
 };
@@ -160,9 +161,18 @@ static bool send_envelope(struct transaction *t, struct sg_error *err)
     return drain(t, err);
 }
 
+static bool has_8bit(const uint8_t *data, size_t len)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < len; i++)
+        all |= data[i];
+    return all & 0x80;
+}
+
 static bool content_write(void *ctx, const void *data, size_t len, struct sg_error *err)
 {
     struct transaction *t = ctx;
+    t->undeclared |= !t->c->eightbit && t->envelope->body_8bit && has_8bit(data, len);
     sg_buf_add(&t->c->stream.out, data, len);
     if (t->c->stream.out.len < OUTPUT_BYTES)
         return true;
@@ -213,6 +223,7 @@ static bool final_replies(struct transaction *t, struct sg_error *err)
             return false;
         }
         t->closing |= reply.code == 421;
+        reply.undeclared = t->undeclared;
         if (!t->lmtp) {
             answer_rest(t, &reply);
             return true;

@@ -310,6 +310,32 @@ def test_customers_server_over_tls(setting, tmp_path):
         next_hop(setting.c_port, "none", "")
 
 
+def test_a_next_hop_that_does_not_offer_8bitmime(setting):
+    """It gets what there is, octet for octet (REQ-12), and the trace says that it had not offered to take it."""
+    server = setting.servers[B]
+    offered = list(server.announce)
+
+    def sent(subject, text):
+        setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"], simple(f"x@{OUTSIDE}", [f"ann@{B}"], subject, text))
+        got, = setting.arrived(B, subject)
+        row, = wait_for(lambda: setting.b.messages(message_id=f"{subject}@x.test"), 10, "retention of B")
+        trace = wait_for(lambda: [r for r in setting.b.trace(row["id"]) if r["step"] == "next-hop"], 10, "the trace")
+        return got, trace[0]["detail"].get("content", "")
+    server.stop()
+    server.announce.remove("8BITMIME")
+    server.start()
+    try:
+        got, said = sent("of-eight-bits", "Kia ora, m\u0101nuka.\r\n")
+        assert got.body == "Kia ora, m\u0101nuka.\r\n".encode() and "8BITMIME" not in str(got.sender_options)
+        assert "8BITMIME" in said
+        assert sent("of-seven-bits", "Kia ora.\r\n")[1] == ""
+    finally:
+        server.stop()
+        server.announce[:] = offered
+        server.start()
+    assert sent("of-eight-bits-offered", "Kia ora, m\u0101nuka.\r\n")[1] == ""
+
+
 # Beside other software ------------------------------------------------------------------------
 
 

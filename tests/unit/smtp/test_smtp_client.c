@@ -89,6 +89,37 @@ static void simple(void **state)
     assert_string_equal(r.replies[0].text, "queued as 7");
 }
 
+/* What is of 8 bits is sent as it is, and the reply says that nobody had offered to take it. */
+static void eightbit(void **state)
+{
+    (void)state;
+    static const char *const offers[] = {"S 250 mx.test", "S 250 8BITMIME"};
+    static const char *const contents[] = {"D a\r\n", "D a\xc3\xa9\r\n", "D a\x7f\r\n"};
+    for (size_t i = 0; i < 6; i++) {
+        bool offer = i / 3, high = i % 3 == 1;
+        const char *const steps[] = {HELLO,
+                                     "S 250-mx.test",
+                                     offers[offer],
+                                     offer ? "C MAIL FROM:<a@b.test> BODY=8BITMIME"
+                                           : "C MAIL FROM:<a@b.test>",
+                                     "S 250 2.1.0 ok",
+                                     "C RCPT TO:<c@d.test>",
+                                     "S 250 2.1.5 ok",
+                                     "C DATA",
+                                     "S 354 go",
+                                     contents[i % 3],
+                                     "S 250 2.6.0 queued as 7",
+                                     "E",
+                                     NULL};
+        struct sg_smtp_envelope e = to(joe, 1);
+        e.body_8bit = true;
+        struct result r = play(steps, false, &e, contents[i % 3] + 2);
+        assert_true(r.ok);
+        assert_reply(&r.replies[0], 250, "2.6.0");
+        assert_int_equal(r.replies[0].undeclared, high && !offer);
+    }
+}
+
 static void offered(void **state)
 {
     (void)state;
@@ -507,14 +538,23 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(simple),       cmocka_unit_test(offered),
-        cmocka_unit_test(lmtp_replies), cmocka_unit_test(lmtp_cut_between_replies),
-        cmocka_unit_test(mail_refused), cmocka_unit_test(all_recipients_refused),
-        cmocka_unit_test(data_refused), cmocka_unit_test(odd_replies),
-        cmocka_unit_test(lost),         cmocka_unit_test(no_welcome),
-        cmocka_unit_test(not_sendable), cmocka_unit_test(answered_without_asking),
-        cmocka_unit_test(large),        cmocka_unit_test(pieces_and_dots),
-        cmocka_unit_test(timeouts),     cmocka_unit_test(a_slow_server_gets_it_for_some),
+        cmocka_unit_test(simple),
+        cmocka_unit_test(offered),
+        cmocka_unit_test(eightbit),
+        cmocka_unit_test(lmtp_replies),
+        cmocka_unit_test(lmtp_cut_between_replies),
+        cmocka_unit_test(mail_refused),
+        cmocka_unit_test(all_recipients_refused),
+        cmocka_unit_test(data_refused),
+        cmocka_unit_test(odd_replies),
+        cmocka_unit_test(lost),
+        cmocka_unit_test(no_welcome),
+        cmocka_unit_test(not_sendable),
+        cmocka_unit_test(answered_without_asking),
+        cmocka_unit_test(large),
+        cmocka_unit_test(pieces_and_dots),
+        cmocka_unit_test(timeouts),
+        cmocka_unit_test(a_slow_server_gets_it_for_some),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
