@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "notice/notice.h"
 #include "pipeline/deliver.h"
+#include "pipeline/quoted.h"
 #include "pipeline/rewrite.h"
 #include "smime/base64.h"
 
@@ -80,12 +81,14 @@ static void text_add(struct parts *p, struct sg_message *m, const struct sg_inbo
                                         "The message itself is not delivered."};
     boundary_add(p, false);
     sg_buf_adds(&p->text, "Content-Type: text/plain; charset=utf-8\r\n"
-                          "Content-Transfer-Encoding: 8bit\r\n\r\n");
+                          "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    SG_AUTO_BUF text = {0};
     struct sg_notice_warning warning = {sg_inbound_codes(m->arena, &j->plan), j->plan.explanation,
                                         j->policy.notice_addition,
                                         strcmp(j->policy.notice_form, "brief") == 0};
-    sg_notice_warning_text(&warning, &p->text);
-    sg_buf_addf(&p->text, "\r\n%s\r\n", where[form]);
+    sg_notice_warning_text(&warning, &text);
+    sg_buf_addf(&text, "\r\n%s\r\n", where[form]);
+    sg_quoted_add(sg_buf_bytes(&text), &p->text);
 }
 
 static bool is_opened(const struct sg_inbound_judgement *j)

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import corpus
+from members import text_of
 from sealgate import provision
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -113,7 +114,7 @@ def test_compromise_while_mail_flows(setting):
     setting.from_outside(f"ann@{B}", [f"joe@{A}"], sealed_to_old)
     opened = setting.arrived(A, "to-the-old-one", count=2)[-1]
     assert "unverified" in header(opened.raw, "X-Sealgate-Verdict")
-    assert b"Code: 111" in opened.raw
+    assert "Code: 111" in text_of(opened.raw)
     stream.end()
     platform.refca.fault()
     back = time.monotonic()

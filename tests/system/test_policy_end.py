@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from members import text_of
 from policylab import PARTNER, Lab, mail
 from sealgate.ports import PortBlock
 from setting import A, B, OUTSIDE, header
@@ -43,6 +44,7 @@ def test_what_arrives_has_the_warning(lab):
     got = lab.arrived(B, "end-of-rules")[0]
     assert header(got.raw, "X-Sealgate-Verdict") == "unverified; code=009"
     text, attached = lab.parts(got.raw)
-    assert b"SYSTEM FAILURE MESSAGE \xe2\x80\x93 A message has passed through the Secure Email rule set" in text
-    assert b"[Code: 009]" in text and b"UNVERIFIED" not in text and b"Kia ora." in attached
+    text = text_of(text)
+    assert "SYSTEM FAILURE MESSAGE \u2013 A message has passed through the Secure Email rule set" in text
+    assert "[Code: 009]" in text and "UNVERIFIED" not in text and b"Kia ora." in attached
     assert lab.notice(B, "SYSTEM FAILURE MESSAGE", "end-of-rules", to=f"postmaster@{B}")

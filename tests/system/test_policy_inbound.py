@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+from members import text_of
 from policylab import MEMBER, PARTNER, STRANGER, Lab, mail
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -32,10 +33,10 @@ def from_outside(lab, author, name, to=B, sender=None, **more):
     lab.from_outside(sender or f"eve@{OUTSIDE}", [f"ann@{to}"], mail(author, [f"ann@{to}"], name, **more))
 
 
-def unverified(got, code, title=b"UNVERIFIED MESSAGE"):
+def unverified(got, code, title="UNVERIFIED MESSAGE"):
     assert header(got.raw, "X-Sealgate-Verdict") == f"unverified; code={code}"
-    assert title + b" \xe2\x80\x93" in got.body
-    assert f"[Code: {code.replace(',', ', ')}]".encode() in got.body
+    assert f"{title} \u2013" in text_of(got.raw)
+    assert f"[Code: {code.replace(',', ', ')}]" in text_of(got.raw)
 
 
 # Unverified mail by policy (REQ-76) ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+from members import text_of
 from policylab import MEMBER, Lab, mail
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -41,7 +42,7 @@ def soft(lab, got, code, body=BODY):
     assert header(got.raw, "X-Sealgate-Verdict") == f"unverified; code={code}"
     text, note = lab.parts(got.raw)
     assert text == b"\r\n" + body.encode()
-    assert b"UNVERIFIED MESSAGE" in note and f"[Code: {code}]".encode() in note
+    assert "UNVERIFIED MESSAGE" in text_of(note) and f"[Code: {code}]" in text_of(note)
 
 
 @pytest.mark.parametrize("field", LIST_FIELDS)

@@ -1,4 +1,5 @@
 /* Headers of what leaves: what stays, what goes, what is ours. REQ-11 REQ-60 REQ-61 REQ-100 */
+#include "pipeline/quoted.h"
 #include "pipeline/rewrite.h"
 
 #include <setjmp.h>
@@ -173,6 +174,30 @@ static void warning_keeps_no_claim(void **state)
     drop(&p);
 }
 
+static void assert_quoted(const char *text, const char *expected)
+{
+    SG_AUTO_BUF out = {0};
+    sg_quoted_add(sg_bytes_str(text), &out);
+    sg_buf_adds(&out, "");
+    assert_string_equal(out.data ? (char *)out.data : "", expected);
+}
+
+#define TEN(s) s s s s s s s s s s
+
+static void text_as_quoted_printable(void **state)
+{
+    (void)state;
+    assert_quoted("", "");
+    assert_quoted("Kia ora.\r\n\r\n", "Kia ora.\r\n\r\n");
+    assert_quoted("a=b ~\t\x7f \r\n ", "a=3Db ~=09=7F=20\r\n=20");
+    assert_quoted("a\rb\nc", "a=0Db=0Ac");
+    assert_quoted("m\xc4\x81nuka \xff", "m=C4=81nuka =FF");
+    assert_quoted(TEN("1234567") "12345\r\n", TEN("1234567") "12345\r\n"); /* 75 */
+    assert_quoted(TEN("1234567") "123456", TEN("1234567") "12345=\r\n6");
+    assert_quoted(TEN("1234567") "1234=", TEN("1234567") "1234=\r\n=3D");
+    assert_quoted(TEN("1234567") "\xe2\x80\x93", TEN("1234567") "=\r\n=E2=80=93");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +207,7 @@ int main(void)
         cmocka_unit_test(sealed_has_marks_and_no_content_fields),
         cmocka_unit_test(opened_takes_inner_content_fields_alone),
         cmocka_unit_test(warning_keeps_no_claim),
+        cmocka_unit_test(text_as_quoted_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
