@@ -100,8 +100,15 @@ static bool hsm_check(void *arg, struct sg_error *err)
 static bool journal_check(void *arg, struct sg_error *err)
 {
     struct sg_gateway *gw = arg;
-    return atomic_load(&gw->replayed) ||
-           sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
+    if (!atomic_load(&gw->replayed))
+        return sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
+    return sg_journal_health(gw->journal, err);
+}
+
+static bool spool_check(void *arg, struct sg_error *err)
+{
+    const struct sg_gateway *gw = arg;
+    return sg_spool_probe(&gw->spool, err);
 }
 
 static bool directories_check(void *arg, struct sg_error *err)
@@ -163,6 +170,7 @@ bool operation_start(const struct settings *settings, struct sg_gateway *gw,
         {.name = "database", .check = database_check, .ctx = gw},
         {.name = "hsm", .check = hsm_check, .ctx = gw},
         {.name = "journal", .check = journal_check, .ctx = gw, .every_ms = 200},
+        {.name = "spool", .check = spool_check, .ctx = gw},
         {.name = "directories", .check = directories_check, .ctx = gw, .optional = true},
         {.name = "revocation lists", .check = crls_check, .ctx = gw, .optional = true},
     };

@@ -11,6 +11,7 @@
 #include "pipeline/egress.h"
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
+#include "pipeline/receive.h"
 #include "pipeline/recipient.h"
 #include "pipeline/request.h"
 #include "pipeline/retry.h"
@@ -387,10 +388,14 @@ static bool listeners_start(struct services *v, struct sg_error *err)
     struct sg_smtp_server_options outbound = listener(v, "outbound", v->settings->outbound);
     struct sg_smtp_server_options inbound = listener(v, "inbound", v->settings->inbound);
     struct sg_smtp_server_options bounce = listener(v, "bounce", v->settings->bounce);
-    struct sg_smtp_callbacks on_outbound = {.message = sg_outbound_message, .ctx = &v->gw};
-    struct sg_smtp_callbacks on_inbound = {.message = sg_inbound_message, .ctx = &v->gw};
-    struct sg_smtp_callbacks on_bounce = {
-        .mail = sg_bounce_mail, .message = sg_bounce_message, .ctx = &v->gw};
+    struct sg_smtp_callbacks on_outbound = {
+        .message = sg_outbound_message, .answered = sg_receive_answered, .ctx = &v->gw};
+    struct sg_smtp_callbacks on_inbound = {
+        .message = sg_inbound_message, .answered = sg_receive_answered, .ctx = &v->gw};
+    struct sg_smtp_callbacks on_bounce = {.mail = sg_bounce_mail,
+                                          .message = sg_bounce_message,
+                                          .answered = sg_receive_answered,
+                                          .ctx = &v->gw};
     struct sg_policy_server_options submitted = policy(v, "policy", v->settings->policy);
     struct sg_policy_server_options asked = policy(v, "recipients", v->settings->recipients);
     submitted.decide = sg_edge_decide;

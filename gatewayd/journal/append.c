@@ -65,7 +65,7 @@ static bool original_prepare(struct sg_journal *j, struct journal_append *a, con
     a->original = pieces;
     if (journal_original_seal(original, &key, a->record->id, &sink, err))
         return true;
-    if (err && (err->code == SG_E_IO || err->code == SG_E_LIMIT))
+    if (err->code == SG_E_IO || err->code == SG_E_LIMIT)
         err->code = SG_E_JOURNAL; /* the disk, whichever file it was */
     return false;
 }
@@ -119,6 +119,7 @@ static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until
                    struct sg_error *err)
 {
     bool late = false;
+    struct sg_error why = {0};
     pthread_mutex_lock(&j->lock);
     a->waits = true;
     a->lead = !a->done && !a->taken && !j->leading;
@@ -134,12 +135,16 @@ static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until
         queue_drop(j, a);
     else if (!a->done)
         lead(j);
-    pthread_mutex_unlock(&j->lock);
+    bool ok = !late && a->ok;
     if (late)
-        return sg_fail(err, SG_E_TIMEOUT, "the journal was busy for too long");
-    if (!a->ok && err)
-        *err = a->err;
-    return a->ok;
+        sg_fail(&why, SG_E_TIMEOUT, "the journal was busy for too long");
+    else if (!ok)
+        why = a->err;
+    journal_health_note(j, ok ? NULL : &why);
+    pthread_mutex_unlock(&j->lock);
+    if (!ok && err)
+        *err = why;
+    return ok;
 }
 
 static void append_free(struct sg_journal *j, struct journal_append **append)
@@ -168,11 +173,17 @@ bool sg_journal_begin(struct sg_journal *j, struct sg_journal_record *record, co
     const struct sg_spool_limits limits = {SEALED_IN_MEMORY, JOURNAL_FRAME_MAX / 2, j->dir};
     a->record = record;
     a->pieces = original ? sg_spool_new(&limits) : NULL;
-    if (original && !original_prepare(j, a, tenant, original, a->pieces, err)) {
+    struct sg_error why = {0};
+    bool prepared = !original || original_prepare(j, a, tenant, original, a->pieces, &why);
+    pthread_mutex_lock(&j->lock);
+    if (!prepared) {
+        journal_health_note(j, &why);
+        pthread_mutex_unlock(&j->lock);
         append_free(j, &a);
+        if (err)
+            *err = why;
         return false;
     }
-    pthread_mutex_lock(&j->lock);
     a->slot = j->next_slot++ % JOURNAL_WAKES;
     queue_add(j, a);
     pthread_mutex_unlock(&j->lock);

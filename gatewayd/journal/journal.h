@@ -91,6 +91,12 @@ SG_MUST_USE bool sg_journal_begin(struct sg_journal *journal, struct sg_journal_
 SG_MUST_USE bool sg_journal_finish(struct sg_journal *journal, struct journal_append **append,
                                    struct sg_error *err);
 void sg_journal_close(struct sg_journal **journal);
+/*
+ * false: the last append did not come to the disk, or waited for it in vain, and the disk has not
+ * taken anything since: it is tried with a file of 1 MiB, at most once a second, so that the answer
+ * changes without a record too. May hang as long as the disk does. One thread asks.
+ */
+SG_MUST_USE bool sg_journal_health(struct sg_journal *journal, struct sg_error *err);
 /* Records that are on disk and not yet fed. */
 uint64_t sg_journal_backlog(struct sg_journal *journal);
 /* Records that the feed would never have taken, and has not: they are in their segments alone, and

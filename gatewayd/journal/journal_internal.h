@@ -104,6 +104,8 @@ struct sg_journal {
     uint64_t committed, fed; /* records, since open; committed counts those found at open */
     uint64_t set_aside;      /* of those fed: the feed would never have taken them */
     uint64_t syncs;
+    struct sg_error fault;  /* why the last append failed, where the disk is at fault; else SG_OK */
+    int64_t probe_ms;       /* when the disk is tried next; of who asks for the health */
     pthread_cond_t feed;    /* something for the feeder */
     pthread_cond_t settled; /* fed has grown */
 
@@ -128,6 +130,9 @@ void journal_cond_init(pthread_cond_t *cond);
 bool journal_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ms);
 /* Appends the segment to the list, under lock. */
 void journal_segment_add(struct sg_journal *journal, struct journal_segment *segment);
+
+/* health.c, under lock: what became of an append; NULL: it is on disk. */
+void journal_health_note(struct sg_journal *journal, const struct sg_error *err);
 
 /* writer.c: brings the list to disk; each of it is done afterwards. */
 void journal_writer_commit(struct sg_journal *journal, struct journal_append *list);

@@ -174,8 +174,10 @@ static void outcome_recorded(struct sg_message *m)
         if (!r->decided || r->recorded)
             continue;
         r->recorded = true;
+        if (strcmp(r->outcome, "deferred") == 0)
+            continue; /* counted when it is answered (receive.c), and asked about again */
         sg_count_recipient(m->direction, r->outcome, r->verdict, r->code);
-        if (m->entry && strcmp(r->outcome, "deferred") != 0)
+        if (m->entry)
             sg_registry_settle(m->entry, r->normalised);
     }
     sg_trace_clear(&m->trace);

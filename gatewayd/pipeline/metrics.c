@@ -40,7 +40,7 @@ static struct sg_metric messages = {
 };
 static struct sg_metric recipients = {
     .name = "sealgate_gateway_recipients_total",
-    .help = "Recipients by what became of the message for them; deferred: each time it was.",
+    .help = "Recipients by what became of the message for them; deferred: each 4xx to a message.",
     .labels = {"direction", "outcome"},
     .values = {directions, outcomes},
     .cells = SG_CELLS(DIRECTIONS * OUTCOMES),

@@ -3,6 +3,7 @@
 #include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/even.h"
+#include "pipeline/metrics.h"
 #include "smtp/address.h"
 
 #define REGISTRY_WAIT_MS 60000
@@ -121,4 +122,15 @@ void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
         if (!peers_fault && replies[i].code / 100 != 4)
             sg_smtp_reply_set(&replies[i], 451, "4.3.0", "try again later");
     }
+}
+
+/* What Postfix "in" hands over is inbound, its own reports too. */
+void sg_receive_answered(void *gateway, const struct sg_smtp_transaction *t,
+                         const struct sg_smtp_reply *replies, size_t count)
+{
+    (void)gateway;
+    bool outbound = strcmp(t->listener->name, "outbound") == 0;
+    for (size_t i = 0; i < count; i++)
+        if (replies[i].code / 100 != 2 && replies[i].code / 100 != 5)
+            sg_count_recipient(outbound ? "outbound" : "inbound", "deferred", "", "");
 }

@@ -26,5 +26,8 @@ void sg_receive_finish(struct sg_message *m);
 /* The error's reply to all recipients; unless it is the peer's fault, never more than a 451. */
 void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
                   const struct sg_error *err, bool peers_fault);
+/* A listener's callback: counts for whom Postfix was told to try again, for whatever reason. */
+void sg_receive_answered(void *gateway, const struct sg_smtp_transaction *t,
+                         const struct sg_smtp_reply *replies, size_t count);
 
 #endif

@@ -66,6 +66,8 @@ static void answer_content(struct session *s, const struct smtp_data_reader *rea
     }
     if (!refused)
         s->callbacks->message(s->callbacks->ctx, t, replies);
+    if (s->callbacks->answered)
+        s->callbacks->answered(s->callbacks->ctx, t, replies, count);
     for (size_t i = 0; i < count; i++)
         session_answer(s, &replies[i]);
 }

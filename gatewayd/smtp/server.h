@@ -56,6 +56,10 @@ struct sg_smtp_callbacks {
                  struct sg_smtp_reply *reply);
     /* The message is there: fills replies[i] per recipient (LMTP) or replies[0] (SMTP). */
     void (*message)(void *ctx, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies);
+    /* What the content is answered with, count replies as above: message's, or those of the session
+     * itself where the content could not be kept and never went up. May be NULL. */
+    void (*answered)(void *ctx, const struct sg_smtp_transaction *t,
+                     const struct sg_smtp_reply *replies, size_t count);
     void *ctx;
 };
 

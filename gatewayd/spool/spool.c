@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES   65536
+#define PROBE_BYTES  ((size_t)1 << 20)
 #define KEY_BYTES    32
 #define CIPHER_BLOCK 16
 
@@ -224,6 +225,16 @@ static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
         len -= n;
     }
     free(block);
+    return ok;
+}
+
+bool sg_spool_probe(const struct sg_spool_limits *limits, struct sg_error *err)
+{
+    static const uint8_t zeros[COPY_BYTES];
+    SG_AUTO_SPOOL spool = sg_spool_new(limits);
+    bool ok = true;
+    while (ok && spool->in_file < PROBE_BYTES)
+        ok = append_to_file(spool, zeros, sizeof zeros, err);
     return ok;
 }
 

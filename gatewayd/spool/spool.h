@@ -26,6 +26,9 @@ size_t sg_spool_shared_now(void); /* what of it is taken */
 
 struct sg_spool;
 
+/* Whether its directory has room for a MiB just now; nothing is left of it. */
+SG_MUST_USE bool sg_spool_probe(const struct sg_spool_limits *limits, struct sg_error *err);
+
 struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits);
 /* Wipes what is in memory. */
 void sg_spool_free(struct sg_spool **spool);

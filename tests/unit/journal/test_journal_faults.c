@@ -327,6 +327,59 @@ static void test_bounded_memory(void **state)
 }
 #endif
 
+/* What failed is told until the disk takes something, be it a record or, where none comes, a file
+ * that tries it. */
+static bool is_healthy(void *ctx)
+{
+    struct fixture *f = ctx;
+    return sg_journal_health(f->j, NULL);
+}
+
+static void must_be_ill(struct fixture *f, bool tried, int expected_errno)
+{
+    struct sg_error err = {0};
+    f->j->probe_ms = tried ? 0 : INT64_MAX;
+    assert_false(sg_journal_health(f->j, &err));
+    assert_int_equal(err.code, SG_E_JOURNAL);
+    assert_int_equal(err.lib_code, expected_errno);
+}
+
+static void test_health(void **state)
+{
+    struct fixture *f = *state;
+    fixture_open(f, &faulty);
+    assert_true(is_healthy(f));
+    fixture_must_append(f, "one", NULL);
+    atomic_store(&room, 0);
+    must_fail(f, "lost", NULL, ENOSPC);
+    must_be_ill(f, false, ENOSPC);
+    atomic_store(&room, 100000); /* less than is tried, which uses it up */
+    must_be_ill(f, true, ENOSPC);
+    assert_int_equal(atomic_load(&room), 0);
+    atomic_store(&room, -1);
+    must_be_ill(f, false, ENOSPC);
+    f->j->probe_ms = 0;
+    assert_true(is_healthy(f)); /* nothing was appended */
+    f->j->probe_ms = 0;
+    assert_true(is_healthy(f));
+
+    atomic_store(&sync_fails, 2); /* of the record and of what is tried */
+    must_fail(f, "lost", NULL, EIO);
+    must_be_ill(f, true, EIO);
+    must_be_ill(f, false, EIO);
+    fixture_must_append(f, "two", NULL);
+    assert_true(is_healthy(f));
+
+    atomic_store(&f->hsm_away, true); /* which is told elsewhere */
+    f->j->options.segment_bytes = 1;
+    struct sg_journal_record r;
+    struct sg_error err = {0};
+    assert_false(fixture_append(f, "lost", NULL, &r, &err));
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+    assert_true(is_healthy(f));
+    assert_int_equal(fixture_files(f, "probe"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_and_cut_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_segment_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_health, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test_setup_teardown(test_bounded_memory, setup, teardown),

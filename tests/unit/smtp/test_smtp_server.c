@@ -21,8 +21,9 @@ static struct {
     pthread_mutex_t lock;
     int messages;
     struct sg_buf body, facts;
-    const char *answer; /* "550" and so on, for every recipient; NULL: answered by address */
-    bool silent;        /* answers nothing */
+    const char *answer;    /* "550" and so on, for every recipient; NULL: answered by address */
+    bool silent;           /* answers nothing */
+    struct sg_buf answers; /* what the contents were answered with */
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool body_add(void *ctx, const void *data, size_t len, struct sg_error *err)
@@ -64,6 +65,27 @@ static void on_message(void *ctx, struct sg_smtp_transaction *t, struct sg_smtp_
     pthread_mutex_unlock(&seen.lock);
 }
 
+static void on_answered(void *ctx, const struct sg_smtp_transaction *t,
+                        const struct sg_smtp_reply *replies, size_t count)
+{
+    (void)ctx;
+    assert_non_null(t->body);
+    pthread_mutex_lock(&seen.lock);
+    for (size_t i = 0; i < count; i++)
+        sg_buf_addf(&seen.answers, "%d ", replies[i].code);
+    sg_buf_adds(&seen.answers, "");
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void expect_answered(const char *codes)
+{
+    pthread_mutex_lock(&seen.lock);
+    assert_int_equal(seen.answers.len, strlen(codes));
+    assert_memory_equal(seen.answers.data, codes, strlen(codes));
+    sg_buf_clear(&seen.answers);
+    pthread_mutex_unlock(&seen.lock);
+}
+
 static void on_mail(void *ctx, const struct sg_smtp_transaction *t, struct sg_smtp_reply *reply)
 {
     (void)ctx;
@@ -100,7 +122,8 @@ static struct sg_smtp_server *start(const char *name, char *path, size_t size, b
                                        .command_timeout_ms = 1500,
                                        .data_timeout_ms = 1500,
                                        .spool = {4096, MAX_BYTES, peer_dir()}};
-    struct sg_smtp_callbacks callbacks = {.mail = on_mail, .rcpt = on_rcpt, .message = on_message};
+    struct sg_smtp_callbacks callbacks = {
+        .mail = on_mail, .rcpt = on_rcpt, .message = on_message, .answered = on_answered};
     struct sg_smtp_server *server;
     struct sg_error err;
     if (!sg_smtp_server_start(&o, &callbacks, &server, &err))
@@ -124,6 +147,7 @@ static int teardown(void **state)
     assert_null(lmtp);
     sg_buf_free(&seen.body);
     sg_buf_free(&seen.facts);
+    sg_buf_free(&seen.answers);
     peer_dir_remove();
     return 0;
 }
@@ -512,8 +536,10 @@ static void size_limit(void **state)
         begin_data(fd);
         memcpy(body + MAX_BYTES - 2 + over, "\r\n", 2);
         peer_send_octets(fd, body, MAX_BYTES + over);
+        sg_buf_clear(&seen.answers); /* nothing is in work */
         peer_send(fd, ".\r\n");
         peer_expect(fd, over ? "552 5.3.4" : "250 ");
+        expect_answered(over ? "552 " : "250 ");
         assert_int_equal(messages(), over ? 0 : 1);
         if (!over)
             assert_int_equal(seen.body.len, MAX_BYTES);
@@ -526,6 +552,7 @@ static void replies_of_the_callback(void **state)
 {
     (void)state;
     int fd = greeted();
+    sg_buf_clear(&seen.answers);
     peer_say(fd, "MAIL FROM:<a@b.test>", "250 ");
     peer_say(fd, "RCPT TO:<temp@d.test>", "250 ");
     peer_say(fd, "RCPT TO:<odd@d.test>", "250 ");
@@ -535,11 +562,53 @@ static void replies_of_the_callback(void **state)
     peer_expect(fd, "451 4.3.0 later"); /* 421 would say that we hang up */
     peer_expect(fd, "250 2.0.0 held");
     peer_expect(fd, "451 4.0.0 what");
+    expect_answered("421 250 354 ");
     seen.silent = true;
     begin_data(fd);
     peer_send(fd, "x\r\n.\r\n");
     peer_expect(fd, "451 4.3.0"); /* not taken */
     leave(fd);
+}
+
+/* A spool that has no room is told to the peer, and to who counts it, though no message goes up. */
+static void no_room_for_the_content(void **state)
+{
+    (void)state;
+    char address[110], path[100];
+    snprintf(path, sizeof path, "%s/roomless.sock", peer_dir());
+    snprintf(address, sizeof address, "unix:%s", path);
+    struct sg_smtp_server_options o = {.name = "roomless",
+                                       .address = address,
+                                       .hostname = "gw.test",
+                                       .lmtp = true,
+                                       .mode = 0600,
+                                       .max_connections = 1,
+                                       .max_recipients = 5,
+                                       .max_errors = 3,
+                                       .max_line_bytes = 600,
+                                       .command_timeout_ms = 1500,
+                                       .data_timeout_ms = 1500,
+                                       .spool = {0, MAX_BYTES, "/nonexistent"}};
+    struct sg_smtp_callbacks callbacks = {.message = on_message, .answered = on_answered};
+    struct sg_smtp_server *server;
+    struct sg_error err;
+    if (!sg_smtp_server_start(&o, &callbacks, &server, &err))
+        fail_msg("%s", err.detail);
+    int before = messages(), fd = peer_connect(path);
+    sg_buf_clear(&seen.answers);
+    peer_expect(fd, "220 ");
+    peer_say(fd, "LHLO x", "250-");
+    peer_say(fd, "MAIL FROM:<a@b.test>", "250 ");
+    peer_say(fd, "RCPT TO:<c@d.test>", "250 ");
+    peer_say(fd, "RCPT TO:<e@d.test>", "250 ");
+    peer_say(fd, "DATA", "354 ");
+    peer_send(fd, "x\r\n.\r\n");
+    peer_expect(fd, "451 ");
+    peer_expect(fd, "451 ");
+    expect_answered("451 451 ");
+    assert_int_equal(messages(), before);
+    leave(fd);
+    sg_smtp_server_stop(&server, 1000);
 }
 
 static void plain_smtp(void **state)
@@ -660,6 +729,7 @@ int main(void)
         cmocka_unit_test(recipient_limit),
         cmocka_unit_test(size_limit),
         cmocka_unit_test(replies_of_the_callback),
+        cmocka_unit_test(no_room_for_the_content),
         cmocka_unit_test(plain_smtp),
         cmocka_unit_test(timeouts),
         cmocka_unit_test(trickling),

@@ -193,6 +193,21 @@ static void directory_missing(void **state)
     assert_false(sg_spool_write(s, "y", 1, &err));
 }
 
+/* What a message would find, were it too long for the memory: it is in no memory itself. */
+static void probes(void **state)
+{
+    (void)state;
+    struct sg_spool_limits limits = {8 << 20, 1000, dir}, missing = limits;
+    struct sg_error err;
+    missing.dir = "/nonexistent/spool";
+    sg_spool_share(4 << 20, 4 << 20);
+    assert_true(sg_spool_probe(&limits, &err));
+    assert_int_equal(files_open_in_dir(), 0);
+    assert_false(sg_spool_probe(&missing, &err));
+    assert_int_equal(err.code, SG_E_IO);
+    sg_spool_share(0, 0);
+}
+
 static bool collect(void *ctx, const void *data, size_t len, struct sg_error *err)
 {
     (void)err;
@@ -305,6 +320,7 @@ int main(void)
         cmocka_unit_test(read_at_any_place),
         cmocka_unit_test(limit_to_the_octet),
         cmocka_unit_test(directory_missing),
+        cmocka_unit_test(probes),
         cmocka_unit_test(copies_ranges),
         cmocka_unit_test(share_of_the_memory),
         cmocka_unit_test(edges_of_the_blocks),
