@@ -28,6 +28,23 @@ static struct sg_metric backlog = {
     .cells = SG_CELLS(1),
     .cell_count = 1,
 };
+static struct sg_metric oldest = {
+    .name = "sealgate_gateway_journal_oldest_seconds",
+    .help = "For how long the oldest record that is not in PostgreSQL yet has been in the journal; "
+            "up to twice that while they are being fed.",
+    .type = SG_GAUGE,
+    .unit = 1000,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+static struct sg_metric fed_segment = {
+    .name = "sealgate_gateway_journal_fed_segment",
+    .help = "The segment of the journal that the feed stands in: of those before it all is in "
+            "PostgreSQL.",
+    .type = SG_GAUGE,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
 static struct sg_metric set_aside = {
     .name = "sealgate_gateway_journal_set_aside_records_total",
     .help = "Records in the journal that PostgreSQL would never have taken and does not have.",
@@ -75,10 +92,11 @@ static struct sg_metric crls = {
 };
 
 static struct sg_metric *const gateway_metrics[] = {
-    &connections, &backlog, &set_aside, &cache_uses, &cache_size, &directories, &crls, NULL};
-static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
-                                                       sg_tnef_metrics,     sg_clock_metrics,
-                                                       sg_confine_metrics,  NULL};
+    &connections, &backlog,    &oldest,      &fed_segment, &set_aside,
+    &cache_uses,  &cache_size, &directories, &crls,        NULL};
+static struct sg_metric *const *const all_metrics[] = {
+    sg_pipeline_metrics, gateway_metrics,  sg_journal_metrics, sg_courier_metrics,
+    sg_tnef_metrics,     sg_clock_metrics, sg_confine_metrics, NULL};
 
 struct operation {
     struct sg_gateway *gw;
@@ -149,6 +167,8 @@ static void collect(void *arg)
     sg_db_usage(gw->db, &connections, 0);
     cache_collect(gw);
     sg_metric_set(&backlog, 0, 0, (int64_t)sg_journal_backlog(gw->journal));
+    sg_metric_set(&oldest, 0, 0, sg_journal_oldest_ms(gw->journal));
+    sg_metric_set(&fed_segment, 0, 0, (int64_t)sg_journal_fed_segment(gw->journal));
     sg_metric_set(&set_aside, 0, 0, (int64_t)sg_journal_set_aside(gw->journal));
     sg_certs_state(gw->certs, sg_clock_now(), &state);
     sg_metric_set(&directories, 0, 0, (int64_t)(state.directories - state.directories_away));

@@ -31,6 +31,7 @@ static void look(struct sg_courier *c)
         c->unanswered = 0;
     c->asked = c->generation;
     if (c->unanswered == QUESTIONS) {
+        courier_fault(COURIER_HUNG);
         sg_log(SG_LOG_ERROR, "courier.hung", NULL);
         courier_force(c);
         return;

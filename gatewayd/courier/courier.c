@@ -13,6 +13,26 @@
 
 #define LISTED_MS 30000
 
+/* As enum courier_fault. */
+static const char *const kinds[] = {"lost", "hung", "not-read", NULL};
+
+static struct sg_metric faults = {
+    .name = "sealgate_gateway_courier_faults_total",
+    .help = "Couriers that died or hung, and looks at what earlier ones left that failed, by the "
+            "kind that the log gives it (courier.KIND).",
+    .labels = {"kind"},
+    .values = {kinds},
+    .cells = SG_CELLS(COURIER_FAULTS),
+    .cell_count = COURIER_FAULTS,
+};
+
+struct sg_metric *const sg_courier_metrics[] = {&faults, NULL};
+
+void courier_fault(enum courier_fault kind)
+{
+    sg_metric_add(&faults, kind, 0, 1);
+}
+
 static char *copy(const char *s)
 {
     char *c = strdup(s);

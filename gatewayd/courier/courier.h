@@ -11,6 +11,7 @@
 #ifndef SG_COURIER_COURIER_H
 #define SG_COURIER_COURIER_H
 
+#include "common/metrics.h"
 #include "smtp/client.h"
 
 #define SG_COURIER_ID 32
@@ -70,5 +71,8 @@ SG_MUST_USE bool sg_courier_send(struct sg_courier *courier, struct sg_courier_s
 void sg_courier_join(struct sg_courier_sent **sent, struct sg_courier_sent **more);
 /* Takes NULL and nulls the pointer. */
 void sg_courier_release(struct sg_courier *courier, struct sg_courier_sent **sent);
+
+/* Of the whole process. */
+extern struct sg_metric *const sg_courier_metrics[];
 
 #endif

@@ -61,6 +61,10 @@ struct sg_courier {
     bool keep; /* at the stop */
 };
 
+/* courier.c: counts a fault; the caller logs it. */
+enum courier_fault { COURIER_LOST, COURIER_HUNG, COURIER_NOT_READ, COURIER_FAULTS };
+void courier_fault(enum courier_fault kind);
+
 /* process.c, under lock: starts one where none runs; sees to it that one of this generation that
  * is dead is not taken for running. */
 SG_MUST_USE bool courier_run(struct sg_courier *courier, struct sg_error *err);

@@ -130,10 +130,12 @@ static bool file_load(struct courier_kept *k, int dir_fd, const char *name, int6
     struct courier_kept one = {0};
     bool dead = flock(fd, LOCK_EX | LOCK_NB) == 0; /* before it is read: then that is all of it */
     bool whole = read_all(fd, &text);
-    if (whole)
+    if (whole) {
         courier_kept_parse(&one, sg_buf_bytes(&text));
-    else
+    } else {
+        courier_fault(COURIER_NOT_READ);
         sg_log(SG_LOG_WARNING, "courier.not-read", "file", name, NULL);
+    }
     join(k, &one, dead);
     if (!dead) {
         *living = true;
@@ -177,6 +179,7 @@ void courier_kept_load(struct courier_kept *kept, int dir_fd, const char *but, i
     *living_r = false;
     *listed_r = true;
     if (!dir_load(&all, dir_fd, but, keep_ms, living_r, listed_r)) {
+        courier_fault(COURIER_NOT_READ);
         sg_log(SG_LOG_WARNING, "courier.not-read", NULL);
         courier_kept_free(&all);
         *living_r = true;

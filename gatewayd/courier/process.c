@@ -119,6 +119,7 @@ void courier_lost(struct sg_courier *c, uint64_t generation)
     struct pollfd control = {.fd = c->control};
     if (!c->pid || c->generation != generation || poll(&control, 1, 0) != 1)
         return;
+    courier_fault(COURIER_LOST);
     sg_log(SG_LOG_ERROR, "courier.lost", NULL);
     reap(c);
 }

@@ -87,9 +87,13 @@ static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *er
 static void tell_damage(const struct journal_feeder *f, uint64_t offset, uint64_t length,
                         const char *what)
 {
-    sg_log(SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)f->segment->number),
-           "offset", sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), "what",
-           what, NULL);
+    journal_fault_damaged(f->segment->number, offset, length, what);
+}
+
+static void tell_not_read(const struct sg_error *err)
+{
+    journal_fault(JOURNAL_NOT_READ);
+    sg_log_error(SG_LOG_WARNING, "journal.not-read", err, NULL);
 }
 
 /* Opens the frame that the cursor has read and puts it into the batch. */
@@ -253,11 +257,14 @@ static void batch_settle(struct sg_journal *j)
 {
     struct journal_feeder *f = &j->feeder;
     struct sg_error err = {0};
-    if (f->segment && f->settled &&
-        !journal_position_write(j->dir_fd, f->segment->number, f->offset, &err))
+    bool moved = f->segment && f->settled;
+    bool noted = moved && journal_position_write(j->dir_fd, f->segment->number, f->offset, &err);
+    if (moved && !noted)
         sg_log_error(SG_LOG_WARNING, "journal.position", &err, NULL);
     pthread_mutex_lock(&j->lock);
-    j->fed += f->settled;
+    if (noted)
+        j->fed_segment = f->segment->number;
+    journal_count_fed(j, f->settled);
     pthread_cond_broadcast(&j->settled);
     pthread_mutex_unlock(&j->lock);
 }
@@ -293,7 +300,7 @@ static bool place_read(struct sg_journal *j, const struct journal_place *place)
     f->segment = &s;
     f->offset = place->offset;
     while (!(open = segment_open(j, &lost, &err)) && !lost && go_on) {
-        sg_log_error(SG_LOG_WARNING, "journal.not-read", &err, NULL);
+        tell_not_read(&err);
         go_on = back_off(j, &ms);
     }
     if (open) {
@@ -360,7 +367,7 @@ void *journal_feeder_run(void *journal)
             ms = BACKOFF_MS;
             continue;
         }
-        sg_log_error(SG_LOG_WARNING, "journal.not-read", &err, NULL);
+        tell_not_read(&err);
         if (!back_off(j, &ms))
             break;
     }

@@ -179,6 +179,42 @@ uint64_t sg_journal_backlog(struct sg_journal *j)
     return n;
 }
 
+void journal_count_committed(struct sg_journal *j, uint64_t records)
+{
+    bool first = j->committed == j->fed;
+    j->committed += records;
+    if (!first)
+        return;
+    j->oldest_ms = j->mark_ms = sg_clock_monotonic_ms();
+    j->mark = j->committed;
+}
+
+void journal_count_fed(struct sg_journal *j, uint64_t records)
+{
+    j->fed += records;
+    if (j->fed < j->mark)
+        return;
+    j->oldest_ms = j->mark_ms;
+    j->mark_ms = sg_clock_monotonic_ms();
+    j->mark = j->committed;
+}
+
+int64_t sg_journal_oldest_ms(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    int64_t ms = j->committed == j->fed ? 0 : sg_clock_monotonic_ms() - j->oldest_ms;
+    pthread_mutex_unlock(&j->lock);
+    return ms;
+}
+
+uint64_t sg_journal_fed_segment(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    uint64_t number = j->fed_segment;
+    pthread_mutex_unlock(&j->lock);
+    return number;
+}
+
 uint64_t sg_journal_set_aside(struct sg_journal *j)
 {
     pthread_mutex_lock(&j->lock);

@@ -16,6 +16,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/metrics.h"
 #include "common/secret.h"
 #include "spool/spool.h"
 
@@ -99,8 +100,16 @@ void sg_journal_close(struct sg_journal **journal);
 SG_MUST_USE bool sg_journal_health(struct sg_journal *journal, struct sg_error *err);
 /* Records that are on disk and not yet fed. */
 uint64_t sg_journal_backlog(struct sg_journal *journal);
+/* For how long the oldest of them has been there, or less than twice as long; 0: there is none. */
+int64_t sg_journal_oldest_ms(struct sg_journal *journal);
+/* The segment that the feed stands in: of those before it all is fed, and will not be read again
+ * for that. 0: nothing was fed yet. */
+uint64_t sg_journal_fed_segment(struct sg_journal *journal);
 /* Records that the feed would never have taken, and has not: they are in their segments alone, and
  * are tried again when the journal is opened. */
 uint64_t sg_journal_set_aside(struct sg_journal *journal);
+
+/* Of the whole process. */
+extern struct sg_metric *const sg_journal_metrics[];
 
 #endif

@@ -103,6 +103,14 @@ struct sg_journal {
     struct journal_segment *segments, **segments_end;
     uint64_t committed, fed; /* records, since open; committed counts those found at open */
     uint64_t set_aside;      /* of those fed: the feed would never have taken them */
+    /*
+     * Since when the oldest record that is not fed has been on disk, at the most. mark is how many
+     * there were at mark_ms: once these are fed the oldest is no older than that.
+     */
+    int64_t oldest_ms, mark_ms;
+    uint64_t mark;
+    uint64_t
+        fed_segment; /* where the file `position` says that the feed stands; 0: there is none */
     uint64_t syncs;
     struct sg_error fault;  /* why the last append failed, where the disk is at fault; else SG_OK */
     int64_t probe_ms;       /* when the disk is tried next; of who asks for the health */
@@ -133,6 +141,25 @@ void journal_segment_add(struct sg_journal *journal, struct journal_segment *seg
 
 /* health.c, under lock: what became of an append; NULL: it is on disk. */
 void journal_health_note(struct sg_journal *journal, const struct sg_error *err);
+
+/* faults.c: counts one; the caller logs it. */
+enum journal_fault {
+    JOURNAL_DAMAGED,
+    JOURNAL_TORN,
+    JOURNAL_HEADLESS,
+    JOURNAL_SHORT,
+    JOURNAL_WRITE,
+    JOURNAL_SYNC,
+    JOURNAL_NOT_READ,
+    JOURNAL_FAULTS
+};
+void journal_fault(enum journal_fault kind);
+/* … and logs octets that are no record, or one that cannot be opened. */
+void journal_fault_damaged(uint64_t number, uint64_t offset, uint64_t length, const char *what);
+
+/* journal.c, under lock: so many more records are on disk; are fed. */
+void journal_count_committed(struct sg_journal *journal, uint64_t records);
+void journal_count_fed(struct sg_journal *journal, uint64_t records);
 
 /* writer.c: brings the list to disk; each of it is done afterwards. */
 void journal_writer_commit(struct sg_journal *journal, struct journal_append *list);

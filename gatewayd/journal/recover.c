@@ -115,6 +115,7 @@ static void tail_cut(struct sg_journal *j, int fd, uint64_t number, uint64_t off
     bool ok = tail_save(j, fd, number, offset, offset + length, &err);
     if (ok && (ftruncate(fd, (off_t)offset) != 0 || fdatasync(fd) != 0))
         ok = sg_fail_errno(&err, SG_E_JOURNAL, "cannot cut the segment");
+    journal_fault(JOURNAL_TORN);
     const char *segment = sg_log_num((int64_t)number), *at = sg_log_num((int64_t)offset);
     if (ok)
         sg_log(SG_LOG_ERROR, "journal.torn", "segment", segment, "offset", at, "length",
@@ -156,9 +157,7 @@ static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t siz
             ++*records_r;
             *end_r = c.offset;
         } else if (c.offset < size) {
-            sg_log(SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)number),
-                   "offset", sg_log_num((int64_t)c.damage_offset), "length",
-                   sg_log_num((int64_t)c.damage_length), "what", "framing", NULL);
+            journal_fault_damaged(number, c.damage_offset, c.damage_length, "framing");
         }
     }
     journal_cursor_free(&c);
@@ -175,7 +174,7 @@ static bool segment_list(struct sg_journal *j, uint64_t number, uint64_t end, ui
     s->end = end;
     s->records = records;
     s->closed = s->found = true;
-    j->committed += records;
+    journal_count_committed(j, records);
     journal_segment_add(j, s);
     return true;
 }
@@ -193,15 +192,18 @@ static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t
     if (!good && err->code == SG_E_IO)
         return false;
     uint64_t offset = !good ? 0 : from > head.length ? from : head.length;
-    if (offset > size)
+    if (offset > size) {
+        journal_fault(JOURNAL_SHORT);
         sg_log(SG_LOG_ERROR, "journal.short", "segment", sg_log_num((int64_t)number), "size",
                sg_log_num((int64_t)size), "fed", sg_log_num((int64_t)offset), NULL);
+    }
     if (offset >= size && good)
         return true;
     if (!segment_count(fd, number, offset, size, &records, &end, err))
         return false;
     if (!good && records) {
         /* Its data key is lost with the head; the originals can still be opened. */
+        journal_fault(JOURNAL_HEADLESS);
         sg_log(SG_LOG_ERROR, "journal.headless", "segment", sg_log_num((int64_t)number), "records",
                sg_log_num((int64_t)records), NULL);
         return true;
@@ -238,6 +240,7 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
             *err = why;
         close(fd);
     }
+    j->fed_segment = f->resume_number;
     uint64_t highest = n.highest > f->resume_number ? n.highest : f->resume_number;
     j->writer.next_number = highest + 1;
     free(n.list);

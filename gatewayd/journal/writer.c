@@ -237,6 +237,7 @@ static bool group_write(struct sg_journal *j, struct journal_append **list)
     }
     if (ok)
         return true;
+    journal_fault(JOURNAL_WRITE);
     sg_log_error(SG_LOG_ERROR, "journal.write", &err, NULL);
     sg_buf_clear(&w->buffer);
     w->tail = start;
@@ -301,13 +302,14 @@ static bool run_sync(struct sg_journal *j, struct journal_append *list,
     if (j->io->fdatasync(w->fd) == 0) {
         pthread_mutex_lock(&j->lock);
         j->syncs++;
-        j->committed += count;
+        journal_count_committed(j, count);
         w->segment->records += count;
         w->segment->end = w->tail;
         pthread_mutex_unlock(&j->lock);
         return true;
     }
     sg_fail_errno(&err, SG_E_JOURNAL, "cannot sync the journal");
+    journal_fault(JOURNAL_SYNC);
     sg_log_error(SG_LOG_ERROR, "journal.sync", &err, NULL);
     for (struct journal_append *a = list; a != end; a = a->next) {
         if (a->written)

@@ -188,6 +188,7 @@ def test_fsync_fails(crowded):
             load.stands_still()
             assert "journal.sync" in platform.gatewayd.log.read_text()
             wait_for(lambda: not crowded.is_ready("journal"), 10, "the journal to be missed")
+            assert crowded.ops.series()['sealgate_gateway_journal_faults_total{kind="sync"}'] > 0
             platform.gatewayd.kill()
             disk.empty()
             disk.detach()
@@ -208,12 +209,13 @@ def test_no_room_for_the_database(crowded):
     """Mail goes on, the journal keeps what PostgreSQL does not take, and hands it on when there is room."""
     disk = crowded.disks["postgresql"]
     log = crowded.platform.gatewayd.log
-    since = log.stat().st_size
+    since, oldest = log.stat().st_size, "sealgate_gateway_journal_oldest_seconds"
     with Gentle(crowded, "database") as load:
         load.more(8)
         try:
             disk.fill()
             wait_for(lambda: "journal.not-fed" in log.read_text()[since:], 60, "a feed that fails")
+            wait_for(lambda: crowded.ops.series()[oldest] > 3, 30, "the age of what is not fed")
             went_on = len(load.arrived())
             load.more(8)
             went_on = len(load.arrived()) - went_on
@@ -222,4 +224,5 @@ def test_no_room_for_the_database(crowded):
         load.more(8, 120)
     load.account()
     rows(crowded, load)
+    wait_for(lambda: crowded.ops.series()[oldest] == 0, 30, "nothing that is not fed")
     print(f"\ndatabase full: {len(load.accepted)} accepted, {went_on} went on meanwhile")

@@ -471,11 +471,13 @@ static void starts_another_one(void **state)
     struct sg_courier *c = ready();
     struct sg_smtp_reply reply;
     struct sg_error err = {0};
+    int64_t lost = sg_metric_get(sg_courier_metrics[0], COURIER_LOST, 0);
     courier_kill(c); /* before there is any channel */
     assert_true(send_one(c, script_port(server), &reply, &err));
     courier_kill(c); /* a channel is kept */
     assert_true(send_one(c, script_port(server), &reply, &err));
     assert_int_equal(reply.code, 250);
+    assert_int_equal(sg_metric_get(sg_courier_metrics[0], COURIER_LOST, 0), lost + 2);
     script_end(&server);
     sg_courier_stop(&c);
 }

@@ -423,9 +423,37 @@ static void test_refused(void **state)
     free(large);
 }
 
+/* How old what is not fed is said to be: never less than it is, and no more than since the last
+ * time that all of what there was then was fed. */
+static void test_age(void **state)
+{
+    struct sg_journal j = {0};
+    (void)state;
+    pthread_mutex_init(&j.lock, NULL);
+    assert_int_equal(sg_journal_oldest_ms(&j), 0);
+    journal_count_committed(&j, 1);
+    j.oldest_ms = j.mark_ms -= 60000; /* which was a minute ago */
+    journal_count_committed(&j, 2);
+    assert_in_range(sg_journal_oldest_ms(&j), 60000, 90000);
+    journal_count_fed(&j, 1); /* the others came some time since */
+    assert_in_range(sg_journal_oldest_ms(&j), 60000, 90000);
+    journal_count_committed(&j, 1);
+    journal_count_fed(&j, 1);
+    assert_in_range(sg_journal_oldest_ms(&j), 60000, 90000);
+    journal_count_fed(&j, 1); /* the one that is left came after the first was fed */
+    assert_in_range(sg_journal_oldest_ms(&j), 0, 30000);
+    journal_count_fed(&j, 1);
+    assert_int_equal(sg_journal_oldest_ms(&j), 0);
+    j.mark_ms -= 60000;
+    journal_count_committed(&j, 1);
+    assert_in_range(sg_journal_oldest_ms(&j), 0, 30000);
+    pthread_mutex_destroy(&j.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_age),
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interval, setup, teardown),
         cmocka_unit_test_setup_teardown(test_originals, setup, teardown),

@@ -31,6 +31,11 @@ static int teardown(void **state)
     return 0;
 }
 
+static int64_t faults(enum journal_fault kind)
+{
+    return sg_metric_get(sg_journal_metrics[0], kind, 0);
+}
+
 static void journal_empty(const struct fixture *f)
 {
     DIR *dir = opendir(f->journal);
@@ -139,7 +144,9 @@ static void test_tail_of_zeros(void **state)
     memcpy(padded + len, JOURNAL_MARKER "torn", 8); /* and room behind that */
     journal_empty(f);
     file_write(path, padded, len + 100000);
+    int64_t torn_before = faults(JOURNAL_TORN);
     assert_recovers(f, 3);
+    assert_int_equal(faults(JOURNAL_TORN), torn_before + 1);
     char side[160];
     size_t torn;
     snprintf(side, sizeof side, "%s/0000000000000001@%zu.torn", f->journal, len);
@@ -171,8 +178,12 @@ static void test_damage_inside(void **state)
     data[ends[0] + 100] ^= 1;
     journal_empty(f);
     file_write(path, data, len);
+    int64_t damaged = faults(JOURNAL_DAMAGED), torn = faults(JOURNAL_TORN);
     fixture_open(f, NULL);
+    assert_int_equal(faults(JOURNAL_DAMAGED), damaged + 1);
     fixture_drain(f);
+    assert_int_equal(faults(JOURNAL_DAMAGED), damaged + 2); /* when it was to be fed */
+    assert_int_equal(faults(JOURNAL_TORN), torn);
     assert_int_equal(f->fed_count, 2);
     assert_string_equal(f->fed[0].payload, "one");
     assert_string_equal(f->fed[1].payload, "three");
@@ -272,7 +283,9 @@ static void test_headless(void **state)
     data[20] ^= 1;
     journal_empty(f);
     file_write(path, data, len);
+    int64_t headless = faults(JOURNAL_HEADLESS);
     assert_recovers(f, 0);
+    assert_int_equal(faults(JOURNAL_HEADLESS), headless + 1);
     assert_int_equal(fixture_files(f, ".torn"), 0);
     assert_int_equal(fixture_files(f, ".sgj"), 2);
     free(data);
@@ -316,6 +329,7 @@ static void test_segments_gone(void **state)
     for (int i = 0; i < 10; i++)
         fixture_must_append(f, "record", NULL);
     fixture_drain(f);
+    assert_int_equal(sg_journal_fed_segment(f->j), fixture_files(f, ".sgj")); /* all before it */
     fixture_close(f);
     size_t before = fixture_files(f, ".sgj");
     for (uint64_t n = 1; n <= before; n++) {
@@ -325,6 +339,7 @@ static void test_segments_gone(void **state)
     }
     fixture_fed_clear(f);
     fixture_open(f, NULL);
+    assert_int_equal(sg_journal_fed_segment(f->j), before);
     SG_AUTO_SPOOL original = fixture_original(f, 10, false);
     struct sg_journal_record r = fixture_must_append(f, "after", original);
     char expected[64]; /* its number was never used before */

@@ -131,13 +131,20 @@ static size_t records_of(const struct fixture *f, uint64_t number)
     return n;
 }
 
+static int64_t faults(enum journal_fault kind)
+{
+    return sg_metric_get(sg_journal_metrics[0], kind, 0);
+}
+
 static void test_write_fails(void **state)
 {
     struct fixture *f = *state;
     fixture_open(f, &faulty);
     fixture_must_append(f, "one", NULL);
     atomic_store(&write_fails, 1);
+    int64_t before = faults(JOURNAL_WRITE);
     must_fail(f, "lost", NULL, ENOSPC);
+    assert_int_equal(faults(JOURNAL_WRITE), before + 1);
     fixture_must_append(f, "two", NULL);
     assert_int_equal(fixture_files(f, ".sgj"), 1); /* cut back, and gone on with */
     assert_int_equal(records_of(f, 1), 2);
@@ -166,7 +173,9 @@ static void test_sync_fails(void **state)
     fixture_open(f, &faulty);
     fixture_must_append(f, "one", NULL);
     atomic_store(&sync_fails, 1);
+    int64_t before = faults(JOURNAL_SYNC);
     must_fail(f, "lost", NULL, EIO);
+    assert_int_equal(faults(JOURNAL_SYNC), before + 1);
     fixture_must_append(f, "two", NULL);
     assert_int_equal(fixture_files(f, ".sgj"), 2); /* never trusted again */
     assert_int_equal(records_of(f, 1), 1);
