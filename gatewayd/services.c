@@ -222,6 +222,7 @@ static bool journal_open(struct services *v, struct sg_error *err)
         .append_timeout_ms = s->append_ms,
         .feed_interval_ms = s->feed_ms,
         .feed_batch = (size_t)s->feed_batch,
+        .unreadable_ms = s->unreadable_ms,
         .feed = feed,
         .feed_ctx = v,
         .keys = sg_archive_journal_keys(v->archive),

@@ -209,6 +209,9 @@ const struct sg_option settings_options[] = {
      "At most this long until a record is in PostgreSQL."},
     {"journal", "feed_batch", SG_OPT_INT, AT(feed_batch), "500", 1, 100000, NULL,
      "Records fed in one transaction."},
+    {"journal", "unreadable_wait", SG_OPT_DURATION, AT(unreadable_ms), "2m", 1000, 60 * MINUTE, NULL,
+     "So long what the disk cannot read of the journal is tried again before it is passed over; at "
+     "a start mail waits for it."},
 
     {"ping", "local_part", SG_OPT_STRING, AT(ping_local_part), "secure-email-ping", 0, 0, NULL,
      "Local part of the address at which every domain answers a ping (REQ-96)."},

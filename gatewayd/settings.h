@@ -34,7 +34,7 @@ struct settings {
     char *submission_key, *submission_previous;
     int64_t submission_age_ms;
     char *journal_dir;
-    int64_t segment_bytes, append_ms, feed_ms, feed_batch;
+    int64_t segment_bytes, append_ms, feed_ms, feed_batch, unreadable_ms;
     char *simulation;
     int64_t simulation_at_once, simulation_recipients;
     char *ping_local_part;

@@ -24,9 +24,14 @@ void journal_fault(enum journal_fault kind)
     sg_metric_add(&faults, kind, 0, 1);
 }
 
+/* Doubt ends in sending: what had its outcome there, and was not answered for when the last run
+ * ended, is still in Postfix's queue, and nobody knows any more that it was sent. */
 void journal_fault_damaged(uint64_t number, uint64_t offset, uint64_t length, const char *what)
 {
     journal_fault(JOURNAL_DAMAGED);
-    sg_log(SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)number), "offset",
-           sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), "what", what, NULL);
+    sg_log(
+        SG_LOG_ERROR, "journal.damaged", "segment", sg_log_num((int64_t)number), "offset",
+        sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), "what", what, "means",
+        "not in the retention log; mail of which it had the outcome goes twice if Postfix has it",
+        NULL);
 }

@@ -15,6 +15,7 @@
 #define BATCH_BYTES    ((size_t)8 << 20)
 #define BACKOFF_MS     100
 #define BACKOFF_MAX_MS 5000
+#define TRIES          3 /* at the least, of what cannot be read */
 
 /* What the feeder may see of the segment at hand. */
 struct view {
@@ -54,7 +55,30 @@ static void segment_drop(struct sg_journal *j)
     free(s);
 }
 
-/* Opens the file and, where it is not known, the data key. *lost_r: the file is not there. */
+/* The disk cannot read what comes next: notes that, and for how long it has been so. */
+static void stuck_note(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder;
+    if (f->tries && f->stuck.number == f->segment->number && f->stuck.offset == f->offset) {
+        f->tries++;
+        return;
+    }
+    f->stuck = (struct journal_place){f->segment->number, f->offset};
+    f->stuck_ms = sg_clock_monotonic_ms();
+    f->tries = 1;
+}
+
+/* It is the same place, and has been tried for so long that it will stay so. */
+static bool stuck_for_good(const struct sg_journal *j)
+{
+    const struct journal_feeder *f = &j->feeder;
+    return f->tries >= TRIES && f->stuck.number == f->segment->number &&
+           f->stuck.offset == f->offset &&
+           sg_clock_monotonic_ms() - f->stuck_ms >= j->options.unreadable_ms;
+}
+
+/* Opens the file and, where it is not known, the data key. *lost_r: the file is not there, or its
+ * head is no head, or cannot be read for good. */
 static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
 {
     struct journal_feeder *f = &j->feeder;
@@ -68,7 +92,10 @@ static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *er
             return sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
         }
         if (!journal_head_read(fd, &f->head, err)) {
-            *lost_r = err->code == SG_E_MALFORMED;
+            bool unreadable = journal_is_unreadable(err);
+            *lost_r = err->code == SG_E_MALFORMED || (unreadable && stuck_for_good(j));
+            if (unreadable)
+                stuck_note(j);
             close(fd);
             return false;
         }
@@ -105,7 +132,7 @@ static void frame_take(struct sg_journal *j, const struct journal_cursor *c)
     SG_AUTO_BUF payload;
     sg_buf_init(&payload, 0);
     f->seen++;
-    f->settled++;
+    f->settled += f->seen <= f->records; /* more may be found than could be read when counted */
     if (!sg_aead_open(&f->segment->key, journal_frame_aad(c->head), sg_buf_bytes(&c->piece),
                       &payload, &err)) {
         tell_damage(f, c->frame.offset, c->frame.length, "seal");
@@ -136,18 +163,22 @@ static bool frames_read(struct sg_journal *j, uint64_t end, struct sg_error *err
     bool ok = true;
     journal_cursor_init(&c, f->fd, f->segment->number, f->offset, end);
     c.whole = f->segment->found; /* those that were counted, and no others */
-    while (!batch_full(j)) {
+    while (!batch_full(j) && f->offset < end) {
         enum journal_step step;
+        c.pass_unreadable = stuck_for_good(j);
         ok = journal_cursor_next(&c, &step, err);
-        if (!ok || step == JOURNAL_AT_END)
+        if (!ok)
             break;
         if (step == JOURNAL_AT_DAMAGE)
-            tell_damage(f, c.damage_offset, c.damage_length, "framing");
-        else
+            tell_damage(f, c.damage_offset, c.damage_length,
+                        c.unreadable ? "unreadable" : "framing");
+        else if (step == JOURNAL_AT_FRAME)
             frame_take(j, &c);
-        f->offset = c.offset;
+        f->offset = step == JOURNAL_AT_END ? end : c.offset; /* behind room that was made, too */
     }
     journal_cursor_free(&c);
+    if (!ok && journal_is_unreadable(err))
+        stuck_note(j);
     return ok;
 }
 
@@ -166,6 +197,7 @@ static bool batch_gather(struct sg_journal *j, struct sg_error *err)
             segment_drop(j);
             continue;
         }
+        f->records = view.records;
         bool lost;
         if (segment_open(j, &lost, err)) {
             if (!frames_read(j, view.end, err))
@@ -312,6 +344,8 @@ static bool place_read(struct sg_journal *j, const struct journal_place *place)
         else
             tell_damage(f, place->offset, 0, "set aside, and not there any more");
         journal_cursor_free(&c);
+    } else if (lost && journal_is_unreadable(&err)) {
+        (void)set_aside(j, place, &err);
     } else if (lost) {
         tell_damage(f, place->offset, 0, err.detail);
     }

@@ -55,6 +55,7 @@ struct sg_journal_options {
     int64_t append_timeout_ms;
     int64_t feed_interval_ms; /* at most this long until a record is fed (1000) */
     size_t feed_batch;        /* records at most */
+    int64_t unreadable_ms; /* so long what the disk cannot read is tried again, then passed over */
     /* Takes a batch, in order, all or nothing; may be handed the same again after a crash. false:
      * tried again later, with back-off; SG_E_INVALID, SG_E_CONFLICT, SG_E_MALFORMED: one of it is
      * never taken, the others are handed on without it. */

@@ -82,7 +82,12 @@ struct journal_feeder {
     struct journal_place *places; /* of each of them */
     size_t count, bytes;
     uint64_t settled; /* records that the batch settles: count and those that were skipped */
-    bool again;       /* they had been set aside */
+    uint64_t records; /* of the segment at hand, as far as they are known */
+    /* What the disk cannot read: where, since when (monotonic), and how often that was tried. */
+    struct journal_place stuck;
+    int64_t stuck_ms;
+    unsigned tries;
+    bool again; /* they had been set aside */
 };
 
 struct sg_journal {

@@ -148,14 +148,14 @@ out:
 }
 
 /* Opens the piece at *at of the frame into plain and moves *at behind it. */
-static bool chunk_open(const struct journal_cursor *c, const struct sg_secret *key, uint64_t *at,
+static bool chunk_open(struct journal_cursor *c, const struct sg_secret *key, uint64_t *at,
                        uint32_t n, struct sg_buf *sealed, struct sg_buf *plain,
                        struct sg_error *err)
 {
     uint64_t end = c->frame.offset + c->frame.length;
     uint8_t aad[JOURNAL_CHUNK_AAD];
     bool good;
-    if (!journal_piece_read(c->fd, at, end, JOURNAL_CHUNK + SG_AEAD_OVERHEAD, sealed, &good, err))
+    if (!journal_piece_read(c, at, end, JOURNAL_CHUNK + SG_AEAD_OVERHEAD, sealed, &good, err))
         return false;
     if (!good)
         return sg_fail(err, SG_E_MALFORMED, "chunk %u of the original is damaged", n);
@@ -184,7 +184,7 @@ static bool decompress(ZSTD_DCtx *ctx, struct sg_bytes plain, const struct sg_si
     return true;
 }
 
-bool journal_original_open(const struct journal_cursor *c, const struct sg_secret *key,
+bool journal_original_open(struct journal_cursor *c, const struct sg_secret *key,
                            const struct sg_sink *out, struct sg_error *err)
 {
     uint64_t at = c->originals, end = c->frame.offset + c->frame.length;

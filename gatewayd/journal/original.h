@@ -12,8 +12,7 @@ SG_MUST_USE bool journal_original_seal(const struct sg_spool *original, const st
                                        const uint8_t id[SG_JOURNAL_RECORD_ID],
                                        const struct sg_sink *out, struct sg_error *err);
 /* The original of the frame that the cursor has just read. */
-SG_MUST_USE bool journal_original_open(const struct journal_cursor *cursor,
-                                       const struct sg_secret *key, const struct sg_sink *out,
-                                       struct sg_error *err);
+SG_MUST_USE bool journal_original_open(struct journal_cursor *cursor, const struct sg_secret *key,
+                                       const struct sg_sink *out, struct sg_error *err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "journal/journal_internal.h"
 
+#include "common/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +23,11 @@ bool journal_position_read(int dir_fd, uint64_t *number_r, uint64_t *offset_r, b
         return errno == ENOENT || sg_fail_errno(err, SG_E_JOURNAL, "cannot open %s", name);
     bool ok = journal_pread(fd, data, sizeof data, 0, &n, err);
     close(fd);
+    if (!ok && journal_is_unreadable(err)) {
+        journal_fault(JOURNAL_NOT_READ);
+        sg_log_error(SG_LOG_ERROR, "journal.not-read", err, "file", name, NULL);
+        return true;
+    }
     if (!ok)
         return false;
     if (n != sizeof data || memcmp(data, magic, sizeof magic) != 0 ||

@@ -141,21 +141,35 @@ static bool tail_look(struct sg_journal *j, int fd, uint64_t number, uint64_t of
     return true;
 }
 
-/* Counts the good records from offset on; *end_r is behind the last of them. */
+/* What the records of a segment look like from an offset on. */
+struct found {
+    uint64_t records, end; /* good ones; behind the last of them */
+    bool unreadable;       /* the disk could not read all */
+};
+
+static void unreadable_tell(uint64_t number, uint64_t offset, uint64_t length)
+{
+    journal_fault(JOURNAL_NOT_READ);
+    sg_log(SG_LOG_ERROR, "journal.not-read", "segment", sg_log_num((int64_t)number), "offset",
+           sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), NULL);
+}
+
 static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t size,
-                          uint64_t *records_r, uint64_t *end_r, struct sg_error *err)
+                          struct found *found_r, struct sg_error *err)
 {
     struct journal_cursor c;
     enum journal_step step = JOURNAL_AT_END;
     journal_cursor_init(&c, fd, number, offset, size);
-    c.whole = true;
-    *records_r = 0;
-    *end_r = offset;
+    c.whole = c.pass_unreadable = true;
+    *found_r = (struct found){.end = offset};
     bool ok;
     while ((ok = journal_cursor_next(&c, &step, err)) && step != JOURNAL_AT_END) {
         if (step == JOURNAL_AT_FRAME) {
-            ++*records_r;
-            *end_r = c.offset;
+            found_r->records++;
+            found_r->end = c.offset;
+        } else if (c.unreadable) {
+            found_r->unreadable = true;
+            unreadable_tell(number, c.damage_offset, c.damage_length);
         } else if (c.offset < size) {
             journal_fault_damaged(number, c.damage_offset, c.damage_length, "framing");
         }
@@ -182,35 +196,43 @@ static bool segment_list(struct sg_journal *j, uint64_t number, uint64_t end, ui
 static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t from,
                          struct sg_error *err)
 {
-    struct journal_head head;
+    struct journal_head head = {0};
+    struct found found;
     struct stat st;
-    uint64_t records, end;
+    sg_error_reset(err);
     if (fstat(fd, &st) != 0)
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot stat a journal segment");
     uint64_t size = (uint64_t)st.st_size;
     bool good = journal_head_read(fd, &head, err) && head.number == number;
-    if (!good && err->code == SG_E_IO)
+    bool unreadable = !good && journal_is_unreadable(err);
+    if (!good && !unreadable && err->code == SG_E_IO)
         return false;
-    uint64_t offset = !good ? 0 : from > head.length ? from : head.length;
+    uint64_t offset = from > head.length ? from : head.length;
+    if (!good && !unreadable)
+        offset = 0;
     if (offset > size) {
         journal_fault(JOURNAL_SHORT);
         sg_log(SG_LOG_ERROR, "journal.short", "segment", sg_log_num((int64_t)number), "size",
                sg_log_num((int64_t)size), "fed", sg_log_num((int64_t)offset), NULL);
     }
-    if (offset >= size && good)
+    if (offset >= size && (good || unreadable))
         return true;
-    if (!segment_count(fd, number, offset, size, &records, &end, err))
+    if (!segment_count(fd, number, offset, size, &found, err))
         return false;
-    if (!good && records) {
+    /* Nothing is cut. The feeder reads it again, with more patience, and all of it; what cannot be
+     * read counts as one record, so that who waits for what the last run left waits for that. */
+    if (unreadable || found.unreadable)
+        return segment_list(j, number, size, found.records + 1, err);
+    if (!good && found.records) {
         /* Its data key is lost with the head; the originals can still be opened. */
         journal_fault(JOURNAL_HEADLESS);
         sg_log(SG_LOG_ERROR, "journal.headless", "segment", sg_log_num((int64_t)number), "records",
-               sg_log_num((int64_t)records), NULL);
+               sg_log_num((int64_t)found.records), NULL);
         return true;
     }
-    if (!tail_look(j, fd, number, end, size, err))
+    if (!tail_look(j, fd, number, found.end, size, err))
         return false;
-    return records == 0 || segment_list(j, number, end, records, err);
+    return found.records == 0 || segment_list(j, number, found.end, found.records, err);
 }
 
 bool journal_recover(struct sg_journal *j, struct sg_error *err)
