@@ -47,7 +47,7 @@ const struct sg_option settings_options[] = {
     {"database", "connections", SG_OPT_INT, AT(db_connections), "16", 1, 1000, NULL,
      "Connections at most."},
     {"database", "wait", SG_OPT_DURATION, AT(db_wait_ms), "5s", 100, MINUTE, NULL,
-     "How long to wait for a connection."},
+     "How long to wait for a connection; of several hosts in conninfo each has its share."},
     {"database", "statement_timeout", SG_OPT_DURATION, AT(db_statement_ms), "30s", 100, 10 * MINUTE, NULL,
      "How long a statement may take."},
 

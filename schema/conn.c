@@ -1,13 +1,9 @@
 #include "schema/conn.h"
 
-#include "common/secret.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define GRACE_MS 5000 /* beyond statement_timeout, until the connection is given up */
 
 struct rule {
     const char *prefix; /* of the SQLSTATE; the first that fits counts */
@@ -75,7 +71,7 @@ static bool fail_result(struct sg_conn *conn, const char *what, const PGresult *
     return false;
 }
 
-static bool fail_connection(struct sg_conn *conn, const char *what, struct sg_error *err)
+bool sg_conn_fail(struct sg_conn *conn, const char *what, struct sg_error *err)
 {
     char line[160];
     first_line(PQerrorMessage(conn->pg), line, sizeof line);
@@ -83,9 +79,8 @@ static bool fail_connection(struct sg_conn *conn, const char *what, struct sg_er
     return sg_fail(err, SG_E_DB_UNAVAILABLE, "%s: %s", what, line);
 }
 
-/* Waits on the socket; the connection is broken when it takes too long. */
-static bool conn_wait(struct sg_conn *conn, const char *what, short events, sg_deadline deadline,
-                      struct sg_error *err)
+bool sg_conn_wait(struct sg_conn *conn, const char *what, short events, sg_deadline deadline,
+                  struct sg_error *err)
 {
     struct pollfd fd = {.fd = PQsocket(conn->pg), .events = events};
     for (;;) {
@@ -123,7 +118,7 @@ static bool conn_result(struct sg_conn *conn, const char *what, PGresult **resul
             last = failed ? last : next;
             continue;
         }
-        if (!conn_wait(conn, what, unsent ? POLLIN | POLLOUT : POLLIN, deadline, err)) {
+        if (!sg_conn_wait(conn, what, unsent ? POLLIN | POLLOUT : POLLIN, deadline, err)) {
             PQclear(last);
             return false;
         }
@@ -138,81 +133,12 @@ static bool conn_result(struct sg_conn *conn, const char *what, PGresult **resul
     if (last)
         fail_result(conn, what, last, err);
     else
-        fail_connection(conn, what, err);
+        sg_conn_fail(conn, what, err);
     PQclear(last);
     return false;
 lost:
     PQclear(last);
-    return fail_connection(conn, what, err);
-}
-
-/* Notices ("already exists, skipping") are for people at psql. */
-static void notice_ignore(void *arg, const PGresult *result)
-{
-    (void)arg;
-    (void)result;
-}
-
-static PGconn *connect_start(const struct sg_db_options *options, struct sg_error *err)
-{
-    SG_AUTO_SECRET secret = {0};
-    bool secret_used = options->password_file && *options->password_file;
-    if (secret_used && !sg_secret_read(&secret, options->password_file, err))
-        return NULL;
-    if (memchr(secret.data, 0, secret.len) || secret.len == sizeof secret.data) {
-        sg_fail(err, SG_E_CONFIG, "%s: not a password", options->password_file);
-        return NULL;
-    }
-    secret.data[secret.len] = 0;
-    /* A process that is frozen in the midst of a transaction must not keep its locks. */
-    char settings[240];
-    snprintf(settings, sizeof settings,
-             "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%lld "
-             "-c search_path=sealgate -c timezone=UTC -c bytea_output=hex -c datestyle=ISO",
-             (long long)options->statement_timeout_ms, (long long)options->statement_timeout_ms);
-    const char *keys[] = {"dbname",          "application_name", "options",
-                          "client_encoding", "password",         NULL};
-    const char *values[] = {options->conninfo,
-                            options->application,
-                            settings,
-                            "UTF8",
-                            secret_used ? (const char *)secret.data : NULL,
-                            NULL};
-    PGconn *pg = PQconnectStartParams(keys, values, 1);
-    if (!pg)
-        sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    else
-        PQsetNoticeReceiver(pg, notice_ignore, NULL);
-    return pg;
-}
-
-bool sg_conn_open(const struct sg_db_options *options, struct sg_conn **conn_r,
-                  struct sg_error *err)
-{
-    struct sg_conn *conn = calloc(1, sizeof *conn);
-    if (!conn)
-        return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    conn->call_ms = options->statement_timeout_ms ? options->statement_timeout_ms + GRACE_MS : 0;
-    conn->pg = connect_start(options, err);
-    bool ok = conn->pg != NULL;
-    sg_deadline deadline = sg_deadline_in(options->wait_ms);
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    if (ok && PQstatus(conn->pg) == CONNECTION_BAD)
-        ok = fail_connection(conn, "connecting", err);
-    while (ok && status != PGRES_POLLING_OK) {
-        ok = conn_wait(conn, "connecting", status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                       deadline, err);
-        if (ok && (status = PQconnectPoll(conn->pg)) == PGRES_POLLING_FAILED)
-            ok = fail_connection(conn, "connecting", err);
-    }
-    if (ok && PQsetnonblocking(conn->pg, 1) != 0)
-        ok = fail_connection(conn, "connecting", err);
-    if (!ok) {
-        sg_conn_close(&conn);
-        return false;
-    }
-    *conn_r = conn;
-    return true;
+    return sg_conn_fail(conn, what, err);
 }
 
 void sg_conn_close(struct sg_conn **conn)
@@ -230,7 +156,7 @@ bool sg_conn_script(struct sg_conn *conn, const char *sql, struct sg_error *err)
     char what[32];
     first_line(sql, what, sizeof what);
     if (!PQsendQuery(conn->pg, sql))
-        return fail_connection(conn, what, err);
+        return sg_conn_fail(conn, what, err);
     if (!conn_result(conn, what, &result, err))
         return false;
     PQclear(result);
@@ -242,7 +168,7 @@ static bool conn_prepare(struct sg_conn *conn, enum sg_query query, struct sg_er
     const struct sg_embedded_query *q = &sg_embedded_queries[query];
     PGresult *result = NULL;
     if (!PQsendPrepare(conn->pg, q->name, q->sql, 0, NULL))
-        return fail_connection(conn, q->name, err);
+        return sg_conn_fail(conn, q->name, err);
     if (!conn_result(conn, q->name, &result, err))
         return false;
     PQclear(result);
@@ -260,7 +186,7 @@ bool sg_conn_query(struct sg_conn *conn, enum sg_query query, const struct sg_pa
     if (!conn->prepared[query] && !conn_prepare(conn, query, err))
         return false;
     if (!PQsendQueryPrepared(conn->pg, name, p->count, p->values, p->lengths, p->formats, 1))
-        return fail_connection(conn, name, err);
+        return sg_conn_fail(conn, name, err);
     if (!conn_result(conn, name, &result, err))
         return false;
     if (rows) {

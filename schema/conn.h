@@ -18,6 +18,7 @@ struct sg_conn {
     bool prepared[SG_QUERY_COUNT];
 };
 
+/* Within wait_ms, of which each of the hosts that conninfo names has its share, in their order. */
 SG_MUST_USE bool sg_conn_open(const struct sg_db_options *options, struct sg_conn **conn_r,
                               struct sg_error *err);
 void sg_conn_close(struct sg_conn **conn);
@@ -26,6 +27,13 @@ SG_MUST_USE bool sg_conn_script(struct sg_conn *conn, const char *sql, struct sg
 SG_MUST_USE bool sg_conn_query(struct sg_conn *conn, enum sg_query query,
                                const struct sg_params *params, struct sg_rows *rows,
                                struct sg_error *err);
+
+/* For conn.c and connect.c. Fails with what libpq says; the connection is broken. */
+bool sg_conn_fail(struct sg_conn *conn, const char *what, struct sg_error *err);
+/* Waits on the socket, with deadline 0 for ever; the connection is broken when it takes too long.
+ */
+SG_MUST_USE bool sg_conn_wait(struct sg_conn *conn, const char *what, short events,
+                              sg_deadline deadline, struct sg_error *err);
 
 struct sg_tx {
     struct sg_conn *conn;

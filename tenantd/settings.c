@@ -28,7 +28,7 @@ static const struct sg_option options[] = {
     {"database", "connections", SG_OPT_INT, AT(connections), "4", 1, 100, NULL,
      "Connections at most."},
     {"database", "wait", SG_OPT_DURATION, AT(wait_ms), "5s", 100, 60000, NULL,
-     "How long to wait for a connection."},
+     "How long to wait for a connection; of several hosts in conninfo each has its share."},
     {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout_ms), "30s", 100, 600000,
      NULL, "How long a statement may take."},
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), "/run/sealgate/hsmd.sock", 0, 0, NULL,

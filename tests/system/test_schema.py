@@ -6,6 +6,7 @@ import queue
 import secrets
 import select
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -520,9 +521,9 @@ def test_aggregates(pg, tenants):
 class Probe:
     """The program schema_probe; see there for what it prints."""
 
-    def __init__(self, pg, role="sg_tenant", *arguments):
+    def __init__(self, pg, role="sg_tenant", *arguments, conninfo=None):
         self.process = subprocess.Popen(
-            [BUILD / "tests/schema_probe", pg.conninfo(role), pg.password_file(role), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [BUILD / "tests/schema_probe", conninfo or pg.conninfo(role), pg.password_file(role), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, bufsize=1)
         self.lines = queue.Queue()
         self.stderr = []
@@ -620,6 +621,25 @@ def test_server_that_hangs(pg, probe):
         for pid in everyone:
             os.kill(pid, signal.SIGCONT)
     health_returns(probe, 15)
+
+
+def test_each_host_has_its_share_of_the_time(pg):
+    """Of the hosts in conninfo the first takes connections and says nothing, as one that is stopped; the others are
+    tried nevertheless, in one connecting's time, and target_session_attrs counts for each."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hole, port = silent.getsockname()
+        conninfo = (f"host={hole},{pg.socket} port={port},{pg.port} dbname=sealgate user=sg_tenant"
+                    " target_session_attrs=")
+        program = Probe(pg, conninfo=conninfo + "read-write")
+        assert program.ask("health")[0] == "ok", program.stderr
+        program.expect("flush", 5)
+        program.end()
+        # None that will do is left: as long as connecting may take, and no longer.
+        program = Probe(pg, conninfo=conninfo + "standby")
+        verdict, took_ms, *words = program.ask("health")
+        assert verdict == "SG_E_DB_UNAVAILABLE" and 500 <= int(took_ms) < 4000, (verdict, took_ms)
+        assert "standby" in words, words
+        program.end()
 
 
 KEPT_MS = 900  # for so long nothing is used without the server having said that it did not change
