@@ -3,6 +3,10 @@
 #include "common/log.h"
 #include "schema/conn.h"
 
+#include <stdio.h>
+
+#define ATTEMPTS 20 /* at a lock that others hold, with pauses as long as the wait for it */
+
 /* One key of our own for pg_advisory_xact_lock(): "sealgate" in ASCII. */
 static const char prepare_sql[] = "SELECT pg_advisory_xact_lock(x'7365616c67617465'::bigint);\n"
                                   "CREATE SCHEMA IF NOT EXISTS sealgate;\n"
@@ -48,16 +52,25 @@ static bool compare(struct sg_tx *tx, int *applied_r, struct sg_error *err)
     return true;
 }
 
-/* Applies the next migration, if there is one. */
+struct steps {
+    int next;
+    int64_t lock_ms;
+};
+
+/* Applies the next migration, if there is one. Whoever comes later waits behind a lock that is
+ * waited for, the message path too: not for long, therefore. */
 static bool step(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
-    int *next = arg;
-    if (!sg_conn_script(tx->conn, prepare_sql, err) || !compare(tx, next, err))
+    struct steps *s = arg;
+    char lock_sql[64];
+    snprintf(lock_sql, sizeof lock_sql, "SET LOCAL lock_timeout = %lld", (long long)s->lock_ms);
+    if (!sg_conn_script(tx->conn, prepare_sql, err) || !compare(tx, &s->next, err))
         return false;
-    if (*next >= SG_MIGRATION_COUNT)
+    if (s->next >= SG_MIGRATION_COUNT)
         return true;
-    const struct sg_embedded_migration *m = &sg_embedded_migrations[*next];
-    if (!sg_conn_script(tx->conn, m->sql, err) || !record(tx, m, err))
+    const struct sg_embedded_migration *m = &sg_embedded_migrations[s->next];
+    if (!sg_conn_script(tx->conn, lock_sql, err) || !sg_conn_script(tx->conn, m->sql, err) ||
+        !record(tx, m, err))
         return false;
     sg_log(SG_LOG_INFO, "database.migrated", "migration", m->name, NULL);
     return true;
@@ -70,12 +83,36 @@ static bool partitions(struct sg_tx *tx, void *arg, struct sg_error *err)
     return sg_tx_query(tx, SG_Q_PARTITIONS_ENSURE, &p, NULL, err);
 }
 
+/* Again and again where others hold what it needs, and lets those go first that wait behind it. */
+static bool locked_transact(struct sg_db *db, int64_t lock_ms, sg_db_fn fn, void *arg,
+                            struct sg_error *err)
+{
+    struct sg_error why = {0};
+    for (int attempt = 1; !sg_db_transact(db, NULL, fn, arg, &why); attempt++) {
+        bool locked = why.lib == SG_LIB_SQL && strcmp(why.sqlstate, "55P03") == 0;
+        if (locked && attempt < ATTEMPTS) {
+            sg_log_error(SG_LOG_WARNING, "database.migration-waits", &why, NULL);
+            struct timespec pause = {.tv_sec = lock_ms / 1000, .tv_nsec = lock_ms % 1000 * 1000000};
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        if (locked)
+            return sg_fail(err, why.code,
+                           "others hold a table that it has to change (pg_stat_activity): %.150s",
+                           why.detail);
+        if (err)
+            *err = why;
+        return false;
+    }
+    return true;
+}
+
 bool sg_partitions_ensure(struct sg_db *db, sg_time now, struct sg_error *err)
 {
     return sg_db_transact(db, NULL, partitions, &now, err);
 }
 
-bool sg_migrate(const struct sg_db_options *owner, sg_time now, int *applied_r,
+bool sg_migrate(const struct sg_db_options *owner, int64_t lock_ms, sg_time now, int *applied_r,
                 struct sg_error *err)
 {
     struct sg_db_options options = *owner;
@@ -84,12 +121,13 @@ bool sg_migrate(const struct sg_db_options *owner, sg_time now, int *applied_r,
     struct sg_db *db = NULL;
     if (!sg_db_open(&options, &db, err))
         return false;
-    int next = 0;
+    struct steps steps = {.lock_ms = lock_ms};
     *applied_r = 0;
     bool ok;
-    while ((ok = sg_db_transact(db, NULL, step, &next, err)) && next < SG_MIGRATION_COUNT)
+    while ((ok = locked_transact(db, lock_ms, step, &steps, err)) &&
+           steps.next < SG_MIGRATION_COUNT)
         (*applied_r)++;
-    ok = ok && sg_partitions_ensure(db, now, err);
+    ok = ok && locked_transact(db, lock_ms, partitions, &now, err);
     sg_db_close(&db);
     return ok;
 }

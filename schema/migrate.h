@@ -8,11 +8,13 @@
 #include "schema/db.h"
 
 /*
- * Brings the schema to this program's state and makes the partitions around now. SG_E_SCHEMA: a
- * migration was edited after it had been applied, or the database is newer than the program.
+ * Brings the schema to this program's state and makes the partitions around now. lock_ms is how
+ * long it waits for a table that others use, each of some times. SG_E_SCHEMA: a migration was
+ * edited after it had been applied, or the database is newer than the program. SG_E_BUSY: the
+ * others did not end; what was applied before stays.
  */
-SG_MUST_USE bool sg_migrate(const struct sg_db_options *owner, sg_time now, int *applied_r,
-                            struct sg_error *err);
+SG_MUST_USE bool sg_migrate(const struct sg_db_options *owner, int64_t lock_ms, sg_time now,
+                            int *applied_r, struct sg_error *err);
 
 /* Partitions from last month to the one after next. For tenantd's daily work (sg_tenant). */
 SG_MUST_USE bool sg_partitions_ensure(struct sg_db *db, sg_time now, struct sg_error *err);

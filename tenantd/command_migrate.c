@@ -17,7 +17,7 @@ int command_migrate(int argc, char **argv)
         int applied = 0;
         status = 0;
         if (!settings_owner(&settings, &owner, &err) ||
-            !sg_migrate(&owner, sg_clock_now(), &applied, &err)) {
+            !sg_migrate(&owner, settings.lock_timeout_ms, sg_clock_now(), &applied, &err)) {
             fprintf(stderr, "tenantd migrate: %s\n", err.detail);
             status = err.code == SG_E_CONFIG ? 2 : 1;
         } else {

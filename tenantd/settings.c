@@ -31,6 +31,9 @@ static const struct sg_option options[] = {
      "How long to wait for a connection; of several hosts in conninfo each has its share."},
     {"database", "statement_timeout", SG_OPT_DURATION, AT(statement_timeout_ms), "30s", 100, 600000,
      NULL, "How long a statement may take."},
+    {"database", "lock_timeout", SG_OPT_DURATION, AT(lock_timeout_ms), "2s", 10, 60000, NULL,
+     "How long tenantd migrate waits for a table that others use, each of twenty times: so long "
+     "mail may wait behind it."},
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), "/run/sealgate/hsmd.sock", 0, 0, NULL,
      "The socket of hsmd."},
     {"hsm", "timeout", SG_OPT_DURATION, AT(hsm_timeout_ms), "2m", 1000, 3600000, NULL,

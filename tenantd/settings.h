@@ -13,7 +13,7 @@
 
 struct settings {
     char *conninfo, *password_file, *owner_conninfo, *owner_password_file;
-    int64_t connections, wait_ms, statement_timeout_ms;
+    int64_t connections, wait_ms, statement_timeout_ms, lock_timeout_ms;
     char *hsm_socket;
     int64_t hsm_timeout_ms;
     int64_t workers, lease_ms, longest_ms, retry_ms, poll_ms, keep_ms, keep_dead_ms;

@@ -1,5 +1,7 @@
 """schema/: migrations, roles, row-level security, audit, partitions, connections that come back."""
+import contextlib
 import datetime
+import hashlib
 import os
 import pathlib
 import queue
@@ -41,14 +43,14 @@ def pg():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_config(server):
+def write_config(server, more=""):
     path = server.folder / "tenantd.conf"
     path.write_text(f"""[database]
 conninfo = {server.conninfo("sg_tenant")}
 password_file = {server.password_file("sg_tenant")}
 owner_conninfo = {server.conninfo("sg_owner")}
 owner_password_file = {server.password_file("sg_owner")}
-""")
+{more}""")
     return path
 
 
@@ -242,24 +244,78 @@ def test_migrate_twice(pg):
     assert (done.returncode, done.stdout) == (0, "0 applied\n")
 
 
-def test_migrate_at_the_same_time(pg, tmp_path):
-    """Nodes upgrade together: each migration is applied once."""
+@pytest.fixture(scope="module")
+def other():
+    """A server whose schema may come and go."""
     folder = tempfile.mkdtemp(prefix="sealgate-pg-", dir="/tmp")
     try:
         with PostgreSQL(folder, 5432) as server:
             server.config = write_config(server)
-            results = []
-            threads = [threading.Thread(target=lambda: results.append(migrate(server)))
-                       for _ in range(3)]
-            for t in threads:
-                t.start()
-            for t in threads:
-                t.join()
-            assert [r.returncode for r in results] == [0, 0, 0], results
-            # One at a time; which of them applies which is their race.
-            assert sum(int(r.stdout.removesuffix(" applied\n")) for r in results) == MIGRATIONS
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_migrate_at_the_same_time(other):
+    """Nodes upgrade together: each migration is applied once."""
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(migrate(other))) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [r.returncode for r in results] == [0, 0, 0], results
+    # One at a time; which of them applies which is their race.
+    assert sum(int(r.stdout.removesuffix(" applied\n")) for r in results) == MIGRATIONS
+
+
+def apply_first(server, count):
+    """The schema as a release of the past left it."""
+    owner = server.connect("sg_owner").cursor()
+    owner.execute("DROP SCHEMA IF EXISTS sealgate CASCADE; CREATE SCHEMA sealgate; CREATE TABLE sealgate.migration"
+                  " (version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL)")
+    for path in sorted((ROOT / "schema/migrations").glob("*.sql"))[:count]:
+        sql = path.read_bytes()
+        owner.execute(sql)  # several statements at once are one transaction
+        owner.execute("INSERT INTO sealgate.migration VALUES (%s, %s, %s, now())",
+                      (int(path.stem[:4]), path.stem[5:], hashlib.sha256(sql).hexdigest()))
+
+
+def waiting_for_locks(server):
+    return server.psql("-c", "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tenantd migrate'"
+                       " AND wait_event_type = 'Lock'", database="sealgate")
+
+
+@pytest.mark.parametrize("table, applied", [("held_message", 24), ("message", MIGRATIONS)])
+def test_a_migration_waits_without_keeping_others_waiting(other, table, applied):
+    """It has to change a table that a long reader (a dump) reads: it gives way to those who came after it, comes back,
+    and says so where that does not end. Of a column that is new, and of a month's partition."""
+    apply_first(other, applied)
+    other.config = write_config(other, "lock_timeout = 50ms\n")
+    done = []
+
+    def begin():
+        thread = threading.Thread(target=lambda: done.append(migrate(other)))
+        thread.start()
+        wait_for(lambda: waiting_for_locks(other), 10, "the migration to wait")
+        return thread
+
+    with contextlib.closing(other.connect("sg_owner")) as reader, contextlib.closing(other.connect("sg_owner")) as mail:
+        reader.autocommit = False
+        reader.cursor().execute(f"LOCK TABLE sealgate.{table} IN ACCESS SHARE MODE")
+        mail.cursor().execute("SET lock_timeout = '5s'")
+        thread = begin()
+        for _ in range(3):
+            mail.cursor().execute(f"SELECT count(*) FROM sealgate.{table}")
+        assert not done
+        if applied < MIGRATIONS:
+            thread.join()
+            refused = done.pop()
+            assert refused.returncode == 1 and "pg_stat_activity" in refused.stderr, refused
+            thread = begin()
+        reader.rollback()
+        thread.join()
+        assert (done[0].returncode, done[0].stdout) == (0, f"{MIGRATIONS - applied} applied\n"), done
 
 
 @pytest.mark.parametrize("change, undo, words", [
