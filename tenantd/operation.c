@@ -27,7 +27,7 @@ static const char *const job_states[] = {"queued", "running", "dead", NULL};
 static const char *const domain_states[] = {"pending",   "attested", "verified", "failed",
                                             "suspended", "revoked",  "other",    NULL};
 static const char *const tenant_states[] = {"active", "suspended", "closed", "other", NULL};
-static const char *const expiries[] = {"expired", "7", "30", "60", "more", NULL};
+static const char *const expiries[] = {"none", "expired", "7", "30", "60", "more", NULL};
 static const char *const reasons[] = {"201", "202", "other", NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
 static const char *const lists[] = {"SEEMAIL2",     "SECUREMAIL1",     "WORKSPACE",
@@ -49,9 +49,11 @@ static struct {
     {"domains", FIGURE("sealgate_domains", "Domains by state.", "state", domain_states, 7, 1)},
     {"tenants", FIGURE("sealgate_tenants", "Tenants by state.", "state", tenant_states, 4, 1)},
     {"certificates",
-     FIGURE("sealgate_certificates",
-            "Domains by how many days are left of their newest certificate, at most.", "days",
-            expiries, 5, 1)},
+     FIGURE(
+         "sealgate_certificates",
+         "Domains that may send by how many days are left of their certificates, at most; expired: "
+         "or revoked; none: there has never been one.",
+         "days", expiries, 6, 1)},
     {"held", FIGURE("sealgate_held_messages", "Held messages by code.", "code", reasons, 3, 1)},
     {"held_oldest_ms",
      FIGURE("sealgate_held_oldest_seconds", "How long the oldest held message has been held.", NULL,

@@ -845,3 +845,34 @@ def test_a_revoked_certificate_stays_revoked(pg, tenants):
         for state in ("active", "installed", "superseded"):
             with pytest.raises(psycopg2.errors.CheckViolation):
                 session.run("UPDATE certificate SET state = %s WHERE id = %s", state, certificate)
+
+
+def test_a_domain_without_a_valid_certificate_is_counted(pg):
+    """REQ-174: whether its certificate has expired, was revoked or never came: its mail is held, and somebody is told."""
+    worker, provider = Session(pg, "sg_tenant"), Session(pg, "sg_provider")
+    sql = (ROOT / "schema/queries/figures.sql").read_text("utf-8").replace("$1", "%s")
+
+    def figures():
+        return {label: n for name, label, n in worker.run(sql, *[NOW] * sql.count("%s")) if name == "certificates"}
+
+    before = figures()
+
+    def now_in(bucket):
+        """It alone has one domain more."""
+        now = figures()
+        return {b: n for b in now if (n := now[b] - before.get(b, 0))} == ({bucket: 1} if bucket else {})
+
+    t = make_tenant(pg, "counted", "203.0.113.0/24", "ab" * 32)
+    assert now_in("none"), figures()
+    first = add_certificate(worker, t, t["key"], "active", 30)
+    assert now_in("expired"), figures()  # at this moment
+    worker.run("UPDATE certificate SET not_after = %s WHERE id = %s", NOW + datetime.timedelta(days=40), first)
+    assert now_in("60"), figures()
+    provider.run("UPDATE certificate SET state = 'revoked' WHERE id = %s", first)
+    assert now_in("expired"), figures()
+    # One that is published but not yet in use signs where no other can.
+    second = add_certificate(worker, t, t["key"], "installed", 0)
+    worker.run("UPDATE certificate SET not_after = %s WHERE id = %s", NOW + datetime.timedelta(days=90), second)
+    assert now_in("more"), figures()
+    provider.run("UPDATE tenant SET state = 'suspended' WHERE id = %s", t["tenant"])
+    assert now_in(None), figures()
