@@ -18,10 +18,13 @@ static bool submission_find(struct sg_message *m, struct sg_submission *submissi
     const struct sg_header *field;
     const char *sender = sg_submission_sender(m->arena, m->return_path, true);
     sg_fail(err, SG_E_SUBMISSION, "the message was not submitted through this gateway's edge");
-    for (size_t n = 0; (field = sg_header_find(&m->headers, SG_SUBMISSION_HEADER, n)); n++)
-        if (sg_submission_check(&m->gw->submission, m->arena, sg_header_unfold(m->arena, field),
-                                sender, m->queue_id, m->now, submission_r, err))
-            return true;
+    for (size_t n = 0; (field = sg_header_find(&m->headers, SG_SUBMISSION_HEADER, n)); n++) {
+        bool holds =
+            sg_submission_check(&m->gw->submission, m->arena, sg_header_unfold(m->arena, field),
+                                sender, m->queue_id, m->now, submission_r, err);
+        if (holds || err->code != SG_E_SUBMISSION)
+            return holds;
+    }
     return false;
 }
 

@@ -37,7 +37,8 @@ SG_MUST_USE bool sg_submission_make(const struct sg_submission_keys *keys,
                                     const struct sg_submission *submission, char *value,
                                     size_t size, struct sg_error *err);
 /* Checks a value against sender and queue id; fills tenant, submitter and at in the arena.
- * SG_E_SUBMISSION where it does not hold. */
+ * SG_E_SUBMISSION where it does not hold; SG_E_CLOCK (temporary) where it will in a while: it is
+ * authentic, and of the future. */
 SG_MUST_USE bool sg_submission_check(const struct sg_submission_keys *keys, struct sg_arena *arena,
                                      const char *value, const char *sender, const char *queue_id,
                                      sg_time now, struct sg_submission *submission_r,

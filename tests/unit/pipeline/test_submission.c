@@ -80,7 +80,22 @@ static void bound_to_sender_queue_and_time(void **state)
     assert_false(check(f, &f->keys, f->value, "joe@a.test", "", NOW));
     assert_false(
         check(f, &f->keys, f->value, "joe@a.test", "4XyZ12QWEzz", NOW + 6 * SG_DAY + SG_SECOND));
-    assert_false(check(f, &f->keys, f->value, "joe@a.test", "4XyZ12QWEzz", NOW - 301 * SG_SECOND));
+}
+
+/* A clock that was set back bounces nobody's mail: what is authentic waits until it is right. */
+static void waits_for_a_clock_that_is_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_submission got = {0};
+    struct sg_error err = {0};
+    sg_time behind = NOW - 301 * SG_SECOND;
+    assert_true(check(f, &f->keys, f->value, "joe@a.test", "4XyZ12QWEzz", NOW - 300 * SG_SECOND));
+    assert_false(sg_submission_check(&f->keys, f->arena, f->value, "joe@a.test", "4XyZ12QWEzz",
+                                     behind, &got, &err));
+    assert_int_equal(err.code, SG_E_CLOCK);
+    assert_int_equal(sg_error_smtp(err.code), 451);
+    assert_null(got.tenant);
+    assert_false(check(f, &f->keys, f->value, "eve@a.test", "4XyZ12QWEzz", behind));
 }
 
 /* No octet of the header can be another. */
@@ -128,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(holds, setup, teardown),
         cmocka_unit_test_setup_teardown(bound_to_sender_queue_and_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_for_a_clock_that_is_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(every_octet_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(sender_has_one_form, setup, teardown),
         cmocka_unit_test_setup_teardown(previous_key_is_accepted, setup, teardown),
