@@ -1,4 +1,5 @@
 """tools/trace-requirements and deploy/render: what they read, what they refuse."""
+import configparser
 import re
 import shutil
 import subprocess
@@ -86,6 +87,26 @@ def test_rendered_production_configuration_is_accepted_by_the_daemons(tmp_path):
             assert "password" not in path.read_text(), path  # Postfix writes what its maps name into its log
 
 
+@pytest.mark.parametrize("queue, proof", [("5d", 6), ("10", 11), ("48h", 3), ("2w", 15)])
+def test_gatewayd_takes_what_postfix_keeps(tmp_path, queue, proof):
+    """The proof of a submission outlives Postfix's queue by a day, and what Postfix lets travel gatewayd lets in: where
+    values are changed nothing is bounced because of a default elsewhere."""
+    text = (ROOT / "deploy/production.values").read_text("utf-8")
+    for name, value in (("queue_lifetime", queue), ("transit_size", 209715200)):
+        text, found = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
+        assert found == 1
+    (tmp_path / "values").write_text(text, "utf-8")
+    result = run(ROOT / "deploy/render", tmp_path / "values", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "out/gatewayd.conf").read_text("utf-8")
+    assert f"\n[submission]\nkey_file = /etc/sealgate/secrets/submission.key\n#previous_key_file = " in text
+    conf = configparser.ConfigParser()
+    conf.read_string(text)
+    assert conf["submission"]["lifetime"] == f"{proof * 86400}s"
+    assert conf["limits"]["message"] == "209715200"
+    assert run(BUILD / "bin/gatewayd", "-c", tmp_path / "out/gatewayd.conf", "-t").returncode == 0
+
+
 def test_postfix_in_listens_where_postfix_out_brings_mail_for_our_domains(tmp_path):
     """As shipped: with port 25 of the loopback named, where "in" had an address of its own, nobody listened."""
     assert run(ROOT / "deploy/render", ROOT / "deploy/production.values", tmp_path).returncode == 0
@@ -103,3 +124,7 @@ def test_render_names_what_is_missing(tmp_path):
     (tmp_path / "values").write_text("no equals sign\n")
     result = run(ROOT / "deploy/render", tmp_path / "values", tmp_path / "out")
     assert result.returncode == 2 and "values:1" in result.stderr
+    text = (ROOT / "deploy/production.values").read_text("utf-8")
+    (tmp_path / "values").write_text(text.replace("queue_lifetime = 5d", "queue_lifetime = 5 days"), "utf-8")
+    result = run(ROOT / "deploy/render", tmp_path / "values", tmp_path / "out")
+    assert result.returncode == 2 and "5 days" in result.stderr
