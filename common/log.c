@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_LIMIT  8192
@@ -15,13 +17,28 @@
 static struct {
     const char *daemon;
     atomic_int level;
-} state = {"sealgate", SG_LOG_INFO};
+    bool journal;
+} state = {"sealgate", SG_LOG_INFO, false};
 
 static const char *const names[] = {"debug", "info", "warning", "error"};
+/* In front of a line in the journal, which takes it off and keeps it as PRIORITY (sd-daemon(3)). */
+static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
+
+/* JOURNAL_STREAM is inherited by those too whose stderr is something else (systemd.exec(5)). */
+static bool is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    char more;
+    struct stat st;
+    return stream && sscanf(stream, "%llu:%llu%c", &device, &inode, &more) == 2 &&
+           fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
 
 void sg_log_init(const char *daemon, enum sg_log_level level)
 {
     state.daemon = daemon;
+    state.journal = is_journal(STDERR_FILENO);
     atomic_store(&state.level, (int)level);
 }
 
@@ -58,6 +75,7 @@ static void line_begin(struct sg_buf *line, enum sg_log_level level, const char 
     char ts[SG_TIME_TEXT];
     sg_time_rfc3339(sg_clock_now(), ts);
     sg_buf_init(line, LINE_LIMIT);
+    sg_buf_adds(line, state.journal ? priorities[level] : "");
     sg_buf_addf(line, "{\"ts\":\"%s\",\"level\":\"%s\"", ts, names[level]);
     field_add(line, "daemon", state.daemon);
     field_add(line, "event", event);

@@ -1,6 +1,7 @@
 /*
  * Logs: one JSON line an event on stderr: ts, level, daemon, event and fields. No secret, no
- * message content, and no mail address above level debug.
+ * message content, and no mail address above level debug. Where stderr is systemd's journal each
+ * line has its priority in front, which does not stay in it.
  */
 #ifndef SG_COMMON_LOG_H
 #define SG_COMMON_LOG_H

@@ -4,6 +4,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JOURNAL "JOURNAL_STREAM"
 
 static bool actions_make(posix_spawn_file_actions_t *actions, const int fds[3])
 {
@@ -33,7 +37,10 @@ static bool attributes_make(posix_spawnattr_t *attributes)
 bool sg_spawn(const char *program, char *const argv[], const int fds[3], pid_t *pid_r,
               struct sg_error *err)
 {
-    char *environment[] = {NULL};
+    const char *journal = getenv(JOURNAL);
+    char stream[80];
+    snprintf(stream, sizeof stream, JOURNAL "=%s", journal ? journal : "");
+    char *environment[] = {journal ? stream : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int e = ENOMEM;

@@ -1,7 +1,8 @@
 /*
- * Starts a helper program of the daemon's: with an empty environment, three descriptors and no
- * others. What asks the daemon to end is often sent to all of its processes, while the helper
- * still has work: SIGTERM, SIGINT, SIGHUP and SIGQUIT are blocked in it, all else is as usual.
+ * Starts a helper program of the daemon's: with an empty environment (but for JOURNAL_STREAM:
+ * common/log.h), three descriptors and no others. What asks the daemon to end is often sent to all
+ * of its processes, while the helper still has work: SIGTERM, SIGINT, SIGHUP and SIGQUIT are
+ * blocked in it, all else is as usual.
  */
 #ifndef SG_COMMON_SPAWN_H
 #define SG_COMMON_SPAWN_H

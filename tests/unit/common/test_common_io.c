@@ -460,6 +460,53 @@ static void test_log(void **state)
     assert_false(sg_log_level_parse("loud", &level));
 }
 
+static void journal_set(int off)
+{
+    struct stat st;
+    char stream[64];
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino + (unsigned)off);
+    setenv("JOURNAL_STREAM", stream, 1);
+    sg_log_init("testd", SG_LOG_DEBUG);
+}
+
+static void speak_to_the_journal(void)
+{
+    struct sg_error err = {0};
+    journal_set(0);
+    sg_log(SG_LOG_DEBUG, "test.debug", NULL);
+    sg_log(SG_LOG_INFO, "test.info", NULL);
+    sg_log(SG_LOG_WARNING, "test.warning", NULL);
+    sg_log_error(SG_LOG_ERROR, "test.error", &err, NULL);
+    journal_set(1); /* inherited, but our stderr went elsewhere */
+    sg_log(SG_LOG_WARNING, "test.elsewhere", NULL);
+    setenv("JOURNAL_STREAM", "no stream", 1);
+    sg_log_init("testd", SG_LOG_DEBUG);
+    sg_log(SG_LOG_WARNING, "test.unreadable", NULL);
+    unsetenv("JOURNAL_STREAM");
+    sg_log_init("testd", SG_LOG_INFO);
+}
+
+/* `journalctl -p warning` finds ours by the priority in front of the line. */
+static void test_log_priorities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *begin, *event;
+    } rows[] = {{"<7>{", "debug"}, {"<6>{", "info"},   {"<4>{", "warning"},
+                {"<3>{", "error"}, {"{", "elsewhere"}, {"{", "unreadable"}};
+    char *text = logged(speak_to_the_journal), *rest = text;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *line = strsep(&rest, "\n");
+        assert_non_null(line);
+        assert_memory_equal(line, rows[i].begin, strlen(rows[i].begin));
+        assert_non_null(strstr(line, rows[i].event));
+    }
+    assert_string_equal(rest, "");
+    free(text);
+}
+
 static char huge[20000];
 
 static void speak_too_much(void)
@@ -588,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_full_backlog),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_log_limits),
+        cmocka_unit_test(test_log_priorities),
         cmocka_unit_test(test_addresses_in_turn),
         cmocka_unit_test(test_daemon),
     };
