@@ -26,8 +26,8 @@ void sg_x509_remember(X509 *certificate);
 void sg_x509_sha256(const X509 *certificate, uint8_t out[32]);
 
 /*
- * How many are kept at most, about 7 KiB each (and of at most 16 KiB of DER); 0: none. The process begins with 256. Empties what
- * there is.
+ * How many are kept at most, about 7 KiB each (and of at most 16 KiB of DER); 0: none. The process
+ * begins with 256. Empties what there is.
  */
 void sg_x509_keep(size_t certificates);
 
