@@ -12,8 +12,7 @@
 
 #define LINE_MAX_BYTES 998
 
-/* Line ends --------------------------------------------------------------------------------------
- */
+/* Line ends ------------------------------------------------------------------------------------ */
 
 /* Looks at the line ends, and makes bare CR and LF into CRLF on the way into a spool. */
 struct line_ends {
@@ -87,8 +86,7 @@ bool sg_smime_lines_mend(const struct sg_spool *spool, uint64_t from, uint64_t e
            (l.last != '\r' || sg_spool_write(to, "\n", 1, err));
 }
 
-/* Binary ------------------------------------------------------------------------------------------
- */
+/* Binary --------------------------------------------------------------------------------------- */
 
 /* Looks for a field that names a transfer encoding as binary, wherever one could stand. */
 struct label {
