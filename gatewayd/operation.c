@@ -39,8 +39,7 @@ static struct sg_metric oldest = {
 };
 static struct sg_metric fed_segment = {
     .name = "sealgate_gateway_journal_fed_segment",
-    .help = "The segment of the journal that the feed stands in: of those before it all is in "
-            "PostgreSQL.",
+    .help = "The segment of the journal that the feed stands in; with those before it it is done.",
     .type = SG_GAUGE,
     .cells = SG_CELLS(1),
     .cell_count = 1,

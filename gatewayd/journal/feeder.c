@@ -117,9 +117,11 @@ static void tell_damage(const struct journal_feeder *f, uint64_t offset, uint64_
     journal_fault_damaged(f->segment->number, offset, length, what);
 }
 
+/* That hsmd is away and gives no key is no fault of the journal. */
 static void tell_not_read(const struct sg_error *err)
 {
-    journal_fault(JOURNAL_NOT_READ);
+    if (err->code == SG_E_IO || err->code == SG_E_JOURNAL)
+        journal_fault(JOURNAL_NOT_READ);
     sg_log_error(SG_LOG_WARNING, "journal.not-read", err, NULL);
 }
 

@@ -103,8 +103,8 @@ SG_MUST_USE bool sg_journal_health(struct sg_journal *journal, struct sg_error *
 uint64_t sg_journal_backlog(struct sg_journal *journal);
 /* For how long the oldest of them has been there, or less than twice as long; 0: there is none. */
 int64_t sg_journal_oldest_ms(struct sg_journal *journal);
-/* The segment that the feed stands in: of those before it all is fed, and will not be read again
- * for that. 0: nothing was fed yet. */
+/* The segment that the feed stands in, also after a crash: with those before it it is done, but for
+ * what was set aside. 0: nothing was fed yet. */
 uint64_t sg_journal_fed_segment(struct sg_journal *journal);
 /* Records that the feed would never have taken, and has not: they are in their segments alone, and
  * are tried again when the journal is opened. */

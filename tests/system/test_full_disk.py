@@ -205,6 +205,40 @@ def test_fsync_fails(crowded):
         crowded.platform.gatewayd.start()
 
 
+def test_a_segment_out_of_a_rescue(crowded):
+    """docs/operations/bad-day.md, "The journal's disk is broken": what ddrescue could not read is zeros, and all is fed
+    again. gatewayd starts, PostgreSQL gets nothing a second time, mail goes on."""
+    platform, gatewayd = crowded.platform, crowded.platform.gatewayd
+
+    def counts():
+        return [int(platform.postgresql.rows(f"SELECT count(*) FROM sealgate.{table}")[0][0])
+                for table in ("message", "message_recipient", "trace_event")]
+    with Gentle(crowded, "before") as load:
+        load.more(8)
+    load.account()
+    rows(crowded, load)
+    gatewayd.stop()
+    before, folder = counts(), crowded.disks["journal"].path
+    segment = max(folder.glob("*.sgj"), key=lambda path: path.stat().st_size)
+    size = segment.stat().st_size
+    assert size > 3 * 4096
+    with open(segment, "r+b") as f:
+        f.seek(size // 2 // 4096 * 4096)
+        assert f.read(4096) != bytes(4096)
+        f.seek(-4096, 1)
+        f.write(bytes(4096))
+    (folder / "position").unlink()
+    gatewayd.start()
+    wait_for(lambda: crowded.is_ready("journal"), 60, "the replay")
+    assert crowded.ops.series()['sealgate_gateway_journal_faults_total{kind="damaged"}'] > 0
+    assert segment.stat().st_size == size
+    assert counts() == before
+    with Gentle(crowded, "rescued") as load:
+        load.more(4, 60)
+    load.account()
+    rows(crowded, load)
+
+
 def test_no_room_for_the_database(crowded):
     """Mail goes on, the journal keeps what PostgreSQL does not take, and hands it on when there is room."""
     disk = crowded.disks["postgresql"]

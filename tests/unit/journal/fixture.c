@@ -35,8 +35,10 @@ bool fixture_key_open(void *ctx, const char *binding, struct sg_bytes wrapped,
 {
     struct fixture *f = ctx;
     char expected[160];
-    if (atomic_load(&f->hsm_away))
+    if (atomic_load(&f->hsm_away)) {
+        atomic_fetch_add(&f->keys_refused, 1);
         return sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM is away");
+    }
     snprintf(expected, sizeof expected, "wrapped:%s", binding);
     if (!sg_bytes_equal(wrapped, sg_bytes_str(expected)))
         return sg_fail(err, SG_E_HSM_KEY, "not the wrapped key of this binding");

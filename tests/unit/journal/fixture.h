@@ -33,7 +33,7 @@ struct fixture {
     size_t fed_count, fed_cap;
     atomic_bool feed_fails, hsm_away;
     const char *refused; /* by the feed, for good: what it stands in */
-    atomic_int feed_calls, keys_made, keys_opened;
+    atomic_int feed_calls, keys_made, keys_opened, keys_refused;
 };
 
 void fixture_init(struct fixture *f);

@@ -250,6 +250,12 @@ static void test_foreign_names(void **state)
     free(data);
 }
 
+static bool was_refused_a_key(void *ctx)
+{
+    struct fixture *f = ctx;
+    return atomic_load(&f->keys_refused) > 1; /* the first one is logged by then */
+}
+
 /* Damage that comes after the opening: the drain still ends, the rest is fed. */
 static void test_damage_later(void **state)
 {
@@ -260,12 +266,15 @@ static void test_damage_later(void **state)
     uint8_t *data = unfed_segment(f, ends, &len);
     fixture_segment_path(f, 1, path);
     atomic_store(&f->hsm_away, true);
+    int64_t not_read = faults(JOURNAL_NOT_READ);
     fixture_open(f, NULL);
     assert_int_equal(sg_journal_backlog(f->j), 3);
     data[ends[0] + 50] ^= 1;
     file_write(path, data, len);
+    fixture_await(was_refused_a_key, f);
     atomic_store(&f->hsm_away, false);
     fixture_drain(f);
+    assert_int_equal(faults(JOURNAL_NOT_READ), not_read); /* that was hsmd's */
     assert_int_equal(f->fed_count, 2);
     assert_string_equal(f->fed[1].payload, "three");
     free(data);
