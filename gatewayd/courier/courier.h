@@ -67,6 +67,8 @@ SG_MUST_USE bool sg_courier_send(struct sg_courier *courier, struct sg_courier_s
                                  const uint8_t (*ids)[SG_COURIER_ID],
                                  const struct sg_smtp_piece *pieces, size_t piece_count,
                                  struct sg_smtp_reply *replies_r, struct sg_error *err);
+/* How long that may take, towards a destination with that own wait. */
+int64_t sg_courier_longest_ms(const struct sg_courier *courier, int64_t own_wait_ms);
 /* Moves all of *more to *sent. */
 void sg_courier_join(struct sg_courier_sent **sent, struct sg_courier_sent **more);
 /* Takes NULL and nulls the pointer. */

@@ -258,12 +258,11 @@ static bool answer_read(int fd, size_t recipients, struct sg_smtp_reply *replies
 }
 
 /* Longer than the courier takes with all of its own times; that it lives is seen to by alive.c. */
-static sg_deadline deadline_of(const struct sg_smtp_client_options *o,
-                               const struct sg_smtp_destination *d)
+int64_t sg_courier_longest_ms(const struct sg_courier *courier, int64_t own_wait_ms)
 {
-    return sg_deadline_in(o->slot_wait_ms + d->own_wait_ms +
-                          8 * (o->connect_timeout_ms + o->command_timeout_ms) +
-                          4 * o->data_timeout_ms);
+    const struct sg_smtp_client_options *o = &courier->options.client;
+    return o->slot_wait_ms + own_wait_ms + 8 * (o->connect_timeout_ms + o->command_timeout_ms) +
+           4 * o->data_timeout_ms;
 }
 
 enum outcome {
@@ -272,15 +271,14 @@ enum outcome {
     NOTHING /* … has not all of it, and sends it not */
 };
 
-static enum outcome attempt(struct sg_courier *courier, struct sg_courier_sent *channel,
+static enum outcome attempt(struct sg_courier_sent *channel, sg_deadline deadline,
                             const struct sg_smtp_destination *destination,
                             const struct sg_smtp_envelope *envelope,
                             const uint8_t (*ids)[SG_COURIER_ID], const struct sg_smtp_piece *pieces,
                             size_t piece_count, struct sg_smtp_reply *replies, bool *answered_r,
                             struct sg_error *err)
 {
-    struct output o = {.fd = channel->fd,
-                       .deadline = deadline_of(&courier->options.client, destination)};
+    struct output o = {.fd = channel->fd, .deadline = deadline};
     head_write(&o, destination, envelope, ids, sg_smtp_pieces_size(pieces, piece_count));
     enum outcome outcome = NOTHING;
     if (job_write(&o, pieces, piece_count, err))
@@ -300,10 +298,11 @@ bool sg_courier_send(struct sg_courier *courier, struct sg_courier_sent **sent,
     struct sg_courier_sent *channel = NULL;
     bool answered = false;
     enum outcome outcome = NOTHING;
+    sg_deadline deadline = sg_deadline_in(sg_courier_longest_ms(courier, destination->own_wait_ms));
     for (int i = 0; outcome == NOTHING && i < 2; i++) { /* the first may be dead: another one */
         if (!channel_take(courier, &channel, err))
             return false;
-        outcome = attempt(courier, channel, destination, envelope, ids, pieces, piece_count,
+        outcome = attempt(channel, deadline, destination, envelope, ids, pieces, piece_count,
                           replies_r, &answered, err);
         if (outcome != DONE)
             channel_drop(courier, channel);

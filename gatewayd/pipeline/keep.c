@@ -173,15 +173,16 @@ void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)
     }
 }
 
-#define LAST_MS   ((int64_t)6 * 60 * 1000) /* for what is begun within message_ms */
 #define OTHERS_MS ((int64_t)60 * 60 * 1000)
 #define BACK_MS   60000 /* in which every node has come back to PostgreSQL */
 
 struct sg_claim sg_keep_claim(const struct sg_gateway *gw)
 {
     bool away = sg_deadline_left(atomic_load(&gw->away)) > 0;
+    /* the last delivery may be begun when message_ms is over */
+    int64_t last_ms = sg_courier_longest_ms(gw->courier, gw->reentry.own_wait_ms);
     return (struct sg_claim){.node = gw->node,
-                             .lease_ms = gw->message_ms + LAST_MS,
+                             .lease_ms = gw->message_ms + last_ms,
                              .others_ms = away ? INT32_MAX : OTHERS_MS,
                              .limit = 1};
 }

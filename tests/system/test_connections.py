@@ -6,6 +6,7 @@ Run with -s for the figures.
 import os
 import socket
 import tempfile
+import threading
 import time
 
 import pytest
@@ -167,6 +168,42 @@ def test_time_of_a_message(bounded):
         bounded.servers[B].stop()
         bounded.servers[B].start()
     assert not [mail for mail in bounded.servers[C].mails if b"too-late" in mail.head]
+
+
+def test_what_postfix_gave_up_waiting_for_goes_once(bounded):
+    """lmtp_data_done_timeout: the customer's server has the mail and takes its time, Postfix is gone. The outcome counts, and
+    the next try of that queue id waits for it and is told."""
+    server, taken, answer = bounded.servers[B], threading.Event(), threading.Event()
+    usual, message = server.verdict, simple("a@outside.test", [f"ann@{B}"], "given-up")
+
+    def handed_on():
+        client = Client(bounded.platform.port["inbound"])
+        client.say(b"LHLO x", b"XFORWARD IDENT=3GivenUp ADDR=192.0.2.1", b"MAIL FROM:<a@outside.test>",
+                   f"RCPT TO:<ann@{B}>".encode(), b"DATA")
+        client.until(b"354 ")
+        client.said = b""
+        client.say(message, b".", b"QUIT")
+        return client
+
+    def slow(mail):
+        taken.set()
+        answer.wait(30)
+        return usual(mail)
+
+    server.verdict = slow
+    try:
+        first = handed_on()
+        assert taken.wait(10)
+        first.close()
+        again = handed_on()
+        with pytest.raises(TimeoutError):
+            again.until(b"\r\n", 1)
+        answer.set()
+        assert b"was seen to before" in again.ended(20)
+    finally:
+        answer.set()
+        server.verdict = usual
+    assert len([mail for mail in server.mails if b"given-up" in mail.head]) == 1
 
 
 def test_many_more_than_it_takes(bounded):

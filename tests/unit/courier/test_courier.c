@@ -454,6 +454,19 @@ static void answers_each_recipient(void **state)
     script_end(&server);
 }
 
+/* What has a lease for a sending must have it for longer: whatever times are configured. */
+static void says_how_long_a_sending_may_take(void **state)
+{
+    (void)state;
+    for (int64_t most_ms = 100; most_ms <= 3600000; most_ms *= 6) {
+        struct sg_courier *c = ready_with(0, most_ms);
+        int64_t slot = most_ms, connecting = 2 * most_ms, replies = 4 * most_ms,
+                content = 3 * most_ms;
+        assert_true(sg_courier_longest_ms(c, 20) >= slot + 20 + connecting + replies + content);
+        sg_courier_stop(&c);
+    }
+}
+
 static void courier_kill(struct sg_courier *c)
 {
     assert_int_equal(kill(c->pid, SIGKILL), 0);
@@ -766,6 +779,7 @@ int main(void)
         cmocka_unit_test(an_orderly_end_leaves_nothing),
         cmocka_unit_test(passes_on_what_the_client_says),
         cmocka_unit_test(answers_each_recipient),
+        cmocka_unit_test(says_how_long_a_sending_may_take),
         cmocka_unit_test(starts_another_one),
         cmocka_unit_test(bears_odd_servers),
         cmocka_unit_test(killed_itself_with_a_message),
