@@ -15,6 +15,7 @@
 #define PROBE_BYTES  ((size_t)1 << 20)
 #define KEY_BYTES    32
 #define CIPHER_BLOCK 16
+#define CRYPT_BYTES  16384 /* in one go, on the stack */
 
 #define SHARE_STEP ((size_t)128 << 10)
 
@@ -150,26 +151,18 @@ void sg_spool_free(struct sg_spool **spool)
  * before it, each octet of the file is written once, and two directions are one. What could change
  * the file could read this process too, so it carries no tags.
  */
-static bool crypt_at(const struct sg_spool *s, uint64_t at, const uint8_t *in, uint8_t *out,
-                     size_t len, struct sg_error *err)
+static EVP_CIPHER_CTX *cipher_at(const struct sg_spool *s, uint64_t at)
 {
     uint8_t counter[CIPHER_BLOCK] = {0}, skipped[CIPHER_BLOCK] = {0};
     for (size_t i = 0; i < sizeof at; i++)
         counter[CIPHER_BLOCK - 1 - i] = (uint8_t)(at / CIPHER_BLOCK >> 8 * i);
-    int n;
+    int n, within = (int)(at % CIPHER_BLOCK);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool ok = ctx && EVP_EncryptInit_ex2(ctx, EVP_aes_256_ctr(), s->key, counter, NULL) == 1 &&
-              (at % CIPHER_BLOCK == 0 ||
-               EVP_EncryptUpdate(ctx, skipped, &n, skipped, (int)(at % CIPHER_BLOCK)) == 1);
-    while (ok && len) {
-        size_t step = len < COPY_BYTES ? len : COPY_BYTES;
-        ok = EVP_EncryptUpdate(ctx, out, &n, in, (int)step) == 1;
-        in += step;
-        out += step;
-        len -= step;
-    }
+    if (ctx && EVP_EncryptInit_ex2(ctx, EVP_aes_256_ctr(), s->key, counter, NULL) == 1 &&
+        (within == 0 || EVP_EncryptUpdate(ctx, skipped, &n, skipped, within) == 1))
+        return ctx;
     EVP_CIPHER_CTX_free(ctx);
-    return ok || sg_fail_openssl(err, SG_E_CRYPTO, "spool file");
+    return NULL;
 }
 
 /* A file without a name. Not every file system has O_TMPFILE. */
@@ -214,17 +207,18 @@ static bool append_to_file(struct sg_spool *s, const uint8_t *data, size_t len,
 {
     if (s->fd < 0 && !open_file(s, err))
         return false;
-    uint8_t *block = malloc(COPY_BYTES);
-    if (!block)
-        abort();
-    bool ok = true;
+    EVP_CIPHER_CTX *ctx = cipher_at(s, s->in_file);
+    bool ok = ctx || sg_fail_openssl(err, SG_E_CRYPTO, "spool file");
     while (ok && len) {
-        size_t n = len < COPY_BYTES ? len : COPY_BYTES;
-        ok = crypt_at(s, s->in_file, data, block, n, err) && write_at_end(s, block, n, err);
+        uint8_t block[CRYPT_BYTES];
+        int n = (int)(len < sizeof block ? len : sizeof block);
+        ok = EVP_EncryptUpdate(ctx, block, &n, data, n) == 1 ||
+             sg_fail_openssl(err, SG_E_CRYPTO, "spool file");
+        ok = ok && write_at_end(s, block, (size_t)n, err);
         data += n;
-        len -= n;
+        len -= (size_t)n;
     }
-    free(block);
+    EVP_CIPHER_CTX_free(ctx);
     return ok;
 }
 
@@ -338,7 +332,14 @@ static bool read_file(const struct sg_spool *s, uint64_t offset, uint8_t *out, s
             return sg_fail(err, SG_E_IO, "spool file is shorter than what was written");
         done += (size_t)n;
     }
-    return crypt_at(s, offset, out, out, len, err);
+    EVP_CIPHER_CTX *ctx = cipher_at(s, offset);
+    bool ok = ctx != NULL;
+    for (int n; ok && len; out += n, len -= (size_t)n) {
+        n = len < COPY_BYTES ? (int)len : COPY_BYTES;
+        ok = EVP_EncryptUpdate(ctx, out, &n, out, n) == 1;
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    return ok || sg_fail_openssl(err, SG_E_CRYPTO, "spool file");
 }
 
 bool sg_spool_read(const struct sg_spool *spool, uint64_t offset, void *data, size_t len,
