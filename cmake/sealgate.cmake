@@ -40,7 +40,8 @@ if(SG_SETTABLE_CLOCK)
 endif()
 if(SG_SANITIZE)
   target_compile_options(sg_flags INTERFACE -fsanitize=${SG_SANITIZE} -fno-sanitize-recover=all
-                         -fno-omit-frame-pointer)
+                         -fno-omit-frame-pointer $<$<BOOL:${SG_FUZZ}>:-fsanitize=fuzzer-no-link>)
+  target_compile_definitions(sg_flags INTERFACE SG_SANITIZED=1) # each compiler says it otherwise
   target_link_options(sg_flags INTERFACE -fsanitize=${SG_SANITIZE})
 else()
   # _FORTIFY_SOURCE hides accesses from the sanitizers, so it is for the other builds.

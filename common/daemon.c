@@ -83,7 +83,7 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a limit is as a full disk: an error, and no end */
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer attaches to its own process */
+#ifndef SG_SANITIZED /* LeakSanitizer attaches to its own process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

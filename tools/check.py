@@ -156,7 +156,7 @@ def step_release(step, args):
 
 
 def step_asan(step, _args):
-    """AddressSanitizer and UBSan: build, unit tests."""
+    """AddressSanitizer and UBSan: build, unit tests. The fuzzers are of the same objects."""
     build(step, "asan")
     unit_tests(step, "asan")
 
@@ -324,8 +324,8 @@ class Fuzzing:
 def fuzz_begin(step, args):
     """Built, and at work from now on."""
     args.fuzz_begun, args.fuzzing = True, None
-    build(step, "fuzz", *(path.stem for path in sorted(ROOT.glob("tests/fuzz/fuzz_*.c"))))
-    paths = sorted((ROOT / "build/fuzz/fuzz").glob("fuzz_*"))
+    build(step, "asan", *(path.stem for path in sorted(ROOT.glob("tests/fuzz/fuzz_*.c"))))
+    paths = sorted((ROOT / "build/asan/fuzz").glob("fuzz_*"))
     paths = [path for path in paths if os.access(path, os.X_OK) and path.is_file()]
     for path in paths:
         step.one(seeds_of(path).is_dir() and pathlib.Path(f"{path}.dict").exists(), f"{path.name}: no seeds, or no dictionary")

@@ -6,7 +6,7 @@
 
 bool sg_confine_possible(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SG_SANITIZED
     return false;
 #else
     return true;

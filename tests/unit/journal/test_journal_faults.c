@@ -319,7 +319,7 @@ static void test_file_size_limit(void **state)
     assert_int_equal(records, 120);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SG_SANITIZED
 static long peak_kb(void)
 {
     char line[128];
@@ -674,7 +674,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new_segment_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_health, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SG_SANITIZED
         cmocka_unit_test_setup_teardown(test_bounded_memory, setup, teardown),
 #endif
         cmocka_unit_test_setup_teardown(test_large_does_not_fit, setup, teardown),

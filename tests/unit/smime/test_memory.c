@@ -7,11 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#ifndef __has_feature /* gcc says it by macros */
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#ifdef SG_SANITIZED
 #define PEAK_KIB 200000 /* the sanitizer's own */
 #else
 #define PEAK_KIB 20000

@@ -13,14 +13,6 @@
 #define ALLOWED   4096 /* KiB */
 #define MULTIPART "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static long peak_kib(void)
 {
     struct rusage usage;
@@ -80,7 +72,7 @@ static void test_memory(void **state)
         long before = peak_kib();
         assert_true(sg_trigger_scan(arena, &block, spool, block.body_offset, sg_spool_size(spool),
                                     &options, &found, &err));
-#ifndef SANITIZED
+#ifndef SG_SANITIZED
         if (peak_kib() - before > ALLOWED)
             fail_msg("mail %zu took %ld KiB", i, peak_kib() - before);
 #endif
