@@ -94,8 +94,9 @@ static struct sg_metric *const gateway_metrics[] = {
     &connections, &backlog,    &oldest,      &fed_segment, &set_aside,
     &cache_uses,  &cache_size, &directories, &crls,        NULL};
 static struct sg_metric *const *const all_metrics[] = {
-    sg_pipeline_metrics, gateway_metrics,  sg_journal_metrics, sg_courier_metrics,
-    sg_tnef_metrics,     sg_clock_metrics, sg_confine_metrics, NULL};
+    sg_pipeline_metrics, gateway_metrics, sg_journal_metrics,
+    sg_courier_metrics,  sg_tnef_metrics, sg_clock_metrics,
+    sg_confine_metrics,  sg_node_metrics, NULL};
 
 struct operation {
     struct sg_gateway *gw;

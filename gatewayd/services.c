@@ -339,6 +339,7 @@ static bool workers_start(struct services *v, struct sg_error *err)
                                         &v->gw};
     struct sg_worker_options replay = {"replay", BACKLOG_WAIT_MS, replay_round, v};
     struct sg_db_options db = db_options(v->settings);
+    db.node = v->settings->node;
     struct sg_clock_watch_options clock = {v->gw.db, v->settings->clock_interval_ms,
                                            v->settings->clock_tolerance_ms,
                                            v->settings->clock_grace_ms};

@@ -86,10 +86,12 @@ static PGconn *connect_start(const struct sg_db_options *options, const PQconnin
     SG_AUTO_SECRET secret = {0};
     if (!password_read(options, &secret, err))
         return NULL;
-    /* A process that is frozen in the midst of a transaction must not keep its locks. */
-    char settings[240];
+    /* A process that is frozen in the midst of a transaction must not keep its locks, nor a host
+     * that is gone its sessions. */
+    char settings[400];
     snprintf(settings, sizeof settings,
              "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%lld "
+             "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
              "-c search_path=sealgate -c timezone=UTC -c bytea_output=hex -c datestyle=ISO",
              (long long)options->statement_timeout_ms, (long long)options->statement_timeout_ms);
     size_t count = 0, n = 0;

@@ -62,6 +62,7 @@ bool sg_db_open(const struct sg_db_options *options, struct sg_db **db_r, struct
     db->options.password_file = copy(options->password_file);
     db->options.application = copy(options->application);
     db->options.actor = copy(options->actor);
+    db->options.node = NULL;
     if (db->options.connections < 1)
         db->options.connections = 1;
     db->idle = idle;

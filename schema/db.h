@@ -29,6 +29,10 @@ struct sg_db_options {
     int connections;           /* at most */
     int64_t wait_ms;           /* for a connection; also the limit of connecting */
     int64_t statement_timeout_ms;
+    /* Of a listener: the node's name, which no other may have, for what is leased to a name is its
+     * own (sg_claim). That one has it is logged (node.named-twice) and counted, no more: what was
+     * killed or cut off may seem to be there for a while. NULL: none. */
+    const char *node;
 };
 
 struct sg_db;
@@ -117,5 +121,7 @@ SG_MUST_USE bool sg_db_listen(const struct sg_db_options *options, const char *c
                               struct sg_db_listener **listener_r, struct sg_error *err);
 /* Ends the thread; fn is not called any more. */
 void sg_db_listen_stop(struct sg_db_listener **listener);
+/* For sg_monitor: whether another one has the node's name. */
+extern struct sg_metric *const sg_node_metrics[];
 
 #endif

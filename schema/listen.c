@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,6 +14,7 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   1000
 #define PROBE_MS         15000 /* a silent connection is asked whether it is still there */
+#define NODE_MS          3000  /* more than a process that ended needs until its session has */
 
 struct sg_db_listener {
     struct sg_db_options options;
@@ -24,7 +24,19 @@ struct sg_db_listener {
     struct sg_query_cache *cache; /* NULL: none */
     pthread_t thread;
     int stop_fd;
+    bool alone;      /* this session has the node's name */
+    int64_t node_at; /* when it is asked for next */
+    int node_refused;
 };
+
+static struct sg_metric twice = {
+    .name = "sealgate_node_named_twice",
+    .help = "Another one with this node's name is connected to the database (1).",
+    .type = SG_GAUGE,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+struct sg_metric *const sg_node_metrics[] = {&twice, NULL};
 
 enum woken { WOKEN_STOP, WOKEN_READABLE, WOKEN_LOST, WOKEN_TIME };
 
@@ -102,6 +114,35 @@ static void cache_disconnect(struct sg_db_listener *l)
     sg_conn_close(&conn);
 }
 
+static bool node_ask(struct sg_db_listener *l, struct sg_conn *conn, struct sg_error *err)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_ROWS rows = {0};
+    struct sg_params p = {0};
+    sg_param_text(&p, l->options.node);
+    if (!sg_conn_query(conn, SG_Q_NODE_LOCK, &p, &rows, err))
+        return false;
+    struct sg_row r = sg_row_at(&rows, 0, arena);
+    l->alone = sg_row_bool(&r);
+    const char *address = sg_row_text(&r), *since = sg_row_text(&r);
+    if (!sg_row_end(&r, err))
+        return false;
+    l->node_at = sg_clock_monotonic_ms() + NODE_MS;
+    l->node_refused += !l->alone;
+    if (l->node_refused == 2 && !l->alone)
+        sg_log(SG_LOG_WARNING, "node.named-twice", "node", l->options.node, "other_address",
+               address, "other_since", since, NULL);
+    if (l->alone && l->node_refused > 1)
+        sg_log(SG_LOG_INFO, "node.alone", "node", l->options.node, NULL);
+    sg_metric_set(&twice, 0, 0, !l->alone && l->node_refused > 1);
+    return true;
+}
+
+static bool node_wanted(const struct sg_db_listener *l)
+{
+    return l->options.node && !l->alone;
+}
+
 /* Does what is due by now; false: the connection is lost. */
 static bool due(struct sg_db_listener *l, struct sg_conn *conn, int64_t *probe_at)
 {
@@ -112,6 +153,10 @@ static bool due(struct sg_db_listener *l, struct sg_conn *conn, int64_t *probe_a
         sg_log_error(SG_LOG_WARNING, "database.changes-not-counted", &err, NULL);
         return false;
     }
+    if (node_wanted(l) && now >= l->node_at && !node_ask(l, conn, &err)) {
+        sg_log_error(SG_LOG_WARNING, "database.node-not-known", &err, NULL);
+        return false;
+    }
     if (now < *probe_at)
         return true;
     *probe_at = now + PROBE_MS;
@@ -120,7 +165,8 @@ static bool due(struct sg_db_listener *l, struct sg_conn *conn, int64_t *probe_a
 
 static int wait_until(const struct sg_db_listener *l, int64_t probe_at)
 {
-    int64_t left = probe_at - sg_clock_monotonic_ms();
+    int64_t next = node_wanted(l) && l->node_at < probe_at ? l->node_at : probe_at;
+    int64_t left = next - sg_clock_monotonic_ms();
     int poll_in = l->cache ? sg_query_cache_poll_in(l->cache) : PROBE_MS;
     return left < 0 ? 0 : left < poll_in ? (int)left : poll_in;
 }
@@ -129,6 +175,8 @@ static int wait_until(const struct sg_db_listener *l, int64_t probe_at)
 static bool serve(struct sg_db_listener *l, struct sg_conn *conn)
 {
     int64_t probe_at = sg_clock_monotonic_ms() + PROBE_MS;
+    l->alone = false;
+    l->node_at = l->node_refused = 0;
     for (;;) {
         if (!due(l, conn, &probe_at))
             return true;
@@ -183,6 +231,7 @@ static void listener_free(struct sg_db_listener *l)
     free((char *)l->options.conninfo);
     free((char *)l->options.password_file);
     free((char *)l->options.application);
+    free((char *)l->options.node);
     free(l);
 }
 
@@ -198,6 +247,7 @@ bool sg_db_listen(const struct sg_db_options *options, const char *const *channe
     l->options.password_file = options->password_file ? strdup(options->password_file) : NULL;
     l->options.application = strdup(options->application);
     l->options.actor = NULL;
+    l->options.node = options->node ? strdup(options->node) : NULL;
     l->channels = channels;
     l->fn = fn;
     l->ctx = ctx;

@@ -698,6 +698,32 @@ def test_each_host_has_its_share_of_the_time(pg):
         program.end()
 
 
+def test_two_of_one_name_are_told_of(pg):
+    """What is leased to a node's name counts as its own: the second of a name says so, also when the first only seems to
+    be there, and goes on; it is silent where the first has ended."""
+    first = Probe(pg, "sg_gateway", "0", "gw1")
+    wait_for(lambda: pg.psql("-c", "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"), 10, "its lock")
+    other = Probe(pg, "sg_gateway", "0", "gw2")
+    second = Probe(pg, "sg_gateway", "0", "gw1")
+
+    def said(program, event):
+        return [line for line in program.stderr if event in " ".join(line)]
+
+    try:
+        wait_for(lambda: said(second, "node.named-twice"), 10, "the second to be told of")
+        assert f'"other_since":"{datetime.datetime.now(datetime.timezone.utc):%Y-}' in " ".join(said(second, "named-twice")[0])
+        assert second.ask("health")[0] == "ok"
+    finally:
+        first.end()
+    try:
+        wait_for(lambda: said(second, "node.alone"), 10, "the second to be alone")
+        assert len(said(second, "node.named-twice")) == 1
+        assert not said(first, "named-twice") + said(other, "named-twice")
+    finally:
+        second.end()
+        other.end()
+
+
 KEPT_MS = 900  # for so long nothing is used without the server having said that it did not change
 
 
@@ -862,7 +888,7 @@ def test_a_domain_without_a_valid_certificate_is_counted(pg):
         now = figures()
         return {b: n for b in now if (n := now[b] - before.get(b, 0))} == ({bucket: 1} if bucket else {})
 
-    t = make_tenant(pg, "counted", "203.0.113.0/24", "ab" * 32)
+    t = make_tenant(pg, "counted", "100.64.0.0/24", "ab" * 32)
     assert now_in("none"), figures()
     first = add_certificate(worker, t, t["key"], "active", 30)
     assert now_in("expired"), figures()  # at this moment

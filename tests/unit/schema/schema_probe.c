@@ -5,7 +5,8 @@
  *     parallel N      N threads ask at once; prints "parallel OK OF N longest MS"
  *     domain NAME     prints "domain STATE MISSES" of what is kept, with the tenant's state
  *     notify          waits for nothing: the listener prints "flush" or "notify CHANNEL PAYLOAD"
- * Arguments: conninfo, file with the password, and for how many milliseconds results are kept.
+ * Arguments: conninfo, file with the password, for how many milliseconds results are kept (0: not
+ * at all), and the node's name.
  */
 #include "common/log.h"
 #include "schema/db.h"
@@ -83,7 +84,7 @@ static void heard(void *ctx, const char *channel, const char *payload)
 int main(int argc, char **argv)
 {
     static const char *const channels[] = {"sealgate_config", "sealgate_job", NULL};
-    if (argc < 3 || argc > 4)
+    if (argc < 3 || argc > 5)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     sg_log_init("probe", SG_LOG_DEBUG);
@@ -93,13 +94,15 @@ int main(int argc, char **argv)
                                     .actor = "probe",
                                     .connections = 4,
                                     .wait_ms = 2000,
-                                    .statement_timeout_ms = 1000};
+                                    .statement_timeout_ms = 1000,
+                                    .node = argc > 4 ? argv[4] : NULL};
+    int64_t kept_ms = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
     struct sg_db *db = NULL;
     struct sg_db_listener *listener = NULL;
     struct sg_error err = {0};
     bool opened = sg_db_open(&options, &db, &err);
-    if (opened && argc == 4) {
-        const struct sg_db_cache_options cache = {100, 100000, strtol(argv[3], NULL, 10)};
+    if (opened && kept_ms > 0) {
+        const struct sg_db_cache_options cache = {100, 100000, kept_ms};
         sg_db_cache(db, &cache);
     }
     if (!opened || !sg_db_listen(&options, channels, heard, NULL, db, &listener, &err)) {
