@@ -9,14 +9,15 @@ UNION ALL
 SELECT 'tenants', state, count(*) FROM tenant GROUP BY state
 UNION ALL
 SELECT 'certificates',
-       CASE WHEN c.known = 0 THEN 'none'
-            WHEN coalesce(c.until, '-infinity') <= $1 THEN 'expired'
+       CASE WHEN c.until <= $1 THEN 'expired'
             WHEN c.until <= $1 + interval '7 days' THEN '7'
             WHEN c.until <= $1 + interval '30 days' THEN '30'
-            WHEN c.until <= $1 + interval '60 days' THEN '60' ELSE 'more' END, count(*)
+            WHEN c.until <= $1 + interval '60 days' THEN '60'
+            WHEN c.until IS NOT NULL THEN 'more'
+            WHEN EXISTS (SELECT FROM certificate gone WHERE gone.domain_id = d.id) THEN 'expired' ELSE 'none' END, count(*)
 FROM domain d JOIN tenant t ON t.id = d.tenant_id
-CROSS JOIN LATERAL (SELECT count(*) AS known, max(not_after) FILTER (WHERE state IN ('active', 'installed')) AS until
-                    FROM certificate WHERE domain_id = d.id) c
+LEFT JOIN (SELECT domain_id, max(not_after) AS until FROM certificate WHERE state IN ('active', 'installed')
+           GROUP BY domain_id) c ON c.domain_id = d.id
 WHERE d.state IN ('attested', 'verified') AND t.state = 'active' GROUP BY 2
 UNION ALL
 SELECT 'held', reason, count(*) FROM held_message WHERE state = 'held' GROUP BY reason
