@@ -43,11 +43,16 @@ static void due_take(struct sg_row *row, void *item)
 }
 
 bool sg_disposal_preview(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,
-                         struct sg_disposal_due **rows_r, size_t *count_r, struct sg_error *err)
+                         int64_t most, struct sg_disposal_due **rows_r, size_t *count_r,
+                         struct sg_error *err)
 {
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
     sg_param_time(&p, sg_tx_now(tx));
+    if (most == 0)
+        sg_param_null(&p);
+    else
+        sg_param_int(&p, most);
     *rows_r =
         sg_api_rows(tx, arena, SG_Q_DISPOSAL_PREVIEW, &p, due_take, sizeof **rows_r, count_r, err);
     return *rows_r != NULL;

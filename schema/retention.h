@@ -12,8 +12,8 @@
  * in the arena, NULL: there is none. */
 SG_MUST_USE bool sg_disposal_partition(struct sg_tx *tx, struct sg_arena *arena,
                                        const char **name_r, struct sg_error *err);
-/* Deletes at most `most` rows of a table and tenant (NULL: the platform's own), with their record.
- */
+/* Deletes at most `most` rows of a table and tenant (NULL: the platform's own), with their record;
+ * *deleted_r 0: there are no more. */
 SG_MUST_USE bool sg_disposal_rows(struct sg_tx *tx, const char *relation, const char *tenant_id,
                                   int most, int64_t *deleted_r, struct sg_error *err);
 
@@ -23,10 +23,12 @@ struct sg_disposal_due {
     int64_t rows;
     sg_time oldest;
 };
-/* What would go now; tenant_id NULL: of everybody. */
+/* What would go now; tenant_id NULL: of everybody. Of a table and tenant at most `most` rows are
+ * counted (0: all): whoever asks only whether there are any does not wait for a count. */
 SG_MUST_USE bool sg_disposal_preview(struct sg_tx *tx, struct sg_arena *arena,
-                                     const char *tenant_id, struct sg_disposal_due **rows_r,
-                                     size_t *count_r, struct sg_error *err);
+                                     const char *tenant_id, int64_t most,
+                                     struct sg_disposal_due **rows_r, size_t *count_r,
+                                     struct sg_error *err);
 
 struct sg_api_disposal {
     struct sg_api_key key; /* at */

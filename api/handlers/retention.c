@@ -132,7 +132,7 @@ bool api_disposal_preview(struct api_request *r, struct sg_tx *tx, struct sg_err
 {
     struct sg_disposal_due *rows;
     size_t count;
-    if (!sg_disposal_preview(tx, r->arena, NULL, &rows, &count, err))
+    if (!sg_disposal_preview(tx, r->arena, NULL, 0, &rows, &count, err))
         return false;
     json_t *all = json_array();
     for (size_t i = 0; i < count; i++)

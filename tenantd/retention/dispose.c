@@ -39,7 +39,7 @@ struct due {
 static bool due_find(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct due *d = arg;
-    return sg_disposal_preview(tx, d->arena, NULL, &d->rows, &d->count, err);
+    return sg_disposal_preview(tx, d->arena, NULL, 1, &d->rows, &d->count, err);
 }
 
 struct batch {
@@ -66,7 +66,7 @@ static bool rows_delete(struct sg_job *job, int64_t *deleted, struct sg_error *e
             if (!sg_db_transact(job->db, NULL, batch_delete, &b, err))
                 return false;
             *deleted += b.deleted;
-        } while (b.deleted == b.most);
+        } while (b.deleted > 0);
     }
     return true;
 }

@@ -365,3 +365,75 @@ def test_the_database_keeps_to_the_policy_whoever_asks(platform):
         assert cursor.fetchone() == (0,)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("DELETE FROM sealgate.message")
+
+
+# Of many tenants -------------------------------------------------------------------------------------
+
+CROWD = 150
+
+
+@pytest.fixture(scope="module")
+def crowd(platform):
+    """Makes 10 messages for each of 150 tenants in the month so many months ago; their ids."""
+    tenants = [f"ten_1{n:025}" for n in range(CROWD)]
+
+    def make(months):
+        at = old_month(platform, months)
+        sql(platform, f"""
+            INSERT INTO tenant (id, name, state, created_at, updated_at)
+                SELECT t, t, 'active', to_timestamp({at / SECOND}) - interval '15 days', now() FROM unnest(%s) AS t
+                ON CONFLICT DO NOTHING;
+            CREATE TEMP TABLE mail AS SELECT t AS tenant, 'msg_1' || lpad({months} || '0' || n, 25, '0') AS id,
+                    to_timestamp({at / SECOND}) + n * interval '1 second' AS at
+                FROM generate_series(1, {10 * CROWD}) AS n, unnest(%s) WITH ORDINALITY AS w (t, nth) WHERE nth = (n - 1) / 10 + 1;
+            INSERT INTO message (id, received_at, tenant_id, direction, node, queue_id, sender, sender_domain, header_from,
+                                 message_id, client_address, size_bytes, archive_ref)
+                SELECT id, at, tenant, 'outbound', 'n', 'q', 'a@b.test', 'b.test', '', id, '', 100, '' FROM mail;
+            INSERT INTO message_recipient (msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, outcome_at)
+                SELECT id, at, tenant, 'x@y.test', 'y.test', 'delivered', at FROM mail;
+            INSERT INTO message_code (msg_id, received_at, tenant_id, recipient, recipient_domain, code, at, folded)
+                SELECT id, at, tenant, 'x@y.test', 'y.test', '201', at, true FROM mail;
+            INSERT INTO trace_event (record_id, msg_id, received_at, tenant_id, at, seq, step, detail)
+                SELECT '1', id, at, tenant, at, 0, 's', '{{}}' FROM mail;
+            DROP TABLE mail; ANALYZE message, message_recipient, message_code, trace_event""", tenants, tenants)
+        return tenants
+    return make
+
+
+LOG = "relname ~ '^(message(_recipient|_code)?|trace_event)_[0-9]'"
+
+
+def rows_read(platform, kind):
+    """How many rows of the log a job looks at, and its result: by the server's statistics, which are whole when the
+    sessions have ended."""
+    count = lambda: sql(platform, f"SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_all_tables WHERE {LOG}")[0][0]
+    platform.stop("tenantd")
+    before = count()
+    platform.tenantd_start()
+    result = run_job(platform, kind)
+    platform.stop("tenantd")
+    read = count() - before
+    platform.tenantd_start()
+    return read, result
+
+
+def test_deletion_of_many_tenants(platform, provider, crowd):
+    """What is deleted is looked at, and not once for each tenant."""
+    tenants = crowd(20)
+    total = 4 * 10 * CROWD
+    sql(platform, "INSERT INTO retention_policy SELECT t, 'messages', 13, now() FROM unnest(%s) AS t", tenants[1:])
+    sql(platform, "INSERT INTO retention_policy VALUES (%s, 'trace', 24, now())", tenants[0])  # so no month is dropped whole
+    gone = [(name, CROWD - 1, 10 * CROWD - 10) for name in ("message", "message_code", "message_recipient", "trace_event")]
+    with platform.pg.connect("sg_tenant") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT relation, count(*), sum(rows)::int FROM sealgate.disposal_preview(NULL, now()) WHERE tenant_id ="
+                       " ANY(%s) GROUP BY 1 ORDER BY 1", (tenants,))
+        assert cursor.fetchall() == gone
+        cursor.execute(f"SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_all_tables WHERE {LOG}")
+        (read,) = cursor.fetchone()
+        print(f"preview: {read} rows read for {total}")
+        assert read <= 3 * total
+    read, result = rows_read(platform, "retention.dispose")
+    print(f"deleted: {read} rows read for {total}")
+    assert result["rows"] >= total - 40 and read <= 10 * total
+    assert sql(platform, "SELECT relation, count(*), sum(rows)::int FROM disposal WHERE tenant_id = ANY(%s) GROUP BY 1 ORDER BY 1",
+               tenants) == gone
