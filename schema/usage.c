@@ -16,20 +16,45 @@ static bool change(struct sg_tx *tx, enum sg_query query, const struct sg_params
     return ok;
 }
 
-bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms, sg_time adjust_since,
-                    int64_t *closed_r, int64_t *adjusted_r, struct sg_error *err)
+bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms, int64_t *closed_r,
+                    struct sg_error *err)
 {
-    struct sg_params zone = {0}, close = {0}, adjust = {0};
+    struct sg_params zone = {0}, close = {0};
     sg_param_text(&zone, time_zone);
     sg_param_time(&close, sg_tx_now(tx));
     sg_param_int(&close, lag_ms);
     sg_param_text(&close, time_zone);
-    sg_param_time(&adjust, sg_tx_now(tx));
-    sg_param_time(&adjust, adjust_since);
     return sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
            sg_tx_query(tx, SG_Q_USAGE_ZONE_SET, &zone, NULL, err) &&
-           change(tx, SG_Q_USAGE_CLOSE, &close, closed_r, err) &&
-           change(tx, SG_Q_USAGE_ADJUST, &adjust, adjusted_r, err);
+           change(tx, SG_Q_USAGE_CLOSE, &close, closed_r, err);
+}
+
+static void closed_take(struct sg_row *row, void *item)
+{
+    struct sg_usage_closed *c = item;
+    c->month = sg_row_text(row);
+    c->time_zone = sg_row_text(row);
+}
+
+bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
+                          struct sg_usage_closed **rows_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, since);
+    *rows_r = sg_api_rows(tx, arena, SG_Q_USAGE_CLOSED_LIST, &p, closed_take, sizeof **rows_r,
+                          count_r, err);
+    return *rows_r != NULL;
+}
+
+bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_closed *closed, int64_t *adjusted_r,
+                     struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, sg_tx_now(tx));
+    sg_param_text(&p, closed->month);
+    sg_param_text(&p, closed->time_zone);
+    return sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
+           change(tx, SG_Q_USAGE_ADJUST, &p, adjusted_r, err);
 }
 
 static void take(struct sg_row *row, void *item)

@@ -27,11 +27,22 @@ struct sg_api_usage_revision {
     int64_t numbers[SG_USAGE_NUMBERS];
 };
 
-/* Closes the months that ended lag_ms ago or earlier, then adjusts those closed that began since
- * adjust_since. Months are of time_zone. What is there already is left as it is. */
+/* Closes, for every tenant, the earliest month of time_zone that ended lag_ms ago or earlier and is
+ * not closed. What is there already is left as it is. *closed_r: of how many tenants; 0: there is
+ * no such month. */
 SG_MUST_USE bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms,
-                                sg_time adjust_since, int64_t *closed_r, int64_t *adjusted_r,
-                                struct sg_error *err);
+                                int64_t *closed_r, struct sg_error *err);
+
+struct sg_usage_closed {
+    const char *month, *time_zone; /* "2026-11-01", and where it began at midnight */
+};
+/* The closed months that began since. */
+SG_MUST_USE bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
+                                      struct sg_usage_closed **rows_r, size_t *count_r,
+                                      struct sg_error *err);
+/* Counts a closed month again. *adjusted_r: for how many tenants there was a difference. */
+SG_MUST_USE bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_closed *closed,
+                                 int64_t *adjusted_r, struct sg_error *err);
 
 /* month NULL: the current one. tenant_id NULL: each tenant. */
 SG_MUST_USE bool sg_api_usage_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

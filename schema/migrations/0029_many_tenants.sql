@@ -137,3 +137,76 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION disposal_preview(text, timestamptz, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION disposal_preview(text, timestamptz, bigint) TO sg_tenant, sg_provider;
+
+-- Usage, for billing ------------------------------------------------------------------------------------
+
+-- As in 0007, planned for the tenant and the time that are asked for. with_storage false: storage_bytes, for which all of the
+-- log is read, is left 0.
+DROP FUNCTION usage_compute(timestamptz, timestamptz, text, text);
+CREATE FUNCTION usage_compute(begins timestamptz, ends timestamptz, zone text, tenant text, with_storage boolean DEFAULT true)
+RETURNS TABLE (tenant_id text, messages_out bigint, recipients_out bigint, bytes_out bigint,
+    messages_in bigint, recipients_in bigint, bytes_in bigint, sealed bigint, opened bigint,
+    held bigint, refused bigint, domains bigint, domain_days bigint, storage_bytes bigint)
+LANGUAGE plpgsql STABLE SET search_path = sealgate, pg_temp AS $compute$
+BEGIN
+    RETURN QUERY EXECUTE $$
+        WITH one AS (
+            SELECT m.tenant_id, m.direction, m.size_bytes, count(r.recipient) AS recipients,
+                   bool_or(r.verdict = 'sealed') AS sealed,
+                   bool_or(r.verdict IN ('verified', 'opened')) AS opened,
+                   bool_or(r.outcome = 'refused') AS refused
+            FROM message m
+            LEFT JOIN message_recipient r ON r.received_at = m.received_at AND r.msg_id = m.id
+                                         AND r.received_at >= $1 AND r.received_at < $2
+                                         AND ($4 IS NULL OR r.tenant_id = $4)
+            WHERE m.received_at >= $1 AND m.received_at < $2
+              AND ($4 IS NULL OR m.tenant_id = $4)
+            GROUP BY m.received_at, m.id, m.tenant_id, m.direction, m.size_bytes),
+        traffic AS (
+            SELECT one.tenant_id,
+                   count(*) FILTER (WHERE direction = 'outbound') AS messages_out,
+                   sum(recipients) FILTER (WHERE direction = 'outbound') AS recipients_out,
+                   sum(size_bytes) FILTER (WHERE direction = 'outbound') AS bytes_out,
+                   count(*) FILTER (WHERE direction = 'inbound') AS messages_in,
+                   sum(recipients) FILTER (WHERE direction = 'inbound') AS recipients_in,
+                   sum(size_bytes) FILTER (WHERE direction = 'inbound') AS bytes_in,
+                   count(*) FILTER (WHERE direction = 'outbound' AND sealed) AS sealed,
+                   count(*) FILTER (WHERE direction = 'inbound' AND opened) AS opened,
+                   count(*) FILTER (WHERE refused) AS refused
+            FROM one GROUP BY one.tenant_id),
+        waited AS (
+            SELECT c.tenant_id, count(DISTINCT c.msg_id) AS held
+            FROM message_code c JOIN verdict_code v ON v.code = c.code AND v.level = 'delay'
+            WHERE c.received_at >= $1 AND c.received_at < $2
+              AND ($4 IS NULL OR c.tenant_id = $4)
+            GROUP BY c.tenant_id),
+        span AS (
+            SELECT d.tenant_id, d.domain_id, d.state, d.at,
+                   coalesce(lead(d.at) OVER (PARTITION BY d.domain_id ORDER BY d.at, d.seq), 'infinity') AS until
+            FROM domain_state d WHERE d.at < $2 AND ($4 IS NULL OR d.tenant_id = $4)),
+        day AS (
+            SELECT DISTINCT s.tenant_id, s.domain_id, d.day
+            FROM span s CROSS JOIN LATERAL generate_series(
+                date_trunc('day', greatest(s.at, $1) AT TIME ZONE $3),
+                least(s.until, $2) AT TIME ZONE $3 - interval '1 microsecond', interval '1 day') AS d (day)
+            WHERE s.state IN ('attested', 'verified') AND s.until > $1 AND s.until > s.at),
+        active AS (
+            SELECT day.tenant_id, count(DISTINCT domain_id) AS domains, count(*) AS domain_days
+            FROM day GROUP BY day.tenant_id),
+        stored AS (
+            SELECT m.tenant_id, sum(m.size_bytes) AS storage_bytes
+            FROM message m WHERE $5 AND m.received_at < $2 AND ($4 IS NULL OR m.tenant_id = $4)
+            GROUP BY m.tenant_id)
+        SELECT t.id::text, coalesce(messages_out, 0), coalesce(recipients_out, 0)::bigint,
+               coalesce(bytes_out, 0)::bigint, coalesce(messages_in, 0), coalesce(recipients_in, 0)::bigint,
+               coalesce(bytes_in, 0)::bigint, coalesce(sealed, 0), coalesce(opened, 0), coalesce(held, 0),
+               coalesce(refused, 0), coalesce(domains, 0), coalesce(domain_days, 0),
+               coalesce(storage_bytes, 0)::bigint
+        FROM tenant t
+        LEFT JOIN traffic ON traffic.tenant_id = t.id
+        LEFT JOIN waited ON waited.tenant_id = t.id
+        LEFT JOIN active ON active.tenant_id = t.id
+        LEFT JOIN stored ON stored.tenant_id = t.id
+        WHERE ($4 IS NULL OR t.id = $4) AND t.created_at < $2
+    $$ USING begins, ends, zone, tenant, with_storage;
+END $compute$;

@@ -1,3 +1,6 @@
+/*
+ * A month in one transaction: what was closed stays closed, whatever becomes of the next.
+ */
 #include "schema/usage.h"
 #include "retention/retention.h"
 
@@ -5,28 +8,50 @@
 
 struct closing {
     const struct sg_retention *settings;
-    json_t *result; /* made anew at each try */
+    struct sg_arena *arena;
+    struct sg_usage_closed *months; /* to be looked at again */
+    size_t count, next;
+    int64_t changed; /* by the last transaction */
 };
 
-static bool close_months(struct sg_tx *tx, void *arg, struct sg_error *err)
+static bool close_one(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct closing *c = arg;
-    const struct sg_retention *s = c->settings;
-    int64_t closed = 0, adjusted = 0;
-    if (!sg_usage_close(tx, s->time_zone, s->close_lag_ms,
-                        sg_tx_now(tx) - (s->adjust_months + 1) * MONTH_MOST, &closed, &adjusted,
-                        err))
-        return false;
-    json_decref(c->result);
-    c->result =
-        json_pack("{s:I, s:I}", "closed", (json_int_t)closed, "adjusted", (json_int_t)adjusted);
-    return true;
+    return sg_usage_close(tx, c->settings->time_zone, c->settings->close_lag_ms, &c->changed, err);
+}
+
+static bool closed_list(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct closing *c = arg;
+    sg_time since = sg_tx_now(tx) - (c->settings->adjust_months + 1) * MONTH_MOST;
+    return sg_usage_closed_list(tx, c->arena, since, &c->months, &c->count, err);
+}
+
+static bool adjust_one(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    struct closing *c = arg;
+    return sg_usage_adjust(tx, &c->months[c->next], &c->changed, err);
 }
 
 bool sg_usage_close_job(struct sg_job *job, struct sg_error *err)
 {
-    struct closing c = {.settings = job->ctx};
-    bool ok = sg_job_commit(job, close_months, &c, &c.result, err);
-    json_decref(c.result);
+    struct closing c = {.settings = job->ctx, .arena = job->arena};
+    int64_t closed = 0, adjusted = 0;
+    do {
+        if (!sg_job_step(job, close_one, &c, err))
+            return false;
+        closed += c.changed;
+    } while (c.changed > 0);
+    if (!sg_job_step(job, closed_list, &c, err))
+        return false;
+    for (c.next = 0; c.next < c.count; c.next++) {
+        if (!sg_job_step(job, adjust_one, &c, err))
+            return false;
+        adjusted += c.changed;
+    }
+    json_t *result =
+        json_pack("{s:I, s:I}", "closed", (json_int_t)closed, "adjusted", (json_int_t)adjusted);
+    bool ok = sg_job_commit(job, NULL, NULL, &result, err);
+    json_decref(result);
     return ok;
 }

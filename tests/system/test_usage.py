@@ -160,6 +160,12 @@ def test_closed_once_adjusted_in_the_open_and_equal_to_counting_again(platform, 
         (%s::timestamp + interval '1 month') AT TIME ZONE 'Pacific/Auckland', 'Pacific/Auckland', %s)""",
                 f"{month}-01", f"{month}-01", tenant.id)[0]
     assert list(again) == [adjusted[n] for n in NUMBERS]
+    # And the next month, of which every tenant has a closed one before it.
+    following = time.strftime("%Y-%m", there)
+    assert tenant.viewer.get(f"{tenant.path}/usage", month=following)["closed_at"] is None
+    platform.clock_set((days + 34) * DAY)
+    assert run_job(platform, "usage.close")["closed"] >= 1
+    assert tenant.viewer.get(f"{tenant.path}/usage", month=following)["closed_at"]
     platform.clock_set(0)
 
 
@@ -415,6 +421,21 @@ def rows_read(platform, kind):
     read = count() - before
     platform.tenantd_start()
     return read, result
+
+
+def test_months_of_many_tenants(platform, crowd):
+    """A month is counted once for all, when it is closed and when it is looked at again."""
+    tenants = crowd(2)
+    total = sql(platform, "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM message_recipient)"
+                " + (SELECT count(*) FROM message_code)")[0][0]
+    read, result = rows_read(platform, "usage.close")
+    print(f"closed: {read} rows read of {total}")
+    assert result["closed"] >= CROWD and read <= 20 * total
+    assert sql(platform, "SELECT messages_out, bytes_out, held, storage_bytes, count(*) FROM usage_month WHERE tenant_id ="
+               " ANY(%s) AND bytes_out > 0 GROUP BY 1, 2, 3, 4", tenants) == [(10, 1000, 10, 1000, CROWD)]
+    read, result = rows_read(platform, "usage.close")
+    print(f"looked at again: {read} rows read of {total}")
+    assert result == {"closed": 0, "adjusted": 0} and read <= 10 * total
 
 
 def test_deletion_of_many_tenants(platform, provider, crowd):
