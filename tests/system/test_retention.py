@@ -243,6 +243,27 @@ def test_newest_first_of_many(platform, world):
         assert took < 1, query
 
 
+READ = ("SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_all_tables"
+        " WHERE relname ~ '^(message(_recipient|_code)?|trace_event)_[0-9]'")
+
+
+@pytest.mark.parametrize("name", ["watermark", "evidence", "traffic", "codes", "usage"])
+def test_a_tenants_report_reads_its_own_log(platform, world, known, name):
+    """Five messages beside 200,000 of others: a report costs what the tenant has in the log."""
+    tenant, names = known
+    platform.pg.psql("-c", "ANALYZE sealgate.message, sealgate.message_recipient", database="sealgate")
+    with platform.pg.connect("sg_tenant") as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path = sealgate; SET plan_cache_mode = force_custom_plan")
+        cursor.execute(f"PREPARE report AS {(ROOT / f'schema/queries/report_{name}.sql').read_text()}")
+        cursor.execute("EXECUTE report(%s, to_timestamp(%s), to_timestamp(%s), 'Pacific/Auckland')",
+                       (tenant.id, NOW / SECOND - 86400 * 2, NOW / SECOND + 60))
+        cursor.fetchall()
+        cursor.execute(READ)
+        (read,) = cursor.fetchone()
+        print(f"{name}: {read} rows read")
+        assert len(names) <= read <= 40 * len(names)
+
+
 # Who looked ---------------------------------------------------------------------------------------
 
 def test_the_providers_look_is_audited(platform, provider, known, world):
