@@ -32,6 +32,11 @@ bool sg_report_period_find(struct sg_tx *tx, struct sg_arena *arena, const char 
            sg_fail(err, SG_E_INVALID, "%s has not begun", period_r->name);
 }
 
+bool sg_report_begin(struct sg_tx *tx, struct sg_error *err)
+{
+    return sg_tx_query(tx, SG_Q_PLAN_FOR_VALUES, NULL, NULL, err);
+}
+
 #define QUERY(name) [SG_REPORT_##name] = SG_Q_REPORT_##name,
 static const enum sg_query queries[] = {SG_REPORT_TABLES(QUERY)};
 

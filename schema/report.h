@@ -23,6 +23,10 @@ SG_MUST_USE bool sg_report_period_find(struct sg_tx *tx, struct sg_arena *arena,
                                        const char *zone, struct sg_report_period *period_r,
                                        struct sg_error *err);
 
+/* Begins a transaction that reads tables: its queries are planned for what they are asked, for
+ * one tenant is not all of them. */
+SG_MUST_USE bool sg_report_begin(struct sg_tx *tx, struct sg_error *err);
+
 /* What is counted of whom. */
 struct sg_report_scope {
     const char *tenant_id; /* NULL: the platform, all tenants */

@@ -51,7 +51,8 @@ static bool read_all(struct sg_tx *tx, void *arg, struct sg_error *err)
     const char *tenant_id = m->job->row->tenant_id, *name = "the whole platform";
     struct sg_build b = {
         .tx = tx, .arena = m->job->arena, .settings = m->settings, .kind = m->kind->name};
-    if ((tenant_id && !sg_report_tenant_name(tx, b.arena, tenant_id, &name, err)) ||
+    if (!sg_report_begin(tx, err) ||
+        (tenant_id && !sg_report_tenant_name(tx, b.arena, tenant_id, &name, err)) ||
         !sg_report_period_find(tx, b.arena, m->period, m->settings->time_zone, &b.period, err))
         return false;
     b.scope = (struct sg_report_scope){.tenant_id = tenant_id,

@@ -36,11 +36,11 @@ def sql(platform, text, *args):
         return cursor.fetchall() if cursor.description else []
 
 
-def run_job(platform, kind):
+def run_job(platform, kind, payload="{}", tenant=None):
     """Makes the job that the schedule makes, and waits for its end."""
     job = new_id("job")
-    sql(platform, "INSERT INTO job (id, kind, payload, state, max_attempts, run_at, created_at)"
-        " VALUES (%s, %s, '{}', 'queued', 3, now(), now())", job, kind)
+    sql(platform, "INSERT INTO job (id, tenant_id, kind, payload, state, max_attempts, run_at, created_at)"
+        " VALUES (%s, %s, %s, %s, 'queued', 3, now(), now())", job, tenant, kind, payload)
     state = wait_for(lambda: (r := sql(platform, "SELECT state, last_error, result FROM job WHERE id = %s",
                                        job)[0])[0] in ("done", "dead", "failed") and r, 60, kind)
     assert state[0] == "done", state
@@ -409,14 +409,14 @@ def crowd(platform):
 LOG = "relname ~ '^(message(_recipient|_code)?|trace_event)_[0-9]'"
 
 
-def rows_read(platform, kind):
-    """How many rows of the log a job looks at, and its result: by the server's statistics, which are whole when the
+def rows_read(platform, work):
+    """How many rows of the log tenantd looks at, and the result: by the server's statistics, which are whole when the
     sessions have ended."""
     count = lambda: sql(platform, f"SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_all_tables WHERE {LOG}")[0][0]
     platform.stop("tenantd")
     before = count()
     platform.tenantd_start()
-    result = run_job(platform, kind)
+    result = work()
     platform.stop("tenantd")
     read = count() - before
     platform.tenantd_start()
@@ -428,14 +428,29 @@ def test_months_of_many_tenants(platform, crowd):
     tenants = crowd(2)
     total = sql(platform, "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM message_recipient)"
                 " + (SELECT count(*) FROM message_code)")[0][0]
-    read, result = rows_read(platform, "usage.close")
+    read, result = rows_read(platform, lambda: run_job(platform, "usage.close"))
     print(f"closed: {read} rows read of {total}")
     assert result["closed"] >= CROWD and read <= 20 * total
     assert sql(platform, "SELECT messages_out, bytes_out, held, storage_bytes, count(*) FROM usage_month WHERE tenant_id ="
                " ANY(%s) AND bytes_out > 0 GROUP BY 1, 2, 3, 4", tenants) == [(10, 1000, 10, 1000, CROWD)]
-    read, result = rows_read(platform, "usage.close")
+    read, result = rows_read(platform, lambda: run_job(platform, "usage.close"))
     print(f"looked at again: {read} rows read of {total}")
     assert result == {"closed": 0, "adjusted": 0} and read <= 10 * total
+
+
+def test_reports_of_many_tenants(platform, crowd):
+    """A tenant's report reads its own part of the log, also after those of the whole platform."""
+    tenants = crowd(3)
+    period = time.strftime("%Y-%m", time.gmtime(old_month(platform, 3) / SECOND))
+
+    def make(whose):
+        for tenant in whose:
+            run_job(platform, "report.make", f'{{"kind": "compliance", "period": "{period}"}}', tenant)
+
+    platforms, _ = rows_read(platform, lambda: make([None] * 8))
+    both, _ = rows_read(platform, lambda: make([None] * 8 + tenants[:8]))
+    print(f"{platforms // 8} rows read for the platform, {(both - platforms) // 8} for a tenant")
+    assert both - platforms <= 8 * 100
 
 
 def test_deletion_of_many_tenants(platform, provider, crowd):
@@ -453,7 +468,7 @@ def test_deletion_of_many_tenants(platform, provider, crowd):
         (read,) = cursor.fetchone()
         print(f"preview: {read} rows read for {total}")
         assert read <= 3 * total
-    read, result = rows_read(platform, "retention.dispose")
+    read, result = rows_read(platform, lambda: run_job(platform, "retention.dispose"))
     print(f"deleted: {read} rows read for {total}")
     assert result["rows"] >= total - 40 and read <= 10 * total
     assert sql(platform, "SELECT relation, count(*), sum(rows)::int FROM disposal WHERE tenant_id = ANY(%s) GROUP BY 1 ORDER BY 1",
