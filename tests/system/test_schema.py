@@ -121,12 +121,7 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
                    recipient="r", recipient_domain="d", outcome="received", outcome_at=NOW)
     gateway.insert("trace_event", record_id=b"r", msg_id=msg, received_at=NOW, tenant_id=tenant,
                    at=NOW, seq=0, step="s", detail="{}")
-    held = gateway.insert("held_message", id=new_id("hld"), msg_id=msg, tenant_id=tenant,
-                          domain_id=domain, direction="outbound", state="held", reason="201",
-                          explanation="", sender="", recipients=["r"], recipient_domain="p.test",
-                          queue_id="q", size_bytes=1, wrapped_key=b"w", received_at=NOW,
-                          held_at=NOW, next_try_at=NOW + datetime.timedelta(days=1),
-                          expires_at=NOW + datetime.timedelta(days=2))
+    held = insert_held(gateway, {"tenant": tenant, "domain": domain}, msg_id=msg)
     gateway.insert("held_chunk", held_id=held, tenant_id=tenant, seq=0, data=b"d")
     notice = gateway.insert("notice", id=new_id("ntc"), msg_id=msg, tenant_id=tenant,
                             domain_id=domain, kind="failure", recipient="r", original=b"o",
@@ -154,6 +149,15 @@ def make_tenant(pg, name, network, fingerprint, environment="seemail"):
     add_retention(Session(pg, "sg_tenant"), provider, Session(pg, "sg_owner"), tenant)
     add_report(Session(pg, "sg_tenant"), provider, tenant)
     return {"tenant": tenant, "domain": domain, "key": key, "held": held, "msg": msg}
+
+
+def insert_held(gateway, t, **values):
+    return gateway.insert("held_message", **{
+        "id": new_id("hld"), "msg_id": new_id("msg"), "tenant_id": t["tenant"], "domain_id": t["domain"],
+        "direction": "outbound", "state": "held", "reason": "201", "explanation": "", "sender": "",
+        "recipients": ["r"], "recipient_domain": "p.test", "queue_id": "q", "size_bytes": 1, "wrapped_key": b"w",
+        "received_at": NOW, "held_at": NOW, "next_try_at": NOW + datetime.timedelta(days=1),
+        "expires_at": NOW + datetime.timedelta(days=2), **values})
 
 
 def add_retention(worker, provider, owner, tenant):
@@ -516,6 +520,85 @@ def test_partitions(pg, tenants):
         gateway.insert("message", id=new_id("msg"), received_at=month_add(NOW, 4), **row)
     Session(pg, "sg_tenant").run("SELECT partitions_ensure(%s, 6)", month_add(NOW, -1))
     gateway.insert("message", id=new_id("msg"), received_at=month_add(NOW, 4), **row)
+
+
+def shape(pg, cursor, table):
+    """What there is to say about a table, but for its name and its months."""
+    looks = [
+        "SELECT relowner, relrowsecurity, relforcerowsecurity, relacl::text, reloptions::text, relispartition,"
+        " relpersistence FROM pg_class WHERE oid = %s::regclass",
+        "SELECT attname, atttypid, atttypmod, attcollation, attnotnull, atthasdef, attidentity, attgenerated, attstorage,"
+        " attcompression, attislocal, attinhcount FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+        "SELECT conname, contype, conislocal, coninhcount, connoinherit, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE conrelid = %s::regclass ORDER BY conname",
+        "SELECT pg_get_indexdef(indexrelid), indisprimary, indisvalid, (SELECT inhparent FROM pg_inherits"
+        " WHERE inhrelid = indexrelid) FROM pg_index WHERE indrelid = %s::regclass ORDER BY 1",
+        "SELECT tgname, tgfoid, tgtype, tgenabled, tgisinternal, tgparentid, pg_get_triggerdef(oid) FROM pg_trigger"
+        " WHERE tgrelid = %s::regclass ORDER BY 1",
+        "SELECT polname FROM pg_policy WHERE polrelid = %s::regclass",
+    ]
+    seen = []
+    for look in looks:
+        cursor.execute(look, (table,))
+        seen.append([[str(value).replace(table, "T") for value in row] for row in cursor.fetchall()])
+    return seen
+
+
+def test_a_month_made_is_like_any_partition(pg):
+    """However it is made: columns, constraints, indexes, triggers, rights, ownership."""
+    owner = pg.connect("sg_owner")
+    owner.autocommit = False
+    cursor = owner.cursor()
+    cursor.execute("SELECT partitions_ensure('2031-01-01', 1)")
+    cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'p' AND relnamespace = 'sealgate'::regnamespace")
+    parents = [row[0] for row in cursor.fetchall()]
+    assert len(parents) == 5
+    for parent in parents:
+        cursor.execute(f"CREATE TABLE {parent}_2031_02 PARTITION OF {parent}"
+                       " FOR VALUES FROM ('2031-02-01') TO ('2031-03-01')")
+        made, like = (shape(pg, cursor, f"{parent}_2031_{month}") for month in ("01", "02"))
+        assert made == like
+        assert made[0][0][5] == "True" and made[1] and made[2] and made[3], parent
+        cursor.execute("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = %s::regclass", (f"{parent}_2031_01",))
+        assert cursor.fetchone()[0] == "FOR VALUES FROM ('2031-01-01 00:00:00+00') TO ('2031-02-01 00:00:00+00')"
+    owner.rollback()
+    owner.close()
+
+
+def test_months_are_made_behind_a_long_reader(pg, tenants):
+    """A report or a backup that reads the log keeps neither the next month nor mail waiting."""
+    reader, maker, looker = pg.connect("sg_provider"), pg.connect("sg_tenant"), pg.connect("sg_owner").cursor()
+    reader.autocommit = False
+    reader.cursor().execute("SELECT count(*) FROM message")
+    maker.cursor().execute("SET statement_timeout = '5s'")
+    failures = []
+
+    def make():
+        try:
+            maker.cursor().execute("SELECT partitions_ensure(%s, 2)", (month_add(NOW, 8),))
+        except psycopg2.Error as error:
+            failures.append(error)
+
+    def waits():
+        looker.execute("SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (maker.info.backend_pid,))
+        return looker.rowcount > 0
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        wait_for(lambda: not thread.is_alive() or waits(), 10, "that a month is made or waited for")
+        gateway = Session(pg, "sg_gateway")
+        with gateway.connection, gateway.connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '1s'")
+        held = insert_held(gateway, tenants[0])
+        assert gateway.run("SELECT count(*) FROM message")[0][0] > 0
+        Session(pg, "sg_owner").run("DELETE FROM held_message WHERE id = %s", held)
+        thread.join()
+        assert not failures
+        gateway.run("SELECT %s::regclass", f"message_{month_add(NOW, 9):%Y_%m}")
+    finally:
+        reader.close()
+        thread.join()
 
 
 # The C library against a real server ------------------------------------------------------------------
