@@ -158,16 +158,18 @@ static bool take_wanting(struct sg_row *r, int index, int count, void *arg, stru
     list->count = (size_t)count;
     list->rows[index].name = sg_row_text(r);
     list->rows[index].domain_id = sg_row_text(r);
+    list->rows[index].domain_ids = sg_row_texts(r, &list->rows[index].domain_count);
     return true;
 }
 
 static bool wanting(struct sg_db *db, enum sg_query query, struct sg_arena *arena,
-                    const char *after, int limit, struct sg_held_wanting **rows_r, size_t *count_r,
-                    struct sg_error *err)
+                    const struct sg_held_wanting *after, int limit, struct sg_held_wanting **rows_r,
+                    size_t *count_r, struct sg_error *err)
 {
     struct wanting list = {.arena = arena};
     struct sg_params p = {0};
-    sg_param_text(&p, after);
+    sg_param_text(&p, after ? after->name : "");
+    sg_param_text(&p, after ? after->domain_id : "");
     sg_param_int(&p, limit);
     if (!sg_db_read(db, arena, query, &p, take_wanting, &list, err))
         return false;
@@ -176,32 +178,68 @@ static bool wanting(struct sg_db *db, enum sg_query query, struct sg_arena *aren
     return true;
 }
 
-bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
-                     struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err)
+bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena, const struct sg_held_wanting *after,
+                     int limit, struct sg_held_wanting **rows_r, size_t *count_r,
+                     struct sg_error *err)
 {
     return wanting(db, SG_Q_HELD_WANTING, arena, after, limit, rows_r, count_r, err);
 }
 
-bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
+bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena,
+                         const struct sg_held_wanting *after, int limit,
                          struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err)
 {
     return wanting(db, SG_Q_HELD_WANTING_OWN, arena, after, limit, rows_r, count_r, err);
 }
 
-bool sg_held_wake_own(struct sg_db *db, const char *domain_id, sg_time now, struct sg_error *err)
+struct woken {
+    int64_t count;
+    const char *last; /* the greatest id */
+};
+
+static bool take_woken(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    sg_param_text(&p, domain_id);
-    sg_param_time(&p, now);
-    return sg_db_change(db, SG_Q_HELD_RELEASE_OWN, &p, NULL, err);
+    (void)index, (void)count, (void)err;
+    struct woken *w = arg;
+    w->count = sg_row_int(r);
+    w->last = sg_row_text(r);
+    return true;
 }
 
-bool sg_held_wake(struct sg_db *db, const char *partner, sg_time now, struct sg_error *err)
+/* Each message once, though a worker may come to it, and put it off again, meanwhile. */
+static bool wake(struct sg_db *db, const struct sg_held_wanting *wanting, bool own, int portion,
+                 sg_time now, struct sg_error *err)
 {
-    struct sg_params p = {0};
-    sg_param_text(&p, partner);
-    sg_param_time(&p, now);
-    return sg_db_change(db, SG_Q_HELD_WAKE, &p, NULL, err);
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct woken w = {portion, ""};
+    while (w.count == portion) {
+        struct sg_params p = {0};
+        if (own) {
+            sg_param_text(&p, wanting->domain_id);
+        } else {
+            sg_param_text(&p, wanting->name);
+            sg_param_texts(&p, arena, wanting->domain_ids, wanting->domain_count);
+        }
+        sg_param_time(&p, now);
+        sg_param_text(&p, w.last);
+        sg_param_int(&p, portion);
+        if (!sg_db_read(db, arena, own ? SG_Q_HELD_WAKE_OWN : SG_Q_HELD_WAKE, &p, take_woken, &w,
+                        err))
+            return false;
+    }
+    return true;
+}
+
+bool sg_held_wake(struct sg_db *db, const struct sg_held_wanting *wanting, int portion, sg_time now,
+                  struct sg_error *err)
+{
+    return wake(db, wanting, false, portion, now, err);
+}
+
+bool sg_held_wake_own(struct sg_db *db, const struct sg_held_wanting *wanting, int portion,
+                      sg_time now, struct sg_error *err)
+{
+    return wake(db, wanting, true, portion, now, err);
 }
 
 bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err)
@@ -288,6 +326,16 @@ bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r, struct sg_e
     sg_param_text(&p, held_id);
     *held_r = false;
     return sg_db_read(db, NULL, SG_Q_HELD_IS, &p, take_bool, held_r, err);
+}
+
+bool sg_held_wake_next(struct sg_db *db, int portion, sg_time now, bool *more_r,
+                       struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, now);
+    sg_param_int(&p, portion);
+    *more_r = false;
+    return sg_db_read(db, NULL, SG_Q_HELD_WAKE_NEXT, &p, take_bool, more_r, err);
 }
 
 struct done {

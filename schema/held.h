@@ -54,23 +54,37 @@ SG_MUST_USE bool sg_held_claim_due(struct sg_db *db, struct sg_arena *arena, sg_
 /* When the next one can be taken; 0: none is held. */
 SG_MUST_USE bool sg_held_next_due(struct sg_db *db, sg_time *at_r, struct sg_error *err);
 
-/* A domain for whose certificate mail waits: a partner's, and one of ours whose mail it is, or our
- * own. */
+/* A domain for whose certificate mail waits: a partner's, and domains of ours whose mail it is, all
+ * of which judge certificates alike; or our own, which is then the one domain. */
 struct sg_held_wanting {
-    const char *name, *domain_id;
+    const char *name, *domain_id;  /* the one of them that is to be asked for all */
+    const char *const *domain_ids; /* all */
+    size_t domain_count;
 };
-/* In the order of their names, from behind `after` ("": the first) on, limit of them at most. */
-SG_MUST_USE bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena, const char *after,
-                                 int limit, struct sg_held_wanting **rows_r, size_t *count_r,
+/* In their order, from behind `after` (NULL: the first) on, limit of them at most. */
+SG_MUST_USE bool sg_held_wanting(struct sg_db *db, struct sg_arena *arena,
+                                 const struct sg_held_wanting *after, int limit,
+                                 struct sg_held_wanting **rows_r, size_t *count_r,
                                  struct sg_error *err);
-SG_MUST_USE bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena, const char *after,
-                                     int limit, struct sg_held_wanting **rows_r, size_t *count_r,
+SG_MUST_USE bool sg_held_wanting_own(struct sg_db *db, struct sg_arena *arena,
+                                     const struct sg_held_wanting *after, int limit,
+                                     struct sg_held_wanting **rows_r, size_t *count_r,
                                      struct sg_error *err);
-SG_MUST_USE bool sg_held_wake_own(struct sg_db *db, const char *domain_id, sg_time now,
-                                  struct sg_error *err);
-/* There is a certificate for that partner now: what waits for it is due at once. */
-SG_MUST_USE bool sg_held_wake(struct sg_db *db, const char *partner, sg_time now,
-                              struct sg_error *err);
+/*
+ * There is a certificate now, as was asked for: what waits for nothing else is due at once. What
+ * failed for another reason since (the next hop is away) keeps its pause. Transactions of `portion`
+ * messages, so that nobody waits for all of them.
+ */
+SG_MUST_USE bool sg_held_wake(struct sg_db *db, const struct sg_held_wanting *wanting, int portion,
+                              sg_time now, struct sg_error *err);
+SG_MUST_USE bool sg_held_wake_own(struct sg_db *db, const struct sg_held_wanting *wanting,
+                                  int portion, sg_time now, struct sg_error *err);
+/*
+ * A certificate of a partner that was stored, or approved, since: all that waits for one is due at
+ * once, `portion` messages in this call. *more_r: call again.
+ */
+SG_MUST_USE bool sg_held_wake_next(struct sg_db *db, int portion, sg_time now, bool *more_r,
+                                   struct sg_error *err);
 
 /* Hands over each chunk in order, one in memory at a time. */
 typedef bool (*sg_held_chunk_take)(void *ctx, int seq, struct sg_bytes data, struct sg_error *err);

@@ -7,7 +7,6 @@
 #include "pipeline/request.h"
 #include "request/request.h"
 #include "schema/certificate_request.h"
-#include "schema/held.h"
 #include "smtp/address.h"
 
 #include <openssl/x509v3.h>
@@ -87,8 +86,7 @@ static bool take(struct taking *t, X509 *x, struct sg_error *err)
     t->taken++;
     tell(t, partner, x, harvested.usable ? "in use" : "to be approved",
          harvested.usable || harvested.waits ? NULL : "it waits already, or was refused");
-    return sg_certificate_request_answered(m->gw->db, partner, m->now, err) &&
-           sg_held_wake(m->gw->db, partner, m->now, err);
+    return sg_certificate_request_answered(m->gw->db, partner, m->now, err);
 }
 
 /* Of what was opened, or of the message as it came; so much of it as an answer may have. */

@@ -4,6 +4,9 @@
 
 #include "pipeline/gateway.h"
 
+/* Of held mail that a certificate makes due, so much in a transaction. */
+#define SG_RETRY_PORTION 1000
+
 /* For sg_worker: the gateway is a struct sg_gateway. True where there may be more. */
 bool sg_retry_held_round(void *gateway);
 bool sg_retry_notice_round(void *gateway);

@@ -1,15 +1,15 @@
 /*
  * Discovery for held mail (REQ-51): each domain for whose certificate mail waits, a partner's or
- * our own, is looked up once a round, however much of it waits, so that a certificate that was
- * published, or a revocation list that is back, is in use within a round and not only at the end of
- * a long wait.
+ * our own, is looked up once a round by each policy of our domains, however much of it waits, so
+ * that a certificate that was published, or a revocation list that is back, is in use within a
+ * round and not only at the end of a long wait.
  */
 #include "common/log.h"
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
 #include "schema/held.h"
 
-#define AT_ONCE 50
+#define AT_ONCE 200
 
 static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
                     const struct sg_held_wanting *wanting, struct sg_error *err)
@@ -22,7 +22,8 @@ static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
     wanted.relying = wanting->domain_id;
     if (!sg_cert_discover(gw->certs, arena, &wanted, &found, err))
         return false;
-    bool ok = !found.certificate || sg_held_wake(gw->db, wanting->name, sg_clock_now(), err);
+    bool ok =
+        !found.certificate || sg_held_wake(gw->db, wanting, SG_RETRY_PORTION, sg_clock_now(), err);
     if (found.certificate)
         sg_log(SG_LOG_INFO, "hold.certificate_found", "domain", wanting->name, NULL);
     X509_free(found.certificate);
@@ -39,19 +40,19 @@ static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
     sg_time now = sg_clock_now();
     return sg_keyring_load(gw, arena, wanting->domain_id, wanting->name, &keyring, err) &&
            sg_keyring_signer(&keyring, arena, now, &signer, &facts, err) &&
-           (!signer || sg_held_wake_own(gw->db, wanting->domain_id, now, err));
+           (!signer || sg_held_wake_own(gw->db, wanting, SG_RETRY_PORTION, now, err));
 }
 
 struct round {
-    bool (*list)(struct sg_db *db, struct sg_arena *arena, const char *after, int limit,
-                 struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err);
+    bool (*list)(struct sg_db *db, struct sg_arena *arena, const struct sg_held_wanting *after,
+                 int limit, struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err);
     bool (*look_up)(struct sg_gateway *gw, struct sg_arena *arena,
                     const struct sg_held_wanting *wanting, struct sg_error *err);
 };
 
 static void go_round(struct sg_gateway *gw, const struct round *round)
 {
-    const char *after = "";
+    struct sg_held_wanting last, *after = NULL;
     SG_AUTO_ARENA names = sg_arena_new();
     for (size_t count = AT_ONCE; count == AT_ONCE;) {
         SG_AUTO_ARENA arena = sg_arena_new();
@@ -67,8 +68,12 @@ static void go_round(struct sg_gateway *gw, const struct round *round)
                 sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &why, "domain", rows[i].name,
                              NULL);
         }
-        if (count)
-            after = sg_arena_strdup(names, rows[count - 1].name);
+        if (count) {
+            last = (struct sg_held_wanting){.name = sg_arena_strdup(names, rows[count - 1].name),
+                                            .domain_id =
+                                                sg_arena_strdup(names, rows[count - 1].domain_id)};
+            after = &last;
+        }
     }
 }
 

@@ -351,8 +351,11 @@ bool sg_retry_held_round(void *gateway)
     size_t count = 0;
     struct sg_error err = {0};
     const struct sg_claim claim = sg_keep_claim(gw);
+    bool more = false;
     if (!atomic_load(&gw->replayed) || !unsettled_settle(gw))
         return false; /* what was sent is not known yet */
+    if (!sg_held_wake_next(gw->db, SG_RETRY_PORTION, sg_clock_now(), &more, &err))
+        sg_log_error(SG_LOG_WARNING, "hold.wake_failed", &err, NULL);
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
         sg_keep_away(gw);
@@ -360,5 +363,5 @@ bool sg_retry_held_round(void *gateway)
     }
     if (count == 1)
         held_try(gw, rows);
-    return count == 1;
+    return count == 1 || more;
 }

@@ -25,3 +25,32 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
+
+-- Whose certificate came, or was approved: gatewayd makes what is held for want of one due, in portions. To store a
+-- certificate takes no longer, however much of that there is.
+CREATE TABLE held_wake (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partner dns_name NOT NULL,
+    after text COLLATE "C" NOT NULL DEFAULT '' -- the last held message that was made due
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON held_wake TO sg_gateway;
+GRANT INSERT ON held_wake TO sg_provider;
+CREATE OR REPLACE FUNCTION partner_certificate_wake() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = sealgate, pg_temp AS $$
+BEGIN
+    INSERT INTO held_wake (partner)
+    SELECT NEW.domain WHERE EXISTS (SELECT FROM held_message WHERE recipient_domain = NEW.domain AND state = 'held');
+    IF FOUND THEN
+        PERFORM pg_notify('sealgate_held', '');
+    END IF;
+    RETURN NULL;
+END $$;
+DROP INDEX held_message_partner;
+CREATE INDEX held_message_partner ON held_message (recipient_domain, id) WHERE state = 'held';
+
+-- Of held mail: … that somebody released it; that gatewayd itself comes to it sooner is one of its retries.
+DROP TRIGGER audit_update ON held_message;
+CREATE TRIGGER audit_update AFTER UPDATE ON held_message FOR EACH ROW
+    WHEN (OLD.state <> NEW.state
+          OR (NEW.next_try_at < OLD.next_try_at AND current_setting('app.actor', true) IS DISTINCT FROM 'gatewayd'))
+    EXECUTE FUNCTION audit_write();

@@ -27,10 +27,9 @@ NOCERT = "nocert.test"
 ENTRIES, MANY = 1000, 10000
 ROUNDS = 20
 # Workers that look through what is due, the journal's feed, clocks and monitoring: not of a message.
-BESIDE = {"certificate_request_claim", "held_claim_due", "held_wanting", "held_wanting_own", "notice_claim_due",
-          "notice_fold_ended", "notice_open_take", "notice_receipt_take", "message_insert",
-          "message_recipient_upsert", "trace_event_insert", "migration_version", "clock_ask",
-          "row_changes"}
+BESIDE = {"certificate_request_claim", "held_claim_due", "held_wake_next", "held_wanting", "held_wanting_own",
+          "notice_claim_due", "notice_fold_ended", "notice_open_take", "notice_receipt_take", "message_insert",
+          "message_recipient_upsert", "trace_event_insert", "migration_version", "clock_ask", "row_changes"}
 ACTOR = "SELECT set_config('app.actor', 'test', true), set_config('app.now', now()::text, true);"
 TRANSACTION = {"BEGIN", "COMMIT", "context_set"}
 

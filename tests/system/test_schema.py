@@ -492,6 +492,69 @@ def test_lease_of_held_mail_is_not_audited_and_wakes_nobody(pg, tenants):
         listener.poll()
     assert len(listener.notifies) == 1
     listener.close()
+    gateway.run("UPDATE held_message SET next_try_at = next_try_at - interval '1 minute' WHERE id = %s", held,
+                actor="gatewayd")  # it comes to it by itself
+    assert len(audit_of(pg, held, "held_message")) == before + 1
+
+
+def execute(session, query, *args):
+    """One of schema/queries, as the daemons send it."""
+    text = (ROOT / f"schema/queries/{query}.sql").read_text()
+    marks = ", ".join(["%s"] * len(args))
+    with session.connection, session.connection.cursor() as cursor:
+        cursor.execute(f"PREPARE {query} AS {text}")
+    try:
+        return session.run(f"EXECUTE {query} ({marks})", *args)
+    finally:
+        with session.connection, session.connection.cursor() as cursor:
+            cursor.execute(f"DEALLOCATE {query}")
+
+
+def test_a_certificate_is_stored_whatever_waits_for_it(pg, tenants):
+    """REQ-51: the change is of one row; gatewayd makes due what waits, which is none of the audit log's."""
+    provider, gateway = Session(pg, "sg_provider"), Session(pg, "sg_gateway", actor="gatewayd")
+    held = [insert_held(gateway, tenants[0], recipient_domain="wanted.test") for _ in range(3)]
+    state = ("SELECT count(*) FILTER (WHERE next_try_at <= %s), (SELECT count(*) FROM audit WHERE object_id = ANY(%s))"
+             " FROM held_message WHERE id = ANY(%s)")
+    listener = pg.connect("sg_gateway")
+    listener.cursor().execute("LISTEN sealgate_held")
+    provider.insert("partner_certificate", id=new_id("pct"), sha256=b"w", domain="wanted.test", der=b"w", source="api",
+                    origin="", not_before=NOW, not_after=NOW, fetched_at=NOW, stored_at=NOW, state="active")
+    assert provider.run(state, NOW, held, held) == [(0, 3)]
+    wait_for(lambda: listener.poll() or listener.notifies, 10, "that gatewayd is woken")
+    listener.close()
+    for due, more in [(2, True), (3, True), (3, False)]:
+        assert execute(gateway, "held_wake_next", NOW, 2) == [(more,)]
+        assert provider.run(state, NOW, held, held) == [(due, 3)]
+    Session(pg, "sg_owner").run("DELETE FROM held_message WHERE id = ANY(%s)", held)
+
+
+def test_wanted_by_each_policy(pg, tenants):
+    """REQ-51, 54: who approves of certificates keeps nobody else's mail out of discovery; who judges alike asks once."""
+    a, b = tenants
+    provider, gateway = Session(pg, "sg_provider"), Session(pg, "sg_gateway")
+    more = {"environment": "seemail", "state": "attested", "created_at": NOW, "updated_at": NOW}
+    alike, rooted = [provider.insert("domain", id=new_id("dom"), tenant_id=a["tenant"], name=f"{name}.a.test", **more)
+                     for name in ("alike", "rooted")]
+    approving = provider.insert("domain", id=new_id("dom"), tenant_id=b["tenant"], name="approving.b.test", **more)
+    provider.insert("policy", id=new_id("pol"), tenant_id=b["tenant"], domain_id=approving, updated_at=NOW,
+                    settings='{"discovery_approval": true}')
+    provider.insert("domain_anchor", id=new_id("anc"), tenant_id=a["tenant"], domain_id=rooted, der=b"r", sha256=b"r",
+                    subject="", not_after=NOW, created_at=NOW)
+    Session(pg, "sg_owner").run("DELETE FROM domain_anchor WHERE domain_id = %s", a["domain"])
+    held = [insert_held(gateway, t, recipient_domain=partner, held_at=NOW + datetime.timedelta(seconds=n))
+            for partner in ("one.wanted.test", "two.wanted.test")
+            for n, t in enumerate([a, {**a, "domain": alike}, {**a, "domain": rooted}, {**b, "domain": approving}])]
+
+    groups, after = {}, ("one.wanted", "")
+    while page := execute(gateway, "held_wanting", *after, 1):
+        (partner, asked, domains), = page
+        assert asked == min(domains)
+        groups.setdefault(partner, []).append(set(domains))
+        after = (partner, asked)
+    expected = sorted([{a["domain"], alike}, {rooted}, {approving}], key=min)
+    assert groups["one.wanted.test"] == groups["two.wanted.test"] == expected
+    Session(pg, "sg_owner").run("DELETE FROM held_message WHERE id = ANY(%s)", held)
 
 
 # Partitions -------------------------------------------------------------------------------------
@@ -647,7 +710,7 @@ def test_aggregates(pg, tenants):
         worker.insert("archive_key", id=new_id("ark"), quarter=f"{at.year}q{(at.month + 2) // 3}",
                       kind="token", spki=b"s", created_at=NOW)
         for at in (NOW, NOW - datetime.timedelta(days=200))]
-    Session(pg, "sg_gateway").run("DELETE FROM held_message")
+    Session(pg, "sg_owner").run("DELETE FROM held_message")
     env = {**os.environ, "SG_CONNINFO": pg.conninfo("sg_gateway"),
            "SG_PASSWORD_FILE": str(pg.password_file("sg_gateway")), "SG_TENANT": a["tenant"],
            "SG_DOMAIN": a["domain"], "SG_SUSPENDED_DOMAIN": suspended,

@@ -481,6 +481,111 @@ static void test_held(void **state)
     assert_true(finished);
 }
 
+static size_t due_now(void)
+{
+    struct sg_held_row *rows;
+    size_t count;
+    const struct sg_claim one = {"node1", 0, 0, 100}; /* leased for no time: nothing is changed */
+    OK(sg_held_claim_due(db, arena, now, &one, &rows, &count, &err));
+    return count;
+}
+
+/* Three that wait for a certificate of wake.test. */
+static void hold_three(char ids[3][SG_ID_TEXT])
+{
+    static const char *const recipients[] = {"x@wake.test"};
+    for (int i = 0; i < 3; i++) {
+        int chunks = 0;
+        bool inserted;
+        memcpy(ids[i], sg_id_new("hld").text, SG_ID_TEXT);
+        struct sg_held_row row = {.id = ids[i],
+                                  .msg_id = sg_arena_strdup(arena, sg_id_new("msg").text),
+                                  .tenant_id = tenant,
+                                  .domain_id = domain,
+                                  .direction = "outbound",
+                                  .reason = "201",
+                                  .explanation = "no certificate",
+                                  .sender = "s@a.test",
+                                  .recipients = recipients,
+                                  .recipient_count = 1,
+                                  .recipient_domain = "wake.test",
+                                  .queue_id = "4Xy",
+                                  .wrapped_key = text("wrapped"),
+                                  .received_at = now,
+                                  .held_at = now,
+                                  .next_try_at = now + SG_DAY,
+                                  .expires_at = now + 4 * SG_DAY};
+        OK(sg_held_insert(db, &row, give, &chunks, &inserted, &err));
+        assert_true(inserted);
+    }
+}
+
+static void postpone(char ids[3][SG_ID_TEXT], const char *last_error)
+{
+    for (int i = 0; i < 3; i++)
+        OK(sg_held_reschedule(db, ids[i], now + SG_DAY, "201", "no certificate", last_error, &err));
+    assert_int_equal(due_now(), 0);
+}
+
+/* REQ-51: a certificate makes what waits for it due, in portions; discovery, which finds the same
+ * one each minute, only what waits for nothing else. */
+static void test_held_wake(void **state)
+{
+    (void)state;
+    char ids[3][SG_ID_TEXT];
+    bool more, finished;
+    struct sg_held_wanting *wanting;
+    size_t count;
+    hold_three(ids);
+    const struct sg_partner_certificate partner = {.domain = "wake.test",
+                                                   .der = text("wake"),
+                                                   .source = "ldap",
+                                                   .origin = "",
+                                                   .not_before = now,
+                                                   .not_after = now + SG_DAY,
+                                                   .fetched_at = now};
+    bool usable, waits;
+    OK(sg_held_wake_next(db, 2, now, &more, &err));
+    assert_false(more);
+    OK(sg_partner_certificate_store(db, &partner, &usable, &waits, &err));
+    assert_int_equal(due_now(), 0);
+    postpone(ids, "the next hop is away");
+    OK(sg_held_wake_next(db, 2, now, &more, &err));
+    assert_true(more);
+    assert_int_equal(due_now(), 2);
+    OK(sg_held_wake_next(db, 2, now, &more, &err));
+    assert_true(more);
+    assert_int_equal(due_now(), 3);
+    OK(sg_held_wake_next(db, 2, now, &more, &err));
+    assert_false(more);
+
+    OK(sg_held_wanting(db, arena, NULL, 10, &wanting, &count, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(wanting->name, "wake.test");
+    assert_int_equal(wanting->domain_count, 1);
+    assert_string_equal(wanting->domain_ids[0], domain);
+    postpone(ids, "the next hop is away");
+    OK(sg_held_wake(db, wanting, 2, now, &err));
+    assert_int_equal(due_now(), 0);
+    postpone(ids, "no certificate");
+    OK(sg_held_wake(db, wanting, 2, now, &err));
+    assert_int_equal(due_now(), 3);
+    struct sg_held_wanting last = *wanting;
+    OK(sg_held_wanting(db, arena, &last, 10, &wanting, &count, &err));
+    assert_int_equal(count, 0);
+
+    for (int i = 0; i < 3; i++) /* REQ-67: our own revocation list was away */
+        OK(sg_held_reschedule(db, ids[i], now + SG_DAY, "212", "no list",
+                              i ? "no list" : "the next hop is away", &err));
+    OK(sg_held_wanting_own(db, arena, NULL, 10, &wanting, &count, &err));
+    assert_int_equal(count, 1);
+    OK(sg_held_wake_own(db, wanting, 1, now, &err));
+    assert_int_equal(due_now(), 2);
+    static const char *const all[] = {"x@wake.test"};
+    for (int i = 0; i < 3; i++)
+        OK(sg_held_done(db, ids[i], "sent", all, 1, now, &finished, &err));
+}
+
 /* One message to one person: what is said of further recipients comes to the same notice, once. */
 static void test_notice(void **state)
 {
@@ -806,7 +911,7 @@ int main(void)
         cmocka_unit_test(test_archive),         cmocka_unit_test(test_held),
         cmocka_unit_test(test_notice),          cmocka_unit_test(test_notice_fold),
         cmocka_unit_test(test_notice_put_off),  cmocka_unit_test(test_message),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),          cmocka_unit_test(test_held_wake),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
