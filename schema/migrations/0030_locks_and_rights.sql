@@ -54,3 +54,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON held_message FOR EACH ROW
     WHEN (OLD.state <> NEW.state
           OR (NEW.next_try_at < OLD.next_try_at AND current_setting('app.actor', true) IS DISTINCT FROM 'gatewayd'))
     EXECUTE FUNCTION audit_write();
+
+-- A tenant's last acknowledgement makes it active, if it was pending; nothing else of its state is its own to change.
+CREATE POLICY acknowledged ON tenant AS RESTRICTIVE FOR UPDATE TO sg_api
+    USING (state = 'pending') WITH CHECK (state = 'active');
+REVOKE UPDATE (state_reason) ON tenant FROM sg_api;

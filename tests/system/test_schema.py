@@ -418,6 +418,24 @@ def test_tenant_changes_its_own_alone(pg, tenants):
     assert session.run("DELETE FROM domain WHERE state NOT IN ('pending', 'failed')") == 0
 
 
+def test_tenant_lifts_no_suspension(pg, tenants):
+    """A pending tenant becomes active by its last acknowledgement: no other state is for a tenant to change."""
+    tenant, become = tenants[0]["tenant"], "UPDATE tenant SET state = %s"
+    session, provider = Session(pg, "sg_api", tenant=tenant), Session(pg, "sg_provider")
+    try:
+        for state, wanted in [("active", "suspended"), ("active", "pending"), ("suspended", "active")]:
+            provider.run("UPDATE tenant SET state = %s WHERE id = %s", state, tenant)
+            assert session.run(become, wanted) == 0, (state, wanted)
+        provider.run("UPDATE tenant SET state = 'pending' WHERE id = %s", tenant)
+        for change in ("UPDATE tenant SET state = 'suspended'", "UPDATE tenant SET state_reason = 'x'",
+                       "UPDATE tenant SET name = 'x'"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                session.run(change)
+        assert session.run(become, "active") == 1
+    finally:
+        provider.run("UPDATE tenant SET state = 'active' WHERE id = %s", tenant)
+
+
 def test_partitions_are_no_way_around(pg, tenants):
     name = f"message_{NOW:%Y_%m}"
     for role in ("sg_api", "sg_provider", "sg_gateway", "sg_tenant"):
