@@ -59,3 +59,7 @@ CREATE TRIGGER audit_update AFTER UPDATE ON held_message FOR EACH ROW
 CREATE POLICY acknowledged ON tenant AS RESTRICTIVE FOR UPDATE TO sg_api
     USING (state = 'pending') WITH CHECK (state = 'active');
 REVOKE UPDATE (state_reason) ON tenant FROM sg_api;
+
+-- gatewayd reads strangers' mail, and the retention log is evidence (REQ-117): what its statements do not do it may not.
+REVOKE UPDATE ON message, trace_event, held_chunk FROM sg_gateway;
+REVOKE DELETE ON held_message, partner_certificate, certificate_request, certificate_answer FROM sg_gateway;

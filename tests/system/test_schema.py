@@ -5,6 +5,7 @@ import hashlib
 import os
 import pathlib
 import queue
+import re
 import secrets
 import select
 import shutil
@@ -434,6 +435,43 @@ def test_tenant_lifts_no_suspension(pg, tenants):
         assert session.run(become, "active") == 1
     finally:
         provider.run("UPDATE tenant SET state = 'active' WHERE id = %s", tenant)
+
+
+def verbs_of_gatewayd():
+    """What the statements that gatewayd can send change: {(table, verb)}."""
+    heads = {head for folder in ("common", "gatewayd") for path in (ROOT / folder).rglob("*.[ch]")
+             for head in re.findall(r'#include "schema/(\w+)\.h"', path.read_text())}
+    verbs = set()
+    for path in (ROOT / "schema").glob("*.c"):
+        source = path.read_text()
+        own = re.search(r'#include "schema/(\w+)\.h"', source)
+        for name in re.findall(r"SG_Q_(\w+)", source) if own and own[1] in heads else []:
+            query = re.sub("--.*", "", (ROOT / f"schema/queries/{name.lower()}.sql").read_text())
+            if name.startswith("API_"):
+                continue
+            verbs |= {(table, verb) for verb, table in re.findall(r"\b(INSERT|UPDATE|DELETE)(?: INTO| FROM)? (\w+)", query)}
+            if "DO UPDATE" in query:
+                verbs |= {(table, "UPDATE") for table in re.findall(r"INSERT INTO (\w+)", query)}
+            if "FOR UPDATE" in query:
+                verbs |= {(table, "UPDATE") for table in re.findall(r"FROM (\w+)", query)}
+    return verbs
+
+
+def test_gateway_may_do_what_it_does_alone(pg):
+    """It reads strangers' mail, and the log is evidence (REQ-117): whoever has taken it over changes no row of that."""
+    rows = pg.psql("-c", """
+        SELECT c.relname, verb FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) verb
+        WHERE c.relnamespace = 'sealgate'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+          AND (has_table_privilege('sg_gateway', c.oid, verb)
+               OR verb IN ('INSERT', 'UPDATE') AND has_any_column_privilege('sg_gateway', c.oid, verb))""",
+                   database="sealgate").split()
+    may = {tuple(row.split("|")) for row in rows}
+    does = verbs_of_gatewayd() | {("held_wake", "INSERT")}  # the trigger of partner_certificate
+    assert {("message", "INSERT"), ("held_message", "UPDATE"), ("crl", "DELETE")} <= may & does
+    assert may - does == set()
+    assert not may & {("message", "UPDATE"), ("trace_event", "UPDATE"), ("held_message", "DELETE"),
+                      ("partner_certificate", "DELETE"), ("certificate_request", "DELETE"),
+                      ("certificate_answer", "DELETE")}
 
 
 def test_partitions_are_no_way_around(pg, tenants):
