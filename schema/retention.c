@@ -2,13 +2,20 @@
 
 #include "schema/api_internal.h"
 
+/* Whoever deletes calls this first: a hold that is made meanwhile waits for him. */
+static bool heed_holds(struct sg_tx *tx, struct sg_error *err)
+{
+    return sg_tx_query(tx, SG_Q_LEGAL_HOLD_HEED, NULL, NULL, err);
+}
+
 bool sg_disposal_partition(struct sg_tx *tx, struct sg_arena *arena, const char **name_r,
                            struct sg_error *err)
 {
     SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_time(&p, sg_tx_now(tx));
-    if (!sg_tx_query_one(tx, SG_Q_DISPOSAL_PARTITION, &p, &rows, "no answer", err))
+    if (!heed_holds(tx, err) ||
+        !sg_tx_query_one(tx, SG_Q_DISPOSAL_PARTITION, &p, &rows, "no answer", err))
         return false;
     struct sg_row r = sg_row_at(&rows, 0, arena);
     *name_r = sg_row_text(&r);
@@ -24,7 +31,8 @@ bool sg_disposal_rows(struct sg_tx *tx, const char *relation, const char *tenant
     sg_param_text(&p, tenant_id);
     sg_param_time(&p, sg_tx_now(tx));
     sg_param_int(&p, most);
-    if (!sg_tx_query_one(tx, SG_Q_DISPOSAL_ROWS, &p, &rows, "no answer", err))
+    if (!heed_holds(tx, err) ||
+        !sg_tx_query_one(tx, SG_Q_DISPOSAL_ROWS, &p, &rows, "no answer", err))
         return false;
     struct sg_row r = sg_row_at(&rows, 0, NULL);
     *deleted_r = sg_row_int(&r);
@@ -168,7 +176,8 @@ bool sg_api_legal_hold_insert(struct sg_tx *tx, struct sg_arena *arena, const ch
     sg_param_text(&p, tenant_id);
     sg_param_text(&p, words);
     sg_param_time(&p, sg_tx_now(tx));
-    return sg_api_row(tx, arena, SG_Q_API_LEGAL_HOLD_INSERT, &p, hold_take, row_r, "no hold made",
+    return sg_tx_query(tx, SG_Q_LEGAL_HOLD_WAIT, NULL, NULL, err) &&
+           sg_api_row(tx, arena, SG_Q_API_LEGAL_HOLD_INSERT, &p, hold_take, row_r, "no hold made",
                       err);
 }
 
@@ -177,7 +186,8 @@ bool sg_legal_hold_none(struct sg_tx *tx, const char *tenant_id, struct sg_error
     SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_text(&p, tenant_id);
-    if (!sg_tx_query_one(tx, SG_Q_LEGAL_HOLD_STANDS, &p, &rows, "no answer", err))
+    if (!heed_holds(tx, err) ||
+        !sg_tx_query_one(tx, SG_Q_LEGAL_HOLD_STANDS, &p, &rows, "no answer", err))
         return false;
     struct sg_row row = sg_row_at(&rows, 0, NULL);
     bool stands = sg_row_bool(&row);

@@ -72,6 +72,7 @@ SG_MUST_USE bool sg_api_legal_hold_list(struct sg_tx *tx, struct sg_arena *arena
                                         const char *tenant_id, const struct sg_api_page *page,
                                         struct sg_api_legal_hold **rows_r, size_t *count_r,
                                         struct sg_error *err);
+/* Waits for those who have begun to delete: once it is committed nothing of the tenant goes. */
 SG_MUST_USE bool sg_api_legal_hold_insert(struct sg_tx *tx, struct sg_arena *arena,
                                           const char *tenant_id, const char *words,
                                           struct sg_api_legal_hold *row_r, struct sg_error *err);

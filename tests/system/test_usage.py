@@ -4,6 +4,7 @@ deletion by retention policy: what goes, what stays, its record, legal holds, ki
 import calendar
 import csv
 import io
+import threading
 import time
 
 import psycopg2
@@ -249,6 +250,38 @@ def test_what_no_policy_keeps_goes_and_is_recorded(platform, provider):
     run_job(platform, "retention.dispose")
     assert left(platform, held) == 1 and left(platform, held, "trace_event") == 0
     assert left(platform, long) == 31
+
+
+def test_a_hold_that_is_made_while_something_is_deleted(platform, provider):
+    """What is under way ends first; from the answer on nothing of the tenant is deleted."""
+    tenant, keeper, client = platform.tenant("midway"), platform.tenant("midway-keeper"), platform.client()
+    at = old_month(platform, 20)
+    platform.feed(mail(keeper, at), *(mail(tenant, at + n) for n in range(3)))
+    run_job(platform, "retention.dispose")  # the tables of that month that are empty
+    policy(provider, f"{tenant.path}/retention", **{"class": "messages"}, months=13)
+    seen = {}
+
+    def counts():
+        return [left(platform, tenant, relation) for relation in ("message", "message_recipient")]
+
+    def make():
+        client.post(f"{tenant.path}/legal-holds", {"words": "Case 18"})
+        seen["answered"] = counts()
+
+    def waits(kind):
+        return sql(platform, "SELECT 1 FROM pg_locks WHERE locktype = %s AND NOT granted", kind)
+
+    job, hold = threading.Thread(target=run_job, args=(platform, "retention.dispose")), threading.Thread(target=make)
+    with platform.pg.connect("sg_owner") as connection:
+        connection.autocommit = False
+        connection.cursor().execute("LOCK TABLE sealgate.disposal IN SHARE MODE")  # none is recorded, so none ends
+        job.start()
+        wait_for(lambda: waits("relation"), 20, "a deletion under way")
+        hold.start()
+        wait_for(lambda: not hold.is_alive() or waits("advisory"), 20, "the hold to be made or to wait")
+    job.join(60)
+    hold.join(60)
+    assert seen["answered"] == counts() == [0, 3]
 
 
 def test_the_other_classes(platform, provider):
