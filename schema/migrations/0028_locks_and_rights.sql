@@ -3,9 +3,10 @@ SET LOCAL search_path = sealgate;
 
 -- A month that is made by PARTITION OF takes its parent for itself: behind a report or a backup that reads the parent
 -- it waits, and behind it wait all who write. By ATTACH it is made beside readers and writers. The new table is empty,
--- so that nothing is scanned; its indexes and triggers come with ATTACH, its sequences (audit.id) are the parent's.
+-- so that nothing is scanned; its indexes and triggers come with ATTACH, its sequences (audit.id) are the parent's. Who
+-- alters a table meanwhile is waited for no longer than others may wait behind this one.
 CREATE OR REPLACE FUNCTION partitions_ensure(first date, months integer) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = sealgate, pg_temp SET timezone = 'UTC' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = sealgate, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
     t text;
     month date;
