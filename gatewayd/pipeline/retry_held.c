@@ -343,6 +343,18 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
         sg_log_error(SG_LOG_WARNING, "hold.reschedule_failed", &again, "held", row->id, NULL);
 }
 
+/* A portion of what waits for a certificate that has come. True: there is more of it. */
+static bool wake(struct sg_gateway *gw)
+{
+    bool more = false;
+    struct sg_error err = {0};
+    if (!sg_held_wake_next(gw->db, SG_RETRY_PORTION, sg_clock_now(), &more, &err)) {
+        sg_log_error(SG_LOG_WARNING, "hold.wake_failed", &err, NULL);
+        sg_keep_away(gw);
+    }
+    return more;
+}
+
 bool sg_retry_held_round(void *gateway)
 {
     struct sg_gateway *gw = gateway;
@@ -350,12 +362,10 @@ bool sg_retry_held_round(void *gateway)
     struct sg_held_row *rows;
     size_t count = 0;
     struct sg_error err = {0};
-    const struct sg_claim claim = sg_keep_claim(gw);
-    bool more = false;
     if (!atomic_load(&gw->replayed) || !unsettled_settle(gw))
         return false; /* what was sent is not known yet */
-    if (!sg_held_wake_next(gw->db, SG_RETRY_PORTION, sg_clock_now(), &more, &err))
-        sg_log_error(SG_LOG_WARNING, "hold.wake_failed", &err, NULL);
+    bool more = wake(gw);
+    const struct sg_claim claim = sg_keep_claim(gw);
     if (!sg_held_claim_due(gw->db, arena, sg_clock_now(), &claim, &rows, &count, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.claim_failed", &err, NULL);
         sg_keep_away(gw);
