@@ -89,6 +89,7 @@ BEGIN
                  OR EXISTS (SELECT FROM %1$I r WHERE NOT (%2$s))', p.relname, t.ended)
                 INTO kept USING tenants, cutoffs, own, p.ends;
             CONTINUE WHEN kept;
+            PERFORM set_config('enable_seqscan', 'on', true); -- now all of it is read
             EXECUTE format('SELECT count(*), min(%1$I), max(%1$I) FROM %2$I', t.age, p.relname)
                 INTO n, first, last;
             EXECUTE format('DROP TABLE %I', p.relname);
