@@ -51,6 +51,7 @@ static void segment_drop(struct sg_journal *j)
         close(f->fd);
     f->fd = -1;
     f->segment = NULL;
+    f->passed = false;
     sg_secret_wipe(&s->key);
     free(s);
 }
@@ -68,13 +69,14 @@ static void stuck_note(struct sg_journal *j)
     f->tries = 1;
 }
 
-/* It is the same place, and has been tried for so long that it will stay so. */
+/* It is the same place, and has been tried for so long that it will stay so. One bad block is
+ * seldom alone, and all mail may wait for this. */
 static bool stuck_for_good(const struct sg_journal *j)
 {
     const struct journal_feeder *f = &j->feeder;
     return f->tries >= TRIES && f->stuck.number == f->segment->number &&
            f->stuck.offset == f->offset &&
-           sg_clock_monotonic_ms() - f->stuck_ms >= j->options.unreadable_ms;
+           (f->passed || sg_clock_monotonic_ms() - f->stuck_ms >= j->options.unreadable_ms);
 }
 
 /* Opens the file and, where it is not known, the data key. *lost_r: the file is not there, or its
@@ -176,6 +178,7 @@ static bool frames_read(struct sg_journal *j, uint64_t end, struct sg_error *err
                         c.unreadable ? "unreadable" : "framing");
         else if (step == JOURNAL_AT_FRAME)
             frame_take(j, &c);
+        f->passed |= step == JOURNAL_AT_DAMAGE && c.unreadable;
         f->offset = step == JOURNAL_AT_END ? end : c.offset; /* behind room that was made, too */
     }
     journal_cursor_free(&c);
@@ -395,7 +398,10 @@ void *journal_feeder_run(void *journal)
     bool go_on = aside_feed(j);
     while (go_on && work_await(j)) {
         batch_reset(&j->feeder);
+        struct journal_place before = j->feeder.stuck;
         bool good = batch_gather(j, &err);
+        if (before.number != j->feeder.stuck.number || before.offset != j->feeder.stuck.offset)
+            ms = BACKOFF_MS; /* another place than the one that was waited for */
         if (!batch_feed(j))
             break;
         batch_settle(j);

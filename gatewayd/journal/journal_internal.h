@@ -87,7 +87,9 @@ struct journal_feeder {
     struct journal_place stuck;
     int64_t stuck_ms;
     unsigned tries;
-    bool again; /* they had been set aside */
+    bool passed; /* such a place of the segment at hand: further ones are tried, but not waited for
+                  */
+    bool again;  /* they had been set aside */
 };
 
 struct sg_journal {

@@ -4,10 +4,14 @@
  * Does anything stand beside what a signature covers that some reader might render? Of what was
  * decrypted without integrity everything that is not covered may be an attacker's choice and
  * somebody else's secret, joined (EFAIL). So all of it has to be what every reader passes over: a
- * line of plain words, delimiters, a part that says that it is a signature, base64, white space.
+ * few lines of plain words, delimiters, a part that says that it is a signature, base64, white
+ * space.
  */
 
-#define PREAMBLE_BYTES 200 /* "This is a cryptographically signed message in MIME format." */
+/* "This is a cryptographically signed message in MIME format.", or two or three lines of the kind.
+ */
+#define PREAMBLE_BYTES 400
+#define PREAMBLE_LINES 5
 
 static bool is_space(uint8_t c)
 {
@@ -20,7 +24,7 @@ static bool is_base64(uint8_t c)
            c == '/';
 }
 
-/* At most one line of words, and no other kinds of line ends: what is made of these on the way out
+/* A few lines of words, and no other kinds of line ends: what is made of these on the way out
  * must not become a delimiter. */
 static bool is_preamble(const uint8_t *p, size_t len)
 {
@@ -33,7 +37,7 @@ static bool is_preamble(const uint8_t *p, size_t len)
             return false;
         lines += begins;
     }
-    return lines <= 1;
+    return lines <= PREAMBLE_LINES;
 }
 
 static bool preamble_look(const struct sg_spool *spool, uint64_t from, uint64_t end, bool *clean,

@@ -323,7 +323,7 @@ static bool canonical_make(struct work *w, struct entity *entity, struct sg_smim
         return false;
     if (carried.octets)
         return true;
-    if (composite &&
+    if (composite && !carried.lines &&
         !sg_smime_binary_within(entity->spool, headers->body_offset, entity->end, &binary, err))
         return false;
     if (binary) {

@@ -1,12 +1,14 @@
 -- What is counted and deleted for each tenant costs what it finds, and not the log once for each tenant.
 SET LOCAL search_path = sealgate;
 
+-- Indexes take a while, in which nobody writes the log; whoever does now is waited for before that work is begun.
+LOCK TABLE message_recipient, message_code, trace_event IN SHARE MODE;
+
 -- A tenant's rows of a time: for its reports, and for deletion. Nothing asks by msg_id alone: who knows a message knows when
 -- it was received, and then the primary key serves. Not by outcome_at too: a later outcome would have to write every index.
 CREATE INDEX message_recipient_tenant ON message_recipient (tenant_id, received_at);
 CREATE INDEX message_code_tenant ON message_code (tenant_id, received_at);
 CREATE INDEX trace_event_tenant ON trace_event (tenant_id, received_at);
-DROP INDEX message_recipient_message, trace_event_message;
 
 -- Deletion by retention policy (REQ-133, 117) ----------------------------------------------------------
 

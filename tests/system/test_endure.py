@@ -45,8 +45,10 @@ def under_valgrind(lab):
     return folder
 
 
-def test_memcheck(request):
-    count, batch = (1000, 250) if request.config.getoption("--long") else (28, 28)
+@pytest.mark.long
+def test_memcheck():
+    """A leak of less traffic is LeakSanitizer's to find, in the smoke tests."""
+    count, batch = 1000, 250
     if not (BUILD / "bench").is_dir() or "san" in str(BUILD):
         pytest.skip("not of a sanitizer's build")
     with benchlab.Lab(BUILD, SLOW) as lab:

@@ -225,8 +225,8 @@ def test_held_mail_and_states_are_seen(setting, ops):
     assert series['sealgate_list_members{list="SEEMAIL2"}'] >= 0
     assert series['sealgate_job_attempts_total{kind="key.generate",result="done"}'] == 3
     assert series['sealgate_job_seconds_count{kind="key.generate"}'] == 3
-    gateway = ops["gatewayd"].series()
-    assert gateway['sealgate_gateway_recipients_total{direction="outbound",outcome="held"}'] == 1
+    one = 'sealgate_gateway_recipients_total{direction="outbound",outcome="held"}'
+    gateway = wait_for(lambda: (s := ops["gatewayd"].series())[one] == 1 and s, 60, "the outcome")
     assert gateway['sealgate_gateway_stage_seconds_count{stage="hold"}'] == 1
 
 

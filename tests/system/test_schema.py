@@ -296,7 +296,7 @@ def test_a_migration_waits_without_keeping_others_waiting(other):
     and says so where that does not end."""
     applied = 24  # the next one makes a column of held_message
     apply_first(other, applied)
-    other.config = write_config(other, "lock_timeout = 50ms\n")
+    other.config = write_config(other, "lock_timeout = 100ms\n")
     done = []
 
     def begin():

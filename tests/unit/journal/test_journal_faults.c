@@ -82,6 +82,7 @@ static int faulty_ftruncate(int fd, off_t length)
 /* A place of a file that cannot be read, for whoever of the process reads it. */
 static struct {
     atomic_ullong inode, from, to; /* 0: none */
+    atomic_ullong apart; /* of these a second one begins so far behind the first; 0: none */
 } bad;
 
 ssize_t __real_pread(int fd, void *data, size_t len, off_t offset);
@@ -93,7 +94,10 @@ ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset)
     struct stat st;
     unsigned long long inode = atomic_load(&bad.inode), from = atomic_load(&bad.from),
                        at = (unsigned long long)offset;
-    if (inode && fstat(fd, &st) == 0 && st.st_ino == inode && at < atomic_load(&bad.to)) {
+    if (at >= atomic_load(&bad.to)) /* the second of two, alike */
+        from += atomic_load(&bad.apart);
+    if (inode && fstat(fd, &st) == 0 && st.st_ino == inode &&
+        at < from + atomic_load(&bad.to) - atomic_load(&bad.from)) {
         if (at >= from) {
             errno = EIO;
             return -1;
@@ -425,6 +429,8 @@ static void test_health(void **state)
 
 #define BIG      3000 /* octets of a payload: some blocks have the end of one and of no other */
 #define PATIENCE 400
+/* Beside the pauses between tries, which double, it is most of the time. */
+#define PATIENCE_LONG 3000
 
 struct unread {
     uint64_t ends[10]; /* of the records */
@@ -539,6 +545,28 @@ static void test_unreadable_at_start(void **state)
         fixture_free(f);
         fixture_init(f);
     }
+}
+
+/* Two places: one bad block is seldom alone, and the patience is for all of a segment. */
+static void test_unreadable_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct unread u = ten_killed(f);
+    f->options.unreadable_ms = PATIENCE_LONG;
+    atomic_store(&bad.apart, 12288);
+    bad_block(u.path, 8192, 12288);
+    int64_t damaged = faults(JOURNAL_DAMAGED), began = sg_clock_monotonic_ms();
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    int64_t took = sg_clock_monotonic_ms() - began;
+    assert_int_equal(faults(JOURNAL_DAMAGED), damaged + 2);
+    assert_string_equal(f->fed[f->fed_count - 1].payload, payload(9));
+    fixture_close(f);
+    bad_block(NULL, 0, 0);
+    atomic_store(&bad.apart, 0);
+    assert_untouched(f, &u);
+    print_message("two places after %lld ms\n", (long long)took);
+    assert_true(took >= PATIENCE_LONG && took < 2 * PATIENCE_LONG);
 }
 
 /* It was so for a moment: nothing is passed over, wherever it was, and all are fed. */
@@ -679,6 +707,7 @@ int main(void)
 #endif
         cmocka_unit_test_setup_teardown(test_large_does_not_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_for_a_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_while_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_head_unreadable, setup, teardown),

@@ -137,6 +137,10 @@ static void test_alone(void **state)
         MAIL(PART, "AA==\r\n\t\r\n") " \r\n\r\n",
         "This is an S/MIME signed message\r\n\r\n" MAIL(PART, "AAAA"),
         "\r\nThis is - a message.\n" MAIL(PART, "AAAA"),
+        /* as some mailers say it, in more than one line */
+        "This message is in MIME format.  The first part is text,\r\n  and what is behind it\r\n"
+        "is for programs.\r\n\r\n" MAIL(PART, "AAAA"),
+        "1\r\n2\r\n3\r\n4\r\n5\r\n" MAIL(PART, "AAAA"),
         MAIL("Content-Type: application/x-pkcs7-signature\r\n", "AAAA"),
         MAIL("Content-Type: application/octet-stream; name=a.P7S\r\n", "AAAA"),
         MAIL("Content-Type: application/octet-stream\r\n"
@@ -165,7 +169,9 @@ static void test_alone(void **state)
         MAIL(PART, "AAAA") "\r\n=\r\n",
         "<b>\r\n" MAIL(PART, "AAAA"),
         "a\rb\r\n" MAIL(PART, "AAAA"),
-        "one\r\ntwo\r\n" MAIL(PART, "AAAA"),
+        "1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n" MAIL(PART, "AAAA"),
+        "one\r\n<two\r\n" MAIL(PART, "AAAA"),
+        "one\r\n-- two\r\n" MAIL(PART, "AAAA"),
         "--Bx\r\n" MAIL(PART, "AAAA"),
         "caf\xc3\xa9\r\n" MAIL(PART, "AAAA"),
     };
@@ -175,12 +181,12 @@ static void test_alone(void **state)
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
         if (is_alone(beside[i]))
             fail_msg("%zu, alone: %s", i, beside[i]);
-    char words[300];
+    char words[500];
     memset(words, 'w', sizeof words);
-    for (int n = 199; n <= 201; n++) {
-        char text[600];
+    for (int n = 399; n <= 401; n++) {
+        char text[800];
         snprintf(text, sizeof text, "%.*s\n%s", n - 1, words, MAIL(PART, "AAAA"));
-        assert_int_equal(is_alone(text), n <= 200);
+        assert_int_equal(is_alone(text), n <= 400);
     }
 }
 

@@ -275,7 +275,11 @@ static void test_not_binary(void **state)
                SG_SMIME_AES256_CBC);
 }
 
-/* A part in binary cannot be encoded by itself: the message goes on as it came. */
+#define TEN(x)    x x x x x x x x x x
+#define LONG_LINE TEN(TEN(TEN("l"))) /* longer than SMTP's, which changes nothing: it goes on */
+
+/* A part in binary cannot be encoded by itself: where its line ends would have to be others, the
+ * message goes on as it came. */
 static void test_binary_part(void **state)
 {
     (void)state;
@@ -289,6 +293,10 @@ static void test_binary_part(void **state)
         {multipart, "--b\nContent-Transfer-ENCODING :\n binary\n\na\r\n--b--\r\n", false},
         {"Content-Type: message/rfc822\r\n", "A: b\nContent-Transfer-Encoding: binary\n\na", false},
         {multipart, "--b\r\nContent-Transfer-Encoding: binary\r\n\r\nab\r\n--b--\r\n", true},
+        {multipart, "--b\r\nContent-Transfer-Encoding: binary\r\n\r\n" LONG_LINE "\r\n--b--\r\n",
+         true},
+        {multipart, LONG_LINE "\r\n--b\r\n\r\nContent-Transfer-Encoding: binary\r\n--b--\r\n",
+         true},
         {multipart, "--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\na\nb\r\n--b--\r\n", true},
         {multipart, "--b\nX-Content-Transfer-Encoding: binary\n\nbinary\n--b--\n", true},
     };
@@ -301,7 +309,7 @@ static void test_binary_part(void **state)
         assert_true(o.layers[0].for_us);
         assert_int_equal(o.changed, cases[i].carried);
         assert_int_equal(o.layer_count, cases[i].carried ? 2 : 1);
-        if (cases[i].carried) {
+        if (cases[i].carried && !strstr(cases[i].body, LONG_LINE)) {
             SG_AUTO_BUF body;
             sg_buf_init(&body, 0);
             body_read(&o, &body);
