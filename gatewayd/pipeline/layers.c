@@ -282,6 +282,15 @@ static bool is_left_alone(const struct sg_inbound_facts *facts, const struct sg_
            !layer->for_us && !layer->beyond;
 }
 
+/* Its header can be read in several ways, or says where what the content names is to be had from
+ * (RFC 2557): that is a choice of whoever put it there, and with it what is asked for there. */
+static bool is_doubtful(const struct judging *g)
+{
+    const struct sg_header_block *headers = &g->j->opened.headers;
+    return sg_smime_is_ambiguous(g->m->arena, headers) ||
+           sg_header_count(headers, "Content-Location") || sg_header_count(headers, "Content-Base");
+}
+
 /*
  * Whether a good signature vouches for all of what is delivered: one that was taken off for the
  * content alone, and that is what goes on. Beside one that was left on other octets go along: it
@@ -289,13 +298,13 @@ static bool is_left_alone(const struct sg_inbound_facts *facts, const struct sg_
  */
 static bool covers_all(const struct judging *g, const struct sg_smime_layer *layer)
 {
-    bool ambiguous = sg_smime_is_ambiguous(g->m->arena, &g->j->opened.headers);
-    if (layer->stripped || (layer->alone && !ambiguous))
+    bool doubtful = is_doubtful(g);
+    if (layer->stripped || (layer->alone && !doubtful))
         return true;
     sg_trace_add(&g->m->trace, "signature", "REQ-87", "detail",
-                 ambiguous ? "good, but its header can be read in several ways: it vouches for "
-                             "nothing"
-                           : "good, but there is more than it covers: it vouches for nothing",
+                 doubtful ? "good, but its header can be read in several ways: it vouches for "
+                            "nothing"
+                          : "good, but there is more than it covers: it vouches for nothing",
                  NULL);
     return false;
 }

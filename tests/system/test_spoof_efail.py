@@ -265,6 +265,9 @@ doubtful_below("with_a_second_boundary_far_behind", b"".join(b";\r\n p%d=x" % i 
                + b";\r\n boundary=f")
 doubtful_below("with_a_boundary_in_pieces", b";\r\n boundary*0=f")
 doubtful_below("with_a_comment", b" (;\r\n boundary=f)")
+# RFC 2557: what a picture's name in the signed page is to be looked up under.
+doubtful_below("with_a_location", b"\r\nContent-Location: http://a.test/x/")
+doubtful_below("with_a_base", b"\r\nContent-Base: http://a.test/x/")
 doubtful("with_a_boundary_that_ends_in_a_blank",
          lambda signed, boundary: signed.replace(boundary, boundary + b" "))
 doubtful("of_another_type", lambda signed, boundary: signed.replace(PART, b"Content-Type: text/html\r\n"))
