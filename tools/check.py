@@ -327,7 +327,7 @@ class Fuzzing:
 
 
 def seconds_of(parser):
-    return 15 if parser in FIRST else 4 if parser in OF_OURS else 8
+    return 15 if parser in FIRST else 3 if parser in OF_OURS else 5
 
 
 def fuzz_begin(step, args):

@@ -139,7 +139,7 @@ class Flow(threading.Thread):
 def test_many_domains_and_a_year(world, request):
     """A hundred of them with --long: ordered at once, renewed while the clock runs through thirteen months and mail flows, one of
     them compromised at the end: no mail lost, none unverified, no certificate without its successor."""
-    count = 100 if request.config.getoption("--long") else 25
+    count = 100 if request.config.getoption("--long") else 15
     begun = time.monotonic()
     sites = [world.order(f"c{i}", wait=False) for i in range(count)]
     ordered = time.monotonic()
