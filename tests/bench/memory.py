@@ -2,6 +2,7 @@
 are on their way at once, outbound and then inbound (VmHWM of both, which counts mapped shared memory; spool files are
 on a disk, which is asserted: neither tmpfs nor memfd).
 """
+import contextlib
 import os
 import re
 import subprocess
@@ -25,7 +26,10 @@ def on_disk(lab):
 
 def unmapped(pid):
     """Files in memory that are open: they are in no process's resident memory."""
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
     return [link for link in links if link.startswith(("/memfd:", "/dev/shm"))]
 
 
