@@ -62,6 +62,7 @@ class MailServer:
         self.rules = {"connect": [], "mail": [], "rcpt": [], "data": []}
         self.log = []  # commands as they came
         self._lock = threading.Condition()
+        self.answering = threading.Lock()  # held while a mail is kept and answered for: stop() cuts nothing off in between
         self._stored = [self._read(path) for path in sorted(self.folder.glob("*.json"))]
         self._sockets = set()
         self._listener = None
@@ -142,18 +143,20 @@ class MailServer:
         return self
 
     def stop(self):
-        """Gone: nobody listens, and what was connected is cut off."""
+        """Gone: nobody listens, and what was connected is cut off. What was kept has had its reply: a lost one would have
+        the mail sent again, rightly."""
         listener, self._listener = self._listener, None
         if listener:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         with self._lock:
             sockets = list(self._sockets)
-        for s in sockets:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        with self.answering:
+            for s in sockets:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     def __enter__(self):
         return self.start()
@@ -303,10 +306,11 @@ class _Session:
         mail = Mail(self.sender, self.recipients, b"".join(lines), self.sender_options,
                     self.recipient_options, self.secure, time.time())
         refused = self.ruled("data", self.recipients) or self.server.verdict(mail)
-        if not refused:
-            self.server._store(mail)
-        for _ in self.recipients if self.lmtp else "1":
-            self.say(refused or "250 2.0.0 kept")
+        with self.server.answering:
+            if not refused:
+                self.server._store(mail)
+            for _ in self.recipients if self.lmtp else "1":
+                self.say(refused or "250 2.0.0 kept")
         self.reset()
 
     def do_rset(self, _):
