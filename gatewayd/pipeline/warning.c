@@ -116,23 +116,6 @@ static void entity_add(struct parts *p, const struct sg_message *m,
     spool_add(p, body_of(m, j));
 }
 
-static bool encode_write(void *ctx, const void *data, size_t len, struct sg_error *err)
-{
-    return sg_base64_encode_write(ctx, data, len, err);
-}
-
-static bool encode(struct sg_bytes head, const struct sg_smtp_piece *body, struct sg_spool *out,
-                   struct sg_error *err)
-{
-    struct sg_base64_encoder encoder;
-    struct sg_sink to = sg_spool_sink(out);
-    struct sg_sink sink = {encode_write, &encoder};
-    sg_base64_encode_begin(&encoder, &to);
-    return sg_sink_write(&sink, head.data, head.len, err) &&
-           sg_spool_copy(body->spool, body->offset, body->len, &sink, err) &&
-           sg_base64_encode_end(&encoder, err);
-}
-
 static void message_add(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j)
 {
     boundary_add(p, false);
@@ -157,7 +140,9 @@ static bool opaque_add(struct parts *p, struct sg_message *m, const struct sg_in
     sg_rewrite_attached(m, is_opened(j) ? &j->opened.headers : NULL, &head);
     sg_buf_adds(&head, "\r\n");
     spool_add(p, (struct sg_smtp_piece){.spool = encoded, .len = UINT64_MAX});
-    return encode(sg_buf_bytes(&head), &body, encoded, err);
+    const struct sg_sink out = sg_spool_sink(encoded);
+    return sg_base64_encode_spool(sg_buf_bytes(&head), body.spool, body.offset, body.len, &out,
+                                  err);
 }
 
 static bool parts_make(struct parts *p, struct sg_message *m, const struct sg_inbound_judgement *j,

@@ -211,6 +211,26 @@ bool sg_base64_encode(struct sg_bytes in, struct sg_buf *out, struct sg_error *e
     return ok;
 }
 
+static bool encode_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    return sg_base64_encode_write(ctx, data, len, err);
+}
+
+bool sg_base64_encode_spool(struct sg_bytes front, const struct sg_spool *spool, uint64_t offset,
+                            uint64_t len, const struct sg_sink *out, struct sg_error *err)
+{
+    struct sg_base64_encoder *e = malloc(sizeof *e);
+    if (!e)
+        abort();
+    const struct sg_sink sink = {encode_write, e};
+    sg_base64_encode_begin(e, out);
+    bool ok = sg_base64_encode_write(e, front.data, front.len, err) &&
+              sg_spool_copy(spool, offset, len, &sink, err) && sg_base64_encode_end(e, err);
+    explicit_bzero(e, sizeof *e);
+    free(e);
+    return ok;
+}
+
 uint64_t sg_base64_text_size(uint64_t len)
 {
     return (len + 2) / 3 * 4 + (len + SG_BASE64_LINE - 1) / SG_BASE64_LINE * 2;

@@ -28,6 +28,10 @@ SG_MUST_USE bool sg_base64_encode_write(struct sg_base64_encoder *e, const void 
 SG_MUST_USE bool sg_base64_encode_end(struct sg_base64_encoder *e, struct sg_error *err);
 /* All of it at once, as lines behind what out has. */
 SG_MUST_USE bool sg_base64_encode(struct sg_bytes in, struct sg_buf *out, struct sg_error *err);
+/* Octets and what of a spool lies from offset on, len of it, as lines into out. Keeps nothing. */
+SG_MUST_USE bool sg_base64_encode_spool(struct sg_bytes front, const struct sg_spool *spool,
+                                        uint64_t offset, uint64_t len, const struct sg_sink *out,
+                                        struct sg_error *err);
 /* Octets of text, line ends included, that len octets become. */
 uint64_t sg_base64_text_size(uint64_t len);
 

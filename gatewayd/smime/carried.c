@@ -139,25 +139,6 @@ bool sg_smime_binary_within(const struct sg_spool *spool, uint64_t from, uint64_
     return ok;
 }
 
-static bool encode_write(void *ctx, const void *data, size_t len, struct sg_error *err)
-{
-    return sg_base64_encode_write(ctx, data, len, err);
-}
-
-static bool body_encode(const struct sg_spool *spool, uint64_t from, uint64_t end,
-                        struct sg_spool *to, struct sg_error *err)
-{
-    struct sg_base64_encoder *e = malloc(sizeof *e);
-    if (!e)
-        abort();
-    const struct sg_sink out = sg_spool_sink(to), in = {encode_write, e};
-    sg_base64_encode_begin(e, &out);
-    bool ok = sg_spool_copy(spool, from, end - from, &in, err) && sg_base64_encode_end(e, err);
-    explicit_bzero(e, sizeof *e);
-    free(e);
-    return ok;
-}
-
 bool sg_smime_encode(const struct sg_header_block *headers, const struct sg_spool *spool,
                      uint64_t end, struct sg_spool *to, struct sg_error *err)
 {
@@ -174,8 +155,10 @@ bool sg_smime_encode(const struct sg_header_block *headers, const struct sg_spoo
         if (field.len && !line_ends_write(&l, field.data, field.len, err))
             return false;
     }
+    const struct sg_sink out = sg_spool_sink(to);
     /* Where the header has all of the entity its last line may lack its end. */
     return (l.last == '\n' || sg_spool_write(to, "\r\n", 2, err)) &&
            sg_spool_write(to, "\r\n", 2, err) &&
-           body_encode(spool, headers->body_offset, end, to, err);
+           sg_base64_encode_spool(sg_bytes_of("", 0), spool, headers->body_offset,
+                                  end - headers->body_offset, &out, err);
 }
