@@ -98,6 +98,11 @@ void bench_write(int fd, const void *data, size_t len)
     }
 }
 
+bool bench_has_line(const struct bench_peer *p)
+{
+    return memchr(p->buf + p->from, '\n', p->to - p->from) != NULL;
+}
+
 size_t bench_more(struct bench_peer *p)
 {
     if (p->from) {

@@ -3,6 +3,7 @@
 #ifndef SG_BENCH_NET_H
 #define SG_BENCH_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ int bench_listen(const char *address, int port); /* IPv4 */
 /* "unix:PATH" or HOST:PORT, IPv4. */
 int bench_connect(const char *to);
 void bench_write(int fd, const void *data, size_t len);
+/* Whether a whole line has been read already. */
+bool bench_has_line(const struct bench_peer *p);
 /* 0: the peer closed. */
 size_t bench_more(struct bench_peer *p);
 /* Without its line end; NULL: the peer closed. Good until the next call. */

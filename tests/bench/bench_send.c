@@ -21,6 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PIECE ((size_t)131072)
+
 struct line {
     char *sender, *recipient, *path, *client, *data;
     size_t len;
@@ -118,6 +120,21 @@ static bool reply(struct bench_peer *p, char class)
     return line[0] == class;
 }
 
+/* In pieces of the size that Postfix's buffer has towards this machine. */
+static void content_write(int fd, const char *head, const struct line *l)
+{
+    size_t head_len = head ? strlen(head) : 0, len = head_len + l->len + 3;
+    char *all = malloc(len);
+    if (!all)
+        bench_die("out of memory");
+    memcpy(all, head ? head : "", head_len);
+    memcpy(all + head_len, l->data, l->len);
+    memcpy(all + head_len + l->len, ".\r\n", 3);
+    for (size_t at = 0; at < len; at += PIECE)
+        bench_write(fd, all + at, len - at < PIECE ? len - at : PIECE);
+    free(all);
+}
+
 static bool transact(struct client *c, size_t i)
 {
     const struct line *l = line_of(i);
@@ -133,11 +150,8 @@ static bool transact(struct client *c, size_t i)
     ok = reply(p, '2') && ok;
     if (!reply(p, '3') || !ok)
         bench_die("the envelope was refused");
-    if (head)
-        bench_write(p->fd, head, strlen(head));
+    content_write(p->fd, head, l);
     free(head);
-    bench_write(p->fd, l->data, l->len);
-    bench_write(p->fd, ".\r\n", 3);
     return reply(p, '2');
 }
 

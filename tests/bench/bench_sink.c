@@ -1,5 +1,6 @@
 /*
- * Takes all mail by SMTP, at every 127.0.0.x, and keeps what it is told to.
+ * Takes all mail by SMTP, at every 127.0.0.x, and keeps what it is told to. As Postfix does, it
+ * answers what was pipelined at once: its replies go when nothing is left to read.
  *
  *     bench_sink PORT…
  *
@@ -33,9 +34,27 @@ struct envelope {
     char sender[512], recipient[512];
 };
 
-static void say(int fd, const char *text)
+struct client {
+    struct bench_peer peer;
+    char out[4096];
+    size_t out_len;
+};
+
+static void flush(struct client *c)
 {
-    bench_write(fd, text, strlen(text));
+    bench_write(c->peer.fd, c->out, c->out_len);
+    c->out_len = 0;
+}
+
+static void say(struct client *c, const char *text)
+{
+    size_t len = strlen(text);
+    if (len > sizeof c->out - c->out_len)
+        flush(c);
+    memcpy(c->out + c->out_len, text, len);
+    c->out_len += len;
+    if (!bench_has_line(&c->peer))
+        flush(c);
 }
 
 static void address_take(const char *line, char out[512])
@@ -97,34 +116,35 @@ static bool is(const char *line, const char *verb)
 
 static void *serve(void *arg)
 {
-    struct bench_peer *p = arg;
+    struct client *c = arg;
+    struct bench_peer *p = &c->peer;
     struct envelope e = {0};
     const char *line;
     int on = 1;
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    say(p->fd, "220 sink ESMTP\r\n");
+    say(c, "220 sink ESMTP\r\n");
     while ((line = bench_line(p))) {
         if (is(line, "EHLO")) {
-            say(p->fd, "250-sink\r\n250-PIPELINING\r\n250-SIZE 200000000\r\n250-SMTPUTF8\r\n250 "
-                       "8BITMIME\r\n");
+            say(c, "250-sink\r\n250-PIPELINING\r\n250-SIZE 200000000\r\n250-SMTPUTF8\r\n250 "
+                   "8BITMIME\r\n");
         } else if (is(line, "DATA")) {
-            say(p->fd, "354 go\r\n");
+            say(c, "354 go\r\n");
             if (!data_take(p, &e))
                 break;
-            say(p->fd, "250 2.0.0 taken\r\n");
+            say(c, "250 2.0.0 taken\r\n");
         } else if (is(line, "QUIT")) {
-            say(p->fd, "221 bye\r\n");
+            say(c, "221 bye\r\n");
             break;
         } else {
             if (is(line, "MAIL"))
                 address_take(line, e.sender);
             else if (is(line, "RCPT"))
                 address_take(line, e.recipient);
-            say(p->fd, "250 ok\r\n");
+            say(c, "250 ok\r\n");
         }
     }
     close(p->fd);
-    free(p);
+    free(c);
     return NULL;
 }
 
@@ -132,9 +152,10 @@ static void *accept_all(void *arg)
 {
     int fd = bench_listen("0.0.0.0", *(int *)arg);
     for (;;) {
-        struct bench_peer *p = calloc(1, sizeof *p);
+        struct client *c = calloc(1, sizeof *c);
         pthread_t thread;
-        if (!p || (p->fd = accept(fd, NULL, NULL)) < 0 || pthread_create(&thread, NULL, serve, p))
+        if (!c || (c->peer.fd = accept(fd, NULL, NULL)) < 0 ||
+            pthread_create(&thread, NULL, serve, c))
             bench_die("sink: cannot take a connection");
         pthread_detach(thread);
     }
