@@ -3,6 +3,7 @@
 #include "common/log.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,13 @@ int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv)
     sigaddset(&handled, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &handled, NULL);
     return -1;
+}
+
+void sg_daemon_batch(void)
+{
+    const struct sched_param none = {0};
+    if (sched_setscheduler(0, SCHED_BATCH, &none) != 0)
+        sg_log(SG_LOG_WARNING, "no-batch-scheduling", NULL); /* it works as well, and costs more */
 }
 
 bool sg_daemon_reread(const struct sg_daemon_spec *spec, void *settings, struct sg_error *err)

@@ -24,6 +24,11 @@ struct sg_daemon_spec {
  * threads are started.
  */
 int sg_daemon_begin(const struct sg_daemon_spec *spec, int argc, char **argv);
+/*
+ * For a daemon whose threads wake each other many times a message, before it starts any: whom they
+ * wake waits for a free processor and interrupts nobody (SCHED_BATCH; children too).
+ */
+void sg_daemon_batch(void);
 /* Says READY=1 to the service manager, where there is one. */
 void sg_daemon_ready(void);
 /*

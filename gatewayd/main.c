@@ -85,6 +85,7 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     level_apply(&settings);
+    sg_daemon_batch();
     /* Message buffers are reused rather than given back and faulted in again (FACTS). */
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);

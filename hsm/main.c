@@ -255,6 +255,7 @@ int main(int argc, char **argv)
     }
     sg_log_level_set((enum sg_log_level)s.log_level);
     memory_lock();
+    sg_daemon_batch();
     struct sg_error err = {0};
     key_types_set(&s);
     if (!sg_module_open(&h.module, s.module, &err)) {
