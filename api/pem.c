@@ -161,12 +161,8 @@ char *api_pem_write(struct sg_arena *arena, const char *label, struct sg_bytes d
 
 char *api_hex(struct sg_arena *arena, struct sg_bytes bytes)
 {
-    static const char digits[] = "0123456789abcdef";
     char *out = sg_arena_alloc(arena, 2 * bytes.len + 1);
-    for (size_t i = 0; i < bytes.len; i++) {
-        out[2 * i] = digits[bytes.data[i] >> 4];
-        out[2 * i + 1] = digits[bytes.data[i] & 15];
-    }
+    sg_hex_lower(bytes.data, bytes.len, out);
     return out;
 }
 

@@ -66,14 +66,17 @@ bool sg_buf_addf(struct sg_buf *buf, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    size_t room = buf->cap - buf->len; /* what fits is formatted once */
+    int n = vsnprintf(room ? (char *)buf->data + buf->len : NULL, room, fmt, ap);
     va_end(ap);
     bool ok = n >= 0 && reserve(buf, (size_t)n);
-    if (ok) {
+    if (ok && (size_t)n >= room)
         vsnprintf((char *)buf->data + buf->len, (size_t)n + 1, fmt, again);
-        buf->len += (size_t)n;
-    }
     va_end(again);
+    if (ok)
+        buf->len += (size_t)n;
+    else if (room)
+        buf->data[buf->len] = 0;
     return ok;
 }
 

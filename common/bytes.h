@@ -54,4 +54,15 @@ static inline struct sg_bytes sg_bytes_slice(struct sg_bytes a, size_t from, siz
     return (struct sg_bytes){a.data + from, len};
 }
 
+/* out: 2 × len digits and a NUL. */
+static inline void sg_hex_lower(const uint8_t *data, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * len] = 0;
+}
+
 #endif

@@ -82,7 +82,6 @@ const char *sg_facts_time(struct sg_arena *arena, sg_time time);
 const char *sg_facts_date(sg_time time, char text[SG_TIME_TEXT]);
 /* "3 days" */
 const char *sg_facts_span(sg_time span, char text[SG_TIME_TEXT]);
-void sg_hex_lower(const uint8_t *data, size_t len, char *out); /* 2 × len + 1 */
 
 /* suitability.c: our own policy, whatever OpenSSL accepts */
 /* false: why says why not. true: why says what of it is weak, or is empty. */

@@ -29,16 +29,6 @@ const char *sg_cert_status_name(enum sg_cert_status status)
     return "unknown";
 }
 
-void sg_hex_lower(const uint8_t *data, size_t len, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[data[i] >> 4];
-        out[2 * i + 1] = digits[data[i] & 15];
-    }
-    out[2 * len] = 0;
-}
-
 #define TEXT_MAX 1000 /* octets: whoever makes a certificate chooses the lengths in it */
 
 /* RFC 2253, everything beyond printable ASCII escaped. */

@@ -55,8 +55,7 @@ bool sg_submission_make(const struct sg_submission_keys *keys,
     char hex[2 * MAC_BYTES + 1];
     if (!mac_make(&keys->keys[0], submission, mac, err))
         return false;
-    for (size_t i = 0; i < MAC_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+    sg_hex_lower(mac, MAC_BYTES, hex);
     int n =
         snprintf(value, size, "v=1; tenant=%s; submitter=%s; at=%lld; mac=%s", submission->tenant,
                  submission->submitter, (long long)(submission->at / SG_SECOND), hex);

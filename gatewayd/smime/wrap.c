@@ -2,8 +2,6 @@
 #include "smime/base64.h"
 #include "smime/smime_internal.h"
 
-#include <stdio.h>
-
 /* RFC 8551 §3.5.3.2: the digest of a SignedData of ours, as multipart/signed names it. */
 static const char *micalg_of(struct sg_bytes signature)
 {
@@ -24,13 +22,11 @@ static const char *micalg_of(struct sg_bytes signature)
 bool sg_smime_wrap(struct sg_bytes signature, struct sg_smime_wrapping *w, struct sg_error *err)
 {
     uint8_t random[16];
-    char boundary[64];
+    char boundary[64] = "=_sealgate_";
     sg_random(random, sizeof random);
     /* 128 random bits: no content holds it, by chance or by intent. "=_" cannot occur in base64 or
      * quoted-printable text. */
-    size_t n = (size_t)snprintf(boundary, sizeof boundary, "=_sealgate_");
-    for (size_t i = 0; i < sizeof random; i++)
-        n += (size_t)snprintf(boundary + n, sizeof boundary - n, "%02x", random[i]);
+    sg_hex_lower(random, sizeof random, boundary + strlen(boundary));
     sg_buf_addf(&w->field,
                 "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n"
                 "\tmicalg=%s; boundary=\"%s\"\r\n",

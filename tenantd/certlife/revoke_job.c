@@ -7,7 +7,6 @@
 #include "schema/revocation.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ANSWER_MAX ((size_t)64 * 1024)
@@ -41,8 +40,7 @@ static const char *issuer_sha256(struct revocation *r)
         EVP_Digest(r->row.chain[0].data, r->row.chain[0].len, hash, &len, EVP_sha256(), NULL) != 1)
         return NULL;
     char *hex = sg_arena_alloc(r->job->arena, 2 * (size_t)len + 1);
-    for (unsigned i = 0; i < len; i++)
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", hash[i]);
+    sg_hex_lower(hash, len, hex);
     return hex;
 }
 

@@ -75,10 +75,7 @@ static const char *digest(struct sg_arena *arena, const char *const *names, size
         abort(); /* SHA-256 of memory fails only without memory */
     EVP_MD_CTX_free(md);
     char *text = sg_arena_alloc(arena, 2 * (size_t)len + 1);
-    for (unsigned i = 0; i < len; i++) {
-        text[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-        text[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
-    }
+    sg_hex_lower(hash, len, text);
     return text;
 }
 

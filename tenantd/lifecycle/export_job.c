@@ -70,8 +70,7 @@ static bool spool_add(struct export *x, const char *name, FILE *spool, int64_t r
     sg_tar_member_end(x->tar);
     ok = ok && !ferror(spool) && EVP_DigestFinal_ex(md, hash, &n) == 1;
     EVP_MD_CTX_free(md);
-    for (unsigned i = 0; ok && i < n && i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    sg_hex_lower(hash, ok ? n : 0, hex);
     json_array_append_new(x->manifest,
                           json_pack("{s:s, s:I, s:I, s:s}", "file", name, "rows", (json_int_t)rows,
                                     "size_bytes", (json_int_t)size, "sha256", hex));

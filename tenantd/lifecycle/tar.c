@@ -115,8 +115,7 @@ bool sg_tar_close(struct sg_tar **tar, int64_t *size_r, char sha256_r[65], struc
     if (!t->bad)
         compress(t, zeros, sizeof zeros, ZSTD_e_end);
     bool ok = !t->bad && EVP_DigestFinal_ex(t->hash, hash, &n) == 1 && fsync(t->fd) == 0;
-    for (unsigned i = 0; ok && i < n && i < 32; i++)
-        snprintf(sha256_r + 2 * i, 3, "%02x", hash[i]);
+    sg_hex_lower(hash, ok ? n : 0, sha256_r);
     *size_r = t->out;
     close(t->fd);
     ZSTD_freeCCtx(t->zstd);

@@ -117,8 +117,8 @@ static bool set(struct mailing *m, const char *state, const char *words, const c
 static json_t *report_json(const struct sg_api_report *r)
 {
     char hex[2 * SG_REPORT_HASH_SIZE + 1] = "", made_at[SG_TIME_TEXT];
-    for (size_t i = 0; i < r->sha256.len && i < SG_REPORT_HASH_SIZE; i++)
-        snprintf(hex + 2 * i, 3, "%02x", r->sha256.data[i]);
+    sg_hex_lower(r->sha256.data,
+                 r->sha256.len < SG_REPORT_HASH_SIZE ? r->sha256.len : SG_REPORT_HASH_SIZE, hex);
     sg_time_rfc3339(r->key.at, made_at);
     return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:o}", "id", r->key.id, "revision",
                      (json_int_t)r->revision, "state", r->state, "made_at", made_at, "sha256", hex,

@@ -80,15 +80,12 @@ static void file_sync(void)
 
 static bool line_write(const char *word, const uint8_t id[COURIER_ID])
 {
-    static const char digits[] = "0123456789abcdef";
     char line[16 + 2 * COURIER_ID];
     size_t n = strlen(word);
     memcpy(line, word, n);
     line[n++] = ' ';
-    for (size_t i = 0; i < COURIER_ID; i++) {
-        line[n++] = digits[id[i] >> 4];
-        line[n++] = digits[id[i] & 15];
-    }
+    sg_hex_lower(id, COURIER_ID, line + n);
+    n += (size_t)2 * COURIER_ID;
     line[n++] = '\n';
     return line_add(line, n);
 }
@@ -130,13 +127,17 @@ void channels_end(void)
 /* Jobs ------------------------------------------------------------------------------------------
  */
 
-/* What is there, at least an octet; false: the channel is at its end. */
+/*
+ * What is there, at least an octet; false: the channel is at its end. It waits in poll(): a thread
+ * that waits in read() is also woken when the other end takes what was written to it.
+ */
 static bool fill(struct channel *c)
 {
+    struct pollfd more = {.fd = c->fd, .events = POLLIN};
     ssize_t n;
     c->from = c->to = 0;
     do
-        n = read(c->fd, c->in, sizeof c->in);
+        n = poll(&more, 1, -1) < 0 ? -1 : read(c->fd, c->in, sizeof c->in);
     while (n < 0 && errno == EINTR);
     c->to = n > 0 ? (size_t)n : 0;
     return n > 0;
