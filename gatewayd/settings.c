@@ -143,7 +143,8 @@ const struct sg_option settings_options[] = {
     {"limits", "layers", SG_OPT_INT, AT(layers), "8", 1, 32, NULL,
      "S/MIME layers of a message."},
     {"limits", "certificates", SG_OPT_INT, AT(max_certificates), "64", 1, 10000, NULL,
-     "Certificates of a message that are looked at; a signature with more is one that we do not do."},
+     "Certificates of a message that are looked at, of 256 elements (X.690) each, taken together; a signature with more is "
+     "one that we do not do."},
     {"limits", "signers", SG_OPT_INT, AT(max_signers), "16", 1, 1000, NULL,
      "Signers of one signature, likewise."},
     {"limits", "envelope_keys", SG_OPT_INT, AT(max_tries), "16", 1, 1000, NULL,

@@ -91,6 +91,27 @@ bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd)
     return !sd->has_content && sg_ber_expect(&in, SG_BER_SET, &set) && set.content.len == 0;
 }
 
+/* Decoded, an element of two octets takes a hundred: what certificates take is bounded by their
+ * number. */
+#define ELEMENTS_EACH 256
+
+/*
+ * How many elements a decoder may find in it at the most, in octet strings too: extensions are
+ * there. What cannot be read here may be anything.
+ */
+static size_t elements_in(struct sg_bytes der, int depth)
+{
+    struct sg_ber in = sg_ber_of(der);
+    struct sg_tlv one;
+    size_t n = 0;
+    while (depth <= SG_BER_DEPTH && sg_ber_next(&in, &one)) {
+        n++;
+        if (one.tag & SG_BER_CONSTRUCTED || one.tag == SG_BER_OCTETS)
+            n += elements_in(one.content, depth + 1);
+    }
+    return n + (size_t)(in.end - in.p + 1) / 2;
+}
+
 /* REQ-81: any number, any order. What is no X.509 certificate is passed over. */
 static bool certificates_read(const struct sg_buf *raw, size_t most, STACK_OF(X509) *out,
                               struct sg_error *err)
@@ -101,6 +122,9 @@ static bool certificates_read(const struct sg_buf *raw, size_t most, STACK_OF(X5
         return true;
     if (!sg_ber_next(&in, &set))
         return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
+    if (raw->len / 2 > most * ELEMENTS_EACH && elements_in(set.content, 0) > most * ELEMENTS_EACH)
+        return sg_fail(err, SG_E_LIMIT, "certificates of more than %zu elements",
+                       most * ELEMENTS_EACH);
     in = sg_ber_of(set.content);
     for (size_t n = 0; sg_ber_more(&in); n++) {
         if (n == most)

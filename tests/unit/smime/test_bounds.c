@@ -153,6 +153,60 @@ static void test_pieces_and_depth(void **state)
                 20000); /* a sanitizer's time, on a busy machine */
 }
 
+/* SignedData that nobody signed, with a certificate of so many empty elements. */
+static enum sg_smime_result open_elements(size_t count)
+{
+    struct sg_smime_options options = kit_options(NULL, 0);
+    SG_AUTO_BUF cms;
+    sg_buf_init(&cms, 0);
+    integer_add(&cms, 1);
+    sg_der_wrap(&cms, cms.len, SG_BER_SET);
+    size_t content = cms.len;
+    sg_der_tlv(&cms, SG_BER_OID, sg_oid_data);
+    size_t octets = cms.len;
+    sg_der_tlv(&cms, SG_BER_OCTETS, sg_bytes_str("x"));
+    sg_der_wrap(&cms, octets, SG_BER_EXPLICIT(0));
+    sg_der_wrap(&cms, content, SG_BER_SEQUENCE);
+    size_t certificates = cms.len;
+    for (size_t i = 1; i < count; i++)
+        sg_buf_add(&cms, "\x82\x00", 2);
+    sg_der_wrap(&cms, certificates, SG_BER_SEQUENCE);
+    sg_der_wrap(&cms, certificates, SG_BER_EXPLICIT(0));
+    sg_der_wrap(&cms, cms.len, SG_BER_SET);
+    sg_der_wrap(&cms, 0, SG_BER_SEQUENCE);
+    content_info_wrap(&cms, sg_oid_signed_data);
+    return open_object(&cms, &options);
+}
+
+/* Certificates of nothing but names: decoded they would take fifty times their size, and a mail
+ * may have eight layers of them. */
+static void test_elements(void **state)
+{
+    (void)state;
+    struct sg_smime_options options = kit_options(NULL, 0);
+    SG_AUTO_ARENA arena = sg_arena_new();
+    assert_int_equal(open_elements(64 * 256), SG_SMIME_MALFORMED); /* signed by nobody */
+    assert_int_equal(open_elements(64 * 256 + 1), SG_SMIME_UNSUPPORTED);
+    static const struct {
+        int names;
+        enum sg_smime_result result;
+    } certificates[] = {{2000, SG_SMIME_OK}, {20000, SG_SMIME_UNSUPPORTED}};
+    for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
+        kit_run(
+            "{ printf '[req]\\ndistinguished_name=dn\\n[dn]\\n[e]\\nsubjectAltName=@a\\n[a]\\n'; "
+            "for i in $(seq %d); do echo DNS.$i=a; done; } >many.cnf",
+            certificates[i].names);
+        kit_run("openssl req -x509 -new -key bob.key -subj /CN=many -config many.cnf -extensions e "
+                "-out many.pem");
+        kit_run("{ printf '" HEAD(
+            "\\r\\n") "'; printf '\\r\\nx\\r\\n' | openssl cms -sign -nodetach -binary "
+                      "-outform DER -signer bob.pem -inkey bob.key -certfile many.pem; } "
+                      ">many.mail");
+        SG_AUTO_SPOOL spool = kit_spool_of_file(kit_path(arena, "many.mail"));
+        assert_int_equal(open_mail(spool, &options), certificates[i].result);
+    }
+}
+
 /* A key whose public exponent is as long as its modulus makes verifying as dear as signing, and a
  * mail may carry dozens of them. */
 static void test_exponents(void **state)
@@ -190,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_of_us),
         cmocka_unit_test(test_pieces_and_depth),
+        cmocka_unit_test(test_elements),
         cmocka_unit_test(test_exponents),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
