@@ -16,7 +16,7 @@ import unitfilter
 from sealgate import layout as lay
 from sealgate.hsm import may_lock
 from sealgate.ports import PortBlock
-from sealgate.process import as_user, wait_for
+from sealgate.process import as_user, courier, wait_for
 from setting import A, B, FROM_A, Setting, header, simple
 
 UNITS = ROOT / "deploy/systemd"
@@ -66,6 +66,17 @@ def carry(setting, subject):
 def test_mail_flows(setting):
     carry(setting, "confined")
     assert "tnef.unavailable" not in setting.platform.gatewayd.log.read_text("utf-8")
+
+
+def test_whom_the_message_path_wakes_interrupts_nobody(setting):
+    """SCHED_BATCH, which costs a message fewer changes of threads; its unit lets it ask for that."""
+    gatewayd = setting.platform.gatewayd.pid()
+    for pid in gatewayd, courier(gatewayd), setting.platform.hsmd.pid():
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            try:
+                assert os.sched_getscheduler(int(thread)) == os.SCHED_BATCH
+            except ProcessLookupError:
+                continue  # it has ended
 
 
 def test_every_thread_is_confined(daemon):

@@ -122,6 +122,10 @@ class World:
         submit(self.platform.port["postfix_out"], f"joe@{A}", [f"ann@{domain}"],
                simple(f"joe@{A}", [f"ann@{domain}"], subject), FROM_A)
 
+    def after_flushing(self, postfix, server, subject):
+        """The mails of that subject that arrive there."""
+        return postfix.flush_until(lambda: [m for m in server.mails if named(subject)(m)], 60, subject)
+
     def from_outside(self, domain, subject):
         with smtplib.SMTP("127.0.0.1", self.platform.port["postfix_in"], "world.test", timeout=60) as smtp:
             smtp.sendmail("x@outside.test", [f"ann@{domain}"], simple("x@outside.test", [f"ann@{domain}"], subject))
@@ -162,8 +166,7 @@ def test_sealed_mail_whose_server_is_abroad_waits(world, domain):
     assert not any(map(named(subject), world.abroad.mails))
     world.networks([*INSIDE, "127.9.0.0/16"])
     try:
-        out.flush()
-        mail, = world.abroad.wait(1, 60, named(subject))
+        mail, = world.after_flushing(out, world.abroad, subject)
         assert sealed(mail)
     finally:
         world.networks(INSIDE)
@@ -192,8 +195,7 @@ def test_sealed_mail_does_not_leave_from_another_address(world):
     finally:
         out.run("postconf", "-P", "sealed/unix/smtp_bind_address=")
         out.run("postfix", "reload")
-    out.flush()
-    world.here.wait(1, 60, named("unbound"))
+    world.after_flushing(out, world.here, "unbound")
 
 
 def test_sealed_mail_whose_server_is_here_goes(world):
@@ -231,8 +233,7 @@ def test_without_its_table_nothing_sealed_leaves(world):
     finally:
         kept.rename(table)
     out.run("postfix", "reload")
-    out.flush()
-    world.here.wait(1, 60, named("no-table"))
+    world.after_flushing(out, world.here, "no-table")
 
 
 def test_opened_mail_is_not_delivered_abroad(world):
@@ -255,8 +256,7 @@ def test_opened_mail_is_not_delivered_abroad(world):
     assert incident["severity"] == "critical" and ABROAD in incident["summary"]
     p.api.put("/v1/egress", {"networks": [*INSIDE, f"{ABROAD}/32"]})
     try:
-        p.postfix_in.flush()
-        assert b"Kia ora" in world.abroad.wait(1, 60, named("opened-in"))[0].raw
+        assert b"Kia ora" in world.after_flushing(p.postfix_in, world.abroad, "opened-in")[0].raw
     finally:
         p.api.put("/v1/egress", {"networks": INSIDE})
         world.route(HERE)

@@ -113,9 +113,9 @@ def test_customers_server_is_not_ready(setting, reply):
     server.accept_all()
     if reply is None or reply == HANG:
         server.start()
-    setting.platform.postfix_in.flush()
     field = b"\r\nSubject: " + subject.encode()
-    got = server.wait(1, 60, lambda mail: field in b"\r\n" + mail.head)
+    got = setting.platform.postfix_in.flush_until(
+        lambda: [m for m in server.mails if field in b"\r\n" + m.head], 60, subject)
     wait_for(lambda: setting.platform.postfix_in.queue() == [], 30, "an empty queue")
     assert len([m for m in server.mails if field in b"\r\n" + m.head]) == len(got) == 1
     assert leaks(setting, subject) == []
@@ -155,9 +155,10 @@ def test_mail_that_gatewayd_never_saw_is_reported(setting, sender):
         expire(setting)
     finally:
         gatewayd.start()
-    wait_for(lambda: not postfix.queue() or postfix.flush(), 90, "an empty queue", 0.5)  # the report may be late
-    setting.servers[sender.partition("@")[2]].wait(
-        1, 60, lambda m: b"NON DELIVERY REPORT" in m.body and m.recipients == [sender])
+    postfix.flush_until(lambda: not postfix.queue(), 90, "an empty queue")  # the report may be late
+    server = setting.servers[sender.partition("@")[2]]
+    setting.platform.postfix_out.flush_until(
+        lambda: [m for m in server.mails if b"NON DELIVERY REPORT" in m.body and m.recipients == [sender]], 60, "the report")
 
 
 def test_one_of_two_recipients_is_refused(setting):
@@ -222,8 +223,9 @@ def test_a_part_is_away(setting, what):
     assert leaks(setting, f"during-{what}") == []
     if what == "postgresql":
         wait_for(lambda: accepted(setting, f"during-{what}"), 120, "the edge answering again", 1.0)
-    platform.postfix_out.flush()
-    setting.arrived(B, f"during-{what}", timeout=120)
+    field = f"\r\nSubject: during-{what}".encode()
+    platform.postfix_out.flush_until(
+        lambda: [m for m in setting.servers[B].mails if field in b"\r\n" + m.head], 120, f"during-{what}")
     assert leaks(setting, f"during-{what}") == []
 
 

@@ -119,7 +119,12 @@ class Postfix:
         self.start()
 
     def flush(self):
+        """What waits is tried at once; what is being tried, or what a reload interrupts, is not tried again by it."""
         self.run("postqueue", "-f")
+
+    def flush_until(self, condition, timeout, what):
+        """wait_for(), what waits being tried again and again."""
+        return wait_for(lambda: condition() or self.flush(), timeout, what, 0.5)
 
     def queue(self):
         """What waits, as postqueue -j tells it."""
