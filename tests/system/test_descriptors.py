@@ -114,7 +114,7 @@ def test_many_cannot_be_accepted(spooled):
             client = socket.socket(socket.AF_UNIX)
             client.connect(str(spooled.platform.layout.run / f"{name}.sock"))
             clients.append(client)
-        busy = spin(pid)
+        wait_for(lambda: spin(pid) < 0.2, 20, "an acceptor that pauses")  # what was begun before comes to its end
         said = part.log.read_text()[began:].count("listener.exhausted")
         limit_set(part, usual)
         clients[0].settimeout(10)
@@ -123,8 +123,7 @@ def test_many_cannot_be_accepted(spooled):
         limit_set(part, usual)
         for client in clients:
             client.close()
-    print(f"\n45 that wait: {busy:.0%} of a processor, said {said} times")
-    assert busy < 0.2 and 1 <= said <= 20
+    assert 1 <= said <= 20
     with Load(spooled, "accepted-again") as load:
         load.more(8)
     load.account()
