@@ -7,26 +7,21 @@ const char *const sg_usage_names[SG_USAGE_NUMBERS] = {
     "bytes_in",     "sealed",         "opened",       "held",        "refused",
     "domains",      "domain_days",    "storage_bytes"};
 
-static bool change(struct sg_tx *tx, enum sg_query query, const struct sg_params *p,
-                   int64_t *made_r, struct sg_error *err)
-{
-    SG_AUTO_ROWS rows = {0};
-    bool ok = sg_tx_query(tx, query, p, &rows, err);
-    *made_r = ok ? rows.affected : 0;
-    return ok;
-}
-
 bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms, int64_t *closed_r,
                     struct sg_error *err)
 {
+    SG_AUTO_ROWS rows = {0};
     struct sg_params zone = {0}, close = {0};
     sg_param_text(&zone, time_zone);
     sg_param_time(&close, sg_tx_now(tx));
     sg_param_int(&close, lag_ms);
     sg_param_text(&close, time_zone);
-    return sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
-           sg_tx_query(tx, SG_Q_USAGE_ZONE_SET, &zone, NULL, err) &&
-           change(tx, SG_Q_USAGE_CLOSE, &close, closed_r, err);
+    sg_param_int(&close, SG_USAGE_PORTION);
+    bool ok = sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
+              sg_tx_query(tx, SG_Q_USAGE_ZONE_SET, &zone, NULL, err) &&
+              sg_tx_query(tx, SG_Q_USAGE_CLOSE, &close, &rows, err);
+    *closed_r = ok ? rows.affected : 0;
+    return ok;
 }
 
 static void closed_take(struct sg_row *row, void *item)
@@ -46,15 +41,23 @@ bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time sinc
     return *rows_r != NULL;
 }
 
-bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_closed *closed, int64_t *adjusted_r,
-                     struct sg_error *err)
+bool sg_usage_adjust(struct sg_tx *tx, struct sg_arena *arena, const struct sg_usage_closed *closed,
+                     const char **after, int64_t *adjusted_r, struct sg_error *err)
 {
+    SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_time(&p, sg_tx_now(tx));
     sg_param_text(&p, closed->month);
     sg_param_text(&p, closed->time_zone);
-    return sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
-           change(tx, SG_Q_USAGE_ADJUST, &p, adjusted_r, err);
+    sg_param_text(&p, *after);
+    sg_param_int(&p, SG_USAGE_PORTION);
+    if (!sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) ||
+        !sg_tx_query_one(tx, SG_Q_USAGE_ADJUST, &p, &rows, "no count", err))
+        return false;
+    struct sg_row r = sg_row_at(&rows, 0, arena);
+    *adjusted_r = sg_row_int(&r);
+    *after = sg_row_text(&r);
+    return sg_row_end(&r, err);
 }
 
 static void take(struct sg_row *row, void *item)

@@ -27,9 +27,13 @@ struct sg_api_usage_revision {
     int64_t numbers[SG_USAGE_NUMBERS];
 };
 
-/* Closes, for every tenant, the earliest month of time_zone that ended lag_ms ago or earlier and is
- * not closed. What is there already is left as it is. *closed_r: of how many tenants; 0: there is
- * no such month. */
+/* Tenants that are counted in one statement, of which each may take as long as [database]
+ * statement_timeout: so many have some millions of messages a month together. */
+#define SG_USAGE_PORTION 50
+
+/* Closes, for a portion of the tenants, the earliest month of time_zone that ended lag_ms ago or
+ * earlier and is not closed. What is there already is left as it is. *closed_r: of how many
+ * tenants; 0: there is none left. */
 SG_MUST_USE bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms,
                                 int64_t *closed_r, struct sg_error *err);
 
@@ -40,8 +44,11 @@ struct sg_usage_closed {
 SG_MUST_USE bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
                                       struct sg_usage_closed **rows_r, size_t *count_r,
                                       struct sg_error *err);
-/* Counts a closed month again. *adjusted_r: for how many tenants there was a difference. */
-SG_MUST_USE bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_closed *closed,
+/* Counts a closed month again, for the portion of the tenants behind *after, "" for the first,
+ * which becomes the last of them, "" where there was none. *adjusted_r: for how many there was a
+ * difference. */
+SG_MUST_USE bool sg_usage_adjust(struct sg_tx *tx, struct sg_arena *arena,
+                                 const struct sg_usage_closed *closed, const char **after,
                                  int64_t *adjusted_r, struct sg_error *err);
 
 /* month NULL: the current one. tenant_id NULL: each tenant. */

@@ -19,7 +19,7 @@ const struct api_spec api_usage_query = {list_fields, 3, sizeof(struct usage_que
 static const struct api_field month_field[] = {MONTH};
 const struct api_spec api_usage_month_query = {month_field, 1, sizeof(struct usage_query), NULL};
 
-#define EVERY 1000000 /* rows of a table at most */
+#define PORTION 100 /* tenants that are counted in one statement */
 
 static json_t *numbers_put(json_t *o, const int64_t *numbers)
 {
@@ -111,19 +111,23 @@ static bool csv_row(struct sg_buf *out, struct sg_arena *arena, const struct sg_
 bool api_usage_csv(struct api_request *r, struct sg_tx *tx, struct sg_error *err)
 {
     const struct usage_query *query = r->parameters;
-    const struct sg_api_page every = {.limit = EVERY};
+    struct sg_api_page page = {.limit = PORTION};
     struct sg_api_usage *rows;
     size_t count;
     SG_AUTO_BUF out;
     sg_buf_init(&out, 0);
-    if (!sg_api_usage_list(tx, r->arena, NULL, query->month, &every, &rows, &count, err))
-        return false;
     bool ok = sg_buf_adds(&out, "month,tenant_id,tenant_name");
     for (size_t i = 0; i < SG_USAGE_NUMBERS; i++)
         ok &= sg_buf_addf(&out, ",%s", sg_usage_names[i]);
     ok &= sg_buf_adds(&out, ",adjustments,state,time_zone\r\n");
-    for (size_t i = 0; i < count; i++)
-        ok &= csv_row(&out, r->arena, &rows[i]);
+    do {
+        if (!sg_api_usage_list(tx, r->arena, NULL, query->month, &page, &rows, &count, err))
+            return false;
+        for (size_t i = 0; i < count && i < PORTION; i++) {
+            ok &= csv_row(&out, r->arena, &rows[i]);
+            page.after = rows[i].key;
+        }
+    } while (count > PORTION);
     if (!ok)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
     return api_reply_text(r, "text/csv", "attachment; filename=\"usage.csv\"", sg_buf_bytes(&out));

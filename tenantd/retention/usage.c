@@ -1,5 +1,6 @@
 /*
- * A month in one transaction: what was closed stays closed, whatever becomes of the next.
+ * A month of a portion of the tenants in one transaction: what was closed stays closed, whatever
+ * becomes of the next.
  */
 #include "schema/usage.h"
 #include "retention/retention.h"
@@ -11,7 +12,8 @@ struct closing {
     struct sg_arena *arena;
     struct sg_usage_closed *months; /* to be looked at again */
     size_t count, next;
-    int64_t changed; /* by the last transaction */
+    const char *after; /* the tenant that was looked at last */
+    int64_t changed;   /* by the last transaction */
 };
 
 static bool close_one(struct sg_tx *tx, void *arg, struct sg_error *err)
@@ -30,7 +32,7 @@ static bool closed_list(struct sg_tx *tx, void *arg, struct sg_error *err)
 static bool adjust_one(struct sg_tx *tx, void *arg, struct sg_error *err)
 {
     struct closing *c = arg;
-    return sg_usage_adjust(tx, &c->months[c->next], &c->changed, err);
+    return sg_usage_adjust(tx, c->arena, &c->months[c->next], &c->after, &c->changed, err);
 }
 
 bool sg_usage_close_job(struct sg_job *job, struct sg_error *err)
@@ -45,9 +47,12 @@ bool sg_usage_close_job(struct sg_job *job, struct sg_error *err)
     if (!sg_job_step(job, closed_list, &c, err))
         return false;
     for (c.next = 0; c.next < c.count; c.next++) {
-        if (!sg_job_step(job, adjust_one, &c, err))
-            return false;
-        adjusted += c.changed;
+        c.after = "";
+        do {
+            if (!sg_job_step(job, adjust_one, &c, err))
+                return false;
+            adjusted += c.changed;
+        } while (*c.after);
     }
     json_t *result =
         json_pack("{s:I, s:I}", "closed", (json_int_t)closed, "adjusted", (json_int_t)adjusted);
