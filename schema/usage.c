@@ -7,57 +7,67 @@ const char *const sg_usage_names[SG_USAGE_NUMBERS] = {
     "bytes_in",     "sealed",         "opened",       "held",        "refused",
     "domains",      "domain_days",    "storage_bytes"};
 
-bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms, int64_t *closed_r,
-                    struct sg_error *err)
+static void part_take(struct sg_row *row, void *item)
 {
-    SG_AUTO_ROWS rows = {0};
-    struct sg_params zone = {0}, close = {0};
+    struct sg_usage_part *p = item;
+    p->month = sg_row_text(row);
+    p->time_zone = sg_row_text(row);
+    p->tenant_id = sg_row_text(row);
+}
+
+bool sg_usage_due(struct sg_tx *tx, struct sg_arena *arena, const char *time_zone, int64_t lag_ms,
+                  const char *after, struct sg_usage_part **parts_r, size_t *count_r,
+                  struct sg_error *err)
+{
+    struct sg_params zone = {0}, p = {0};
     sg_param_text(&zone, time_zone);
-    sg_param_time(&close, sg_tx_now(tx));
-    sg_param_int(&close, lag_ms);
-    sg_param_text(&close, time_zone);
-    sg_param_int(&close, SG_USAGE_PORTION);
-    bool ok = sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) &&
-              sg_tx_query(tx, SG_Q_USAGE_ZONE_SET, &zone, NULL, err) &&
-              sg_tx_query(tx, SG_Q_USAGE_CLOSE, &close, &rows, err);
-    *closed_r = ok ? rows.affected : 0;
-    return ok;
+    sg_param_time(&p, sg_tx_now(tx));
+    sg_param_int(&p, lag_ms);
+    sg_param_text(&p, time_zone);
+    sg_param_text(&p, after);
+    if (!sg_tx_query(tx, SG_Q_USAGE_ZONE_SET, &zone, NULL, err))
+        return false;
+    *parts_r =
+        sg_api_rows(tx, arena, SG_Q_USAGE_DUE, &p, part_take, sizeof **parts_r, count_r, err);
+    return *parts_r != NULL;
 }
 
-static void closed_take(struct sg_row *row, void *item)
-{
-    struct sg_usage_closed *c = item;
-    c->month = sg_row_text(row);
-    c->time_zone = sg_row_text(row);
-}
-
-bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
-                          struct sg_usage_closed **rows_r, size_t *count_r, struct sg_error *err)
-{
-    struct sg_params p = {0};
-    sg_param_time(&p, since);
-    *rows_r = sg_api_rows(tx, arena, SG_Q_USAGE_CLOSED_LIST, &p, closed_take, sizeof **rows_r,
-                          count_r, err);
-    return *rows_r != NULL;
-}
-
-bool sg_usage_adjust(struct sg_tx *tx, struct sg_arena *arena, const struct sg_usage_closed *closed,
-                     const char **after, int64_t *adjusted_r, struct sg_error *err)
+/* One at a time counts. */
+static bool count(struct sg_tx *tx, enum sg_query query, const struct sg_usage_part *part,
+                  bool *made_r, struct sg_error *err)
 {
     SG_AUTO_ROWS rows = {0};
     struct sg_params p = {0};
     sg_param_time(&p, sg_tx_now(tx));
-    sg_param_text(&p, closed->month);
-    sg_param_text(&p, closed->time_zone);
-    sg_param_text(&p, *after);
-    sg_param_int(&p, SG_USAGE_PORTION);
-    if (!sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) ||
-        !sg_tx_query_one(tx, SG_Q_USAGE_ADJUST, &p, &rows, "no count", err))
-        return false;
-    struct sg_row r = sg_row_at(&rows, 0, arena);
-    *adjusted_r = sg_row_int(&r);
-    *after = sg_row_text(&r);
-    return sg_row_end(&r, err);
+    sg_param_text(&p, part->month);
+    sg_param_text(&p, part->time_zone);
+    sg_param_text(&p, part->tenant_id);
+    bool ok =
+        sg_tx_query(tx, SG_Q_USAGE_LOCK, NULL, NULL, err) && sg_tx_query(tx, query, &p, &rows, err);
+    *made_r = ok && rows.affected > 0;
+    return ok;
+}
+
+bool sg_usage_close(struct sg_tx *tx, const struct sg_usage_part *part, bool *closed_r,
+                    struct sg_error *err)
+{
+    return count(tx, SG_Q_USAGE_CLOSE, part, closed_r, err);
+}
+
+bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
+                          struct sg_usage_part **parts_r, size_t *count_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_time(&p, since);
+    *parts_r = sg_api_rows(tx, arena, SG_Q_USAGE_CLOSED_LIST, &p, part_take, sizeof **parts_r,
+                           count_r, err);
+    return *parts_r != NULL;
+}
+
+bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_part *part, bool *adjusted_r,
+                     struct sg_error *err)
+{
+    return count(tx, SG_Q_USAGE_ADJUST, part, adjusted_r, err);
 }
 
 static void take(struct sg_row *row, void *item)

@@ -27,29 +27,26 @@ struct sg_api_usage_revision {
     int64_t numbers[SG_USAGE_NUMBERS];
 };
 
-/* Tenants that are counted in one statement, of which each may take as long as [database]
- * statement_timeout: so many have some millions of messages a month together. */
-#define SG_USAGE_PORTION 50
-
-/* Closes, for a portion of the tenants, the earliest month of time_zone that ended lag_ms ago or
- * earlier and is not closed. What is there already is left as it is. *closed_r: of how many
- * tenants; 0: there is none left. */
-SG_MUST_USE bool sg_usage_close(struct sg_tx *tx, const char *time_zone, int64_t lag_ms,
-                                int64_t *closed_r, struct sg_error *err);
-
-struct sg_usage_closed {
-    const char *month, *time_zone; /* "2026-11-01", and where it began at midnight */
+/* A tenant's month ("2026-11-01") of the zone in which it begins at midnight: what is counted at
+ * once, for a statement has a time-out, and the month of a large platform takes longer. */
+struct sg_usage_part {
+    const char *month, *time_zone, *tenant_id;
 };
-/* The closed months that began since. */
+/* Of the earliest month of time_zone behind after ("-infinity") that ended lag_ms ago or earlier,
+ * the tenants for whom it is not closed. *count_r 0: there is no such month. */
+SG_MUST_USE bool sg_usage_due(struct sg_tx *tx, struct sg_arena *arena, const char *time_zone,
+                              int64_t lag_ms, const char *after, struct sg_usage_part **parts_r,
+                              size_t *count_r, struct sg_error *err);
+/* Counts it and closes it. What is there already is left as it is, *closed_r false. */
+SG_MUST_USE bool sg_usage_close(struct sg_tx *tx, const struct sg_usage_part *part, bool *closed_r,
+                                struct sg_error *err);
+/* What is closed of the months that began since, the youngest first. */
 SG_MUST_USE bool sg_usage_closed_list(struct sg_tx *tx, struct sg_arena *arena, sg_time since,
-                                      struct sg_usage_closed **rows_r, size_t *count_r,
+                                      struct sg_usage_part **parts_r, size_t *count_r,
                                       struct sg_error *err);
-/* Counts a closed month again, for the portion of the tenants behind *after, "" for the first,
- * which becomes the last of them, "" where there was none. *adjusted_r: for how many there was a
- * difference. */
-SG_MUST_USE bool sg_usage_adjust(struct sg_tx *tx, struct sg_arena *arena,
-                                 const struct sg_usage_closed *closed, const char **after,
-                                 int64_t *adjusted_r, struct sg_error *err);
+/* Counts it again. *adjusted_r: there was a difference. */
+SG_MUST_USE bool sg_usage_adjust(struct sg_tx *tx, const struct sg_usage_part *part,
+                                 bool *adjusted_r, struct sg_error *err);
 
 /* month NULL: the current one. tenant_id NULL: each tenant. */
 SG_MUST_USE bool sg_api_usage_list(struct sg_tx *tx, struct sg_arena *arena, const char *tenant_id,

@@ -94,6 +94,7 @@ bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd)
 /* Decoded, an element of two octets takes a hundred: what certificates take is bounded by their
  * number. */
 #define ELEMENTS_EACH 256
+#define FEW           16 /* one alone may have more than its share */
 
 /*
  * How many elements a decoder may find in it at the most, in octet strings too: extensions are
@@ -122,9 +123,9 @@ static bool certificates_read(const struct sg_buf *raw, size_t most, STACK_OF(X5
         return true;
     if (!sg_ber_next(&in, &set))
         return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
-    if (raw->len / 2 > most * ELEMENTS_EACH && elements_in(set.content, 0) > most * ELEMENTS_EACH)
-        return sg_fail(err, SG_E_LIMIT, "certificates of more than %zu elements",
-                       most * ELEMENTS_EACH);
+    size_t elements = (most < FEW ? FEW : most) * ELEMENTS_EACH;
+    if (raw->len / 2 > elements && elements_in(set.content, 0) > elements)
+        return sg_fail(err, SG_E_LIMIT, "certificates of more than %zu elements", elements);
     in = sg_ber_of(set.content);
     for (size_t n = 0; sg_ber_more(&in); n++) {
         if (n == most)

@@ -1,2 +1,3 @@
--- Months that are closed and began since $1, each in the zones it was closed in.
-SELECT DISTINCT month::text, time_zone FROM usage_month WHERE month >= $1::timestamptz::date ORDER BY 1, 2
+-- Months that are closed and began since $1, the youngest first, each in the zones it was closed in and for each tenant.
+SELECT DISTINCT month::text, time_zone, tenant_id FROM usage_month WHERE month >= $1::timestamptz::date
+ORDER BY 1 DESC, 2, 3

@@ -143,6 +143,7 @@ static void *serve(void *arg)
             say(c, "250 ok\r\n");
         }
     }
+    flush(c);
     close(p->fd);
     free(c);
     return NULL;

@@ -196,17 +196,17 @@ def spread(times):
 def ahead(pids):
     """Meanwhile these run before all else on the machine, where that may be had: what else there is to do only adds to
     the times, and to all of them."""
-    threads = [int(thread) for pid in pids for thread in os.listdir(f"/proc/{pid}/task")]
+    usual = {int(thread): os.sched_getscheduler(int(thread)) for pid in pids for thread in os.listdir(f"/proc/{pid}/task")}
 
-    def schedule(policy, priority):
-        for thread in threads:
+    def schedule(policies, priority):
+        for thread, policy in policies.items():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.sched_setscheduler(thread, policy, os.sched_param(priority))
-    schedule(os.SCHED_RR, 1)
+    schedule(dict.fromkeys(usual, os.SCHED_RR), 1)
     try:
         yield
     finally:
-        schedule(os.SCHED_OTHER, 0)
+        schedule(usual, 0)
 
 
 def is_precise(times):

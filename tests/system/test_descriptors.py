@@ -105,7 +105,6 @@ def test_many_cannot_be_accepted(spooled):
     pid = part.pid()
     usual = usual_limit(part)
     limit_set(part, 8)
-    began = part.log.stat().st_size
     clients = []
     try:
         for name in ("outbound", "inbound"):
@@ -114,8 +113,11 @@ def test_many_cannot_be_accepted(spooled):
             client = socket.socket(socket.AF_UNIX)
             client.connect(str(spooled.platform.layout.run / f"{name}.sock"))
             clients.append(client)
-        wait_for(lambda: spin(pid) < 0.2, 20, "an acceptor that pauses")  # what was begun before comes to its end
-        said = part.log.read_text()[began:].count("listener.exhausted")
+
+        def paused():
+            began = part.log.stat().st_size
+            return spin(pid) < 0.2 and part.log.read_text()[began:].count("listener.exhausted")
+        said = wait_for(paused, 20, "acceptors that pause")  # what was begun before comes to its end
         limit_set(part, usual)
         clients[0].settimeout(10)
         assert clients[0].recv(100).startswith(b"220 ")

@@ -486,6 +486,35 @@ def test_months_of_many_tenants(platform, provider, crowd):
     assert sorted(bytes_out) == [(t, 1007 if t in (tenants[0], tenants[-1]) else 1000) for t in tenants]
 
 
+def test_a_tenant_that_cannot_be_counted_keeps_no_other_from_it(platform, crowd):
+    """Its statement takes too long: the others' months are closed, those behind it too, and the job says so."""
+    tenants = crowd(5)
+    crowd(4)
+    sql(platform, """
+        DROP TRIGGER kept ON usage_month; DELETE FROM usage_month WHERE tenant_id = ANY(%s);
+        CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON usage_month FOR EACH ROW EXECUTE FUNCTION usage_month_kept();
+        CREATE FUNCTION too_long() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = 'canceling statement due to statement timeout'; END $$;
+        CREATE TRIGGER too_long BEFORE INSERT ON usage_month FOR EACH ROW WHEN (NEW.tenant_id = '""" + tenants[1] + """')
+            EXECUTE FUNCTION too_long()""", tenants)
+    closed = lambda: dict(sql(platform, "SELECT tenant_id, count(*)::int FROM usage_month WHERE tenant_id = ANY(%s) GROUP BY 1",
+                              tenants))
+    try:
+        job = new_id("job")
+        sql(platform, "INSERT INTO job (id, kind, payload, state, max_attempts, run_at, created_at)"
+            " VALUES (%s, 'usage.close', '{}', 'queued', 1, now(), now())", job)
+        state, said = wait_for(lambda: (r := sql(platform, "SELECT state, last_error FROM job WHERE id = %s", job)[0])[0]
+                               in ("done", "dead", "failed") and r, 60, "the job")
+        assert state != "done" and "timeout" in said, said
+        found = closed()
+        assert tenants[1] not in found and len(set(found.values())) == 1 and len(found) == CROWD - 1
+        assert "usage.too-long" in platform.log("tenantd")
+    finally:
+        sql(platform, "DROP TRIGGER too_long ON usage_month; DROP FUNCTION too_long()")
+    run_job(platform, "usage.close")
+    assert len(closed()) == CROWD and len(set(closed().values())) == 1
+
+
 def test_reports_of_many_tenants(platform, crowd):
     """A tenant's report reads its own part of the log, also after those of the whole platform."""
     tenants = crowd(3)
