@@ -119,7 +119,8 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
     gw->recipients = s->verify ? recipients_make(s) : NULL;
-    gw->registry = sg_registry_new(gw->db, (size_t)s->registry);
+    gw->registry = sg_registry_new(gw->db, (size_t)s->registry,
+                                   (int)(s->max_connections < 4 ? 1 : s->max_connections / 4));
     v->archive = sg_archive_new(gw);
     return true;
 }

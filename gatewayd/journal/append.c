@@ -141,6 +141,7 @@ static bool commit(struct sg_journal *j, struct journal_append *a, int64_t until
     else if (!ok)
         why = a->err;
     journal_health_note(j, ok ? NULL : &why);
+    j->refuses = !ok;
     pthread_mutex_unlock(&j->lock);
     if (!ok && err)
         *err = why;

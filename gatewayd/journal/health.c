@@ -27,6 +27,14 @@ void journal_health_note(struct sg_journal *j, const struct sg_error *err)
         j->fault = *err;
 }
 
+bool sg_journal_takes(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    bool takes = !j->refuses;
+    pthread_mutex_unlock(&j->lock);
+    return takes;
+}
+
 /* A file that nobody sees, beside the segments: these take records alone. */
 static bool probe(struct sg_journal *j, struct sg_error *err)
 {

@@ -99,6 +99,8 @@ void sg_journal_close(struct sg_journal **journal);
  * changes without a record too. May hang as long as the disk does. One thread asks.
  */
 SG_MUST_USE bool sg_journal_health(struct sg_journal *journal, struct sg_error *err);
+/* false: the last append did not come to the disk, for whatever reason, and none has since. */
+bool sg_journal_takes(struct sg_journal *journal);
 /* Records that are on disk and not yet fed. */
 uint64_t sg_journal_backlog(struct sg_journal *journal);
 /* For how long the oldest of them has been there, or less than twice as long; 0: there is none. */

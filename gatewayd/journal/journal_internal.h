@@ -119,6 +119,7 @@ struct sg_journal {
     uint64_t
         fed_segment; /* where the file `position` says that the feed stands; 0: there is none */
     uint64_t syncs;
+    bool refuses;           /* the last append failed */
     struct sg_error fault;  /* why the last append failed, where the disk is at fault; else SG_OK */
     int64_t probe_ms;       /* when the disk is tried next; of who asks for the health */
     pthread_cond_t feed;    /* something for the feeder */

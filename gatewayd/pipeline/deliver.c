@@ -126,6 +126,21 @@ static bool send_rest(struct sg_message *m, const struct sending *s, struct sg_r
     return true;
 }
 
+/*
+ * What is sent while the journal takes nothing is owed to it, and known in memory alone: a message
+ * that is tried again, whose `received` is there already, would be. Its deferral is the next thing
+ * that the journal is asked to take.
+ */
+static bool may_send(struct sg_message *m, struct sg_error *err)
+{
+    if (m->until && sg_deadline_left(m->until) == 0)
+        return sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
+    if (!sg_message_on_disk(m, err))
+        return false;
+    return sg_journal_takes(m->gw->journal) ||
+           sg_fail(err, SG_E_JOURNAL, "what becomes of the message could not be recorded");
+}
+
 /* One transaction; replies_r NULL: nobody was answered for, and all are deferred. */
 static struct sg_smtp_reply *transact(struct sg_message *m, const struct sending *s,
                                       struct sg_rcpt **rcpts, size_t count, struct sg_error *err)
@@ -136,10 +151,7 @@ static struct sg_smtp_reply *transact(struct sg_message *m, const struct sending
     for (size_t i = 0; i < count; i++)
         sending_id(m, rcpts[i], ids[i]);
     const uint8_t(*fixed)[SG_COURIER_ID] = (const uint8_t(*)[SG_COURIER_ID])ids;
-    bool late = m->until && sg_deadline_left(m->until) == 0;
-    if (late)
-        sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
-    if (!late && sg_message_on_disk(m, err) &&
+    if (may_send(m, err) &&
         (sg_courier_knows(m->gw->courier) ? send_rest(m, s, rcpts, count, fixed, replies, err)
                                           : send_to(m, s, rcpts, count, fixed, replies, err)))
         return replies;

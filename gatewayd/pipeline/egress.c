@@ -48,10 +48,15 @@ static bool look_up(struct sg_egress *e, struct sg_error *err)
     size_t count;
     sg_deadline until = sg_deadline_in(HOLDS_MS);
     if (!sg_egress_list(e->db, arena, &texts, &count, err) ||
-        !sg_networks_new(texts, count, ++e->version, &found, err))
+        !sg_networks_new(texts, count, e->version + 1, &found, err))
         return false;
-    sg_networks_unref(&e->networks);
-    e->networks = found;
+    if (e->networks && sg_bytes_equal(sg_networks_pack(e->networks), sg_networks_pack(found))) {
+        sg_networks_unref(&found); /* connections made within these are as good as before */
+    } else {
+        sg_networks_unref(&e->networks);
+        e->networks = found;
+        e->version++;
+    }
     e->until = until;
     if (count == 0 && !e->told)
         sg_log(SG_LOG_WARNING, "egress.not-configured", "effect",

@@ -178,7 +178,8 @@ static void outcome_recorded(struct sg_message *m)
             continue; /* counted when it is answered (receive.c), and asked about again */
         sg_count_recipient(m->direction, r->outcome, r->verdict, r->code);
         if (m->entry)
-            sg_registry_settle(m->entry, r->normalised);
+            sg_registry_settle(m->entry, r->normalised,
+                               r->reply.code / 100 == 5 ? r->remote : NULL);
     }
     sg_trace_clear(&m->trace);
     sg_message_sent_release(m);

@@ -71,8 +71,11 @@ bool sg_receive_register(struct sg_message *m, struct sg_error *err)
     m->received_at = m->entry->received_at;
     for (size_t i = 0; i < m->rcpt_count; i++) {
         struct sg_rcpt *r = &m->rcpts[i];
-        r->settled = sg_registry_settled(m->entry, r->normalised);
-        if (r->settled)
+        const char *refusal;
+        r->settled = sg_registry_settled(m->entry, r->normalised, &refusal);
+        if (refusal)
+            sg_smtp_reply_set(&r->reply, 550, "5.7.1", "%s", refusal);
+        else if (r->settled)
             sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s was seen to before", m->msg_id);
     }
     if (sg_message_record_received(m, err))

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,14 @@
 #define MARGIN (30 * SG_SECOND)
 #define JUMP   SG_SECOND
 
+/* Of one message: its domains are handed in one by one, and it is one that hangs. */
+#define WAITING_EACH 8
+/* On the average of what is remembered. */
+#define SETTLED_EACH 8
+
 struct settled {
     struct settled *next;
+    const char *refusal; /* behind the recipient, or NULL */
     char recipient[];
 };
 
@@ -30,9 +37,11 @@ struct owed {
 
 struct node {
     struct sg_registry_entry entry; /* first: a node is found from its entry */
-    struct node *chain;             /* of the bucket */
-    struct node *older, *newer;     /* by use */
+    struct sg_registry *registry;
+    struct node *chain;         /* of the bucket */
+    struct node *older, *newer; /* by use */
     struct settled *settled;
+    size_t settled_count;
     struct owed *owed; /* oldest first */
     int users;         /* threads that hold or wait for it */
     sg_time used;      /* last; 0: not handed in yet */
@@ -48,6 +57,8 @@ struct sg_registry {
     struct node *buckets[BUCKETS];
     struct node *oldest, *newest;
     size_t count, capacity;
+    atomic_size_t settled; /* recipients of all of them */
+    int waiting, waiting_most;
     sg_time complete_since; /* who was handed in later is here */
     sg_time clock;          /* real time less monotonic */
 };
@@ -65,7 +76,7 @@ static sg_time clock_difference(void)
     return sg_clock_real() - sg_clock_monotonic_ms() * (SG_SECOND / 1000);
 }
 
-struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
+struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity, int waiting)
 {
     struct sg_registry *r = calloc(1, sizeof *r);
     pthread_condattr_t attr;
@@ -73,6 +84,7 @@ struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
         abort();
     r->db = db;
     r->capacity = capacity;
+    r->waiting_most = waiting;
     r->complete_since = sg_clock_real();
     r->clock = clock_difference();
     pthread_mutex_init(&r->mutex, NULL);
@@ -85,6 +97,7 @@ struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity)
 
 static void node_free(struct node *n, struct sg_courier_sent **unsaid)
 {
+    atomic_fetch_sub(&n->registry->settled, n->settled_count);
     for (struct settled *s = n->settled, *next; s; s = next) {
         next = s->next;
         free(s);
@@ -132,12 +145,13 @@ void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **un
     *registry = NULL;
 }
 
-static struct node *node_new(const char *key)
+static struct node *node_new(struct sg_registry *r, const char *key)
 {
     size_t size = strlen(key) + 1;
     struct node *n = calloc(1, sizeof *n + size);
     if (!n)
         abort();
+    n->registry = r;
     memcpy(n->key, key, size);
     n->entry.msg_id = sg_id_new("msg");
     return n;
@@ -146,7 +160,9 @@ static struct node *node_new(const char *key)
 /* Drops the oldest that nobody uses and that owes nothing, until there is room again. */
 static void trim(struct sg_registry *r)
 {
-    for (struct node *n = r->oldest, *next; n && r->count > r->capacity; n = next) {
+    for (struct node *n = r->oldest, *next;
+         n && (r->count > r->capacity || atomic_load(&r->settled) > SETTLED_EACH * r->capacity);
+         n = next) {
         next = n->newer;
         if (n->users > 0 || n->owed)
             continue;
@@ -182,7 +198,7 @@ static struct node *node_get(struct sg_registry *r, const char *key, bool *made_
     *made_r = !n;
     if (n)
         return n;
-    n = node_new(key);
+    n = node_new(r, key);
     n->chain = *bucket;
     *bucket = n;
     r->count++;
@@ -198,12 +214,17 @@ static struct node *node_take(struct sg_registry *r, const char *key, int64_t wa
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
+    if (n->busy && (n->users > WAITING_EACH || r->waiting >= r->waiting_most))
+        return NULL;
     n->users++;
-    while (n->busy) {
-        if (pthread_cond_timedwait(&r->freed, &r->mutex, &until) == ETIMEDOUT && n->busy) {
-            n->users--;
-            return NULL;
-        }
+    r->waiting++;
+    int rc = 0;
+    while (n->busy && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&r->freed, &r->mutex, &until);
+    r->waiting--;
+    if (n->busy) {
+        n->users--;
+        return NULL;
     }
     n->busy = true;
     if (!n->used) /* not when it was announced */
@@ -218,6 +239,14 @@ static struct node *node_take(struct sg_registry *r, const char *key, int64_t wa
 static bool outcome_is_settled(const char *outcome)
 {
     return strcmp(outcome, "received") != 0 && strcmp(outcome, "deferred") != 0;
+}
+
+/* What is refused with a code of table 3, or by a next hop, its sender was told by us (keep.c,
+ * inbound_tell.c); all else by our answer to Postfix (outbound_message.c). */
+static const char *refusal_of(const char *direction, const struct sg_recipient_row *recipient)
+{
+    bool ours = strcmp(direction, "outbound") == 0 && strcmp(recipient->outcome, "refused") == 0;
+    return ours && !*recipient->codes ? recipient->reply : NULL;
 }
 
 static bool load(struct sg_registry *r, struct node *n, const char *direction, const char *queue_id,
@@ -239,7 +268,8 @@ static bool load(struct sg_registry *r, struct node *n, const char *direction, c
     n->entry.recorded = true;
     for (size_t i = 0; i < count; i++)
         if (outcome_is_settled(recipients[i].outcome))
-            sg_registry_settle(&n->entry, recipients[i].recipient);
+            sg_registry_settle(&n->entry, recipients[i].recipient,
+                               refusal_of(direction, &recipients[i]));
     return true;
 }
 
@@ -301,25 +331,32 @@ void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *e
     pthread_mutex_unlock(&registry->mutex);
 }
 
-bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient)
+bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient,
+                         const char **refusal_r)
 {
-    for (const struct settled *s = ((const struct node *)entry)->settled; s; s = s->next)
-        if (strcmp(s->recipient, recipient) == 0)
-            return true;
-    return false;
+    const struct settled *s = ((const struct node *)entry)->settled;
+    while (s && strcmp(s->recipient, recipient) != 0)
+        s = s->next;
+    *refusal_r = s ? s->refusal : NULL;
+    return s != NULL;
 }
 
-void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient)
+void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient, const char *refusal)
 {
-    if (sg_registry_settled(entry, recipient))
+    struct node *n = (struct node *)entry;
+    const char *before;
+    if (sg_registry_settled(entry, recipient, &before))
         return;
-    size_t size = strlen(recipient) + 1;
-    struct settled *s = malloc(sizeof *s + size);
+    size_t size = strlen(recipient) + 1, more = refusal ? strlen(refusal) + 1 : 0;
+    struct settled *s = malloc(sizeof *s + size + more);
     if (!s)
         abort();
     memcpy(s->recipient, recipient, size);
-    s->next = ((struct node *)entry)->settled;
-    ((struct node *)entry)->settled = s;
+    s->refusal = refusal ? memcpy(s->recipient + size, refusal, more) : NULL;
+    s->next = n->settled;
+    n->settled = s;
+    n->settled_count++;
+    atomic_fetch_add(&n->registry->settled, 1);
 }
 
 void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record,

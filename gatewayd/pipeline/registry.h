@@ -25,7 +25,9 @@ struct sg_registry_entry {
     bool recorded;        /* its `received` record is in the journal */
 };
 
-struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity);
+/* capacity: messages that are remembered, of eight recipients on the average; waiting: threads that
+ * may wait for one, in all. */
+struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity, int waiting);
 /* *unsaid gets what was sent of which the outcome is still owed; to be released. */
 void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **unsaid);
 
@@ -36,7 +38,8 @@ void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **un
  *
  * The entry of that message, made where there is none, for this thread alone until
  * sg_registry_leave(). An empty queue id is always a new message. SG_E_DB_UNAVAILABLE where it
- * cannot be known; SG_E_BUSY where another thread has it for longer than wait_ms.
+ * cannot be known; SG_E_BUSY where another thread has it for longer than wait_ms, or enough wait
+ * already, for it or in all: each of them has a connection meanwhile.
  */
 SG_MUST_USE bool sg_registry_enter(struct sg_registry *registry, const char *direction,
                                    const char *queue_id, const char *tenant, int64_t wait_ms,
@@ -49,9 +52,15 @@ void sg_registry_announce(struct sg_registry *registry, const char *direction, c
                           const char *tenant);
 void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *entry);
 
-/* Has this recipient (normalised) an outcome that is final for Postfix (not deferred)? */
-bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient);
-void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient);
+/*
+ * Has this recipient (normalised) an outcome that is final for Postfix (not deferred)? *refusal_r,
+ * the entry's: why it was refused, where the answer to Postfix alone tells the sender, so that a
+ * retry needs the same one; else NULL.
+ */
+bool sg_registry_settled(const struct sg_registry_entry *entry, const char *recipient,
+                         const char **refusal_r);
+void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient,
+                        const char *refusal);
 
 /*
  * A record that the journal would not take although what it says was done: it is owed to the

@@ -37,6 +37,7 @@ bool smtp_tls_context(const struct sg_smtp_destination *destination, SSL_CTX **c
         return sg_fail_openssl(err, SG_E_SMTP_TLS, "TLS context");
     }
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* what is no data comes back to wait_for() */
     if (destination->tls == SG_SMTP_TLS_VERIFIED) {
         bool given = destination->ca_pem && *destination->ca_pem;
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -71,6 +72,10 @@ static bool wait_for(SSL *ssl, int fd, int rc, sg_deadline deadline, const char 
                      struct sg_error *err)
 {
     int why = SSL_get_error(ssl, rc);
+    bool wants = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+    if (wants &&
+        sg_deadline_left(deadline) == 0) /* there may always be something that is no data */
+        return sg_fail(err, SG_E_TIMEOUT, "%s: not in time", what);
     if (why == SSL_ERROR_WANT_READ)
         return sg_io_wait(fd, POLLIN, deadline, err);
     if (why == SSL_ERROR_WANT_WRITE)

@@ -3,6 +3,8 @@ comes twice, nothing half written passes for whole, and all goes on by itself wh
 
 Run with -s for the figures.
 """
+import base64
+import os
 import re
 import tempfile
 import time
@@ -14,7 +16,7 @@ from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from sealgate.smalldisk import FailingDisk, SmallDisk
-from setting import A, B, C
+from setting import A, B, C, OUTSIDE, simple
 from test_faults_load import Busy, Load
 
 POSTFIX_ROOM = 200  # MiB: it takes no mail unless there is room for one and a half of the largest
@@ -200,6 +202,41 @@ def test_fsync_fails(crowded):
         rows(crowded, load)
         print(f"\nfsync failed: {len(load.accepted)} accepted, next eight after {recovered:.1f} s")
     finally:
+        disk.empty()
+        crowded.journal_on("journal")
+        crowded.platform.gatewayd.start()
+
+
+def test_what_is_tried_again_is_not_sent(crowded):
+    """The journal has it as received, and cannot take what would become of it: known in memory alone, it would go
+    twice if the machine went down."""
+    disk, server, postfix = crowded.disks["failing"], crowded.servers[B], crowded.platform.postfix_in
+    field = b"\r\nSubject: again-"
+    got = lambda: [m for m in server.mails if field in b"\r\n" + m.head]
+
+    def bring(subject, body="Kia ora.\r\n"):
+        crowded.from_outside(f"joe@{OUTSIDE}", [f"ann@{B}"], simple(f"joe@{OUTSIDE}", [f"ann@{B}"], subject, body))
+    crowded.journal_on("failing")
+    crowded.platform.gatewayd.start()
+    server.answer("rcpt", "450 4.2.0 later")
+    try:
+        for i in range(3):
+            bring(f"again-{i}")
+        wait_for(lambda: len([q for q in postfix.queue() if q["queue_name"] == "deferred"]) == 3, 60, "three that wait")
+        disk.fill()
+        since = len(postfix.log.read_text())
+        large = base64.encodebytes(os.urandom(200_000)).decode().replace("\n", "\r\n")  # than the room there is in the segment
+        wait_for(lambda: bring("told", large) or "452 4.3.1" in crowded.answers(since, "inbound"), 60, "the journal's no", 0.5)
+        server.accept_all()
+        since = len(postfix.log.read_text())
+        postfix.flush_until(lambda: len(crowded.answers(since, "inbound")) >= 8, 60, "all tried again")
+        assert got() == []
+        disk.empty()
+        postfix.flush_until(lambda: len(got()) >= 3, 60, "all three")
+        wait_for(lambda: postfix.queue() == [], 60, "an empty queue")
+        assert len(got()) == 3
+    finally:
+        server.accept_all()
         disk.empty()
         crowded.journal_on("journal")
         crowded.platform.gatewayd.start()

@@ -394,6 +394,7 @@ static void test_health(void **state)
     struct fixture *f = *state;
     fixture_open(f, &faulty);
     assert_true(is_healthy(f));
+    assert_true(sg_journal_takes(f->j));
     fixture_must_append(f, "one", NULL);
     atomic_store(&room, 0);
     must_fail(f, "lost", NULL, ENOSPC);
@@ -412,8 +413,10 @@ static void test_health(void **state)
     must_fail(f, "lost", NULL, EIO);
     must_be_ill(f, true, EIO);
     must_be_ill(f, false, EIO);
+    assert_false(sg_journal_takes(f->j));
     fixture_must_append(f, "two", NULL);
     assert_true(is_healthy(f));
+    assert_true(sg_journal_takes(f->j));
 
     atomic_store(&f->hsm_away, true); /* which is told elsewhere */
     f->j->options.segment_bytes = 1;
@@ -422,6 +425,7 @@ static void test_health(void **state)
     assert_false(fixture_append(f, "lost", NULL, &r, &err));
     assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
     assert_true(is_healthy(f));
+    assert_false(sg_journal_takes(f->j));
     assert_int_equal(fixture_files(f, "probe"), 0);
 }
 

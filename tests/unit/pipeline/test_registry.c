@@ -9,6 +9,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* The second of the id below, and each after it. */
@@ -51,7 +54,7 @@ static struct sg_registry *begin(sg_time now)
     real = now;
     monotonic_ms = 1000;
     asked = 0;
-    return sg_registry_new(NULL, 2);
+    return sg_registry_new(NULL, 2, 100);
 }
 
 static void pass(int seconds)
@@ -133,6 +136,86 @@ static void after_a_jump_is_not(void **state)
     sg_registry_free(&r, &unsaid);
 }
 
+/* A thousand recipients weigh more than one: what is remembered has a bound in them too. */
+static void many_recipients_push_others_out(void **state)
+{
+    (void)state;
+    struct sg_registry *r = begin(BORN);
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    const char *refusal;
+    for (int round = 0; round < 2; round++) {
+        assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
+        for (char i = 'a'; i < 'a' + 16 + round; i++)
+            sg_registry_settle(entry, (char[]){i, 0}, NULL);
+        sg_registry_leave(r, entry);
+        asks(r, "2");
+        assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
+        assert_int_equal(sg_registry_settled(entry, "a", &refusal), round == 0);
+        sg_registry_leave(r, entry);
+    }
+    sg_registry_free(&r, &unsaid);
+}
+
+struct waiter {
+    pthread_t thread;
+    struct sg_registry *registry;
+    const char *queue_id;
+    atomic_int *refused, *entered;
+};
+
+static void *wait_for_entry(void *arg)
+{
+    struct waiter *w = arg;
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    if (!sg_registry_enter(w->registry, "inbound", w->queue_id, "ten_x", 60000, &entry, &err)) {
+        assert_int_equal(err.code, SG_E_BUSY);
+        ++*w->refused;
+        return NULL;
+    }
+    ++*w->entered;
+    sg_registry_leave(w->registry, entry);
+    return NULL;
+}
+
+/* Of so many that come while another has it, how many are refused at once; the others get it. */
+static int refused_of(int count, int waiting)
+{
+    static struct waiter waiters[16];
+    atomic_int refused = 0, entered = 0;
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    real = BORN;
+    monotonic_ms = 1000;
+    struct sg_registry *r = sg_registry_new(NULL, 2, waiting);
+    assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
+    int expected = count - (waiting < 8 ? waiting : 8);
+    for (int i = 0; i < count; i++) {
+        waiters[i] = (struct waiter){0, r, "1", &refused, &entered};
+        assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_for_entry, &waiters[i]), 0);
+    }
+    while (refused < expected)
+        sched_yield();
+    assert_int_equal(entered, 0);
+    sg_registry_leave(r, entry);
+    for (int i = 0; i < count; i++)
+        pthread_join(waiters[i].thread, NULL);
+    assert_int_equal(refused + entered, count);
+    int found = refused;
+    sg_registry_free(&r, &unsaid);
+    return found;
+}
+
+/* A domain that hangs holds up the others of its message: each that waits has a connection. */
+static void no_more_wait_than_may(void **state)
+{
+    (void)state;
+    assert_int_equal(refused_of(8, 100), 0);
+    assert_int_equal(refused_of(10, 100), 2);
+    assert_int_equal(refused_of(4, 3), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +224,8 @@ int main(void)
         cmocka_unit_test(who_may_have_been_forgotten_is_not),
         cmocka_unit_test(from_the_future_is_not),
         cmocka_unit_test(after_a_jump_is_not),
+        cmocka_unit_test(many_recipients_push_others_out),
+        cmocka_unit_test(no_more_wait_than_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
