@@ -14,7 +14,7 @@ struct sg_egress {
     struct sg_db *db;
     pthread_mutex_t lock; /* of all that follows */
     struct sg_networks *networks;
-    uint64_t version;  /* of the last set that was read; a set that is the same has a new one */
+    uint64_t version;  /* of networks: connections within them are known by it */
     sg_deadline until; /* the set holds; 0: it is not known */
     bool told;         /* that none are configured */
 };

@@ -1,6 +1,7 @@
 #include "script.h"
 
 #include "common/buf.h"
+#include "common/deadline.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -144,6 +145,21 @@ static void expect_end(struct script *s)
     hang_up(s);
 }
 
+/* As fast as the client reads, for longer than it should. */
+static void flood(struct script *s)
+{
+    sg_deadline until = sg_deadline_in(20000);
+    struct pollfd peer = {.fd = s->fd, .events = POLLRDHUP};
+    /* Of a ticket that cannot be sent OpenSSL says nothing. */
+    while (SSL_new_session_ticket(s->ssl) == 1 && SSL_do_handshake(s->ssl) == 1 &&
+           poll(&peer, 1, 0) == 0)
+        if (sg_deadline_left(until) == 0) {
+            snprintf(s->wrong, sizeof s->wrong, "the client reads tickets for ever");
+            break;
+        }
+    hang_up(s);
+}
+
 static void step(struct script *s, const char *text)
 {
     switch (text[0]) {
@@ -164,6 +180,9 @@ static void step(struct script *s, const char *text)
         break;
     case 'T':
         handshake(s, text[1] != '-');
+        break;
+    case 'N':
+        flood(s);
         break;
     case 'E':
         expect_end(s);

@@ -9,6 +9,7 @@
  *   "D-"         read content, which must break off before its end
  *   "T"          the TLS handshake, as a server with script_tls()'s certificate
  *   "T-"         the TLS handshake, which must fail
+ *   "N"          new session tickets without an end, at which the client must hang up
  *   "E"          the client must hang up (it may say QUIT)
  *   "X"          close
  *   "W"          wait for script_go()

@@ -70,6 +70,8 @@ static int teardown(void **state)
     return system(command);
 }
 
+static int64_t command_ms = 5000;
+
 /* One message; the reply's code, or minus the error's. */
 static int play(const char *const *steps, const char *host, enum sg_smtp_tls tls,
                 const char *ca_pem, struct sg_error *err)
@@ -78,7 +80,7 @@ static int play(const char *const *steps, const char *host, enum sg_smtp_tls tls
                                        .slots = 2,
                                        .slot_wait_ms = 5000,
                                        .connect_timeout_ms = 5000,
-                                       .command_timeout_ms = 5000,
+                                       .command_timeout_ms = command_ms,
                                        .data_timeout_ms = 5000,
                                        .idle_ms = 60000};
     struct script *s = script_begin(steps);
@@ -119,6 +121,19 @@ static void modes(void **state)
     static const char *const later_stop[] = {OPEN, "C STARTTLS", "S 454 4.7.0 not now", "E", NULL};
     assert_int_equal(play(later, "127.0.0.1", SG_SMTP_TLS_OPPORTUNISTIC, "", &err), 250);
     assert_int_equal(play(later_stop, "127.0.0.1", SG_SMTP_TLS_REQUIRED, "", &err), -SG_E_SMTP_TLS);
+}
+
+/* Records that are no data keep nobody beyond its time. */
+static void tickets_without_end(void **state)
+{
+    (void)state;
+    struct sg_error err;
+    static const char *const flooded[] = {BEGIN, "T", AGAIN, "N", NULL};
+    script_tls(other, other_key);
+    command_ms = 500;
+    assert_int_equal(play(flooded, "127.0.0.1", SG_SMTP_TLS_REQUIRED, "", &err),
+                     -SG_E_SMTP_CONNECT);
+    command_ms = 5000;
 }
 
 static void verified(void **state)
@@ -208,8 +223,11 @@ static void kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modes),     cmocka_unit_test(verified),
-        cmocka_unit_test(injection), cmocka_unit_test(broken_handshake),
+        cmocka_unit_test(modes),
+        cmocka_unit_test(verified),
+        cmocka_unit_test(tickets_without_end),
+        cmocka_unit_test(injection),
+        cmocka_unit_test(broken_handshake),
         cmocka_unit_test(kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
