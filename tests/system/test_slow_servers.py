@@ -109,8 +109,12 @@ def begin(server, how):
         server.dripping = True
     elif how == "slow":
         server.pause = 3.0
+    elif how == "never greets":
+        server.stop()  # over connections that are kept it would go on taking mail
+        server.answer("connect", HANG)
+        server.start()
     else:
-        server.answer({"never greets": "connect", "takes no content": "data"}[how], HANG)
+        server.answer("data", HANG)
 
 
 def end(server, how):
