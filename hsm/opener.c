@@ -14,12 +14,25 @@ static bool log_in(const struct sg_pool_options *o, CK_SLOT_ID *slot, CK_SESSION
            sg_token_login(o->module, *slot, o->pin_file, false, keeper_r, err);
 }
 
-/* Without the mutex, and nobody else is in the module. slot is the old one, then the new. */
-static bool connect_token(struct sg_pool *pool, bool was_open, bool suspect, CK_SLOT_ID *slot,
+/* Of a module that failed at everything: that it logs in says nothing, it did before. */
+static bool prove(const struct sg_pool_options *o, CK_SESSION_HANDLE keeper, struct sg_error *err)
+{
+    CK_RV rv = sg_pool_prove(o->module->p11, keeper);
+    if (rv == CKR_OK)
+        return true;
+    o->module->p11->C_CloseSession(keeper);
+    return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "the HSM does nothing");
+}
+
+/*
+ * Without the mutex, and nobody else is in the module, which is started anew where that is wanted
+ * or needed. slot is the old one, then the new.
+ */
+static bool connect_token(struct sg_pool *pool, bool was_open, bool anew, CK_SLOT_ID *slot,
                           CK_SESSION_HANDLE *keeper_r, struct sg_error *err)
 {
     const struct sg_pool_options *o = &pool->options;
-    if (pool->started && suspect) {
+    if (pool->started && anew) {
         if (was_open)
             o->module->p11->C_CloseAllSessions(*slot);
         sg_module_stop(o->module);
@@ -57,13 +70,15 @@ static bool connect_unlocked(struct sg_pool *pool, struct sg_error *err)
     CK_SLOT_ID slot = pool->slot;
     CK_SESSION_HANDLE keeper = CK_INVALID_HANDLE;
     bool was_open = pool->generation > 0;
-    bool suspect = pool->suspect;
-    pool->suspect = false;
+    bool suspect = pool->suspect, failing = pool->failing;
+    pool->suspect = pool->failing = false;
     pool->opened_by = sg_deadline_in(pool->options.hang_ms);
     pthread_mutex_unlock(&pool->mutex);
-    bool ok = connect_token(pool, was_open, suspect, &slot, &keeper, err);
+    bool ok = connect_token(pool, was_open, suspect || failing, &slot, &keeper, err) &&
+              (!failing || prove(&pool->options, keeper, err));
     pthread_mutex_lock(&pool->mutex);
     pool->suspect |= suspect && !ok;
+    pool->failing |= failing && !ok;
     pool->opened_by = 0;
     pool->back_at_ms = sg_clock_monotonic_ms();
     pool->slot = slot;

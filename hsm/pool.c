@@ -379,13 +379,46 @@ static bool suspected(struct sg_pool *pool)
     return yes;
 }
 
+/* What a module says when it has lost its HSM, or anything else. */
+static bool says_nothing(CK_RV rv)
+{
+    return rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED;
+}
+
+/*
+ * The library of a network HSM may open sessions, and tell their state, from what it remembers when
+ * nothing behind it answers any more. So it is asked for what only the HSM can do, and with no key
+ * of anybody's: a key that always fails proves nothing, or whoever has one could have the module
+ * begun anew for everybody, as often as he likes. A full token, or one that says why, works.
+ */
+CK_RV sg_pool_prove(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_HANDLE key;
+    CK_ULONG bytes = 32;
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_ATTRIBUTE attrs[] = {SG_P11_VALUE(CKA_VALUE_LEN, bytes), SG_P11_BOOL(CKA_TOKEN, false),
+                            SG_P11_BOOL(CKA_PRIVATE, true), SG_P11_BOOL(CKA_SENSITIVE, false),
+                            SG_P11_BOOL(CKA_EXTRACTABLE, true)}; /* as a data key */
+    CK_RV rv = p11->C_GenerateKey(session, &mechanism, attrs, sizeof attrs / sizeof attrs[0], &key);
+    if (rv == CKR_OK)
+        p11->C_DestroyObject(session, key);
+    return says_nothing(rv) ? rv : CKR_OK;
+}
+
 /* With a session on loan. What a module says to who was logged out meanwhile may be anything. */
 static CK_RV work_run(const struct sg_session *s, sg_pool_work work, void *arg,
                       struct sg_error *err)
 {
     CK_RV rv = work(s, arg, err);
     bool failed = rv != SG_RV_REFUSED && sg_rv_kind(rv) == SG_RV_FAILED;
-    return failed && sg_session_check(s) != CKR_OK ? CKR_USER_NOT_LOGGED_IN : rv;
+    if (failed && sg_session_check(s) != CKR_OK)
+        return CKR_USER_NOT_LOGGED_IN;
+    if (!says_nothing(rv) || sg_pool_prove(s->p11, s->handle) == CKR_OK)
+        return rv;
+    pthread_mutex_lock(&s->pool->mutex);
+    s->pool->failing = true;
+    pthread_mutex_unlock(&s->pool->mutex);
+    return CKR_DEVICE_ERROR;
 }
 
 bool sg_pool_run(struct sg_pool *pool, sg_pool_work work, void *arg, sg_deadline deadline,

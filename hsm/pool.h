@@ -3,11 +3,12 @@
  *
  * Work is run with a session and run again where the session or an object's handle was lost:
  * once the operations in flight have ended, all sessions are closed, the login is made anew and
- * the generation counts up; handles of an older generation mean nothing. Where that fails the
- * circuit opens: everything fails at once with SG_E_HSM_UNAVAILABLE until the retry time is over.
- * A PIN that was refused is not tried again before sg_pool_reopen(). Where the token has fewer
- * sessions to give (others may have them), the pool does with those, and while somebody waits asks
- * for one more each time that the retry time is over.
+ * the generation counts up; handles of an older generation mean nothing. The same is done where the
+ * login stands and the HSM fails at whatever it is asked. Where that fails the circuit opens:
+ * everything fails at once with SG_E_HSM_UNAVAILABLE until the retry time is over. A PIN that was
+ * refused is not tried again before sg_pool_reopen(). Where the token has fewer sessions to give
+ * (others may have them), the pool does with those, and while somebody waits asks for one more each
+ * time that the retry time is over.
  *
  * A module may hang, and a thread cannot be taken out of it. So the module is started, opened and
  * stopped by a thread of the pool's own, for which nobody waits without a deadline; and who calls

@@ -42,6 +42,7 @@ struct sg_pool {
     pthread_mutex_t keeper_mutex;
     bool started;           /* the module; the opener's */
     bool suspect;           /* it ran out of descriptors: what it says is not there may be there */
+    bool failing;           /* it fails at whatever it is asked, though the login stands */
     int64_t phase_since_ms; /* all these of sg_clock_monotonic_ms() */
     int64_t retry_at_ms;    /* when BROKEN */
     int64_t more_at_ms;     /* when the token had no session more: when it is asked again */
@@ -55,6 +56,9 @@ struct sg_pool {
 
 /* With the mutex held. All who wait for something look again. */
 void sg_pool_phase_set(struct sg_pool *pool, enum sg_pool_phase phase);
+
+/* Has the HSM make a key. CKR_OK, or what a module says that has lost its HSM. */
+CK_RV sg_pool_prove(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session);
 
 /* The pool's thread; arg is the pool. Ends with SG_POOL_CLOSED. */
 void *sg_pool_opener(void *arg);

@@ -58,11 +58,13 @@ static atomic_int sessions, sessions_max;
 static atomic_bool logged_in;
 
 static atomic_bool sick, sick_for_good; /* opens no session: until started anew */
+static atomic_bool deaf, deaf_for_good; /* does nothing, but opens sessions and tells their state */
 
 static CK_RV initialize(void *args)
 {
     (void)args;
     atomic_store(&sick, atomic_load(&sick_for_good));
+    atomic_store(&deaf, atomic_load(&deaf_for_good));
     return CKR_OK;
 }
 
@@ -148,6 +150,20 @@ static CK_RV close_all(CK_SLOT_ID slot)
     return CKR_OK;
 }
 
+static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attrs,
+                          CK_ULONG count, CK_OBJECT_HANDLE *key_r)
+{
+    (void)session, (void)mechanism, (void)attrs, (void)count;
+    *key_r = 1;
+    return atomic_load(&deaf) ? CKR_GENERAL_ERROR : CKR_OK;
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    (void)session, (void)object;
+    return CKR_OK;
+}
+
 static CK_FUNCTION_LIST list = {.C_Initialize = initialize,
                                 .C_Finalize = finalize,
                                 .C_GetInfo = info,
@@ -158,6 +174,8 @@ static CK_FUNCTION_LIST list = {.C_Initialize = initialize,
                                 .C_OpenSession = open_session,
                                 .C_CloseSession = close_session,
                                 .C_CloseAllSessions = close_all,
+                                .C_GenerateKey = generate_key,
+                                .C_DestroyObject = destroy_object,
                                 .C_Login = login};
 static const struct sg_module module = {.p11 = &list};
 
@@ -248,6 +266,8 @@ static int setup(void **state)
     atomic_store(&sessions_max, 1000);
     atomic_store(&sick, false);
     atomic_store(&sick_for_good, false);
+    atomic_store(&deaf, false);
+    atomic_store(&deaf_for_good, false);
     atomic_store(&login_fails, CKR_OK);
     atomic_store(&login_count, 0);
     gate_set(&opening, true);
@@ -475,6 +495,56 @@ static void a_module_that_opens_no_session_is_started_anew(void **state)
     pool_end(pool);
 }
 
+static CK_RV work_deaf(const struct sg_session *session, void *arg, struct sg_error *err)
+{
+    int *times = arg;
+    (void)session, (void)err;
+    ++*times;
+    return atomic_load(&deaf) ? CKR_FUNCTION_FAILED : CKR_OK;
+}
+
+/* As that of a network HSM, which opens sessions and tells their state without it. */
+static void a_module_that_does_nothing_is_started_anew(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    int times = 0;
+    atomic_store(&deaf, true);
+    assert_true(sg_pool_run(pool, work_deaf, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(times, 2);
+    assert_int_equal(sg_pool_state(pool).logins, 2);
+    atomic_store(&deaf_for_good, true);
+    atomic_store(&deaf, true);
+    assert_false(sg_pool_run(pool, work_deaf, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+    assert_int_equal(err.lib_code, CKR_GENERAL_ERROR);
+    assert_true(sg_pool_state(pool).broken);
+    assert_int_equal(sg_pool_state(pool).logins, 2);
+    atomic_store(&deaf_for_good, false);
+    for (sg_deadline end = sg_deadline_in(10000);
+         !sg_pool_run(pool, work_deaf, &times, sg_deadline_in(20000), NULL);)
+        assert_true(sg_deadline_left(end) > 0);
+    assert_false(sg_pool_state(pool).broken);
+    assert_int_equal(sg_pool_state(pool).logins, 3);
+    pool_end(pool);
+}
+
+/* Whoever has it asks as often as he likes, and nobody else notices. */
+static void a_key_that_always_fails(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(2, 20000);
+    int times = 0;
+    for (int i = 0; i < 100; i++)
+        assert_false(sg_pool_run(pool, work_failing, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(times, 100);
+    assert_int_equal(err.code, SG_E_HSM_OPERATION);
+    assert_int_equal(sg_pool_state(pool).logins, 1);
+    pool_end(pool);
+}
+
 /* While others have one, theirs is waited for: to begin anew would end what they are at. */
 static void a_module_that_opens_no_further_session(void **state)
 {
@@ -624,6 +694,8 @@ int main(void)
         cmocka_unit_test_setup(who_gets_no_further_session_takes_a_free_one, setup),
         cmocka_unit_test_setup(whatever_fails_without_a_login_is_done_again, setup),
         cmocka_unit_test_setup(a_module_that_opens_no_session_is_started_anew, setup),
+        cmocka_unit_test_setup(a_module_that_does_nothing_is_started_anew, setup),
+        cmocka_unit_test_setup(a_key_that_always_fails, setup),
         cmocka_unit_test_setup(a_module_that_opens_no_further_session, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
         cmocka_unit_test_setup(a_login_that_hangs, setup),
