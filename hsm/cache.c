@@ -126,10 +126,10 @@ static void bury(struct sg_entry *dead, sg_cache_drop drop, void *context)
  * Detaches what is above the size: the hand passes by what is in use, and once by what was used
  * again. Only those of the generation have handles.
  */
-static struct sg_entry *shrink(struct sg_cache *c, unsigned generation)
+static struct sg_entry *shrink(struct sg_cache *c, size_t size, unsigned generation)
 {
     struct sg_entry *dead = NULL;
-    for (size_t looks = 2 * c->count; looks > 0 && c->count > c->size; looks--) {
+    for (size_t looks = 2 * c->count; looks > 0 && c->count > size; looks--) {
         struct sg_entry *e = c->hand ? c->hand : c->oldest;
         c->hand = e->newer;
         bool stays = e->users > 0 || e->again;
@@ -184,7 +184,7 @@ enum sg_cache_found sg_cache_get(struct sg_cache *c, const uint8_t name[SG_CACHE
         if (!e) {
             *entry_r = entry_new(c, name, generation);
             found = SG_CACHE_LOAD;
-            dead = shrink(c, generation);
+            dead = shrink(c, c->size, generation);
             break;
         }
         if (e->state == USABLE) {
@@ -235,7 +235,7 @@ void sg_cache_put(struct sg_cache *c, struct sg_entry *e, bool forget, void *con
             dead = e;
             dead->chain = NULL;
         } else {
-            dead = shrink(c, e->generation);
+            dead = shrink(c, c->size, e->generation);
         }
     }
     pthread_mutex_unlock(&c->mutex);
@@ -257,6 +257,17 @@ void sg_cache_remove(struct sg_cache *c, const uint8_t name[SG_CACHE_NAME], unsi
     }
     pthread_mutex_unlock(&c->mutex);
     bury(dead, c->drop, context);
+}
+
+bool sg_cache_evict(struct sg_cache *c, unsigned generation, void *context)
+{
+    struct sg_entry *dead = NULL;
+    pthread_mutex_lock(&c->mutex);
+    if (c->count)
+        dead = shrink(c, c->count - 1 - c->count / 8, generation);
+    pthread_mutex_unlock(&c->mutex);
+    bury(dead, c->drop, context);
+    return dead != NULL;
 }
 
 CK_OBJECT_HANDLE sg_entry_handle(const struct sg_entry *entry)

@@ -43,6 +43,13 @@ void sg_cache_put(struct sg_cache *cache, struct sg_entry *entry, bool forget, v
 void sg_cache_remove(struct sg_cache *cache, const uint8_t name[SG_CACHE_NAME], unsigned generation,
                      void *context);
 
+/*
+ * The token has no room for what the cache's size allows: an eighth of what is there goes, one
+ * entry at least, so that not every load meets a full token. false: nothing can, all is in use. The
+ * size stays, for who took the room may give it back.
+ */
+SG_MUST_USE bool sg_cache_evict(struct sg_cache *cache, unsigned generation, void *context);
+
 CK_OBJECT_HANDLE sg_entry_handle(const struct sg_entry *entry);
 const struct sg_public_key *sg_entry_public(const struct sg_entry *entry);
 

@@ -477,3 +477,8 @@ CK_RV sg_keystore_destroy(struct sg_keystore *store, const struct sg_session *s,
     sg_cache_remove(cache_of(store, key), name, s->generation, (void *)s);
     return rv;
 }
+
+bool sg_keystore_evict(struct sg_keystore *store, const struct sg_session *s)
+{
+    return sg_cache_evict(store->wrapped, s->generation, (void *)s);
+}

@@ -59,4 +59,7 @@ CK_RV sg_data_key_open(struct sg_keystore *store, const struct sg_session *sessi
 CK_RV sg_keystore_check(struct sg_keystore *store, const struct sg_session *session,
                         struct sg_error *err);
 
+/* On CKR_DEVICE_MEMORY. Whether it is worth trying again: unwrapped keys were dropped. */
+SG_MUST_USE bool sg_keystore_evict(struct sg_keystore *store, const struct sg_session *session);
+
 #endif

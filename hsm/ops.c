@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FALLBACK_SECRET 32
+#define EVICTIONS_MAX   3 /* for one piece of work: others may take the room that was made */
 
 struct counter {
     atomic_ulong done, failed;
@@ -46,6 +47,7 @@ void sg_ops_free(struct sg_ops **ops)
 
 /* One run of one operation: what the pool hands to the work. */
 struct job {
+    sg_pool_work work;
     struct sg_ops *ops;
     const struct sg_hsm_request *request;
     struct sg_result *result;
@@ -241,6 +243,21 @@ static CK_RV health(const struct sg_session *s, void *arg, struct sg_error *err)
     return sg_keystore_check(job->ops->options.store, s, err);
 }
 
+/*
+ * Unwrapped keys, data keys and agreed secrets share what room the token has for objects. A key
+ * that is to stay on the token needs room of another kind, and no key goes for it.
+ */
+static CK_RV work_with_room(const struct sg_session *s, void *arg, struct sg_error *err)
+{
+    const struct job *job = arg;
+    bool stays = job->request->op == SG_HSM_OP_GENERATE && job->request->kind == SG_HSM_TOKEN;
+    int left = stays ? 0 : EVICTIONS_MAX;
+    CK_RV rv = job->work(s, arg, err);
+    while (rv == CKR_DEVICE_MEMORY && left-- > 0 && sg_keystore_evict(job->ops->options.store, s))
+        rv = job->work(s, arg, err);
+    return rv;
+}
+
 sg_deadline sg_ops_deadline(const struct sg_ops *ops, enum sg_hsm_op op)
 {
     return sg_deadline_in(op == SG_HSM_OP_GENERATE ? ops->options.generate_ms
@@ -256,9 +273,9 @@ bool sg_ops_run(struct sg_ops *ops, const struct sg_hsm_request *request, sg_dea
         [SG_HSM_OP_CSR] = with_key,       [SG_HSM_OP_PUBLIC] = with_key,
         [SG_HSM_OP_MAKE] = data_key_make, [SG_HSM_OP_OPEN] = data_key_open,
         [SG_HSM_OP_DESTROY] = destroy};
-    struct job job = {.ops = ops, .request = request, .result = result};
+    struct job job = {.work = works[request->op], .ops = ops, .request = request, .result = result};
     result->first_len = result->second_len = 0;
-    bool ok = sg_pool_run(ops->options.pool, works[request->op], &job, deadline, err);
+    bool ok = sg_pool_run(ops->options.pool, work_with_room, &job, deadline, err);
     struct counter *counter = &ops->counters[request->class][request->op];
     atomic_fetch_add_explicit(ok ? &counter->done : &counter->failed, 1, memory_order_relaxed);
     return ok;

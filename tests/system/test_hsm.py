@@ -1073,6 +1073,23 @@ def test_a_module_that_opens_no_session_is_started_anew(faulty):
     verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
 
 
+def test_a_token_with_less_room_than_the_cache(faulty):
+    """Unwrapped keys, data keys and agreed secrets make room for each other."""
+    tenant, gateway = faulty.client(TENANT), faulty.client(GATEWAY)
+    made = [tenant.generate(Key("wrapped"), 256) for _ in range(6)]
+    faulty.fault("full")
+    data_key, wrapped = gateway.make("hold", "x")
+    for _ in range(2):
+        for key in made:
+            gateway.sign(key, "sha256", b"x", "ecdsa")
+    assert gateway.open("hold", "x", wrapped) == data_key
+    for key in made:
+        cek = secrets.token_bytes(32)
+        secret, how = agreed(key, "sha256", "aes256", cek)
+        assert gateway.decrypt(key, 32, secret, how) == cek
+    gateway.make("hold", "x")
+
+
 def test_starts_without_the_hsm(faulty):
     faulty.stop()
     faulty.fault("gone")

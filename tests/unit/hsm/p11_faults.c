@@ -10,6 +10,8 @@
  *           CKR_FUNCTION_FAILED
  *   unmade       as long as the file is there: C_GenerateKey makes no AES key
  *   unmade left  the same, and C_DestroyObject destroys nothing
+ *   full    as long as the file is there: C_UnwrapKey, C_GenerateKey and C_DeriveKey answer
+ *           CKR_DEVICE_MEMORY while there are three objects that they made since the file came
  *   swap    once:  C_GenerateKeyPair gives the public half of another pair
  *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
  *           name with ".slow" behind it when it begins
@@ -21,6 +23,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,17 +95,36 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
     return real->C_SignInit(session, mechanism, key);
 }
 
+static atomic_int made; /* session objects, while the fault is "full" */
+
+static bool full(void)
+{
+    return fault("full") && atomic_load(&made) >= 3;
+}
+
+static CK_RV made_one(CK_RV rv)
+{
+    if (rv == CKR_OK && fault("full"))
+        atomic_fetch_add(&made, 1);
+    return rv;
+}
+
 static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attrs,
                           CK_ULONG count, CK_OBJECT_HANDLE *key_r)
 {
     if (mechanism->mechanism == CKM_AES_KEY_GEN && (fault("unmade") || fault("unmade left")))
         return CKR_DEVICE_ERROR;
-    return real->C_GenerateKey(session, mechanism, attrs, count, key_r);
+    if (full())
+        return CKR_DEVICE_MEMORY;
+    return made_one(real->C_GenerateKey(session, mechanism, attrs, count, key_r));
 }
 
 static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    return fault("unmade left") ? CKR_DEVICE_ERROR : real->C_DestroyObject(session, object);
+    CK_RV rv = fault("unmade left") ? CKR_DEVICE_ERROR : real->C_DestroyObject(session, object);
+    if (rv == CKR_OK && fault("full"))
+        atomic_fetch_sub(&made, 1);
+    return rv;
 }
 
 static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
@@ -149,7 +171,17 @@ static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJEC
                     CK_OBJECT_HANDLE *key_r)
 {
     hang("unwrap");
-    return real->C_UnwrapKey(session, mechanism, with, wrapped, len, attrs, count, key_r);
+    if (full())
+        return CKR_DEVICE_MEMORY;
+    return made_one(real->C_UnwrapKey(session, mechanism, with, wrapped, len, attrs, count, key_r));
+}
+
+static CK_RV derive(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE from,
+                    CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *key_r)
+{
+    if (full())
+        return CKR_DEVICE_MEMORY;
+    return made_one(real->C_DeriveKey(session, mechanism, from, attrs, count, key_r));
 }
 
 static CK_RV initialize(void *args)
@@ -214,6 +246,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
     list.C_Sign = sign;
     list.C_Decrypt = decrypt;
     list.C_UnwrapKey = unwrap;
+    list.C_DeriveKey = derive;
     list.C_Initialize = initialize;
     list.C_Finalize = finalize;
     list.C_Login = login;

@@ -116,6 +116,45 @@ static void what_is_in_use_stays(void **state)
     assert_int_equal(dropped_count, 1);
 }
 
+/* Not what is in use, and of the rest what was not used again; the size is what it was. */
+static void a_full_token(void **state)
+{
+    struct sg_cache *c = *state;
+    assert_false(sg_cache_evict(c, 1, NULL));
+    load(c, 1, 1);
+    load(c, 2, 1);
+    hit(c, 1, 1);
+    struct sg_entry *loading = get(c, 3, 1, SG_CACHE_LOAD);
+    assert_true(sg_cache_evict(c, 1, NULL));
+    assert_int_equal(dropped_count, 1);
+    assert_int_equal(dropped[0], 2);
+    assert_true(sg_cache_evict(c, 1, NULL));
+    assert_int_equal(dropped_count, 2);
+    assert_int_equal(dropped[1], 1);
+    assert_false(sg_cache_evict(c, 1, NULL));
+    struct sg_public_key public = {.rsa = {.n_len = 3}};
+    sg_cache_loaded(c, loading, 3, &public);
+    sg_cache_put(c, loading, false, NULL);
+    load(c, 4, 1);
+    load(c, 5, 1);
+    hit(c, 3, 1);
+    hit(c, 4, 1);
+    hit(c, 5, 1);
+    assert_int_equal(dropped_count, 2);
+}
+
+static void an_eighth_of_a_full_token(void **state)
+{
+    (void)state;
+    struct sg_cache *c = sg_cache_new(100, drop);
+    dropped_count = 0;
+    for (unsigned n = 1; n <= 32; n++)
+        load(c, n, 1);
+    assert_true(sg_cache_evict(c, 1, NULL));
+    assert_int_equal(dropped_count, 5);
+    sg_cache_free(&c);
+}
+
 static void another_generation_is_loaded_anew_and_not_dropped(void **state)
 {
     struct sg_cache *c = *state;
@@ -227,6 +266,8 @@ int main(void)
         WITH_CACHE(what_is_not_used_again_goes_first),
         WITH_CACHE(what_comes_once_pushes_nothing_out),
         WITH_CACHE(what_is_in_use_stays),
+        WITH_CACHE(a_full_token),
+        cmocka_unit_test(an_eighth_of_a_full_token),
         WITH_CACHE(another_generation_is_loaded_anew_and_not_dropped),
         WITH_CACHE(removed_in_use_is_dropped_by_its_last_user),
         WITH_CACHE(a_stale_handle_is_forgotten),
