@@ -98,8 +98,11 @@ bool sg_token_login(const struct sg_module *module, CK_SLOT_ID slot, const char 
                     bool writable, CK_SESSION_HANDLE *session_r, struct sg_error *err)
 {
     SG_AUTO_SECRET pin = {0};
-    if (!sg_secret_read(&pin, pin_file, err))
+    if (!sg_secret_read(&pin, pin_file, err)) {
+        if (err)
+            err->code = SG_E_CONFIG; /* also where it is too long or no file: the token is well */
         return false;
+    }
     CK_FLAGS flags = CKF_SERIAL_SESSION | (writable ? CKF_RW_SESSION : 0);
     CK_RV rv = module->p11->C_OpenSession(slot, flags, NULL, NULL, session_r);
     if (rv != CKR_OK)

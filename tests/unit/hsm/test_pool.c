@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -669,6 +670,34 @@ static void a_reload_with_a_pin_that_is_refused(void **state)
     pool_end(pool);
 }
 
+/* Whatever is wrong with its file: the token was not asked, and the login that stands serves. */
+static void a_reload_without_a_pin(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'};
+    char aside[80], long_pin[600];
+    memset(long_pin, '1', sizeof long_pin);
+    snprintf(aside, sizeof aside, "%s-aside", pin_file);
+    assert_int_equal(rename(pin_file, aside), 0);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(5000), &err));
+    assert_int_equal(mkdir(pin_file, 0700), 0);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(5000), &err));
+    assert_int_equal(rmdir(pin_file), 0);
+    int fd = open(pin_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, long_pin, sizeof long_pin), sizeof long_pin);
+    assert_int_equal(close(fd), 0);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(5000), &err));
+    assert_false(sg_token_pin_refused(&err));
+    assert_false(sg_pool_state(pool).broken);
+    assert_int_equal(rename(aside, pin_file), 0);
+    runner_run(&b);
+    assert_true(b.ok);
+    assert_int_equal(atomic_load(&login_count), 1);
+    pool_end(pool);
+}
+
 static void a_reload_that_cannot_log_in_begins_anew(void **state)
 {
     (void)state;
@@ -701,6 +730,7 @@ int main(void)
         cmocka_unit_test_setup(a_login_that_hangs, setup),
         cmocka_unit_test_setup(a_reload_waits_for_no_operation, setup),
         cmocka_unit_test_setup(a_reload_with_a_pin_that_is_refused, setup),
+        cmocka_unit_test_setup(a_reload_without_a_pin, setup),
         cmocka_unit_test_setup(a_reload_that_cannot_log_in_begins_anew, setup),
     };
     snprintf(pin_file, sizeof pin_file, "/tmp/sg-test-pool-%ld", (long)getpid());
