@@ -106,10 +106,8 @@ static CK_RV token_generate(struct sg_keystore *store, const struct sg_session *
                             const struct sg_hsm_request *key, struct sg_result *result,
                             struct sg_error *err)
 {
-    uint8_t id[SG_ID_RANDOM];
     struct sg_public_key public;
-    sg_key_id_bytes(key->id, id);
-    pthread_mutex_t *mutex = &store->making[id[0] % SG_STRIPES];
+    pthread_mutex_t *mutex = sg_key_making(store, key);
     pthread_mutex_lock(mutex);
     CK_RV rv = token_make(s, key, &public, err);
     pthread_mutex_unlock(mutex);

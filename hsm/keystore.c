@@ -69,6 +69,13 @@ void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM])
         abort(); /* the protocol validates ids */
 }
 
+pthread_mutex_t *sg_key_making(struct sg_keystore *store, const struct sg_hsm_request *key)
+{
+    uint8_t id[SG_ID_RANDOM];
+    sg_key_id_bytes(key->id, id);
+    return &store->making[id[0] % SG_STRIPES];
+}
+
 size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX])
 {
     return (size_t)snprintf(out, SG_LABEL_MAX, "%s/%.*s/%.*s", sg_hsm_class_name(key->class),
@@ -465,6 +472,25 @@ static CK_RV token_destroy(const struct sg_session *s, const struct sg_hsm_reque
     return rv == CKR_OK ? sg_token_objects_destroy(s, found, count) : rv;
 }
 
+/*
+ * What is being made cannot be found yet, and would be there afterwards. Waited for no longer than
+ * a destruction may take: making a key pair may take as long as no other operation does.
+ */
+static CK_RV token_destroy_made(struct sg_keystore *store, const struct sg_session *s,
+                                const struct sg_hsm_request *key, struct sg_error *err)
+{
+    pthread_mutex_t *mutex = sg_key_making(store, key);
+    sg_deadline deadline = sg_deadline_in(store->wait_ms);
+    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+    if (pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until) != 0) {
+        sg_fail(err, SG_E_BUSY, "a key is being made");
+        return SG_RV_REFUSED;
+    }
+    CK_RV rv = token_destroy(s, key, err);
+    pthread_mutex_unlock(mutex);
+    return rv;
+}
+
 CK_RV sg_keystore_destroy(struct sg_keystore *store, const struct sg_session *s,
                           const struct sg_hsm_request *key, struct sg_error *err)
 {
@@ -472,7 +498,7 @@ CK_RV sg_keystore_destroy(struct sg_keystore *store, const struct sg_session *s,
     CK_RV rv = CKR_OK;
     cache_name(key, name);
     if (key->kind == SG_HSM_TOKEN)
-        rv = token_destroy(s, key, err);
+        rv = token_destroy_made(store, s, key, err);
     /* Of a wrapped key nothing but this is here: the caller destroys the blob. */
     sg_cache_remove(cache_of(store, key), name, s->generation, (void *)s);
     return rv;

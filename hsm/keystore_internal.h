@@ -15,7 +15,7 @@ struct sg_keystore {
     struct sg_cache *wrapped, *token;
     struct sg_verified *verified; /* of the wrapped ones */
     int64_t wait_ms;
-    pthread_mutex_t making[SG_STRIPES]; /* by id: a token key is not made twice */
+    pthread_mutex_t making[SG_STRIPES]; /* by id: a token key is made or destroyed, by one thread */
 };
 
 /* What keys of a class may do: the HSM itself refuses the rest. */
@@ -37,6 +37,8 @@ static inline bool sg_class_decrypts(enum sg_hsm_class class)
 
 /* The 16 bytes behind an id of any prefix; the protocol has validated it. */
 void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM]);
+/* Of those that make or destroy token keys, the one of that key's id. */
+pthread_mutex_t *sg_key_making(struct sg_keystore *store, const struct sg_hsm_request *key);
 /* "class/tenant/domain"; returns its length. */
 size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX]);
 /* Private keys with that CKA_ID on the token, at most two; the login is checked when there is none.

@@ -153,6 +153,7 @@ def threads(hsmd):
 
 
 CIRCUIT, STUCK = "sealgate_hsm_circuit_open", 'sealgate_hsm_sessions{state="stuck"}'
+BUSY = 'sealgate_hsm_sessions{state="busy"}'
 
 
 # What it gets over by itself ----------------------------------------------------------------------
@@ -266,6 +267,36 @@ def test_reload_while_a_key_pair_is_made(attacked):
     assert spki and blob
     sums = attack.end()
     assert sums["busy"] == sums["unavailable"] == 0, sums
+
+
+def test_a_key_is_destroyed_while_it_is_made(attacked):
+    """It is not there yet, and must not be there afterwards. REQ-133"""
+    hsmd, attack = attacked(answer_timeout="20s", session_wait="15s")
+    attack.end()
+    maker, destroyer, key = hsmd.client(TENANT), hsmd.client(TENANT), Key("token")
+    hsmd.fault("hang generate")
+    maker.send(f"generate {key.names()} 256")
+    wait_for(hsmd.faults.with_name("fault.hung").exists, "the key pair to be under way")
+    destroyer.send(f"destroy {key.words()}")
+    wait_for(lambda: figure(hsmd, BUSY) == 2, "the destruction to wait")
+    hsmd.faults.unlink()
+    key.spki = bytes.fromhex(maker.receive()[0])
+    destroyer.receive()
+    refused("SG_E_HSM_KEY", destroyer.public, key)
+
+
+def test_a_destruction_waits_for_no_long_making(attacked):
+    hsmd, attack = attacked(answer_timeout="20s", session_wait="300ms")
+    attack.end()
+    maker, destroyer, key = hsmd.client(TENANT), hsmd.client(TENANT), Key("token")
+    hsmd.fault("hang generate")
+    maker.send(f"generate {key.names()} 256")
+    wait_for(hsmd.faults.with_name("fault.hung").exists, "the key pair to be under way")
+    refused("SG_E_BUSY", destroyer.destroy, key)
+    hsmd.faults.unlink()
+    maker.receive()
+    destroyer.destroy(key)
+    refused("SG_E_HSM_KEY", destroyer.public, key)
 
 
 def test_stop_answers_who_waits_for_a_hung_call(attacked):
