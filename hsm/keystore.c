@@ -199,6 +199,8 @@ CK_RV sg_token_key_find(const struct sg_session *s, const struct sg_hsm_request 
     CK_RV rv = sg_p11_find(s->p11, s->handle, attrs, 3, found, 2, count_r);
     if (rv == CKR_OK && *count_r == 0)
         rv = sg_session_check(s); /* without a login private keys cannot be seen */
+    if (rv == CKR_OK && *count_r == 0)
+        rv = sg_session_sees(s);
     return rv;
 }
 
@@ -213,7 +215,8 @@ CK_RV sg_token_public_find(const struct sg_session *s, const struct sg_hsm_reque
                             {CKA_ID, id, sizeof id},
                             {CKA_LABEL, label, sg_key_label(key, label)}};
     sg_key_id_bytes(key->id, id);
-    return sg_p11_find(s->p11, s->handle, attrs, 4, found, 2, count_r);
+    CK_RV rv = sg_p11_find(s->p11, s->handle, attrs, 4, found, 2, count_r);
+    return rv == CKR_OK && *count_r == 0 ? sg_session_sees(s) : rv;
 }
 
 static CK_RV label_check(const struct sg_session *s, const struct sg_hsm_request *key,

@@ -508,3 +508,13 @@ CK_RV sg_session_check(const struct sg_session *session)
                ? CKR_OK
                : CKR_USER_NOT_LOGGED_IN;
 }
+
+CK_RV sg_session_sees(const struct sg_session *session)
+{
+    struct sg_pool *pool = session->pool;
+    descriptors_out(pool);
+    pthread_mutex_lock(&pool->mutex);
+    CK_RV rv = pool->suspect ? CKR_DEVICE_ERROR : CKR_OK;
+    pthread_mutex_unlock(&pool->mutex);
+    return rv;
+}

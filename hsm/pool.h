@@ -93,5 +93,10 @@ void sg_session_keeper_end(const struct sg_session *session);
 CK_RV sg_session_writable(const struct sg_session *session, CK_SESSION_HANDLE *handle_r);
 /* CKR_OK while the login stands, else CKR_USER_NOT_LOGGED_IN. */
 CK_RV sg_session_check(const struct sg_session *session);
+/*
+ * Of what was looked for and not found: CKR_OK where it is not there, else CKR_DEVICE_ERROR, upon
+ * which the work is run again with a module that sees again: SoftHSM hides what it could not open.
+ */
+CK_RV sg_session_sees(const struct sg_session *session);
 
 #endif

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -1088,6 +1089,38 @@ def test_a_token_with_less_room_than_the_cache(faulty):
         secret, how = agreed(key, "sha256", "aes256", cek)
         assert gateway.decrypt(key, 32, secret, how) == cek
     gateway.make("hold", "x")
+
+
+@contextlib.contextmanager
+def no_descriptors(hsmd):
+    """It has what it has open, and gets no more."""
+    pid = hsmd.process.pid
+    used = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    lowest = next(fd for fd in range(len(used) + 1) if fd not in used)
+
+    def limit(count):
+        subprocess.run(as_user(HSM, "prlimit", f"--pid={pid}", f"--nofile={count}:"), check=True)
+    limit(lowest)
+    yield
+    limit(resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # as it was inherited
+
+
+def test_what_a_module_without_descriptors_hides_is_there(faulty):
+    """Neither destroyed, as it would be said, nor made a second time."""
+    tenant = faulty.client(TENANT, connections=1)
+    key = tenant.generate(Key("token"), 256)
+    with no_descriptors(faulty):
+        refused("SG_E_HSM_UNAVAILABLE", tenant.destroy, key)
+    faulty.fault("hide")
+    assert tenant.generate(key.but(), 256).spki == key.spki
+    assert not faulty.faults.exists()
+    with no_descriptors(faulty):
+        refused("SG_E_HSM_UNAVAILABLE", tenant.public, Key("token"))
+    faulty.fault("hide")
+    tenant.destroy(key)
+    assert not faulty.faults.exists()
+    refused("SG_E_HSM_KEY", tenant.public, key)
+    assert f"dca/{TEN}/{DOM}" not in faulty.ctl("list").stdout
 
 
 def test_starts_without_the_hsm(faulty):

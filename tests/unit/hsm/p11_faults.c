@@ -8,6 +8,7 @@
  *   gone    as long as the file is there: no token, no session, no operation
  *   sick    until C_Initialize is called: C_OpenSession answers CKR_GENERAL_ERROR, and C_SignInit
  *           CKR_FUNCTION_FAILED
+ *   hide    until C_Initialize is called: C_FindObjects finds nothing
  *   unmade       as long as the file is there: C_GenerateKey makes no AES key
  *   unmade left  the same, and C_DestroyObject destroys nothing
  *   full    as long as the file is there: C_UnwrapKey, C_GenerateKey and C_DeriveKey answer
@@ -188,6 +189,7 @@ static CK_RV initialize(void *args)
 {
     hang("initialize");
     fault_once("sick");
+    fault_once("hide");
     return real->C_Initialize(args);
 }
 
@@ -207,6 +209,15 @@ static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG 
 {
     hang("find");
     return fault("gone") ? CKR_DEVICE_REMOVED : real->C_FindObjectsInit(session, attrs, count);
+}
+
+static CK_RV find(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *found, CK_ULONG max,
+                  CK_ULONG *count_r)
+{
+    CK_RV rv = real->C_FindObjects(session, found, max, count_r);
+    if (fault("hide"))
+        *count_r = 0;
+    return rv;
 }
 
 static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
@@ -255,6 +266,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list_r)
     list.C_GenerateKeyPair = generate_key_pair;
     list.C_DecryptInit = decrypt_init;
     list.C_FindObjectsInit = find_init;
+    list.C_FindObjects = find;
     list.C_OpenSession = open_session;
     list.C_GetSessionInfo = session_info;
     list.C_GetTokenInfo = token_info;
