@@ -8,12 +8,16 @@
 #define SLOTS_MAX   256
 #define OBJECTS_MAX 100000
 
-/* A slot whose token is not initialised; or the configured one. */
-static bool slot_free(struct sg_ctl *ctl, CK_SLOT_ID *slot_r, struct sg_error *err)
+/*
+ * A slot whose token is not initialised; or the configured one. Or that of the token that an
+ * earlier run began (*begun_r) and whose user PIN it did not come to set.
+ */
+static bool slot_find(struct sg_ctl *ctl, CK_SLOT_ID *slot_r, bool *begun_r, struct sg_error *err)
 {
     CK_FUNCTION_LIST *p11 = ctl->module.p11;
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = SLOTS_MAX;
+    bool found = false;
     CK_RV rv = p11->C_GetSlotList(CK_TRUE, slots, &count);
     if (rv != CKR_OK)
         return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "no list of slots");
@@ -23,34 +27,37 @@ static bool slot_free(struct sg_ctl *ctl, CK_SLOT_ID *slot_r, struct sg_error *e
             continue;
         bool named =
             sg_bytes_equal(sg_p11_text(info.label, sizeof info.label), sg_bytes_str(ctl->label));
-        if ((info.flags & CKF_TOKEN_INITIALIZED) && named)
-            return sg_fail(err, SG_E_CONFLICT, "there is a token %s already", ctl->label);
-        if (info.flags & CKF_TOKEN_INITIALIZED)
+        if ((info.flags & CKF_TOKEN_INITIALIZED) && named) {
+            *begun_r = !(info.flags & CKF_USER_PIN_INITIALIZED);
+            return *begun_r ||
+                   sg_fail(err, SG_E_CONFLICT, "there is a token %s already", ctl->label);
+        }
+        if (found || (info.flags & CKF_TOKEN_INITIALIZED))
             continue;
         if (ctl->settings.slot < 0 || slots[i] == (CK_SLOT_ID)ctl->settings.slot) {
             *slot_r = slots[i];
-            return true;
+            found = true;
         }
     }
-    return sg_fail(err, SG_E_HSM_UNAVAILABLE, "no slot with a token that is not initialised");
+    return found ||
+           sg_fail(err, SG_E_HSM_UNAVAILABLE, "no slot with a token that is not initialised");
 }
 
-static bool user_pin_set(struct sg_ctl *ctl, const struct sg_secret *so_pin, struct sg_error *err)
+static bool user_pin_set(struct sg_ctl *ctl, const struct sg_secret *so_pin,
+                         const struct sg_secret *pin, struct sg_error *err)
 {
     CK_FUNCTION_LIST *p11 = ctl->module.p11;
     struct sg_token_choice made = {.label = ctl->label, .slot = -1, .uri = ""};
     CK_SLOT_ID slot = 0;
     CK_SESSION_HANDLE session;
-    SG_AUTO_SECRET pin = {0};
-    if (!sg_secret_read(&pin, ctl->settings.pin_file, err) ||
-        !sg_token_find(&ctl->module, &made, &slot, err))
+    if (!sg_token_find(&ctl->module, &made, &slot, err))
         return false;
     CK_RV rv = p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
     if (rv != CKR_OK)
         return sg_fail_pkcs11(err, SG_E_HSM_UNAVAILABLE, rv, "no session with the token");
     rv = p11->C_Login(session, CKU_SO, (CK_BYTE *)so_pin->data, so_pin->len);
     if (rv == CKR_OK) {
-        rv = p11->C_InitPIN(session, pin.data, pin.len);
+        rv = p11->C_InitPIN(session, (CK_BYTE *)pin->data, pin->len);
         p11->C_Logout(session);
     }
     p11->C_CloseSession(session);
@@ -61,18 +68,23 @@ bool sg_ctl_token_init(struct sg_ctl *ctl, struct sg_error *err)
 {
     uint8_t label[sizeof((CK_TOKEN_INFO *)0)->label];
     CK_SLOT_ID slot = 0;
+    bool begun = false;
     SG_AUTO_SECRET so_pin = {0};
+    SG_AUTO_SECRET pin = {0};
     if (!ctl->label || !ctl->label[0] || strlen(ctl->label) > sizeof label)
         return sg_fail(err, SG_E_USAGE, "--label of 1 to %zu characters is wanted", sizeof label);
-    if (!slot_free(ctl, &slot, err) ||
+    /* All that may be missing is asked for before anything is made. */
+    if (!slot_find(ctl, &slot, &begun, err) || !sg_secret_read(&pin, ctl->settings.pin_file, err) ||
         !sg_ctl_pin(&so_pin, ctl->so_pin_file, "Security officer's PIN", err))
         return false;
     memset(label, ' ', sizeof label);
     memcpy(label, ctl->label, strlen(ctl->label));
-    CK_RV rv = ctl->module.p11->C_InitToken(slot, so_pin.data, so_pin.len, label);
+    CK_RV rv = CKR_OK;
+    if (!begun)
+        rv = ctl->module.p11->C_InitToken(slot, so_pin.data, so_pin.len, label);
     if (rv != CKR_OK)
         return sg_fail_pkcs11(err, SG_E_HSM_OPERATION, rv, "the token is not initialised");
-    if (!user_pin_set(ctl, &so_pin, err))
+    if (!user_pin_set(ctl, &so_pin, &pin, err))
         return false;
     printf("token %s made\n", ctl->label);
     return true;

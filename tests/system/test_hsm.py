@@ -1233,6 +1233,24 @@ def test_hsmctl(hsmd):
     assert no_terminal.returncode == 1 and "terminal" in no_terminal.stderr
 
 
+def test_a_token_that_was_begun_is_finished():
+    """Without a user PIN nothing is made; where the token refused it, another run goes on from there."""
+    with contextlib.closing(Hsmd()) as other:
+        init = ["token-init", "--label", "sealgate", "--so-pin-file", str(other.dir / "so-pin")]
+        (other.dir / "pin").chmod(0o644)
+        assert "others may read" in other.ctl(*init, check=False).stderr
+        assert os.listdir(other.dir / "tokens") == []
+        other.write("pin", "1\n", 0o600)
+        assert "the user PIN is not set" in other.ctl(*init, check=False).stderr
+        begun = os.listdir(other.dir / "tokens")
+        assert len(begun) == 1
+        other.write("pin", "a user pin 1234\n", 0o600)
+        other.ctl(*init)
+        assert os.listdir(other.dir / "tokens") == begun
+        assert "there is a token" in other.ctl(*init, check=False).stderr
+        other.ctl("kek-make")
+
+
 def test_hsmctl_types_pins(hsmd):
     """The security officer's PIN typed at a terminal is not echoed."""
     import pty
