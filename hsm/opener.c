@@ -95,6 +95,11 @@ static void open_anew(struct sg_pool *pool)
     struct sg_error why = {0};
     sg_deadline deadline = sg_deadline_in(pool->options.wait_ms);
     bool ok = true;
+    if (pool->pin_refused) { /* at SIGHUP, when the login that is lost now still stood */
+        why = pool->why;
+        break_circuit(pool, &why);
+        return;
+    }
     while (ok && pool->busy > 0 && pool->stuck == 0 && pool->phase == SG_POOL_OPENING)
         ok = sg_cond_wait(&pool->wanted, &pool->mutex, deadline);
     if (pool->phase != SG_POOL_OPENING)
@@ -135,6 +140,10 @@ static void renew(struct sg_pool *pool)
     pthread_mutex_lock(&pool->mutex);
     pool->opened_by = 0;
     pool->back_at_ms = sg_clock_monotonic_ms();
+    if (!ok && sg_token_pin_refused(&why)) {
+        pool->pin_refused = true;
+        pool->why = why;
+    }
     if (!pool->renewing)
         return; /* it was lost meanwhile, or is to be closed */
     pool->logins += ok;

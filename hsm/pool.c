@@ -77,6 +77,7 @@ bool sg_pool_reopen(struct sg_pool *pool, sg_deadline deadline, struct sg_error 
     pool->pin_refused = false;
     bool ok = opener_await(pool, deadline); /* it may have read the old PIN */
     if (ok) {
+        pool->pin_refused = false;
         sg_error_reset(&pool->why);
         if (pool->phase != SG_POOL_READY)
             sg_pool_phase_set(pool, SG_POOL_OPENING);

@@ -50,7 +50,7 @@ struct sg_pool {
     sg_deadline opened_by;  /* of the opener's calls into the module; 0: it is not in there */
     int stuck;
     bool hung;
-    bool pin_refused;
+    bool pin_refused;    /* when BROKEN, or of the login that could not be renewed */
     struct sg_error why; /* when BROKEN, or the login could not be renewed */
 };
 

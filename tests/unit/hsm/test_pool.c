@@ -670,6 +670,82 @@ static void a_reload_with_a_pin_that_is_refused(void **state)
     pool_end(pool);
 }
 
+struct loss {
+    struct sg_pool *pool;
+    int *times;
+    bool ok;
+};
+
+static void *loss_run(void *arg)
+{
+    struct loss *loss = arg;
+    loss->ok = sg_pool_run(loss->pool, work_twice, loss->times, sg_deadline_in(20000), NULL);
+    return NULL;
+}
+
+static enum sg_pool_phase phase_of(struct sg_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    enum sg_pool_phase phase = pool->phase;
+    pthread_mutex_unlock(&pool->mutex);
+    return phase;
+}
+
+/* Not by itself: each time may be the one that locks the token. */
+static void a_pin_that_was_refused_is_not_tried_at_a_loss(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'};
+    atomic_store(&login_fails, CKR_PIN_INCORRECT);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    for (int i = 0; i < 3; i++) {
+        int times = 0;
+        assert_false(sg_pool_run(pool, work_twice, &times, sg_deadline_in(20000), &err));
+        assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
+        assert_int_equal(err.lib_code, CKR_PIN_INCORRECT);
+        assert_true(sg_pool_state(pool).broken);
+        while (sg_clock_monotonic_ms() < pool->retry_at_ms)
+            ;
+    }
+    assert_int_equal(atomic_load(&login_count), 2);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    runner_run(&b);
+    assert_true(b.ok);
+    assert_int_equal(atomic_load(&login_count), 3);
+    pool_end(pool);
+}
+
+/* The loss comes while the token still thinks about the PIN. */
+static void a_pin_that_is_refused_during_a_loss(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_pool *pool = pool_of(1, 20000);
+    struct runner b = {.pool = pool, .letter = 'b'};
+    int times = 0;
+    gate_set(&logging_in, false);
+    atomic_store(&login_fails, CKR_PIN_INCORRECT);
+    assert_false(sg_pool_reopen(pool, sg_deadline_in(0), NULL));
+    gate_await(&logging_in);
+    pthread_t thread;
+    struct loss loss = {.pool = pool, .times = &times};
+    assert_int_equal(pthread_create(&thread, NULL, loss_run, &loss), 0);
+    for (sg_deadline end = sg_deadline_in(10000); phase_of(pool) != SG_POOL_OPENING;)
+        assert_true(sg_deadline_left(end) > 0);
+    gate_set(&logging_in, true);
+    pthread_join(thread, NULL);
+    assert_false(loss.ok);
+    assert_false(sg_pool_run(pool, work_twice, &times, sg_deadline_in(20000), &err));
+    assert_int_equal(err.lib_code, CKR_PIN_INCORRECT);
+    assert_int_equal(atomic_load(&login_count), 2);
+    assert_true(sg_pool_reopen(pool, sg_deadline_in(5000), NULL));
+    runner_run(&b);
+    assert_true(b.ok);
+    pool_end(pool);
+}
+
 /* Whatever is wrong with its file: the token was not asked, and the login that stands serves. */
 static void a_reload_without_a_pin(void **state)
 {
@@ -730,6 +806,8 @@ int main(void)
         cmocka_unit_test_setup(a_login_that_hangs, setup),
         cmocka_unit_test_setup(a_reload_waits_for_no_operation, setup),
         cmocka_unit_test_setup(a_reload_with_a_pin_that_is_refused, setup),
+        cmocka_unit_test_setup(a_pin_that_was_refused_is_not_tried_at_a_loss, setup),
+        cmocka_unit_test_setup(a_pin_that_is_refused_during_a_loss, setup),
         cmocka_unit_test_setup(a_reload_without_a_pin, setup),
         cmocka_unit_test_setup(a_reload_that_cannot_log_in_begins_anew, setup),
     };
