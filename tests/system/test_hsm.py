@@ -1074,6 +1074,24 @@ def test_a_module_that_opens_no_session_is_started_anew(faulty):
     verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
 
 
+@KINDS
+def test_a_module_that_does_not_tell_that_its_hsm_is_gone(faulty, kind):
+    """Sessions and login are what its library remembers; health says it once an operation has failed."""
+    key, gateway = faulty.client(TENANT).generate(Key(kind)), faulty.client(GATEWAY)
+    for _ in range(2):
+        faulty.fault("deaf")
+        verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
+        assert not faulty.faults.exists()
+    faulty.fault("deaf still")
+    refused("SG_E_HSM_UNAVAILABLE", gateway.sign, key, "sha256", b"x")
+    for _ in range(2):
+        lost = len(faulty.events("hsm.lost"))
+        wait_for(lambda: not healthy(gateway) and len(faulty.events("hsm.lost")) > lost, "another try")
+    faulty.faults.unlink()
+    wait_for(lambda: healthy(gateway), "the HSM to be back")
+    verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
+
+
 def test_a_token_with_less_room_than_the_cache(faulty):
     """Unwrapped keys, data keys and agreed secrets make room for each other."""
     tenant, gateway = faulty.client(TENANT), faulty.client(GATEWAY)

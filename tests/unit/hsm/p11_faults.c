@@ -8,6 +8,9 @@
  *   gone    as long as the file is there: no token, no session, no operation
  *   sick    until C_Initialize is called: C_OpenSession answers CKR_GENERAL_ERROR, and C_SignInit
  *           CKR_FUNCTION_FAILED
+ *   deaf    until C_Initialize is called: C_SignInit, C_DecryptInit, C_UnwrapKey and C_GenerateKey
+ *           answer CKR_GENERAL_ERROR; sessions are opened, and their state is told
+ *   deaf still   the same, as long as the file is there
  *   hide    until C_Initialize is called: C_FindObjects finds nothing
  *   unmade       as long as the file is there: C_GenerateKey makes no AES key
  *   unmade left  the same, and C_DestroyObject destroys nothing
@@ -54,6 +57,11 @@ static bool fault_once(const char *name)
     return fault(name) && unlink(getenv("SG_FAULT_FILE")) == 0;
 }
 
+static bool deaf(void)
+{
+    return fault("deaf") || fault("deaf still");
+}
+
 static void mark(const char *suffix)
 {
     char path[256];
@@ -87,6 +95,8 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
         return CKR_DEVICE_REMOVED;
     if (fault("sick"))
         return CKR_FUNCTION_FAILED;
+    if (deaf())
+        return CKR_GENERAL_ERROR;
     if (fault_once("lose"))
         return CKR_SESSION_HANDLE_INVALID;
     if (fault_once("stale"))
@@ -117,6 +127,8 @@ static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK
         return CKR_DEVICE_ERROR;
     if (full())
         return CKR_DEVICE_MEMORY;
+    if (deaf())
+        return CKR_GENERAL_ERROR;
     return made_one(real->C_GenerateKey(session, mechanism, attrs, count, key_r));
 }
 
@@ -157,6 +169,8 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYT
 
 static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
+    if (deaf())
+        return CKR_GENERAL_ERROR;
     return fault("gone") ? CKR_DEVICE_REMOVED : real->C_DecryptInit(session, mechanism, key);
 }
 
@@ -174,6 +188,8 @@ static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJEC
     hang("unwrap");
     if (full())
         return CKR_DEVICE_MEMORY;
+    if (deaf())
+        return CKR_GENERAL_ERROR;
     return made_one(real->C_UnwrapKey(session, mechanism, with, wrapped, len, attrs, count, key_r));
 }
 
@@ -190,6 +206,7 @@ static CK_RV initialize(void *args)
     hang("initialize");
     fault_once("sick");
     fault_once("hide");
+    fault_once("deaf");
     return real->C_Initialize(args);
 }
 

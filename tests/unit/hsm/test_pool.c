@@ -151,12 +151,14 @@ static CK_RV close_all(CK_SLOT_ID slot)
     return CKR_OK;
 }
 
+static atomic_ulong deaf_says; /* when asked for a key */
+
 static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attrs,
                           CK_ULONG count, CK_OBJECT_HANDLE *key_r)
 {
     (void)session, (void)mechanism, (void)attrs, (void)count;
     *key_r = 1;
-    return atomic_load(&deaf) ? CKR_GENERAL_ERROR : CKR_OK;
+    return atomic_load(&deaf) ? atomic_load(&deaf_says) : CKR_OK;
 }
 
 static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
@@ -269,6 +271,7 @@ static int setup(void **state)
     atomic_store(&sick_for_good, false);
     atomic_store(&deaf, false);
     atomic_store(&deaf_for_good, false);
+    atomic_store(&deaf_says, CKR_GENERAL_ERROR);
     atomic_store(&login_fails, CKR_OK);
     atomic_store(&login_count, 0);
     gate_set(&opening, true);
@@ -529,6 +532,23 @@ static void a_module_that_does_nothing_is_started_anew(void **state)
     assert_false(sg_pool_state(pool).broken);
     assert_int_equal(sg_pool_state(pool).logins, 3);
     pool_end(pool);
+}
+
+/* What it says to that may say more than what it said before. */
+static void a_module_that_says_only_then_what_it_lost(void **state)
+{
+    (void)state;
+    const CK_RV says[] = {CKR_DEVICE_REMOVED, CKR_DEVICE_MEMORY};
+    for (int i = 0; i < 2; i++) {
+        struct sg_pool *pool = pool_of(2, 20000);
+        int times = 0;
+        atomic_store(&deaf_says, says[i]);
+        atomic_store(&deaf, true);
+        bool ok = sg_pool_run(pool, work_deaf, &times, sg_deadline_in(20000), NULL);
+        assert_int_equal(ok, says[i] == CKR_DEVICE_REMOVED); /* a full token is not begun anew */
+        assert_int_equal(sg_pool_state(pool).logins, ok ? 2 : 1);
+        pool_end(pool);
+    }
 }
 
 /* Whoever has it asks as often as he likes, and nobody else notices. */
@@ -800,6 +820,7 @@ int main(void)
         cmocka_unit_test_setup(whatever_fails_without_a_login_is_done_again, setup),
         cmocka_unit_test_setup(a_module_that_opens_no_session_is_started_anew, setup),
         cmocka_unit_test_setup(a_module_that_does_nothing_is_started_anew, setup),
+        cmocka_unit_test_setup(a_module_that_says_only_then_what_it_lost, setup),
         cmocka_unit_test_setup(a_key_that_always_fails, setup),
         cmocka_unit_test_setup(a_module_that_opens_no_further_session, setup),
         cmocka_unit_test_setup(a_module_that_hangs, setup),
