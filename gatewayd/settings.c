@@ -31,7 +31,7 @@ const struct sg_option settings_options[] = {
      "How long messages in flight may take to finish at an orderly stop; what hangs for 5 s longer is cut off. Less than "
      "the service manager's time (TimeoutStopSec)."},
     {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
-     "Messages that are remembered in memory to recognise Postfix's retries."},
+     "Messages that are remembered in memory to recognise Postfix's retries, with eight recipients each on the average."},
     SG_MONITOR_OPTION(AT(ops_listen)),
     SG_CONFINE_OPTION(AT(confine)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
