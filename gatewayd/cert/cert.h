@@ -128,10 +128,10 @@ struct sg_cert_storage {
      * them those of the CAs above them, which are stored under the same domain. */
     bool (*partner_find)(void *ctx, struct sg_arena *arena, const struct sg_cert_stored *wanted,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
-    /* *usable_r: not refused by an administrator, nor waiting for one where he is to be asked.
-     * *waits_r: it has begun to wait. */
+    /* *usable_r: not refused by an administrator, nor waiting for one where he is to be asked, nor
+     * revoked. *waits_r: it has begun to wait. *revoked_r: by its owner, a domain of ours. */
     bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          bool *waits_r, struct sg_error *err);
+                          bool *waits_r, bool *revoked_r, struct sg_error *err);
     /* found_r false: none is stored. */
     bool (*crl_find)(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
                      bool *found_r, struct sg_error *err);

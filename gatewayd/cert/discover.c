@@ -37,6 +37,7 @@ struct search {
     const char *source; /* of what is not in the store: "ldap", "mail" */
     bool own_root;      /* what was judged last is good for the relying domain alone (REQ-180) */
     bool waits;         /* what was kept has begun to wait for an administrator */
+    bool revoked;       /* what was kept last: by its owner here */
 };
 
 static int newest_first(const void *a, const void *b)
@@ -145,15 +146,16 @@ static bool keep_one(struct search *search, X509 *x, const char *origin, bool au
                                       .ask = !authority && wanted->change == SG_CERT_ASK,
                                       .relying = search->own_root ? wanted->relying : NULL,
                                       .dry = wanted->dry};
-    bool waits = false;
+    bool waits = false, revoked = false;
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
     if (len <= 0 || !sg_asn1_time(X509_get0_notBefore(x), &partner.not_before) ||
         !sg_asn1_time(X509_get0_notAfter(x), &partner.not_after))
         return sg_fail(err, SG_E_INTERNAL, "a certificate that was judged cannot be written");
     partner.der = sg_bytes_of(der, (size_t)len);
-    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, &waits, err);
+    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, &waits, &revoked, err);
     search->waits |= waits;
+    search->revoked |= revoked && !authority;
     OPENSSL_free(der);
     return ok;
 }
@@ -182,6 +184,20 @@ static void not_approved(struct search *search)
     }
     found->status = SG_CERT_UNTRUSTED;
     found->awaits_approval = true;
+}
+
+/* REQ-174, 200: no revocation list says so yet; its owner, a domain of ours, has. */
+static void revoked_here(struct search *search)
+{
+    struct sg_cert_found *found = search->found;
+    for (size_t i = 0; i < found->candidate_count; i++) {
+        struct sg_cert_facts *facts = &found->candidates[i].facts;
+        if (facts->status != SG_CERT_VALID)
+            continue;
+        facts->status = SG_CERT_REVOKED;
+        facts->detail = "revoked by its owner, a domain of this gateway";
+    }
+    found->status = SG_CERT_REVOKED;
 }
 
 /* Not good enough, or not by the accredited roots: perhaps it is where nothing better is found. */
@@ -216,12 +232,15 @@ static bool judge_by(struct search *search, const struct candidate *list, size_t
         *issuer_missing_r |= missing;
         weak_add(search, &list[i], origin, status);
         bool ok = true, usable = !list[i].waits;
+        search->revoked = false;
         if (status == SG_CERT_VALID && origin)
             ok = keep_all(search, list[i].certificate, chain, origin, &usable, err);
         if (ok && status == SG_CERT_VALID && usable) {
             X509_up_ref(list[i].certificate);
             search->found->certificate = list[i].certificate;
             search->found->status = SG_CERT_VALID;
+        } else if (ok && status == SG_CERT_VALID && search->revoked) {
+            revoked_here(search);
         } else if (ok && status == SG_CERT_VALID) {
             not_approved(search);
         }

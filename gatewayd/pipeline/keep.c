@@ -53,14 +53,20 @@ static bool administrator_tell(struct sg_outbound *o, struct sg_outbound_group *
            sg_tell_administrator(&tell, kind, g->plan.code, words_of(o, &g->plan), err);
 }
 
+bool sg_keep_tell_quarantine(struct sg_outbound *o, struct sg_outbound_group *g,
+                             struct sg_error *err)
+{
+    return administrator_tell(o, g, *g->plan.code ? SG_NOTICE_SYSTEM_FAILURE : SG_NOTICE_QUARANTINE,
+                              err);
+}
+
 static bool held_tell(struct sg_outbound *o, struct sg_outbound_group *g, sg_time next_try_at,
                       struct sg_error *err)
 {
     struct sg_tell tell = tell_of(o, g);
     if (g->plan.action == SG_ACT_HOLD)
         return sg_tell_delayed(&tell, g->plan.code, next_try_at, err);
-    return administrator_tell(o, g, *g->plan.code ? SG_NOTICE_SYSTEM_FAILURE : SG_NOTICE_QUARANTINE,
-                              err);
+    return sg_keep_tell_quarantine(o, g, err);
 }
 
 /* The domain's policy, else the daemon's own (REQ-57). */

@@ -8,6 +8,9 @@
 /* Holds the message for a group's recipients, or quarantines it; tells of it and sets their
  * outcomes. */
 void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group);
+/* The administrator is told of quarantined mail: once, however often it is said. */
+SG_MUST_USE bool sg_keep_tell_quarantine(struct sg_outbound *o, struct sg_outbound_group *group,
+                                         struct sg_error *err);
 /* It is not sent, and its sender is told (SECURE DELIVERY FAILURE); sets the outcomes. */
 void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group);
 

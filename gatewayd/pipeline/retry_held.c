@@ -227,7 +227,8 @@ static bool settle(struct sg_outbound *o, const struct sg_held_row *row,
     if (m->now >= row->expires_at && g->count)
         return expire(m, row, g, err);
     if (g->plan.action == SG_ACT_QUARANTINE)
-        return sg_held_quarantine(m->gw->db, row->id, g->plan.code, g->plan.explanation, err);
+        return sg_keep_tell_quarantine(o, g, err) &&
+               sg_held_quarantine(m->gw->db, row->id, g->plan.code, g->plan.explanation, err);
     if (g->plan.action == SG_ACT_FAIL)
         return fail(o, row, g, err);
     bool hold = g->plan.action == SG_ACT_HOLD;

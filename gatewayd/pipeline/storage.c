@@ -52,7 +52,7 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          bool *waits_r, struct sg_error *err)
+                          bool *waits_r, bool *revoked_r, struct sg_error *err)
 {
     struct sg_partner_certificate row = {.domain = partner->domain,
                                          .der = partner->der,
@@ -66,7 +66,7 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
                                          .ask = partner->ask,
                                          .relying = partner->relying,
                                          .dry = partner->dry};
-    return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, err);
+    return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, revoked_r, err);
 }
 
 static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,

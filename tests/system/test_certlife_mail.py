@@ -110,6 +110,11 @@ def test_compromise_while_mail_flows(setting):
     held = wait_for(lambda: (rows := a.held(state="held")) and len(rows) >= 5 and rows, 60,
                     "mail to be held")
     assert {row["reason"] for row in held} == {"211"}
+    # One to A: its certificate is in the directory still, and in no revocation list yet.
+    setting.submit(f"ann@{B}", [f"joe@{A}"], simple(f"ann@{B}", [f"joe@{A}"], "to-the-revoked-one"), source="127.0.0.3")
+    waiting, = wait_for(lambda: [row for row in setting.b.held(state="held") if row["reason"].startswith("2")], 60,
+                        "mail to a domain without a good certificate to be held")
+    assert waiting["reason"] and not [raw for _, raw in setting.tap.messages if b"to-the-revoked-one" in raw]
     # The mail that was on its way to the old certificate.
     setting.from_outside(f"ann@{B}", [f"joe@{A}"], sealed_to_old)
     opened = setting.arrived(A, "to-the-old-one", count=2)[-1]

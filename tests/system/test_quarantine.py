@@ -18,6 +18,9 @@ from setting import A, B, C, OUTSIDE, header
 # In a charset that nobody knows: whatever it says, it cannot be read for certain.
 UNREADABLE = "Content-Type: text/plain; charset=x-nobody-knows\r\nContent-Transfer-Encoding: base64\r\n"
 UNREADABLE_BODY = "cXVhcnRlcmx5IGZpZ3VyZXM=\r\n"
+MULTIPART = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
+ATTACHED = ('--b\r\nContent-Type: text/plain\r\n\r\nSee the attached.\r\n--b\r\nContent-Type: text/plain\r\n'
+            'Content-Disposition: attachment; filename="a.txt"\r\n\r\nIt is [{word}].\r\n--b--\r\n')
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +106,27 @@ def test_text_that_nobody_can_read(lab):
         assert lab.arrived(OUTSIDE, "unreadable-sent")
 
 
+def test_held_first_and_quarantined_later(lab):
+    """REQ-110: the administrator is told of that too, or it would lie there until its time is up."""
+    made = lab.except_("nocert.test")
+    submit(lab, "looked-at-later", "nocert.test", ATTACHED.format(word="SECRET"), fields=MULTIPART)
+    held = lab.held(lab.a, "nocert.test", "looked-at-later")
+    assert held["reason"] == "201" and not held["quarantined"]
+    with lab.policy(lab.a, {"attachment_scanning": True}):
+        assert lab.bulk(lab.a, {"action": "retry", "recipient_domain": "nocert.test"}) == 1
+        wait_for(lambda: lab.platform.api.get(f"{lab.a.path}/held/{held['id']}")["quarantined"], 30, "its quarantine")
+    assert lab.notice(A, "QUARANTINED MESSAGE", "looked-at-later", to=f"postmaster@{A}")
+    lab.platform.api.delete(f"{lab.a.path}/held/{held['id']}")
+    lab.platform.api.delete(f"{lab.a.domain_path}/exceptions/{made['id']}")
+
+
 def test_attachments_are_read_where_the_domain_wants_it(lab):
     """REQ-34."""
-    fields = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
-    body = ('--b\r\nContent-Type: text/plain\r\n\r\nSee the attached.\r\n--b\r\nContent-Type: text/plain\r\n'
-            'Content-Disposition: attachment; filename="a.txt"\r\n\r\nIt is [SENSITIVE].\r\n--b--\r\n')
-    submit(lab, "attached-unread", OUTSIDE, body, fields=fields)
+    body = ATTACHED.format(word="SENSITIVE")
+    submit(lab, "attached-unread", OUTSIDE, body, fields=MULTIPART)
     assert lab.arrived(OUTSIDE, "attached-unread")
     with lab.policy(lab.a, {"attachment_scanning": True}):
-        submit(lab, "attached-read", OUTSIDE, body, fields=fields)
+        submit(lab, "attached-read", OUTSIDE, body, fields=MULTIPART)
         lab.settled("attached-read", {f"x@{OUTSIDE}": "refused"})
 
 
