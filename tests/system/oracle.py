@@ -196,12 +196,13 @@ def spread(times):
 def ahead(pids):
     """Meanwhile these run before all else on the machine, where that may be had: what else there is to do only adds to
     the times, and to all of them."""
-    usual = {int(thread): os.sched_getscheduler(int(thread)) for pid in pids for thread in os.listdir(f"/proc/{pid}/task")}
+    usual = {pid: os.sched_getscheduler(pid) for pid in pids}
 
     def schedule(policies, priority):
-        for thread, policy in policies.items():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.sched_setscheduler(thread, policy, os.sched_param(priority))
+        for pid, policy in policies.items():
+            for thread in os.listdir(f"/proc/{pid}/task"):  # those that were started meanwhile have inherited it
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.sched_setscheduler(int(thread), policy, os.sched_param(priority))
     schedule(dict.fromkeys(usual, os.SCHED_RR), 1)
     try:
         yield

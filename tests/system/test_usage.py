@@ -508,7 +508,7 @@ def test_a_tenant_that_cannot_be_counted_keeps_no_other_from_it(platform, crowd)
         assert state != "done" and "timeout" in said, said
         found = closed()
         assert tenants[1] not in found and len(set(found.values())) == 1 and len(found) == CROWD - 1
-        assert "usage.too-long" in platform.log("tenantd")
+        assert "usage.too-long" in platform.log("tenantd").read_text()
     finally:
         sql(platform, "DROP TRIGGER too_long ON usage_month; DROP FUNCTION too_long()")
     run_job(platform, "usage.close")
