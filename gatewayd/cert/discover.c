@@ -171,33 +171,32 @@ static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *c
     return ok;
 }
 
-/* REQ-54: it is there, and nobody has approved of it. */
-static void not_approved(struct search *search)
+/* What was found good is of no use to us. */
+static void set_aside(struct search *search, enum sg_cert_status status, const char *detail)
 {
     struct sg_cert_found *found = search->found;
     for (size_t i = 0; i < found->candidate_count; i++) {
         struct sg_cert_facts *facts = &found->candidates[i].facts;
         if (facts->status != SG_CERT_VALID)
             continue;
-        facts->status = SG_CERT_UNTRUSTED;
-        facts->detail = "good, but an administrator has yet to approve of it, or has refused it";
+        facts->status = status;
+        facts->detail = detail;
     }
-    found->status = SG_CERT_UNTRUSTED;
-    found->awaits_approval = true;
+    found->status = status;
+}
+
+/* REQ-54: it is there, and nobody has approved of it. */
+static void not_approved(struct search *search)
+{
+    set_aside(search, SG_CERT_UNTRUSTED,
+              "good, but an administrator has yet to approve of it, or has refused it");
+    search->found->awaits_approval = true;
 }
 
 /* REQ-174, 200: no revocation list says so yet; its owner, a domain of ours, has. */
 static void revoked_here(struct search *search)
 {
-    struct sg_cert_found *found = search->found;
-    for (size_t i = 0; i < found->candidate_count; i++) {
-        struct sg_cert_facts *facts = &found->candidates[i].facts;
-        if (facts->status != SG_CERT_VALID)
-            continue;
-        facts->status = SG_CERT_REVOKED;
-        facts->detail = "revoked by its owner, a domain of this gateway";
-    }
-    found->status = SG_CERT_REVOKED;
+    set_aside(search, SG_CERT_REVOKED, "revoked by its owner, a domain of this gateway");
 }
 
 /* Not good enough, or not by the accredited roots: perhaps it is where nothing better is found. */
