@@ -269,14 +269,20 @@ def test_reload_while_a_key_pair_is_made(attacked):
     assert sums["busy"] == sums["unavailable"] == 0, sums
 
 
-def test_a_key_is_destroyed_while_it_is_made(attacked):
-    """It is not there yet, and must not be there afterwards. REQ-133"""
-    hsmd, attack = attacked(answer_timeout="20s", session_wait="15s")
-    attack.end()
+def key_under_way(hsmd):
+    """A token key, which hsmd makes for the first client and will not come to the end of; and another client."""
     maker, destroyer, key = hsmd.client(TENANT), hsmd.client(TENANT), Key("token")
     hsmd.fault("hang generate")
     maker.send(f"generate {key.names()} 256")
     wait_for(hsmd.faults.with_name("fault.hung").exists, "the key pair to be under way")
+    return maker, destroyer, key
+
+
+def test_a_key_is_destroyed_while_it_is_made(attacked):
+    """It is not there yet, and must not be there afterwards. REQ-133"""
+    hsmd, attack = attacked(answer_timeout="20s", session_wait="15s")
+    attack.end()
+    maker, destroyer, key = key_under_way(hsmd)
     destroyer.send(f"destroy {key.words()}")
     wait_for(lambda: figure(hsmd, BUSY) == 2, "the destruction to wait")
     hsmd.faults.unlink()
@@ -288,10 +294,7 @@ def test_a_key_is_destroyed_while_it_is_made(attacked):
 def test_a_destruction_waits_for_no_long_making(attacked):
     hsmd, attack = attacked(answer_timeout="20s", session_wait="300ms")
     attack.end()
-    maker, destroyer, key = hsmd.client(TENANT), hsmd.client(TENANT), Key("token")
-    hsmd.fault("hang generate")
-    maker.send(f"generate {key.names()} 256")
-    wait_for(hsmd.faults.with_name("fault.hung").exists, "the key pair to be under way")
+    maker, destroyer, key = key_under_way(hsmd)
     refused("SG_E_BUSY", destroyer.destroy, key)
     hsmd.faults.unlink()
     maker.receive()
