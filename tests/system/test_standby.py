@@ -120,7 +120,7 @@ def logged(setting, name):
     return {row[0].strip("<>").removesuffix("@x.test") for row in rows}
 
 
-@pytest.mark.parametrize("how", ["killed", "hung"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("hung", marks=pytest.mark.long)])
 def test_the_standby_takes_over(available, how):
     with Load(available, f"over-{how}") as load, Waiting(available, f"wait-{how}") as waiting:
         load.more(8)
