@@ -17,8 +17,9 @@ bool sg_authorities_add(struct sg_certs *certs, struct sg_directory *directory,
                         struct sg_arena *arena, STACK_OF(X509) *issuers)
 {
     struct sg_ldap_values values = {0};
+    struct sg_error err = {0}; /* which the directory logs */
     bool came = false;
-    if (!sg_directory_authorities(directory, certs->limits.ldap_timeout_ms, arena, &values, NULL))
+    if (!sg_directory_authorities(directory, certs->limits.ldap_timeout_ms, arena, &values, &err))
         return false;
     for (size_t i = 0; i < values.count; i++) {
         X509 *x = sg_x509_parse(values.items[i]);

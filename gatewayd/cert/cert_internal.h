@@ -216,15 +216,11 @@ void sg_directory_put(struct sg_directory *directory);
 bool sg_directory_is(const struct sg_directory *directory, const struct sg_cert_directory *source);
 bool sg_directory_away(struct sg_directory *directory); /* its circuit is open */
 const char *sg_directory_url(const struct sg_directory *directory);
-/* Whose certificates? of domain, or those of the CAs. Never takes longer than timeout_ms. */
-SG_MUST_USE bool sg_directory_ask(struct sg_directory *directory,
-                                  enum sg_directory_question question, const char *domain,
-                                  int64_t timeout_ms, struct sg_arena *arena,
-                                  struct sg_ldap_values *values_r, struct sg_error *err);
 /* NULL: it is of no CA alone. */
 X509 *sg_directory_anchor(const struct sg_directory *directory);
-/* The same to several at once (lookup.c): begin, be signalled of what is done, and take that, or
- * leave the job to its thread. A gathering outlives its jobs' ends alone by sg_directory_leave().
+/* Whose certificates? of domain, or those of the CAs; to several at once (lookup.c): begin, be
+ * signalled of what is done, and take that, or leave the job to its thread. A gathering outlives
+ * its jobs' ends alone by sg_directory_leave().
  */
 struct sg_directory_job;
 struct sg_gathering {
@@ -260,7 +256,8 @@ void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_quest
                    const char *domain, int64_t timeout_ms, struct sg_arena *arena);
 
 /* The CA certificates of the directory, as of a minute ago at most: one lookup for all who want
- * them. Views into the arena. */
+ * them, and after one that failed none for a moment. Never takes longer than timeout_ms. Views into
+ * the arena. */
 SG_MUST_USE bool sg_directory_authorities(struct sg_directory *directory, int64_t timeout_ms,
                                           struct sg_arena *arena, struct sg_ldap_values *values_r,
                                           struct sg_error *err);

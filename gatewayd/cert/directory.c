@@ -26,6 +26,7 @@
 struct sg_directory_job {
     struct sg_directory_job *next;
     bool started, done, abandoned; /* abandoned: the worker frees it */
+    bool probes;                   /* it finds out whether an open circuit may be closed */
     bool ok;
     char *filter;
     enum sg_directory_question question;
@@ -50,9 +51,10 @@ struct sg_directory {
     int refused; /* the last failure: our bind, by this code */
     bool closing, probing;
     int64_t open_until_ms;
-    bool authorities_busy; /* being asked for */
-    int64_t authorities_ms;
-    struct sg_arena *authorities_arena; /* NULL: not known */
+    bool authorities_busy;        /* being asked for */
+    bool authorities_failed;      /* could not be had */
+    int64_t authorities_until_ms; /* … and until then that, or what was had, serves */
+    struct sg_arena *authorities_arena;
     struct sg_ldap_values authorities;
 };
 
@@ -199,10 +201,12 @@ static bool job_run(struct sg_directory *d, struct sg_ldap *ldap, struct sg_dire
 }
 
 /* Under the lock. The circuit closes with a success, opens with failures in a row, or with a bind
- * that was refused. */
-static void circuit_note(struct sg_directory *d, bool ok, int refused)
+ * that was refused. A search for CA certificates may fail by itself, and any stranger's mail has it
+ * made: it is none of these failures. */
+static void circuit_note(struct sg_directory *d, const struct sg_directory_job *job, bool ok,
+                         int refused)
 {
-    d->probing = false;
+    d->probing &= !job->probes;
     if (ok) {
         if (d->open_until_ms)
             sg_log(SG_LOG_INFO, "cert.directory_back", "url", d->url, NULL);
@@ -210,6 +214,8 @@ static void circuit_note(struct sg_directory *d, bool ok, int refused)
         d->open_until_ms = 0;
         return;
     }
+    if (job->question == SG_ASK_AUTHORITIES && !refused)
+        return;
     d->refused = refused;
     if (++d->failures >= FAILURES || refused) {
         if (!d->open_until_ms)
@@ -271,7 +277,7 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&d->lock);
         bool ok = job_run(d, ldap, job);
         pthread_mutex_lock(&d->lock);
-        circuit_note(d, ok, ok ? 0 : sg_ldap_refused(ldap));
+        circuit_note(d, job, ok, ok ? 0 : sg_ldap_refused(ldap));
         job->ok = ok;
         job_end(d, job);
     }
@@ -315,11 +321,8 @@ static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
     }
     if (d->queued >= QUEUE)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: busy, %zu lookups wait", d->url, d->queued);
-    d->probing = d->open_until_ms != 0;
-    if (d->idle == 0 && d->workers < WORKERS && !worker_start(d) && d->workers == 0) {
-        d->probing = false;
+    if (d->idle == 0 && d->workers < WORKERS && !worker_start(d) && d->workers == 0)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: no thread for it", d->url);
-    }
     return true;
 }
 
@@ -339,7 +342,7 @@ static bool job_leave(struct sg_directory *d, struct sg_directory_job *job, stru
     job->abandoned = true;
     job->gathering = NULL;
     if (!job->started)
-        d->probing = false;
+        d->probing &= !job->probes;
     return sg_fail(err, SG_E_TIMEOUT, "%.120s: %s", d->url,
                    job->started ? "no answer in time" : "busy, not asked in time");
 }
@@ -418,6 +421,8 @@ static struct sg_directory_job *job_begin(struct sg_directory *d,
     if (!job)
         abort();
     job->question = question;
+    job->probes = d->open_until_ms && question != SG_ASK_AUTHORITIES;
+    d->probing |= job->probes;
     job->filter = question != SG_ASK_AUTHORITIES && *d->filter ? filter_own(d->filter, domain)
                                                                : filter_text(question, domain);
     job->deadline = deadline;
@@ -427,17 +432,6 @@ static struct sg_directory_job *job_begin(struct sg_directory *d,
     d->queued++;
     pthread_cond_signal(&d->work);
     return job;
-}
-
-bool sg_directory_ask(struct sg_directory *d, enum sg_directory_question question,
-                      const char *domain, int64_t timeout_ms, struct sg_arena *arena,
-                      struct sg_ldap_values *values_r, struct sg_error *err)
-{
-    pthread_mutex_lock(&d->lock);
-    struct sg_directory_job *job = job_begin(d, question, domain, sg_deadline_in(timeout_ms), err);
-    bool ok = job && job_await(d, job, arena, values_r, err);
-    pthread_mutex_unlock(&d->lock);
-    return ok;
 }
 
 struct sg_directory_job *sg_directory_begin(struct sg_directory *d,
@@ -473,41 +467,60 @@ void sg_directory_leave(struct sg_directory *d, struct sg_directory_job *job, st
     pthread_mutex_unlock(&d->lock);
 }
 
-/* Under the lock. Known, and not for longer than a minute? */
+/* Under the lock. Is it known, for a minute, what they are, or for a moment that there are none to
+ * be had? */
 static bool authorities_known(const struct sg_directory *d)
 {
-    return d->authorities_arena && sg_clock_monotonic_ms() - d->authorities_ms < AUTHORITIES_MS;
+    return sg_clock_monotonic_ms() < d->authorities_until_ms;
+}
+
+/* Under the lock. What came of asking is kept. */
+static void authorities_note(struct sg_directory *d, bool ok, struct sg_arena **arena,
+                             const struct sg_ldap_values *values, const struct sg_error *err)
+{
+    d->authorities_failed = !ok;
+    d->authorities_until_ms = sg_clock_monotonic_ms() + (ok ? AUTHORITIES_MS : OPEN_MS);
+    if (ok) {
+        sg_arena_free(&d->authorities_arena);
+        d->authorities_arena = *arena;
+        d->authorities = *values;
+        *arena = NULL;
+    } else {
+        sg_log_error(SG_LOG_WARNING, "cert.directory_authorities_failed", err, "url", d->url, NULL);
+    }
+}
+
+/* Under the lock. */
+static bool authorities_ask(struct sg_directory *d, sg_deadline until, struct sg_error *err)
+{
+    SG_AUTO_ARENA fresh = sg_arena_new();
+    struct sg_ldap_values values = {0};
+    d->authorities_busy = true;
+    struct sg_directory_job *job = job_begin(d, SG_ASK_AUTHORITIES, NULL, until, err);
+    bool ok = job && job_await(d, job, fresh, &values, err);
+    if (job) /* else it was not asked at all, and may be in a moment */
+        authorities_note(d, ok, &fresh, &values, err);
+    d->authorities_busy = false;
+    pthread_cond_broadcast(&d->done);
+    return ok;
 }
 
 bool sg_directory_authorities(struct sg_directory *d, int64_t timeout_ms, struct sg_arena *arena,
                               struct sg_ldap_values *values_r, struct sg_error *err)
 {
-    int64_t until = sg_deadline_in(timeout_ms);
+    sg_deadline until = sg_deadline_in(timeout_ms);
     struct timespec ts = {until / 1000, until % 1000 * 1000000};
     bool ok = true;
     pthread_mutex_lock(&d->lock);
     while (!authorities_known(d) && d->authorities_busy && ok)
         ok = pthread_cond_timedwait(&d->done, &d->lock, &ts) == 0;
-    if (!ok) {
+    if (!ok)
         sg_fail(err, SG_E_TIMEOUT, "%.120s: no answer in time", d->url);
-    } else if (!authorities_known(d)) {
-        d->authorities_busy = true;
-        pthread_mutex_unlock(&d->lock);
-        struct sg_arena *fresh = sg_arena_new();
-        struct sg_ldap_values values = {0};
-        ok = sg_directory_ask(d, SG_ASK_AUTHORITIES, NULL, timeout_ms, fresh, &values, err);
-        pthread_mutex_lock(&d->lock);
-        d->authorities_busy = false;
-        if (ok) {
-            sg_arena_free(&d->authorities_arena);
-            d->authorities_arena = fresh;
-            d->authorities = values;
-            d->authorities_ms = sg_clock_monotonic_ms();
-        } else {
-            sg_arena_free(&fresh);
-        }
-        pthread_cond_broadcast(&d->done);
-    }
+    else if (!authorities_known(d))
+        ok = authorities_ask(d, until, err);
+    else if (d->authorities_failed)
+        ok = sg_fail(err, SG_E_DIRECTORY,
+                     "%.120s: not asked for CA certificates, because that failed just now", d->url);
     if (ok)
         values_copy(arena, &d->authorities, values_r);
     pthread_mutex_unlock(&d->lock);

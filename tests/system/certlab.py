@@ -256,8 +256,9 @@ class Leaf:
 class Slapd:
     """By the commands of deploy/slapd/README.md."""
 
-    def __init__(self, folder, port, tls_port, private=False):
-        """private: nobody reads who has not bound, and nobody binds without TLS."""
+    def __init__(self, folder, port, tls_port, private=False, faulty=False):
+        """private: nobody reads who has not bound, and nobody binds without TLS. faulty: a search that meets an entry
+        of the class errAuxObject fails by that (slapo-retcode)."""
         self.folder = folder = pathlib.Path(folder)
         self.private = private
         self.url, self.tls_url = f"ldap://127.0.0.1:{port}", f"ldaps://127.0.0.1:{tls_port}"
@@ -279,6 +280,9 @@ class Slapd:
             text = text.replace("require LDAPv3\n", "require LDAPv3 authc\ndisallow bind_anon\n"
                                 "security simple_bind=128\n")
             text = text.replace("access to * by * read", "access to * by users read by * none")
+        if faulty:
+            text = text.replace("moduleload back_mdb\n", "moduleload back_mdb\nmoduleload retcode\n")
+            text += "overlay retcode\nretcode-parent \"cn=none,c=NZ\"\nretcode-indir\n"
         conf = folder / "etc/slapd.conf"
         conf.write_text(text)
         run("/usr/sbin/slapadd", "-q", "-f", conf, "-b", "c=NZ", "-l",
@@ -303,6 +307,15 @@ class Slapd:
     def bind(self):
         return ["--ldap-url", self.url, "--bind-dn", "cn=admin,c=NZ", "--password-file",
                 self.password]
+
+    def put_failing_authority(self, certificate, code=53, seconds=0):
+        """CA certificates are there, and whoever searches for them gets this code after so many seconds."""
+        value = base64.b64encode(certificate.read_bytes()).decode()
+        ldif = self.folder / "failing.ldif"
+        ldif.write_text("dn: cn=failing,c=NZ\nobjectClass: applicationProcess\nobjectClass: pkiCA\n"
+                        f"objectClass: errAuxObject\ncn: failing\ncACertificate;binary:: {value}\n"
+                        f"errCode: {code}\nerrOp: search\nerrSleepTime: {seconds}\n")
+        self.tool("ldapadd", "-M", "-f", ldif)
 
     def put(self, domain, leaves):
         """An entry with just these certificates, by ldapmodify."""

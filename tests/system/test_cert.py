@@ -910,8 +910,8 @@ def test_directory_of_a_ca(lab):
 class Second:
     """Another directory for as long as this lasts."""
 
-    def __init__(self, lab):
-        self.slapd = Slapd(lab.folder / f"second{next(lab.numbers)}", lab.free_port + 2, lab.free_port + 3)
+    def __init__(self, lab, **more):
+        self.slapd = Slapd(lab.folder / f"second{next(lab.numbers)}", lab.free_port + 2, lab.free_port + 3, **more)
 
     def __enter__(self):
         self.slapd.server.start()
@@ -919,6 +919,46 @@ class Second:
 
     def __exit__(self, *_):
         self.slapd.server.stop()
+
+
+@pytest.fixture
+def no_authorities(lab):
+    """A directory that answers for domains, and whose search for CA certificates fails after a second."""
+    with Second(lab, faulty=True) as second:
+        second.put_failing_authority(lab.ca.folder / "issuing.cer", seconds=1)
+        yield second
+
+
+def test_search_for_authorities_that_fails(lab, good, no_authorities):
+    """REQ-43, 81: strangers' mails make it; what came of it is remembered for a while, and lookups of domains go on."""
+    domain = lab.domain()
+    leaf = lab.ca.forge(domain)
+    no_authorities.put(domain, [leaf])
+    probe = lab.probe(directories=[(no_authorities.url, None)])
+    answers = [probe.check(good, helpers=False) for _ in range(4)]
+    assert {a["status"] for a in answers} == {"untrusted"}
+    assert 900 < answers[0]["ms"] < 2000 and max(a["ms"] for a in answers[1:]) < 500, [a["ms"] for a in answers]
+    answer = probe.discover(domain)
+    assert answer["any"] == 1 and f"{no_authorities.url}: 1 certificate" in answer["detail"], answer
+    # Asked for again when a while has passed.
+    wait_for(lambda: probe.check(good, helpers=False)["ms"] > 900)
+    log = (probe.folder / "log").read_text()
+    assert log.count("cert.directory_authorities_failed") == 2 and "cert.directory_circuit_open" not in log
+
+
+def test_search_for_authorities_that_fails_opens_no_circuit(lab, good, no_authorities):
+    """REQ-43: behind two lookups of domains that failed it is not the third."""
+    domain = lab.domain()
+    leaf = lab.ca.forge(domain)
+    no_authorities.put(domain, [leaf])
+    probe = lab.probe(directories=[(no_authorities.url, None)])
+    no_authorities.server.stop()
+    for _ in range(2):
+        assert "Can't contact LDAP server" in probe.discover(domain)["detail"]
+    no_authorities.server.start()
+    assert probe.check(good, helpers=False)["status"] == "untrusted"
+    answer = probe.discover(domain)
+    assert answer["any"] == 1 and f"{no_authorities.url}: 1 certificate" in answer["detail"], answer
 
 
 def test_directory_that_does_not_accept(lab):
