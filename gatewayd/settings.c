@@ -285,8 +285,8 @@ const struct sg_option settings_options[] = {
     {"certificates", "crl_timeout", SG_OPT_DURATION, AT(crl_ms), "10s", 100, 5 * MINUTE, NULL,
      "Time to fetch a revocation list."},
     {"certificates", "crl_total", SG_OPT_DURATION, AT(crl_total_ms), "20s", 100, 10 * MINUTE, NULL,
-     "Time for all revocation lists that one judgement of a certificate needs: after it no further one is asked for; "
-     "what is being fetched ends by crl_timeout."},
+     "Time for all revocation lists that one judgement of a certificate needs, or the search for a partner's with all of "
+     "its candidates: after it no further one is asked for; what is being fetched ends by crl_timeout."},
     {"certificates", "crl_grace", SG_OPT_DURATION, AT(crl_grace_ms), "7d", 0, 60 * DAY, NULL,
      "How long past its nextUpdate the last revocation list serves (REQ-40), unless a domain's policy "
      "says otherwise."},

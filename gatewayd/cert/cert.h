@@ -44,7 +44,8 @@ struct sg_cert_limits {
     size_t max_certificates; /* looked at per message */
     size_t max_crl_bytes;    /* of one list, as it is fetched */
     int64_t crl_timeout_ms;  /* to fetch one */
-    int64_t crl_total_ms;    /* of one judgement: none is asked for after it; 0: 20 s */
+    int64_t crl_total_ms;    /* of one judgement, or all of a discovery: none is asked for after it;
+                                0: 20 s */
     int64_t crl_grace_ms;    /* REQ-40: 7 days; unless our domain chose another */
     int64_t ldap_timeout_ms; /* 3 s */
     int64_t clock_tolerance_ms;
@@ -173,6 +174,7 @@ struct sg_cert_question {
     const char *ours;    /* … whose choices about revocation lists count; NULL: the platform's */
     const struct sg_bytes *lists; /* revocation lists that came along, as they came */
     size_t list_count;
+    int64_t lists_until_ms; /* monotonic: no other is asked for from then on; 0: by crl_total_ms */
     sg_time now;
 };
 /*

@@ -11,6 +11,7 @@
 
 #define MAX_ISSUERS 256
 #define MAX_DER     65536
+#define LISTS_MS    20000 /* unless the limits say otherwise */
 
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage)
@@ -19,6 +20,8 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     if (!certs)
         abort();
     certs->limits = *limits;
+    if (!certs->limits.crl_total_ms)
+        certs->limits.crl_total_ms = LISTS_MS;
     certs->storage = *storage;
     pthread_mutex_init(&certs->lock, NULL);
     certs->issuers = sk_X509_new_null();

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LISTS_MS 20000 /* unless the limits say otherwise */
-
 static bool judged(struct sg_cert_facts *facts, enum sg_cert_status status, const char *detail)
 {
     facts->status = status;
@@ -167,10 +165,11 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
                              struct window *window, struct sg_cert_facts *facts, bool *good_r,
                              struct sg_error *err)
 {
-    int64_t most = certs->limits.crl_total_ms;
     const struct sg_crl_ask ask = {.mode = chain->further ? SG_CRL_FETCH_FURTHER : SG_CRL_FETCH,
                                    .now = q->now,
-                                   .until = sg_deadline_in(most ? most : LISTS_MS)};
+                                   .until = q->lists_until_ms
+                                                ? q->lists_until_ms
+                                                : sg_deadline_in(certs->limits.crl_total_ms)};
     *good_r = false;
     for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
         X509 *certificate = sk_X509_value(chain->chain, i);

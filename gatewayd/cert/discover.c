@@ -27,6 +27,7 @@ struct search {
     size_t weak_count;
     const char *domain, *relying;
     sg_time now;
+    int64_t lists_ms; /* what is left of crl_total_ms, which is for all candidates together */
     STACK_OF(X509) *issuers; /* CA certificates that came along */
     struct sg_lookup *asked; /* directories, in this round */
     size_t asked_count;
@@ -114,9 +115,11 @@ static bool judge(struct search *search, X509 *certificate, const char *source,
                                         .domain = search->domain,
                                         .relying = search->relying,
                                         .ours = search->wanted->relying,
+                                        .lists_until_ms = sg_deadline_in(search->lists_ms),
                                         .now = search->now};
     if (!sg_check(search->certs, search->arena, &question, &facts, issuer_missing_r, chain_r, err))
         return false;
+    search->lists_ms = sg_deadline_left(question.lists_until_ms);
     search->own_root = facts.own_root;
     /* REQ-46: some person's certificate of that domain is not its gateway's. */
     if (facts.status == SG_CERT_VALID && !sg_naming_is_dca_of(certificate, search->domain)) {
@@ -457,6 +460,7 @@ static bool search_begin(struct search *search, struct sg_certs *certs, struct s
                               .wanted = wanted,
                               .relying = wanted->relying,
                               .now = wanted->now,
+                              .lists_ms = certs->limits.crl_total_ms,
                               .issuers = sk_X509_new_null(),
                               .lapsed = sk_X509_new_null(),
                               .found = found_r,

@@ -348,6 +348,31 @@ def test_one_judgement_asks_no_longer_than_its_time(lab):
         event.set()
 
 
+def test_one_discovery_asks_no_longer_than_its_time(lab):
+    """[certificates] crl_total for all candidates together, whatever their lists: those below a tenant's own root,
+    and its servers hang. What is at hand is still heard."""
+    domain, names = lab.domain(), [f"/discovery{i}.crl" for i in range(12)]
+    over = [lab.own.shelf.withhold(name) for name in names]
+    urls = [f"http://127.0.0.1:{lab.own.port}{name}" for name in names]
+    probe = lab.probe(further_private=1, crl_timeout_ms=400, crl_total_ms=600).relying("dom_a")
+    probe.domain_anchors("dom_a", [lab.own.folder / "issuing.cer"])
+    known = lab.own.forge(domain, not_before=NOW - 30 * DAY)
+    assert probe.check(known, domain)["status"] == "valid"
+    store = probe.folder / "partners" / domain
+    store.mkdir()
+    for i in range(6):
+        shutil.copy(lab.own.forge(domain, points=urls[2 * i:2 * i + 2], not_before=NOW - (i + 1) * DAY).path, store)
+    answer = probe.discover(domain)
+    assert answer["found"] == 0 and 750 < answer["ms"] < 1300, answer
+    assert [lab.own.shelf.asked[name] for name in names] == [1, 1] + 10 * [0]
+    assert "not asked: the time for lists was up" in answer["candidates"][-1]["detail"], answer["candidates"]
+    shutil.copy(known.path, store)
+    answer = probe.discover(domain)
+    assert answer["chosen"].lower() == known.serial and answer["ms"] < 1300, answer
+    for event in over:
+        event.set()
+
+
 class Names:
     """A DNS server for one process (in a mount namespace of its own): which address a name has, asked how often before,
     in answer's words; None: it says nothing."""
