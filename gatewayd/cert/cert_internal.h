@@ -296,7 +296,9 @@ void sg_verdicts_add(struct sg_verdicts *verdicts, const struct sg_verdict_key *
 
 /* check.c */
 /* As sg_cert_check(); tells also whether a CA certificate was missing, and gives the chain that
- * was good (NULL from the cache of verdicts). */
+ * was good. chain_r NULL: none is asked for, and a verdict of a moment ago, which has none, will
+ * do.
+ */
 SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena,
                           const struct sg_cert_question *question, struct sg_cert_facts *facts_r,
                           bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err);

@@ -261,14 +261,15 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
               struct sg_error *err)
 {
     *issuer_missing_r = false;
-    *chain_r = NULL;
+    if (chain_r)
+        *chain_r = NULL;
     struct sg_verdict_key key = {
         .use = q->use, .domain = q->domain ? q->domain : "", .relying = ""};
     sg_x509_sha256(q->certificate, key.sha256);
     if (!sg_certs_renew(certs, err))
         return false;
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
-    if (q->list_count == 0 && remembered(certs, arena, q, key, facts_r))
+    if (!chain_r && q->list_count == 0 && remembered(certs, arena, q, key, facts_r))
         return true;
     sg_facts_fill(arena, q->certificate, q->domain, facts_r);
     SG_AUTO_PATH chain;
@@ -292,8 +293,9 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
         return true;
     if (!judge_revocation(certs, arena, q, &chain, &window, facts_r, &good, err))
         return false;
-    if (good) {
+    if (good)
         remember(certs, arena, q, &key, generation, &chain, &window, facts_r);
+    if (good && chain_r) {
         *chain_r = chain.chain;
         chain.chain = NULL;
     }
@@ -318,18 +320,16 @@ bool sg_cert_check(struct sg_certs *certs, struct sg_arena *arena,
                    struct sg_error *err)
 {
     bool missing, came;
-    STACK_OF(X509) *chain = NULL;
     SG_AUTO_CHAIN issuers = bounded(certs, question->untrusted);
     if (!issuers)
         return sg_fail(err, SG_E_NO_MEMORY, "certificates");
     struct sg_cert_question q = *question;
     q.untrusted = issuers;
-    bool ok = sg_check(certs, arena, &q, facts_r, &missing, &chain, err);
+    bool ok = sg_check(certs, arena, &q, facts_r, &missing, NULL, err);
     /* Many send the signer's certificate alone (REQ-81): what is above it is in the directory, and
      * the answer must not hang on whose certificates were seen before. */
     if (ok && missing)
         ok = sg_authorities_add_all(certs, arena, issuers, &came, err) &&
-             (!came || sg_check(certs, arena, &q, facts_r, &missing, &chain, err));
-    sk_X509_pop_free(chain, X509_free);
+             (!came || sg_check(certs, arena, &q, facts_r, &missing, NULL, err));
     return ok;
 }

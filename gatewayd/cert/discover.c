@@ -229,7 +229,7 @@ static bool judge_by(struct search *search, const struct candidate *list, size_t
         enum sg_cert_status status;
         STACK_OF(X509) *chain = NULL;
         if (!judge(search, list[i].certificate, origin ? origin : "store", &status, &missing,
-                   &chain, err))
+                   origin ? &chain : NULL, err))
             return false;
         *issuer_missing_r |= missing;
         weak_add(search, &list[i], origin, status);

@@ -542,3 +542,18 @@ def test_harvest_of_what_could_not_be_judged_is_tried_again(lab):
     assert harvest() == (1, 0)  # a short while ago
     wrong = lab.ca.forge("a.test", usage="sign")
     assert probe.command("harvest", "a.test", "-", wrong.path, wrong.helpers)["good"] == 0
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["unseen", "seen"])
+def test_harvested_with_its_authorities(lab, seen):
+    """REQ-50, 51: with the CAs above it, so that it can be judged again without the mail; also where the certificate
+    was found good a moment ago."""
+    leaf, probe = lab.good, lab.probe()
+    assert not seen or probe.check(leaf)["status"] == "valid"
+    assert probe.command("harvest", "a.test", "-", leaf.path, leaf.helpers)["kept"] == 1
+    stored = {path.read_bytes() for path in (probe.folder / "partners/a.test").iterdir()}
+    assert stored == {leaf.path.read_bytes(), (lab.ca.folder / "issuing.cer").read_bytes()}
+    # Whoever begins with the store alone finds it good.
+    again = lab.probe()
+    shutil.copytree(probe.folder / "partners", again.folder / "partners", dirs_exist_ok=True)
+    assert again.discover("a.test")["chosen"].lower() == leaf.serial
