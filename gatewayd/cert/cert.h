@@ -229,13 +229,14 @@ SG_MUST_USE bool sg_cert_discover(struct sg_certs *certs, struct sg_arena *arena
 struct sg_cert_harvested {
     bool good;   /* it is one to encrypt to for that domain, by the accredited roots */
     bool kept;   /* it was stored; false also where it was a short while ago */
-    bool usable; /* kept: and neither refused nor waiting */
+    bool usable; /* kept, or dry: neither refused nor waiting */
     bool waits;  /* kept: and has begun to wait for an administrator */
 };
 /*
  * Stores a certificate that a good signature came with (REQ-50), if it is one to encrypt to for
  * wanted->domain by all that a discovery asks. untrusted (may be NULL) may help to build the chain.
- * From memory alone where it was asked a short while ago.
+ * From memory alone where it was asked a short while ago. dry: it is not stored, and whether it is
+ * usable is told all the same.
  */
 SG_MUST_USE bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certificate,
                                  STACK_OF(X509) *untrusted, const struct sg_cert_wanted *wanted,

@@ -553,11 +553,12 @@ static bool harvest(struct search *search, X509 *certificate, STACK_OF(X509) *un
     bool ok = untrusted_add(search, untrusted, err) &&
               judge_harvest(search, certificate, origin, &status, &chain, err);
     /* What passes for want of a revocation list (REQ-59) is not remembered beyond that. */
-    h->good = ok && status == SG_CERT_VALID && !search->found->candidates[0].facts.bypassed;
-    if (h->good && !search->wanted->dry) {
+    bool valid = ok && status == SG_CERT_VALID, dry = search->wanted->dry;
+    h->good = valid && !search->found->candidates[0].facts.bypassed;
+    if (h->good || (valid && dry)) {
         ok = keep_all(search, certificate, chain, origin, &h->usable, err);
-        h->kept = ok;
-        h->waits = search->waits;
+        h->kept = ok && !dry;
+        h->waits = h->kept && search->waits;
     }
     sk_X509_pop_free(chain, X509_free);
     return ok;
@@ -573,7 +574,7 @@ bool sg_cert_harvest(struct sg_certs *certs, struct sg_arena *arena, X509 *certi
     uint8_t mark[SG_SHA256];
     *harvested_r = (struct sg_cert_harvested){0};
     sg_memo_mark(certificate, wanted, mark);
-    if (sg_memo_has(certs->harvested, mark, wanted->now, &harvested_r->good))
+    if (!wanted->dry && sg_memo_has(certs->harvested, mark, wanted->now, &harvested_r->good))
         return true;
     if (!search_begin(&search, certs, arena, wanted, &found, err))
         return false;

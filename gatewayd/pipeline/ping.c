@@ -6,6 +6,7 @@
 #include "pipeline/inbound.h"
 #include "pipeline/outbound.h"
 #include "schema/member_domain.h"
+#include "schema/policy.h"
 #include "smtp/address.h"
 
 #include <string.h>
@@ -69,28 +70,29 @@ static const char *unanswered(struct sg_message *m, const struct sg_inbound_judg
 }
 
 /* To whom the answer is encrypted: the certificate of the domain that is found as for any mail of
- * the one that was asked; where there is none the one that signed, as long as it is good for this.
- */
+ * the one that was asked; where there is none the one that signed, as long as it would be of use to
+ * that one if it had come with a mail (REQ-54). */
 static bool certificate_find(struct sg_message *m, const struct sg_inbound_judgement *j,
                              const char *relying, struct sg_outbound_group *g, struct sg_error *err)
 {
     X509 *signer = proved(&j->facts) ? j->signer : NULL;
-    struct sg_cert_facts facts;
-    struct sg_cert_question question = {.certificate = signer,
-                                        .use = SG_CERT_ENCRYPT,
-                                        .domain = g->domain,
-                                        .relying = relying,
-                                        .ours = relying,
-                                        .now = m->now};
-    struct sg_cert_wanted wanted = {.domain = g->domain, .relying = relying, .now = m->now};
+    struct sg_domain_policy policy;
+    struct sg_cert_harvested harvested;
+    if (!sg_domain_policy_load(m->gw->db, m->arena, relying, &policy, err))
+        return false;
+    struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, g->domain, m->now);
+    wanted.relying = relying;
     if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
         return false;
     if (g->found.certificate || !signer)
         return true;
-    if (!sg_cert_check(m->gw->certs, m->arena, &question, &facts, err))
+    wanted.dry = true;
+    if (!sg_cert_harvest(m->gw->certs, m->arena, signer, j->signer_came_with, &wanted, m->msg_id,
+                         &harvested, err))
         return false;
-    if (facts.status == SG_CERT_VALID && X509_up_ref(signer))
+    if (harvested.usable && X509_up_ref(signer))
         g->found.certificate = signer;
+    g->found.awaits_approval |= harvested.good && !harvested.usable;
     return true;
 }
 
@@ -156,10 +158,17 @@ static bool answer_write(struct sg_message *m, const struct sg_domain_row *domai
     return agencies_add(m, out, err);
 }
 
+static const char *unsealed(const struct sg_cert_found *found)
+{
+    return found->awaits_approval ? "an administrator has yet to approve of the certificate to "
+                                    "seal the answer with, or has refused it"
+                                  : "there is no valid certificate to seal the answer with";
+}
+
 /* The answer as a message of the domain's from the null sender; it is sealed whatever the rules say
- * of its recipient. *sent_r false: there is no certificate to seal it with. */
+ * of its recipient. *unsent_r: why it was not sent; NULL: it was. */
 static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement *j,
-                        const char *pinged, const struct sg_spool *text, bool *sent_r,
+                        const char *pinged, const struct sg_spool *text, const char **unsent_r,
                         struct sg_error *err)
 {
     struct sg_rcpt to = {.address = m->return_path,
@@ -197,8 +206,9 @@ static bool answer_send(struct sg_message *m, const struct sg_inbound_judgement 
               sg_outbound_begin(&o, &answer, true, err) &&
               sg_member_domain_find(m->gw->db, m->arena, g.domain, &g.environment, &member, err) &&
               sg_outbound_own_certificate(&o, err) && certificate_find(m, j, o.own.id, &g, err);
-    *sent_r = ok && o.signer && g.found.certificate;
-    if (*sent_r) {
+    bool sealed = ok && o.signer && g.found.certificate;
+    *unsent_r = sealed ? NULL : unsealed(&g.found);
+    if (sealed) {
         if (!member)
             g.environment = "";
         sg_outbound_seal(&o, &g);
@@ -219,15 +229,12 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain, str
     SG_AUTO_BUF text = {0};
     SG_AUTO_SPOOL spool = sg_spool_new(&m->gw->spool);
     const char *why = unanswered(m, j);
-    bool sent = false;
     if (!why && (!answer_write(m, domain, rcpt, j, &text, err) ||
                  !sg_spool_write(spool, text.data, text.len, err) ||
-                 !answer_send(m, j, rcpt->normalised, spool, &sent, err)))
+                 !answer_send(m, j, rcpt->normalised, spool, &why, err)))
         return false;
-    if (!why && !sent)
-        why = "there is no valid certificate to seal the answer with";
-    sg_rcpt_decide(rcpt, sent ? "delivered" : "discarded",
-                   !sent               ? ""
+    sg_rcpt_decide(rcpt, why ? "discarded" : "delivered",
+                   why                 ? ""
                    : proved(&j->facts) ? "verified"
                    : j->facts.opened   ? "opened"
                                        : "unverified",
@@ -235,7 +242,7 @@ static bool answer(struct sg_message *m, const struct sg_domain_row *domain, str
     rcpt->remote = why ? why : "ping answered";
     sg_smtp_reply_set(&rcpt->reply, 250, "2.0.0", "%s ping", m->msg_id);
     sg_trace_add(&m->trace, "ping", "REQ-96", "address", rcpt->normalised, "answered",
-                 sent ? "yes" : "no", "because", why, NULL);
+                 why ? "no" : "yes", "because", why, NULL);
     return true;
 }
 

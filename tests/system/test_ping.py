@@ -1,4 +1,5 @@
 """The ping responder: who is answered, with what, and who is not (REQ-96 to 99)."""
+import contextlib
 import tempfile
 
 import pytest
@@ -11,15 +12,15 @@ from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, C, OUTSIDE, Setting, header, simple
 
-MEMBER = "partner.test"
+MEMBER, QUIET = "partner.test", "quiet.test"  # of the second there is nothing in the directory
 PING = "secure-email-ping"
 
 
 class Pinged(Setting):
-    """With a member elsewhere whose keys we have."""
+    """With members elsewhere whose keys we have."""
 
     def __init__(self, folder, block):
-        super().__init__(folder, block, {MEMBER: block.base + 18})
+        super().__init__(folder, block, {MEMBER: block.base + 18, QUIET: block.base + 18})
         self.servers[MEMBER] = MailServer(block.base + 18, f"{folder}/mail/member")
 
     def start(self):
@@ -28,9 +29,36 @@ class Pinged(Setting):
         self.platform.refca.publish()
         found = self.platform.layout.dir / "found"
         self.own = {domain: from_directory(self.platform, domain, found) for domain in (B, C)}
-        self.software = peers.OpenSsl(self.platform.layout.dir, self.partner.identity.certificate)
-        self.software.own(self.partner.identity)
+        self.software = self.software_of(self.partner)
+        self.quiet = Partner(self.platform, QUIET)
         return self
+
+    def software_of(self, partner):
+        software = peers.OpenSsl(self.platform.layout.dir, partner.identity.certificate)
+        software.own(partner.identity)
+        return software
+
+    @contextlib.contextmanager
+    def approval(self, organisation):
+        """Of partners' certificates (REQ-54)."""
+        path = f"{organisation.domain_path}/policy"
+        self.platform.api.put(path, {"discovery_approval": True})
+        try:
+            yield
+        finally:
+            self.platform.api.put(path, {})
+
+    def stored(self, domain):
+        return self.platform.api.list("/v1/partner-certificates", domain=domain)
+
+    def forget(self, domain):
+        for row in self.stored(domain):
+            self.platform.api.delete(f"/v1/partner-certificates/{row['id']}")
+
+    def signed(self, partner, subject):
+        entity = self.software_of(partner).sign(b"Content-Type: text/plain\r\n\r\nping\r\n")
+        self.from_outside(f"joe@{partner.domain}", [f"{PING}@{B}"],
+                          self.wrapped(entity, f"{PING}@{B}", subject, f"joe@{partner.domain}"))
 
     def sealed(self, to, subject, text="ping"):
         entity = f"Content-Type: text/plain\r\n\r\n{text}\r\n".encode()
@@ -120,6 +148,38 @@ def test_rules_are_not_asked(setting):
     assert got.recipients == [f"ann@{B}"]
     step = setting.traced(setting.b, "ping-[SECRET]")
     assert step["requirement"] == "REQ-96" and step["detail"]["answered"] == "yes"
+
+
+def test_answer_is_sealed_to_what_was_approved(setting):
+    """REQ-54: as any mail of the domain's, where its policy says so."""
+    setting.forget(MEMBER)
+    with setting.approval(setting.b):
+        setting.signed(setting.partner, "to-be-approved")
+        detail = setting.traced(setting.b, "to-be-approved")["detail"]
+        assert detail["answered"] == "no" and "an administrator has yet to approve" in detail["because"], detail
+        row, = [row for row in setting.stored(MEMBER) if row["state"] == "pending"]
+        assert row["source"] == "ldap"
+        setting.platform.api.post(f"/v1/partner-certificates/{row['id']}/approve")
+        setting.signed(setting.partner, "was-approved")
+        setting.answer("was-approved")
+
+
+def test_answer_to_what_the_signature_alone_has_brought(setting):
+    """REQ-54: by that, to the certificate that signed where there is no other; not where an administrator has to
+    approve of it, or has refused it. It is not kept."""
+    quiet, api = setting.quiet, setting.platform.api
+    setting.signed(quiet, "quiet")
+    assert setting.traced(setting.b, "quiet")["detail"]["answered"] == "yes"
+    with setting.approval(setting.b):
+        setting.signed(quiet, "quiet-approval")
+        detail = setting.traced(setting.b, "quiet-approval")["detail"]
+        assert detail["answered"] == "no" and "an administrator has yet to approve" in detail["because"], detail
+    assert setting.stored(QUIET) == []
+    made = api.post("/v1/partner-certificates", {"domain": QUIET, "origin": "by hand",
+                                                 "pem": quiet.identity.certificate.read_text("ascii")})
+    api.post(f"/v1/partner-certificates/{made['id']}/refuse")
+    setting.signed(quiet, "quiet-refused")
+    assert setting.traced(setting.b, "quiet-refused")["detail"]["answered"] == "no"
 
 
 @pytest.mark.parametrize("sender, recipient, more", [
