@@ -203,3 +203,12 @@ bool sg_certificate_known(struct sg_db *db, const char *domain_id, struct sg_byt
     *known_r = false;
     return sg_db_read(db, NULL, SG_Q_CERTIFICATE_KNOWN, &p, take_bool, known_r, err);
 }
+
+bool sg_certificate_revoked(struct sg_db *db, struct sg_bytes sha256, bool *revoked_r,
+                            struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_bytes(&p, sha256);
+    *revoked_r = false;
+    return sg_db_read(db, NULL, SG_Q_CERTIFICATE_REVOKED, &p, take_bool, revoked_r, err);
+}

@@ -48,6 +48,10 @@ SG_MUST_USE bool sg_certificate_install(struct sg_tx *tx, struct sg_arena *arena
 SG_MUST_USE bool sg_certificate_known(struct sg_db *db, const char *domain_id, struct sg_bytes der,
                                       bool *known_r, struct sg_error *err);
 
+/* Is this a certificate of whichever domain here that its owner has had revoked? */
+SG_MUST_USE bool sg_certificate_revoked(struct sg_db *db, struct sg_bytes sha256, bool *revoked_r,
+                                        struct sg_error *err);
+
 struct sg_certificate_found {
     const char *id, *tenant_id, *domain_id, *domain, *key_id, *state;
     struct sg_bytes der;

@@ -47,6 +47,7 @@ static const struct rule rules[] = {
     {SG_Q_PARTNER_CERTIFICATE_FIND,
      {{.table = "partner_certificate", .parameter = 1},
       {.table = "certificate", .word = "revoked"}}},
+    {SG_Q_CERTIFICATE_REVOKED, {{.table = "certificate", .word = "revoked"}}},
     {SG_Q_DOMAIN_ANCHOR_LIST, {{.table = "domain_anchor", .parameter = 1}}},
     {SG_Q_CRL_BYPASS_FIND, {{.table = "crl_bypass"}}},
 };

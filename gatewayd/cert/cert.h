@@ -133,6 +133,10 @@ struct sg_cert_storage {
      * revoked. *waits_r: it has begun to wait. *revoked_r: by its owner, a domain of ours. */
     bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
                           bool *waits_r, bool *revoked_r, struct sg_error *err);
+    /* Is it of a domain of ours, which has had it revoked? Asked each time that a certificate is
+     * found good, from memory too: what it answers counts at once. */
+    bool (*revoked_here)(void *ctx, const uint8_t sha256[32], bool *revoked_r,
+                         struct sg_error *err);
     /* found_r false: none is stored. */
     bool (*crl_find)(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
                      bool *found_r, struct sg_error *err);

@@ -158,6 +158,15 @@ static bool ask_lists(struct sg_certs *certs, struct sg_arena *arena,
            bypass(certs, arena, q, &choice, certificate, issuer, revocation, bypass_r, err);
 }
 
+/* REQ-174, 200: its owner, a domain of ours, says so before any revocation list does. */
+static bool revoked_here(struct sg_certs *certs, X509 *certificate, bool *revoked_r,
+                         struct sg_error *err)
+{
+    uint8_t sha256[SG_SHA256];
+    sg_x509_sha256(certificate, sha256);
+    return certs->storage.revoked_here(certs->storage.ctx, sha256, revoked_r, err);
+}
+
 /* Everything but the anchor, which is trusted by decree. facts get a status where it is not
  * valid. */
 static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
@@ -170,7 +179,13 @@ static bool judge_revocation(struct sg_certs *certs, struct sg_arena *arena,
                                    .until = q->lists_until_ms
                                                 ? q->lists_until_ms
                                                 : sg_deadline_in(certs->limits.crl_total_ms)};
+    bool revoked;
     *good_r = false;
+    if (!revoked_here(certs, q->certificate, &revoked, err))
+        return false;
+    if (revoked)
+        return judged(facts, SG_CERT_REVOKED, "revoked by its owner, a domain of this gateway"),
+               true;
     for (int i = 0; i < sk_X509_num(chain->chain) - 1; i++) {
         X509 *certificate = sk_X509_value(chain->chain, i);
         struct sg_revocation_facts revocation;
@@ -242,18 +257,23 @@ static void remember(struct sg_certs *certs, struct sg_arena *arena,
         sg_verdicts_add(certs->verdicts, key, generation, window->from, window->until, facts);
 }
 
-/* A verdict that holds for all, or for the relying domain. */
+/* A verdict that holds for all, or for the relying domain, and that the certificate's owner has not
+ * undone meanwhile. */
 static bool remembered(struct sg_certs *certs, struct sg_arena *arena,
                        const struct sg_cert_question *q, struct sg_verdict_key key,
-                       struct sg_cert_facts *facts_r)
+                       struct sg_cert_facts *facts_r, bool *found_r, struct sg_error *err)
 {
+    bool revoked = false;
     bool found = sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r);
     key.relying = q->relying;
     found =
         found || (q->relying && sg_verdicts_find(certs->verdicts, &key, q->now, arena, facts_r));
-    if (found)
+    if (found && !revoked_here(certs, q->certificate, &revoked, err))
+        return false;
+    *found_r = found && !revoked;
+    if (*found_r)
         sg_x509_remember(q->certificate);
-    return found;
+    return true;
 }
 
 bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_cert_question *q,
@@ -269,7 +289,10 @@ bool sg_check(struct sg_certs *certs, struct sg_arena *arena, const struct sg_ce
     if (!sg_certs_renew(certs, err))
         return false;
     uint64_t generation = sg_verdicts_generation(certs->verdicts);
-    if (!chain_r && q->list_count == 0 && remembered(certs, arena, q, key, facts_r))
+    bool known = false;
+    if (!chain_r && q->list_count == 0 && !remembered(certs, arena, q, key, facts_r, &known, err))
+        return false;
+    if (known)
         return true;
     sg_facts_fill(arena, q->certificate, q->domain, facts_r);
     SG_AUTO_PATH chain;

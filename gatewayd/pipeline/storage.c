@@ -1,5 +1,6 @@
 #include "pipeline/storage.h"
 
+#include "schema/certificate.h"
 #include "schema/crl.h"
 #include "schema/directory_source.h"
 #include "schema/partner_certificate.h"
@@ -69,6 +70,11 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
     return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, revoked_r, err);
 }
 
+static bool revoked_here(void *ctx, const uint8_t sha256[32], bool *revoked_r, struct sg_error *err)
+{
+    return sg_certificate_revoked(ctx, sg_bytes_of(sha256, 32), revoked_r, err);
+}
+
 static bool crl_find(void *ctx, struct sg_arena *arena, const char *url, struct sg_bytes *der_r,
                      bool *found_r, struct sg_error *err)
 {
@@ -118,6 +124,7 @@ struct sg_cert_storage sg_cert_storage_of(struct sg_db *db)
                                     .directories = directories,
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,
+                                    .revoked_here = revoked_here,
                                     .crl_find = crl_find,
                                     .crl_store = crl_store,
                                     .crl_forget = crl_forget,

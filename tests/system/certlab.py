@@ -388,6 +388,10 @@ class Probe:
         else:
             path.unlink()
 
+    def revoked_here(self, leaf):
+        """By its owner, a domain of ours: no list says so."""
+        (self.folder / f"revoked-{hashlib.sha256(leaf.path.read_bytes()).hexdigest()}").touch()
+
     def directories(self, directories):
         """(url, CA of its TLS), or behind these a CA that it belongs to, its filter and attribute, who binds and the
         name of his credential."""

@@ -798,6 +798,28 @@ def test_stored_one_revoked(lab):
     assert probe.discover(domain)["chosen"].lower() == second.serial
 
 
+def test_revoked_by_its_owner_here(lab):
+    """REQ-174, 200: a domain of ours whose key is somebody else's as well; no list names it yet. At once, whatever was
+    found a moment ago, and for who seals too."""
+    domain = lab.domain()
+    leaf, old = lab.ca.issue(domain), lab.ca.forge(domain, not_before=NOW - 9 * DAY, not_after=NOW - DAY)
+    lab.publish()
+    probe = lab.probe(directories=lab.ldap())
+    assert {probe.check(leaf, domain, use)["status"] for use in ("sign", "encrypt")} == {"valid"}
+    assert probe.discover(domain)["chosen"].lower() == leaf.serial
+    probe.revoked_here(leaf)
+    probe.revoked_here(old)
+    for use in ("sign", "encrypt"):
+        answer = probe.check(leaf, domain, use)
+        assert (answer["status"], "by its owner, a domain of this gateway" in answer["detail"]) == ("revoked", True)
+    assert probe.check(old, domain)["status"] == "expired"  # which comes first
+    answer = probe.discover(domain)
+    assert (answer["found"], answer["status"]) == (0, "revoked"), answer
+    # A bypass answers for what is not known.
+    probe.bypass(leaf, NOW + DAY)
+    assert probe.check(leaf, domain, "sign")["status"] == "revoked"
+
+
 def test_persons_certificate_is_not_used(lab):
     """REQ-46: it has to be the domain's own."""
     domain = lab.domain()

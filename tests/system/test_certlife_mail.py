@@ -98,6 +98,11 @@ def test_compromise_while_mail_flows(setting):
                    source="127.0.0.3")
     setting.arrived(A, "to-the-old-one")
     (_, sealed_to_old), = setting.on_wire("to-the-old-one")
+    # One of A's, signed by the key that is going to be somebody else's as well.
+    send(setting, "by-the-old-one")
+    verified = setting.arrived(B, "by-the-old-one")[0]
+    assert header(verified.raw, "X-Sealgate-Verdict") == f"verified; domain={A}"
+    (_, signed_by_old), = setting.on_wire("by-the-old-one")
 
     platform.refca.fault("status:503", paths=["simpleenroll", "simplereenroll"])
     stream = Stream(setting)
@@ -120,6 +125,11 @@ def test_compromise_while_mail_flows(setting):
     opened = setting.arrived(A, "to-the-old-one", count=2)[-1]
     assert "unverified" in header(opened.raw, "X-Sealgate-Verdict")
     assert "Code: 111" in text_of(opened.raw)
+    # Whoever has the key now signs with it, and the revocation list that B knows names it not (REQ-22, 36).
+    setting.from_outside(f"joe@{A}", [f"ann@{B}"], signed_by_old)
+    opened = setting.arrived(B, "by-the-old-one", count=2)[-1]
+    assert "unverified" in header(opened.raw, "X-Sealgate-Verdict")
+    assert "Code: 101" in text_of(opened.raw)
     stream.end()
     platform.refca.fault()
     back = time.monotonic()

@@ -162,6 +162,18 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
            sg_fail_errno(err, SG_E_IO, "cannot write");
 }
 
+/* Not of what is taken away: gatewayd keeps the answers (schema/query_cache.c). */
+static bool revoked_here(void *ctx, const uint8_t sha256[32], bool *revoked_r, struct sg_error *err)
+{
+    char hex[65];
+    (void)err;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", sha256[i]);
+    *revoked_r = access(sg_arena_printf(arena, "%s/revoked-%s", (const char *)ctx, hex), F_OK) == 0;
+    return true;
+}
+
 static const char *crl_path(struct sg_arena *arena, const char *folder, const char *url)
 {
     return sg_arena_printf(arena, "%s/crls/%s", folder, hashed(arena, sg_bytes_str(url)));
@@ -234,6 +246,7 @@ struct sg_cert_storage files_storage(const char *folder)
                                     .directories = directories,
                                     .partner_find = partner_find,
                                     .partner_store = partner_store,
+                                    .revoked_here = revoked_here,
                                     .crl_find = crl_find,
                                     .crl_store = crl_store,
                                     .crl_forget = crl_forget,
