@@ -74,7 +74,7 @@ bool sg_partner_certificate_find(struct sg_db *db, struct sg_arena *arena,
 
 struct storing {
     const struct sg_partner_certificate *row;
-    bool usable, waits, revoked;
+    bool usable, waits;
     bool answered; /* dry: and to be rolled back */
 };
 
@@ -117,7 +117,6 @@ static bool store(struct sg_tx *tx, void *arg, struct sg_error *err)
     const char *stored = sg_row_text(&r);
     s->usable = sg_row_bool(&r);
     s->waits = sg_row_bool(&r);
-    s->revoked = sg_row_bool(&r);
     if (!sg_row_end(&r, err))
         return false;
     s->answered = row->dry;
@@ -126,13 +125,11 @@ static bool store(struct sg_tx *tx, void *arg, struct sg_error *err)
 }
 
 bool sg_partner_certificate_store(struct sg_db *db, const struct sg_partner_certificate *row,
-                                  bool *usable_r, bool *waits_r, bool *revoked_r,
-                                  struct sg_error *err)
+                                  bool *usable_r, bool *waits_r, struct sg_error *err)
 {
     struct storing s = {.row = row};
     bool ok = sg_db_transact(db, NULL, store, &s, err) || s.answered;
     *usable_r = ok && s.usable;
     *waits_r = ok && s.waits;
-    *revoked_r = ok && s.revoked;
     return ok;
 }

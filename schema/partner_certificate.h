@@ -38,12 +38,11 @@ struct sg_partner_certificate {
  * Idempotent; a certificate that is there gets the new origin and fetched_at. *usable_r: to who
  * stores it, it is of use: neither refused nor revoked, and not waiting where approval or ask is
  * set. *waits_r: it has begun to wait for an administrator; where that is for ask, an incident was
- * opened. *revoked_r: its owner is a domain of ours, which has had it revoked.
+ * opened.
  */
 SG_MUST_USE bool sg_partner_certificate_store(struct sg_db *db,
                                               const struct sg_partner_certificate *row,
-                                              bool *usable_r, bool *waits_r, bool *revoked_r,
-                                              struct sg_error *err);
+                                              bool *usable_r, bool *waits_r, struct sg_error *err);
 
 /* The key of that incident (incident.h), for who decides. */
 #define SG_PARTNER_CHANGED_KEY "partner.changed %s" /* the id of the certificate */

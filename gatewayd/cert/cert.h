@@ -130,9 +130,9 @@ struct sg_cert_storage {
     bool (*partner_find)(void *ctx, struct sg_arena *arena, const struct sg_cert_stored *wanted,
                          struct sg_cert_der_list *list_r, struct sg_error *err);
     /* *usable_r: not refused by an administrator, nor waiting for one where he is to be asked, nor
-     * revoked. *waits_r: it has begun to wait. *revoked_r: by its owner, a domain of ours. */
+     * revoked here meanwhile. *waits_r: it has begun to wait. */
     bool (*partner_store)(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          bool *waits_r, bool *revoked_r, struct sg_error *err);
+                          bool *waits_r, struct sg_error *err);
     /* Is it of a domain of ours, which has had it revoked? Asked each time that a certificate is
      * found good, from memory too: what it answers counts at once. */
     bool (*revoked_here)(void *ctx, const uint8_t sha256[32], bool *revoked_r,

@@ -38,7 +38,6 @@ struct search {
     const char *source; /* of what is not in the store: "ldap", "mail" */
     bool own_root;      /* what was judged last is good for the relying domain alone (REQ-180) */
     bool waits;         /* what was kept has begun to wait for an administrator */
-    bool revoked;       /* what was kept last: by its owner here */
 };
 
 static int newest_first(const void *a, const void *b)
@@ -149,16 +148,15 @@ static bool keep_one(struct search *search, X509 *x, const char *origin, bool au
                                       .ask = !authority && wanted->change == SG_CERT_ASK,
                                       .relying = search->own_root ? wanted->relying : NULL,
                                       .dry = wanted->dry};
-    bool waits = false, revoked = false;
+    bool waits = false;
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
     if (len <= 0 || !sg_asn1_time(X509_get0_notBefore(x), &partner.not_before) ||
         !sg_asn1_time(X509_get0_notAfter(x), &partner.not_after))
         return sg_fail(err, SG_E_INTERNAL, "a certificate that was judged cannot be written");
     partner.der = sg_bytes_of(der, (size_t)len);
-    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, &waits, &revoked, err);
+    bool ok = storage->partner_store(storage->ctx, &partner, usable_r, &waits, err);
     search->waits |= waits;
-    search->revoked |= revoked && !authority;
     OPENSSL_free(der);
     return ok;
 }
@@ -174,32 +172,19 @@ static bool keep_all(struct search *search, X509 *certificate, STACK_OF(X509) *c
     return ok;
 }
 
-/* What was found good is of no use to us. */
-static void set_aside(struct search *search, enum sg_cert_status status, const char *detail)
+/* REQ-54: it is there, and nobody has approved of it. */
+static void not_approved(struct search *search)
 {
     struct sg_cert_found *found = search->found;
     for (size_t i = 0; i < found->candidate_count; i++) {
         struct sg_cert_facts *facts = &found->candidates[i].facts;
         if (facts->status != SG_CERT_VALID)
             continue;
-        facts->status = status;
-        facts->detail = detail;
+        facts->status = SG_CERT_UNTRUSTED;
+        facts->detail = "good, but an administrator has yet to approve of it, or has refused it";
     }
-    found->status = status;
-}
-
-/* REQ-54: it is there, and nobody has approved of it. */
-static void not_approved(struct search *search)
-{
-    set_aside(search, SG_CERT_UNTRUSTED,
-              "good, but an administrator has yet to approve of it, or has refused it");
-    search->found->awaits_approval = true;
-}
-
-/* REQ-174, 200: no revocation list says so yet; its owner, a domain of ours, has. */
-static void revoked_here(struct search *search)
-{
-    set_aside(search, SG_CERT_REVOKED, "revoked by its owner, a domain of this gateway");
+    found->status = SG_CERT_UNTRUSTED;
+    found->awaits_approval = true;
 }
 
 /* Not good enough, or not by the accredited roots: perhaps it is where nothing better is found. */
@@ -234,15 +219,12 @@ static bool judge_by(struct search *search, const struct candidate *list, size_t
         *issuer_missing_r |= missing;
         weak_add(search, &list[i], origin, status);
         bool ok = true, usable = !list[i].waits;
-        search->revoked = false;
         if (status == SG_CERT_VALID && origin)
             ok = keep_all(search, list[i].certificate, chain, origin, &usable, err);
         if (ok && status == SG_CERT_VALID && usable) {
             X509_up_ref(list[i].certificate);
             search->found->certificate = list[i].certificate;
             search->found->status = SG_CERT_VALID;
-        } else if (ok && status == SG_CERT_VALID && search->revoked) {
-            revoked_here(search);
         } else if (ok && status == SG_CERT_VALID) {
             not_approved(search);
         }

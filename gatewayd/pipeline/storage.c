@@ -53,7 +53,7 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          bool *waits_r, bool *revoked_r, struct sg_error *err)
+                          bool *waits_r, struct sg_error *err)
 {
     struct sg_partner_certificate row = {.domain = partner->domain,
                                          .der = partner->der,
@@ -67,7 +67,7 @@ static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool
                                          .ask = partner->ask,
                                          .relying = partner->relying,
                                          .dry = partner->dry};
-    return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, revoked_r, err);
+    return sg_partner_certificate_store(ctx, &row, usable_r, waits_r, err);
 }
 
 static bool revoked_here(void *ctx, const uint8_t sha256[32], bool *revoked_r, struct sg_error *err)

@@ -32,5 +32,4 @@ ON CONFLICT (sha256, domain, relying_id) DO UPDATE
                      ELSE p.state END
 RETURNING p.id, NOT (SELECT yes FROM refused) AND NOT (SELECT yes FROM revoked)
         AND CASE WHEN $9 OR $10 THEN p.state = 'active' ELSE p.state <> 'refused' END,
-    p.state = 'pending' AND coalesce((SELECT state FROM was), '') <> 'pending',
-    (SELECT yes FROM revoked)
+    p.state = 'pending' AND coalesce((SELECT state FROM was), '') <> 'pending'

@@ -146,10 +146,9 @@ static bool partner_find(void *ctx, struct sg_arena *arena, const struct sg_cert
 }
 
 static bool partner_store(void *ctx, const struct sg_cert_partner *partner, bool *usable_r,
-                          bool *waits_r, bool *revoked_r, struct sg_error *err)
+                          bool *waits_r, struct sg_error *err)
 {
     *waits_r = partner->approval;
-    *revoked_r = false;
     *usable_r = !*waits_r;
     if (!reachable(ctx, err))
         return false;

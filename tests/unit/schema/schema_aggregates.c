@@ -184,18 +184,18 @@ static void test_caches(void **state)
                                          .not_after = now + SG_DAY,
                                          .fetched_at = now};
     struct sg_partner_certificate new = old;
-    bool usable, waits, revoked;
+    bool usable, waits;
     struct sg_partner_query of = {.domain = "p.test", .now = now};
     new.der = text("new");
     new.not_before = now - SG_DAY;
-    OK(sg_partner_certificate_store(db, &old, &usable, &waits, &revoked, &err));
-    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &old, &usable, &waits, &err));
+    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &err));
     assert_true(usable);
     new.approval = true; /* it is known: that stays as it is */
-    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &err));
     assert_true(usable);
     new.domain = "q.test"; /* one certificate for two domains; REQ-54: of this one unknown */
-    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &new, &usable, &waits, &err));
     assert_true(!usable && waits);
     of = (struct sg_partner_query){.domain = "q.test", .approval = true, .now = now};
     assert_int_equal(partners(&of, ""), 0);
@@ -235,26 +235,26 @@ static void test_changed_partner(void **state)
                                          .fetched_at = now - 20 * SG_DAY};
     struct sg_partner_query replace = {.domain = "changed.test", .now = now}, pin = replace,
                             ask = replace;
-    bool usable, waits, revoked;
+    bool usable, waits;
     pin.pin = ask.ask = true;
     row.ask = true;
     row.der = text("first"); /* the first is no change */
-    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &err));
     assert_true(usable && !waits);
     assert_int_equal(partners(&ask, "first"), 1);
 
     row.ask = false; /* another domain of ours meets the next one, and does not ask */
     row.der = text("second");
     row.not_before = row.fetched_at = now - 10 * SG_DAY;
-    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &err));
     assert_true(usable && !waits);
     assert_int_equal(partners(&replace, "second"), 2);
     assert_int_equal(partners(&pin, "first"), 2);
     assert_int_equal(partners(&ask, "first"), 1);
     row.ask = true; /* then who asks meets it: from now on it waits, for him */
-    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &err));
     assert_true(!usable && waits);
-    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &err));
     assert_true(!usable && !waits);
     assert_int_equal(partners(&replace, "second"), 2);
     assert_int_equal(partners(&ask, "first"), 1);
@@ -262,7 +262,7 @@ static void test_changed_partner(void **state)
     row.der = text("ca"); /* what is above them is no change, and is there first */
     row.authority = true;
     row.ask = false;
-    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &row, &usable, &waits, &err));
     assert_true(usable && !waits);
     assert_int_equal(partners(&ask, "ca"), 2);
     assert_int_equal(partners(&pin, "ca"), 3);
@@ -544,10 +544,10 @@ static void test_held_wake(void **state)
                                                    .not_before = now,
                                                    .not_after = now + SG_DAY,
                                                    .fetched_at = now};
-    bool usable, waits, revoked;
+    bool usable, waits;
     OK(sg_held_wake_next(db, 2, now, &more, &err));
     assert_false(more);
-    OK(sg_partner_certificate_store(db, &partner, &usable, &waits, &revoked, &err));
+    OK(sg_partner_certificate_store(db, &partner, &usable, &waits, &err));
     assert_int_equal(due_now(), 0);
     postpone(ids, "the next hop is away");
     OK(sg_held_wake_next(db, 2, now, &more, &err));
