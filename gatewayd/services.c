@@ -80,6 +80,19 @@ static struct sg_recipients *recipients_make(const struct settings *s)
     return sg_recipients_new(&options);
 }
 
+static struct sg_registry *registry_make(const struct settings *s, struct sg_db *db)
+{
+    int64_t waiting = s->max_connections * s->waiting_share / 100;
+    struct sg_registry_options options = {
+        .messages = (size_t)s->registry,
+        .recipients = (size_t)s->registry_recipients,
+        .waiting = waiting > 0 ? (int)waiting : 1,
+        .waiting_each = (int)s->waiting_each,
+        .waiting_ms = s->waiting_ms,
+    };
+    return sg_registry_new(db, &options);
+}
+
 static bool connections_make(struct services *v, struct sg_error *err)
 {
     const struct settings *s = v->settings;
@@ -119,8 +132,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
     gw->recipients = s->verify ? recipients_make(s) : NULL;
-    gw->registry = sg_registry_new(gw->db, (size_t)s->registry,
-                                   (int)(s->max_connections < 4 ? 1 : s->max_connections / 4));
+    gw->registry = registry_make(s, gw->db);
     v->archive = sg_archive_new(gw);
     return true;
 }
@@ -140,6 +152,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_certificates = (size_t)s->max_certificates;
+    gw->max_elements = (size_t)s->max_elements;
     gw->max_signers = (size_t)s->max_signers;
     gw->max_tries = (size_t)s->max_tries;
     gw->max_layers = (int)s->layers;

@@ -31,7 +31,9 @@ const struct sg_option settings_options[] = {
      "How long messages in flight may take to finish at an orderly stop; what hangs for 5 s longer is cut off. Less than "
      "the service manager's time (TimeoutStopSec)."},
     {"gateway", "registry", SG_OPT_INT, AT(registry), "20000", 100, 10000000, NULL,
-     "Messages that are remembered in memory to recognise Postfix's retries, with eight recipients each on the average."},
+     "Messages that are remembered in memory to recognise Postfix's retries."},
+    {"gateway", "registry_recipients", SG_OPT_INT, AT(registry_recipients), "8", 1, 1000, NULL,
+     "Recipients of each of them on the average; of more, those used last are remembered."},
     SG_MONITOR_OPTION(AT(ops_listen)),
     SG_CONFINE_OPTION(AT(confine)),
     {"log", "level", SG_OPT_ENUM, AT(log_level), "info", 0, 0, levels,
@@ -113,6 +115,13 @@ const struct sg_option settings_options[] = {
 
     {"limits", "connections", SG_OPT_INT, AT(max_connections), "100", 1, 10000, NULL,
      "Connections to one listener at the same time; more get 421."},
+    {"limits", "waiting_share", SG_OPT_INT, AT(waiting_share), "25", 1, 100, NULL,
+     "Of a listener's connections, how many of a hundred may wait at the same time while another part of the same "
+     "message is delivered (its domains come one by one); further parts are deferred."},
+    {"limits", "waiting_each", SG_OPT_INT, AT(waiting_each), "8", 1, 1000, NULL,
+     "… and how many for one message: it is one whose delivery hangs."},
+    {"limits", "waiting_time", SG_OPT_DURATION, AT(waiting_ms), "1m", 100, 60 * MINUTE, NULL,
+     "How long; then the part is deferred."},
     {"limits", "recipients", SG_OPT_INT, AT(max_recipients), "1000", 1, SG_MESSAGE_RECIPIENTS_MAX, NULL,
      "Recipients of one transaction; no more than a record of the journal has room for."},
     {"limits", "errors", SG_OPT_INT, AT(max_errors), "20", 1, 1000, NULL,
@@ -143,8 +152,10 @@ const struct sg_option settings_options[] = {
     {"limits", "layers", SG_OPT_INT, AT(layers), "8", 1, 32, NULL,
      "S/MIME layers of a message."},
     {"limits", "certificates", SG_OPT_INT, AT(max_certificates), "64", 1, 10000, NULL,
-     "Certificates of a message that are looked at, of 256 elements (X.690) each, taken together; a signature with more is "
-     "one that we do not do."},
+     "Certificates of a message that are looked at; a signature with more is one that we do not do."},
+    {"limits", "certificate_elements", SG_OPT_INT, AT(max_elements), "256", 64, 100000, NULL,
+     "Elements (X.690) of each of them on the average, and of sixteen where fewer may be: a signature with more than all of "
+     "them may have together, likewise."},
     {"limits", "signers", SG_OPT_INT, AT(max_signers), "16", 1, 1000, NULL,
      "Signers of one signature, likewise."},
     {"limits", "envelope_keys", SG_OPT_INT, AT(max_tries), "16", 1, 1000, NULL,

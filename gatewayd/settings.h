@@ -48,11 +48,12 @@ struct settings {
     int64_t crl_points, crl_redirections, own_root_waits;
     int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
     int64_t verdicts, verdict_ms;
-    int64_t max_signers, max_tries;
+    int64_t max_elements, max_signers, max_tries;
     int64_t shared_bytes, shared_each;
     char *credentials_dir;
     bool private_lists;
-    int64_t registry, stop_ms;
+    int64_t registry, registry_recipients, stop_ms;
+    int64_t waiting_share, waiting_each, waiting_ms;
     char *tnef_helper;
     int64_t tnef_processes, tnef_request, tnef_answer, tnef_memory, tnef_cpu_ms, tnef_ms,
         tnef_depth;

@@ -52,7 +52,7 @@ struct sg_gateway {
     struct sg_header_limits headers;
     size_t max_cms_bytes;
     int64_t message_ms; /* after this no further delivery of a message is begun */
-    size_t max_certificates, max_signers, max_tries; /* smime.h */
+    size_t max_certificates, max_elements, max_signers, max_tries; /* smime.h */
     int max_layers;
     struct sg_trigger_limits trigger;
     const char *subject_tags;            /* that unverified mail loses (tags.h) */

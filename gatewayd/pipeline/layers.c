@@ -81,6 +81,7 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
         .max_layers = m->gw->max_layers,
         .max_cms_bytes = m->gw->max_cms_bytes,
         .max_certificates = m->gw->max_certificates,
+        .max_elements = m->gw->max_elements,
         .max_signers = m->gw->max_signers,
         .max_tries = m->gw->max_tries,
     };

@@ -6,8 +6,6 @@
 #include "pipeline/metrics.h"
 #include "smtp/address.h"
 
-#define REGISTRY_WAIT_MS 60000
-
 static bool is_ascii(struct sg_bytes bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)
@@ -64,8 +62,7 @@ bool sg_receive_register(struct sg_message *m, struct sg_error *err)
 {
     if (!atomic_load(&m->gw->replayed))
         return sg_fail(err, SG_E_BUSY, "the journal of the last run is being replayed");
-    if (!sg_registry_enter(m->gw->registry, m->direction, m->queue_id, m->tenant, REGISTRY_WAIT_MS,
-                           &m->entry, err))
+    if (!sg_registry_enter(m->gw->registry, m->direction, m->queue_id, m->tenant, &m->entry, err))
         return false;
     m->msg_id = sg_arena_strdup(m->arena, m->entry->msg_id.text);
     m->received_at = m->entry->received_at;

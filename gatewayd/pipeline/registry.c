@@ -1,5 +1,6 @@
 #include "pipeline/registry.h"
 
+#include "common/deadline.h"
 #include "pipeline/queue_id.h"
 #include "schema/message.h"
 
@@ -16,11 +17,6 @@
 /* What Postfix's clock and ours may differ by, and a clock has to jump to have been set. */
 #define MARGIN (30 * SG_SECOND)
 #define JUMP   SG_SECOND
-
-/* Of one message: its domains are handed in one by one, and it is one that hangs. */
-#define WAITING_EACH 8
-/* On the average of what is remembered. */
-#define SETTLED_EACH 8
 
 struct settled {
     struct settled *next;
@@ -56,9 +52,10 @@ struct sg_registry {
     pthread_cond_t freed;
     struct node *buckets[BUCKETS];
     struct node *oldest, *newest;
-    size_t count, capacity;
+    struct sg_registry_options options;
+    size_t count;
     atomic_size_t settled; /* recipients of all of them */
-    int waiting, waiting_most;
+    int waiting;
     sg_time complete_since; /* who was handed in later is here */
     sg_time clock;          /* real time less monotonic */
 };
@@ -76,15 +73,14 @@ static sg_time clock_difference(void)
     return sg_clock_real() - sg_clock_monotonic_ms() * (SG_SECOND / 1000);
 }
 
-struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity, int waiting)
+struct sg_registry *sg_registry_new(struct sg_db *db, const struct sg_registry_options *options)
 {
     struct sg_registry *r = calloc(1, sizeof *r);
     pthread_condattr_t attr;
     if (!r)
         abort();
     r->db = db;
-    r->capacity = capacity;
-    r->waiting_most = waiting;
+    r->options = *options;
     r->complete_since = sg_clock_real();
     r->clock = clock_difference();
     pthread_mutex_init(&r->mutex, NULL);
@@ -160,9 +156,9 @@ static struct node *node_new(struct sg_registry *r, const char *key)
 /* Drops the oldest that nobody uses and that owes nothing, until there is room again. */
 static void trim(struct sg_registry *r)
 {
+    size_t messages = r->options.messages, recipients = messages * r->options.recipients;
     for (struct node *n = r->oldest, *next;
-         n && (r->count > r->capacity || atomic_load(&r->settled) > SETTLED_EACH * r->capacity);
-         n = next) {
+         n && (r->count > messages || atomic_load(&r->settled) > recipients); n = next) {
         next = n->newer;
         if (n->users > 0 || n->owed)
             continue;
@@ -206,26 +202,40 @@ static struct node *node_get(struct sg_registry *r, const char *key, bool *made_
     return n;
 }
 
-/* Found or made, and taken: the mutex is held. */
-static struct node *node_take(struct sg_registry *r, const char *key, int64_t wait_ms)
+/* Another thread has it: until it has left, or others wait already as they may, or it takes too
+ * long. The mutex is held. */
+static bool node_await(struct sg_registry *r, struct node *n, struct sg_error *err)
 {
-    bool made;
-    struct node *n = node_get(r, key, &made);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    if (n->busy && (n->users > WAITING_EACH || r->waiting >= r->waiting_most))
-        return NULL;
+    const struct sg_registry_options *o = &r->options;
+    sg_deadline end = sg_deadline_in(o->waiting_ms);
+    struct timespec until = {end / 1000, end % 1000 * 1000000};
+    if (n->users > o->waiting_each) /* one of them has it */
+        return sg_fail(err, SG_E_BUSY,
+                       "as many parts of this message wait for another as may ([limits] "
+                       "waiting_each)");
+    if (r->waiting >= o->waiting)
+        return sg_fail(err, SG_E_BUSY,
+                       "as many parts of messages wait for others as may ([limits] waiting_share)");
     n->users++;
     r->waiting++;
     int rc = 0;
     while (n->busy && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&r->freed, &r->mutex, &until);
     r->waiting--;
-    if (n->busy) {
-        n->users--;
+    n->users--;
+    return !n->busy || sg_fail(err, SG_E_BUSY,
+                               "another part of this message takes longer than this one may wait "
+                               "([limits] waiting_time)");
+}
+
+/* Found or made, and taken: the mutex is held. NULL: SG_E_BUSY. */
+static struct node *node_take(struct sg_registry *r, const char *key, struct sg_error *err)
+{
+    bool made;
+    struct node *n = node_get(r, key, &made);
+    if (n->busy && !node_await(r, n, err))
         return NULL;
-    }
+    n->users++;
     n->busy = true;
     if (!n->used) /* not when it was announced */
         n->entry.received_at = sg_clock_now();
@@ -297,8 +307,7 @@ void sg_registry_announce(struct sg_registry *registry, const char *direction, c
 }
 
 bool sg_registry_enter(struct sg_registry *registry, const char *direction, const char *queue_id,
-                       const char *tenant, int64_t wait_ms, struct sg_registry_entry **entry_r,
-                       struct sg_error *err)
+                       const char *tenant, struct sg_registry_entry **entry_r, struct sg_error *err)
 {
     char key[KEY_MAX];
     struct sg_id unique = {{0}};
@@ -307,12 +316,12 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
     if (!key_make(key, direction, tenant, *queue_id ? queue_id : unique.text))
         return sg_fail(err, SG_E_INTERNAL, "a queue id of %zu octets", strlen(queue_id));
     pthread_mutex_lock(&registry->mutex);
-    struct node *n = node_take(registry, key, wait_ms);
+    struct node *n = node_take(registry, key, err);
     if (n && !n->loaded)
         n->loaded = is_new(registry, queue_id);
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
-        return sg_fail(err, SG_E_BUSY, "another part of this message is being delivered");
+        return false;
     if (!n->loaded && *queue_id && !load(registry, n, direction, queue_id, tenant, err)) {
         sg_registry_leave(registry, &n->entry);
         return false;

@@ -25,9 +25,13 @@ struct sg_registry_entry {
     bool recorded;        /* its `received` record is in the journal */
 };
 
-/* capacity: messages that are remembered, of eight recipients on the average; waiting: threads that
- * may wait for one, in all. */
-struct sg_registry *sg_registry_new(struct sg_db *db, size_t capacity, int waiting);
+struct sg_registry_options {
+    size_t messages, recipients; /* that are remembered; recipients of each on the average */
+    int waiting, waiting_each;   /* threads that may wait for a message: in all, and for one */
+    int64_t waiting_ms;          /* for so long */
+};
+
+struct sg_registry *sg_registry_new(struct sg_db *db, const struct sg_registry_options *options);
 /* *unsaid gets what was sent of which the outcome is still owed; to be released. */
 void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **unsaid);
 
@@ -38,11 +42,11 @@ void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **un
  *
  * The entry of that message, made where there is none, for this thread alone until
  * sg_registry_leave(). An empty queue id is always a new message. SG_E_DB_UNAVAILABLE where it
- * cannot be known; SG_E_BUSY where another thread has it for longer than wait_ms, or enough wait
+ * cannot be known; SG_E_BUSY where another thread has it for longer than waiting_ms, or enough wait
  * already, for it or in all: each of them has a connection meanwhile.
  */
 SG_MUST_USE bool sg_registry_enter(struct sg_registry *registry, const char *direction,
-                                   const char *queue_id, const char *tenant, int64_t wait_ms,
+                                   const char *queue_id, const char *tenant,
                                    struct sg_registry_entry **entry_r, struct sg_error *err);
 /*
  * Postfix has begun to take a message in under this queue id (its DATA command): nobody can have

@@ -93,8 +93,7 @@ bool sg_smime_signed_is_bare(const struct sg_smime_signed *sd)
 
 /* Decoded, an element of two octets takes a hundred: what certificates take is bounded by their
  * number. */
-#define ELEMENTS_EACH 256
-#define FEW           16 /* one alone may have more than its share */
+#define FEW 16 /* one alone may have more than its share */
 
 /*
  * How many elements a decoder may find in it at the most, in octet strings too: extensions are
@@ -114,16 +113,17 @@ static size_t elements_in(struct sg_bytes der, int depth)
 }
 
 /* REQ-81: any number, any order. What is no X.509 certificate is passed over. */
-static bool certificates_read(const struct sg_buf *raw, size_t most, STACK_OF(X509) *out,
-                              struct sg_error *err)
+static bool certificates_read(const struct sg_buf *raw, const struct sg_smime_options *options,
+                              STACK_OF(X509) *out, struct sg_error *err)
 {
+    size_t most = options->max_certificates;
     struct sg_ber in = sg_ber_of(sg_buf_bytes(raw));
     struct sg_tlv set, one;
     if (raw->len == 0)
         return true;
     if (!sg_ber_next(&in, &set))
         return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
-    size_t elements = (most < FEW ? FEW : most) * ELEMENTS_EACH;
+    size_t elements = (most < FEW ? FEW : most) * options->max_elements;
     if (raw->len / 2 > elements && elements_in(set.content, 0) > elements)
         return sg_fail(err, SG_E_LIMIT, "certificates of more than %zu elements", elements);
     in = sg_ber_of(set.content);
@@ -353,7 +353,7 @@ bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed
     layer->certificates = sk_X509_new_null();
     if (!layer->certificates)
         abort();
-    if (!certificates_read(&sd->certificates, options->max_certificates, layer->certificates, err))
+    if (!certificates_read(&sd->certificates, options, layer->certificates, err))
         return false;
     lists_read(arena, &sd->lists, layer);
     if (!sg_ber_expect(&in, SG_BER_SET, &set))

@@ -190,8 +190,9 @@ struct sg_smime_options {
     int max_layers;       /* 8 */
     size_t max_cms_bytes; /* of a CMS structure without its content: 1 MiB */
     /* Of one SignedData: 64 and 16; keys that one envelope may have us try: 16, each an operation
-     * of the HSM's. The certificates have 256 elements (X.690) each at the most, taken together. */
+     * of the HSM's. */
     size_t max_certificates, max_signers, max_tries;
+    size_t max_elements; /* (X.690) of each certificate, taken together: 256 */
 };
 
 struct sg_smime_opened {

@@ -100,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .max_layers = 4,
                                        .max_cms_bytes = 100000,
                                        .max_certificates = 8,
+                                       .max_elements = 256,
                                        .max_signers = 4,
                                        .max_tries = 4};
     SG_AUTO_SPOOL spool = sg_spool_new(&limits);

@@ -230,11 +230,13 @@ CONTENT = b"Content-Type: text/plain\r\n\r\nSigned.\r\n"
 COMPRESSED = oid("1.2.840.113549.1.9.16.1.9")
 
 
-def signed(s, certificates=1, signers=1, content=CONTENT, attributes=()):
+def signed(s, certificates=1, signers=1, content=CONTENT, attributes=(), stack=None):
+    """With its chain so often, or with what stands in the place of certificates."""
     one = forge.signer(s.victim, content, forge.attributes(content, more=attributes))
-    stack = b"".join(forge.load(path).public_bytes(forge.DER) for path in forge.certificates_of(s.victim))
+    if stack is None:
+        stack = b"".join(forge.load(path).public_bytes(forge.DER) for path in forge.certificates_of(s.victim)) * certificates
     return forge.content_info(forge.SIGNED, seq(integer(1), der(0x31, forge.SHA256), seq(forge.DATA, explicit(0, octets(content))),
-                                                explicit(0, stack * certificates), der(0x31, one * signers)))
+                                                explicit(0, stack), der(0x31, one * signers)))
 
 
 @shape(500)

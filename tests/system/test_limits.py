@@ -11,14 +11,20 @@ import pytest
 
 import forge
 from forge import der, integer, octets, seq
+from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
+from sealgate.process import wait_for
 from setting import B, OUTSIDE, header, simple
 from spoof import VICTIM, Spoof
+from statements import Statements
 from test_hostile_sizes import CONTENT, entity, mail, signed
 from test_mail_hostile import Lines
+from test_stop_load import Log
 
 COMMAND_S, DATA_S, MESSAGE, CONNECTIONS = 3, 6, 2 << 20, 40
-CERTIFICATES, SIGNERS, KEYS = 500, 20, 16
+CERTIFICATES, ELEMENTS, SIGNERS, KEYS = 500, 200, 20, 16
+WAITING_SHARE, WAITING_EACH, WAITING_S = 10, 3, 10  # a tenth of the connections: four
+REMEMBERED = 100  # messages, of one recipient each
 
 
 class Limited(Spoof):
@@ -27,7 +33,9 @@ class Limited(Spoof):
         self.platform.settings = {"gatewayd": {
             "limits.command_timeout": f"{COMMAND_S}s", "limits.data_timeout": f"{DATA_S}s", "limits.message": MESSAGE,
             "limits.connections": CONNECTIONS, "limits.certificates": CERTIFICATES, "limits.signers": SIGNERS,
-            "limits.envelope_keys": KEYS}}
+            "limits.certificate_elements": ELEMENTS, "limits.envelope_keys": KEYS, "limits.waiting_share": WAITING_SHARE,
+            "limits.waiting_each": WAITING_EACH, "limits.waiting_time": f"{WAITING_S}s",
+            "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +85,16 @@ def test_certificates_of_a_signature(setting):
     """signed() puts in the chain of two, so often."""
     assert verdict(setting, "certificates-most", sealed_signed(setting, certificates=CERTIFICATES // 2)) == GOOD
     assert verdict(setting, "certificates-more", sealed_signed(setting, certificates=CERTIFICATES // 2 + 1)) == UNSUPPORTED
+
+
+@pytest.mark.smoke
+def test_elements_of_certificates(setting):
+    """Of all together; the signer's own is in the directory."""
+    def stack(elements):
+        return seq(b"\x82\x00" * (elements - 1))
+    most = CERTIFICATES * ELEMENTS
+    assert verdict(setting, "elements-most", sealed_signed(setting, stack=stack(most))) == GOOD
+    assert verdict(setting, "elements-more", sealed_signed(setting, stack=stack(most + 1))) == UNSUPPORTED
 
 
 @pytest.mark.smoke
@@ -146,6 +164,71 @@ def test_header(setting):
         assert sent(setting, f"header-more-{name}", with_header(f"header-more-{name}", **{name: limit + 1})).startswith("451")
         setting.arrived(B, f"header-most-{name}")
     served(setting, "after-header")
+
+
+class Parts:
+    """Of one message, each by a connection of its own; the first hangs at the customer's server."""
+
+    def __init__(self, setting, name):
+        self.setting, self.name, self.threads, self.replies = setting, name, [], {}
+        setting.servers[B].answer("data", HANG, to=f"hangs-{name}@{B}")
+        before = len(setting.servers[B].log)
+        self.hand_in(f"hangs-{name}")
+        wait_for(lambda: f"RCPT TO:<hangs-{name}@{B}>" in "".join(setting.servers[B].log[before:]), 30, "the one that hangs")
+
+    def hand_in(self, *people):
+        def one(person):
+            self.replies[person] = self.setting.lmtp(f"3{self.name}", f"x@{OUTSIDE}", f"{person}@{B}", mail(self.name, "", "x\r\n"))
+        for person in people:
+            self.threads.append(threading.Thread(target=one, args=(person,)))
+            self.threads[-1].start()
+
+    def refused(self, log, setting_of_it):
+        return sum(e["queue_id"] == f"3{self.name}" and setting_of_it in e["detail"] for e in log.of("inbound.deferred"))
+
+
+@pytest.mark.smoke
+def test_waiting_for_a_message(setting):
+    """So many of its parts as may, so many of all messages, and each for so long: 451 then, and Postfix comes again."""
+    log, began = Log(setting), time.monotonic()
+    each = Parts(setting, "each")
+    each.hand_in(*(f"p{i}" for i in range(WAITING_EACH + 1)))
+    wait_for(lambda: each.refused(log, "waiting_each"), 30, "one more than may wait for a message")
+    left = CONNECTIONS * WAITING_SHARE // 100 - WAITING_EACH
+    share = Parts(setting, "share")
+    share.hand_in(*(f"p{i}" for i in range(left + 1)))
+    wait_for(lambda: share.refused(log, "waiting_share"), 30, "one more than may wait in all")
+    wait_for(lambda: len(each.replies) + len(share.replies) == WAITING_EACH + left + 2, 60, "the end of waiting")
+    assert time.monotonic() - began >= WAITING_S
+    assert [each.refused(log, limit) for limit in ("waiting_each", "waiting_share", "waiting_time")] == [1, 0, WAITING_EACH]
+    assert [share.refused(log, limit) for limit in ("waiting_each", "waiting_share", "waiting_time")] == [0, 1, left]
+    assert all(r.startswith("451 4.3.2") for r in [*each.replies.values(), *share.replies.values()])
+    setting.servers[B].stop()  # what hangs is cut off
+    setting.servers[B].accept_all()
+    setting.servers[B].start()
+    for thread in each.threads + share.threads:
+        thread.join()
+    assert sent(setting, "each", mail("each", "", "x\r\n")).startswith("250")
+
+
+def test_recipients_that_are_remembered(setting):
+    """PostgreSQL is asked about a message again once it was forgotten."""
+    def retried(name, count):
+        people = [f"p{i}@{B}" for i in range(count)]
+        with connection(setting) as lmtp:
+            for _ in range(2):
+                with Statements(setting.platform.postgresql) as statements:
+                    statements.begin()
+                    assert lmtp.say(f"XFORWARD IDENT=3{name} ADDR=192.0.2.1").startswith("250")
+                    lmtp.transaction(f"x@{OUTSIDE}", people, mail(name, "", "x\r\n"))
+                    assert all(lmtp.reply().startswith("250") for _ in people)
+                    asked = statements.counted("gatewayd")["message_find_by_queue"]
+                served(setting, f"behind-{name}-{asked}")
+                setting.steps(setting.b, name)  # it is in PostgreSQL
+        assert len(setting.arrived(B, name)) == 1
+        return asked
+    assert retried("remembered", REMEMBERED) == 0
+    assert retried("forgotten", REMEMBERED + 1) == 1
 
 
 @pytest.mark.smoke

@@ -115,7 +115,8 @@ static int setup(void **state)
     f.spool = sg_spool_new(&limits);
     assert_true(sg_spool_write(f.spool, mail, sizeof mail - 1, &err));
     f.gw.headers = (struct sg_header_limits){65536, 100};
-    f.gw.registry = sg_registry_new(NULL, 2, 100);
+    static const struct sg_registry_options registry = {.messages = 2, .recipients = 8};
+    f.gw.registry = sg_registry_new(NULL, &registry);
     atomic_init(&f.gw.replayed, true);
     f.t = (struct sg_smtp_transaction){.arena = f.arena,
                                        .sender = "Joe+Tok3n@A.test",

@@ -19,11 +19,12 @@
 #define QUEUE_ID "4jd4cl1cXlz1bkbQ"
 
 static sg_time real;
-static int64_t monotonic_ms;
+static int64_t monotonic_ms; /* 0: it runs, for who waits by it */
 static int asked;
 
 sg_time __wrap_sg_clock_real(void);
 int64_t __wrap_sg_clock_monotonic_ms(void);
+int64_t __real_sg_clock_monotonic_ms(void);
 
 sg_time __wrap_sg_clock_real(void)
 {
@@ -32,7 +33,7 @@ sg_time __wrap_sg_clock_real(void)
 
 int64_t __wrap_sg_clock_monotonic_ms(void)
 {
-    return monotonic_ms;
+    return monotonic_ms ? monotonic_ms : __real_sg_clock_monotonic_ms();
 }
 
 bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const char *queue_id,
@@ -48,13 +49,20 @@ bool sg_message_find_by_queue(struct sg_db *db, struct sg_arena *arena, const ch
 }
 
 static struct sg_courier_sent *unsaid;
+static const struct sg_registry_options usual = {
+    .messages = 2, .recipients = 8, .waiting = 100, .waiting_each = 8, .waiting_ms = 60000};
 
-static struct sg_registry *begin(sg_time now)
+static struct sg_registry *begin_with(const struct sg_registry_options *options, sg_time now)
 {
     real = now;
     monotonic_ms = 1000;
     asked = 0;
-    return sg_registry_new(NULL, 2, 100);
+    return sg_registry_new(NULL, options);
+}
+
+static struct sg_registry *begin(sg_time now)
+{
+    return begin_with(&usual, now);
 }
 
 static void pass(int seconds)
@@ -69,7 +77,7 @@ static bool asks(struct sg_registry *r, const char *queue_id)
     struct sg_registry_entry *entry;
     struct sg_error err = {0};
     int before = asked;
-    assert_true(sg_registry_enter(r, "inbound", queue_id, "ten_x", 0, &entry, &err));
+    assert_true(sg_registry_enter(r, "inbound", queue_id, "ten_x", &entry, &err));
     sg_registry_leave(r, entry);
     return asked > before;
 }
@@ -140,21 +148,25 @@ static void after_a_jump_is_not(void **state)
 static void many_recipients_push_others_out(void **state)
 {
     (void)state;
-    struct sg_registry *r = begin(BORN);
     struct sg_registry_entry *entry;
     struct sg_error err = {0};
     const char *refusal;
-    for (int round = 0; round < 2; round++) {
-        assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
-        for (char i = 'a'; i < 'a' + 16 + round; i++)
-            sg_registry_settle(entry, (char[]){i, 0}, NULL);
-        sg_registry_leave(r, entry);
-        asks(r, "2");
-        assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
-        assert_int_equal(sg_registry_settled(entry, "a", &refusal), round == 0);
-        sg_registry_leave(r, entry);
+    for (size_t each = 2; each < 10; each++) {
+        struct sg_registry_options options = usual;
+        options.recipients = each;
+        struct sg_registry *r = begin_with(&options, BORN);
+        for (size_t more = 0; more < 2; more++) {
+            assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", &entry, &err));
+            for (size_t i = 0; i < options.messages * each + more; i++)
+                sg_registry_settle(entry, (char[]){(char)('a' + i), 0}, NULL);
+            sg_registry_leave(r, entry);
+            asks(r, "2");
+            assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", &entry, &err));
+            assert_int_equal(sg_registry_settled(entry, "a", &refusal), more == 0);
+            sg_registry_leave(r, entry);
+        }
+        sg_registry_free(&r, &unsaid);
     }
-    sg_registry_free(&r, &unsaid);
 }
 
 struct waiter {
@@ -169,7 +181,7 @@ static void *wait_for_entry(void *arg)
     struct waiter *w = arg;
     struct sg_registry_entry *entry;
     struct sg_error err = {0};
-    if (!sg_registry_enter(w->registry, "inbound", w->queue_id, "ten_x", 60000, &entry, &err)) {
+    if (!sg_registry_enter(w->registry, "inbound", w->queue_id, "ten_x", &entry, &err)) {
         assert_int_equal(err.code, SG_E_BUSY);
         ++*w->refused;
         return NULL;
@@ -180,17 +192,19 @@ static void *wait_for_entry(void *arg)
 }
 
 /* Of so many that come while another has it, how many are refused at once; the others get it. */
-static int refused_of(int count, int waiting)
+static int refused_of(int count, int waiting, int waiting_each)
 {
     static struct waiter waiters[16];
     atomic_int refused = 0, entered = 0;
     struct sg_registry_entry *entry;
     struct sg_error err = {0};
-    real = BORN;
-    monotonic_ms = 1000;
-    struct sg_registry *r = sg_registry_new(NULL, 2, waiting);
-    assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", 0, &entry, &err));
-    int expected = count - (waiting < 8 ? waiting : 8);
+    struct sg_registry_options options = usual;
+    options.waiting = waiting;
+    options.waiting_each = waiting_each;
+    monotonic_ms = 0;
+    struct sg_registry *r = sg_registry_new(NULL, &options);
+    assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", &entry, &err));
+    int expected = count - (waiting < waiting_each ? waiting : waiting_each);
     for (int i = 0; i < count; i++) {
         waiters[i] = (struct waiter){0, r, "1", &refused, &entered};
         assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_for_entry, &waiters[i]), 0);
@@ -211,9 +225,32 @@ static int refused_of(int count, int waiting)
 static void no_more_wait_than_may(void **state)
 {
     (void)state;
-    assert_int_equal(refused_of(8, 100), 0);
-    assert_int_equal(refused_of(10, 100), 2);
-    assert_int_equal(refused_of(4, 3), 1);
+    assert_int_equal(refused_of(8, 100, 8), 0);
+    assert_int_equal(refused_of(10, 100, 8), 2);
+    assert_int_equal(refused_of(10, 100, 9), 1);
+    assert_int_equal(refused_of(4, 3, 8), 1);
+}
+
+/* A part of a message waits for another for so long, and no longer. */
+static void who_waits_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct sg_registry_options options = usual;
+    struct sg_registry_entry *entry, *other;
+    struct sg_error err = {0};
+    options.waiting_ms = 150;
+    monotonic_ms = 0;
+    struct sg_registry *r = sg_registry_new(NULL, &options);
+    assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", &entry, &err));
+    int64_t began = sg_clock_monotonic_ms();
+    assert_false(sg_registry_enter(r, "inbound", "1", "ten_x", &other, &err));
+    assert_int_equal(err.code, SG_E_BUSY);
+    assert_true(sg_clock_monotonic_ms() - began >= 150);
+    assert_true(sg_clock_monotonic_ms() - began < 10000); /* a busy machine's */
+    sg_registry_leave(r, entry);
+    assert_true(sg_registry_enter(r, "inbound", "1", "ten_x", &other, &err));
+    sg_registry_leave(r, other);
+    sg_registry_free(&r, &unsaid);
 }
 
 int main(void)
@@ -226,6 +263,7 @@ int main(void)
         cmocka_unit_test(after_a_jump_is_not),
         cmocka_unit_test(many_recipients_push_others_out),
         cmocka_unit_test(no_more_wait_than_may),
+        cmocka_unit_test(who_waits_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,9 +154,8 @@ static void test_pieces_and_depth(void **state)
 }
 
 /* SignedData that nobody signed, with a certificate of so many empty elements. */
-static enum sg_smime_result open_elements(size_t count)
+static enum sg_smime_result open_elements(size_t count, const struct sg_smime_options *options)
 {
-    struct sg_smime_options options = kit_options(NULL, 0);
     SG_AUTO_BUF cms;
     sg_buf_init(&cms, 0);
     integer_add(&cms, 1);
@@ -175,7 +174,7 @@ static enum sg_smime_result open_elements(size_t count)
     sg_der_wrap(&cms, cms.len, SG_BER_SET);
     sg_der_wrap(&cms, 0, SG_BER_SEQUENCE);
     content_info_wrap(&cms, sg_oid_signed_data);
-    return open_object(&cms, &options);
+    return open_object(&cms, options);
 }
 
 /* Certificates of nothing but names: decoded they would take fifty times their size, and a mail
@@ -185,8 +184,15 @@ static void test_elements(void **state)
     (void)state;
     struct sg_smime_options options = kit_options(NULL, 0);
     SG_AUTO_ARENA arena = sg_arena_new();
-    assert_int_equal(open_elements(64 * 256), SG_SMIME_MALFORMED); /* signed by nobody */
-    assert_int_equal(open_elements(64 * 256 + 1), SG_SMIME_UNSUPPORTED);
+    static const size_t most[][3] = {{64, 256, 64 * 256}, {20, 300, 20 * 300}, {1, 100, 16 * 100}};
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        struct sg_smime_options few = options;
+        few.max_certificates = most[i][0];
+        few.max_elements = most[i][1];
+        assert_int_equal(open_elements(most[i][2], &few),
+                         SG_SMIME_MALFORMED); /* signed by nobody */
+        assert_int_equal(open_elements(most[i][2] + 1, &few), SG_SMIME_UNSUPPORTED);
+    }
     static const struct {
         int names;
         enum sg_smime_result result;

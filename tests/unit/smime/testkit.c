@@ -169,6 +169,7 @@ struct sg_smime_options kit_options(struct sg_smime_own_key *own, size_t count)
                                      .max_layers = 8,
                                      .max_cms_bytes = 1 << 20,
                                      .max_certificates = 64,
+                                     .max_elements = 256,
                                      .max_signers = 16,
                                      .max_tries = 16};
 }
