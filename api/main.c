@@ -54,6 +54,7 @@ static bool service_open(struct api_service *service, struct sg_error *err)
     service->crl_bypass_max_ms = settings.crl_bypass_max;
     service->simulation = settings.simulation;
     service->simulation_timeout_ms = settings.simulation_timeout;
+    service->usage_table_ms = settings.usage_table_time;
     service->idempotency = (struct api_idempotency_options){.ttl_ms = settings.idempotency_ttl,
                                                             .wait_ms = settings.idempotency_wait};
     return api_rate_new(settings.rates, &service->rate, err) &&

@@ -79,17 +79,22 @@ const char *api_caller_id(const struct api_caller *caller)
     return caller->client_id ? caller->client_id : caller->token_id;
 }
 
-/* Of our own faults and of the world's the client learns the kind, and the log the rest; a text
- * of the database may name what the client must not know. */
-static bool detail_public(const struct sg_error *err)
+/* Of our own faults and of the world's the client learns the kind, what he can do where the handler
+ * has said that, and the log the rest; a text of the database may name what the client must not
+ * know. NULL: none. */
+static const char *detail_public(const struct sg_error *err, const char *instead)
 {
-    return err->detail[0] && sg_error_class(err->code) == SG_CLASS_PERMANENT &&
-           err->lib == SG_LIB_NONE && sg_error_http(err->code) < 500;
+    if (err->code == SG_E_TIMEOUT)
+        return instead;
+    bool theirs = sg_error_class(err->code) == SG_CLASS_PERMANENT && err->lib == SG_LIB_NONE &&
+                  sg_error_http(err->code) < 500;
+    return theirs && err->detail[0] ? err->detail : NULL;
 }
 
 void api_reply_problem(struct api_request *request, const struct sg_error *err)
 {
     const char *allow = request->reply.allow;
+    const char *detail = detail_public(err, request->reply.instead);
     int64_t retry_after = request->reply.retry_after;
     char type[96];
     int status = sg_error_http(err->code);
@@ -97,12 +102,11 @@ void api_reply_problem(struct api_request *request, const struct sg_error *err)
     json_t *body =
         json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", sg_error_text(err->code), "status",
                   status, "request_id", request->id.text);
-    if (detail_public(err)) {
-        json_object_set_new(body, "detail", json_string(err->detail));
-        if (err->field[0])
-            json_object_set_new(body, err->field[0] == '/' ? "pointer" : "parameter",
-                                json_string(err->field));
-    }
+    if (detail)
+        json_object_set_new(body, "detail", json_string(detail));
+    if (detail && err->field[0])
+        json_object_set_new(body, err->field[0] == '/' ? "pointer" : "parameter",
+                            json_string(err->field));
     set(request, status, NULL, body);
     request->reply.allow = allow;
     request->reply.retry_after = retry_after                     ? retry_after

@@ -52,6 +52,7 @@ struct api_reply {
     const char *media_type, *disposition;
     const char *location; /* NULL: none */
     const char *allow;    /* of a 405 */
+    const char *instead;  /* of a 504, its detail: what can be asked for instead; NULL: nothing */
     const char *etag;     /* RFC 9110 §8.8.3; NULL: none */
     const char *secret;   /* a member of body that is shown once; NULL: none */
     int64_t retry_after;  /* seconds; 0: none */

@@ -16,6 +16,7 @@ struct api_service {
     int64_t crl_bypass_max_ms; /* the longest (REQ-59) */
     const char *simulation;    /* gatewayd's socket for dry runs, unix:PATH; "": none */
     int64_t simulation_timeout_ms;
+    int64_t usage_table_ms; /* so long the table of all tenants' usage may take */
 };
 
 /* Sets request->reply; what went wrong is in err_r (SG_OK: nothing), for the log. */

@@ -76,6 +76,9 @@ const struct sg_option api_options[] = {
      "Where gatewayd makes dry runs: unix:PATH; empty: there are none."},
     {"simulation", "timeout", SG_OPT_DURATION, AT(simulation_timeout), "30s", 100, 600000, NULL,
      "How long one may take."},
+    {"usage", "table_time", SG_OPT_DURATION, AT(usage_table_time), "20s", 100, 3600000, NULL,
+     "How long the table of all tenants' usage may take: no further portion of it is counted after "
+     "it. Less than [http] idle_timeout, after which the client's connection is cut."},
     {"certificates", "crl_bypass_max", SG_OPT_DURATION, AT(crl_bypass_max), "30d", 0, 366 * DAY_MS,
      NULL,
      "How far ahead a bypass of the checking of revocation may end (REQ-59); 0: there is none."},
@@ -152,6 +155,9 @@ bool api_settings_check(void *settings, struct sg_error *err)
     }
     if (count == 0 || count > API_LISTENERS_MAX)
         return sg_fail(err, SG_E_CONFIG, "listen: from 1 to %d addresses", API_LISTENERS_MAX);
+    if (s->usage_table_time >= s->idle_timeout)
+        return sg_fail(err, SG_E_CONFIG,
+                       "table_time in [usage] is no less than [http] idle_timeout");
     struct api_rate *rate;
     if (!api_rate_new(s->rates, &rate, err))
         return false;

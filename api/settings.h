@@ -24,6 +24,7 @@ struct api_settings {
     char *simulation;
     int64_t crl_bypass_max;
     int64_t simulation_timeout;
+    int64_t usage_table_time;
 };
 
 extern const struct sg_option api_options[];

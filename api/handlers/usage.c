@@ -3,6 +3,7 @@
 #include "api/check.h"
 #include "api/handlers.h"
 #include "api/render.h"
+#include "api/service.h"
 #include "common/buf.h"
 #include "common/deadline.h"
 
@@ -20,8 +21,7 @@ const struct api_spec api_usage_query = {list_fields, 3, sizeof(struct usage_que
 static const struct api_field month_field[] = {MONTH};
 const struct api_spec api_usage_month_query = {month_field, 1, sizeof(struct usage_query), NULL};
 
-#define PORTION  50             /* tenants that are counted in one statement */
-#define TABLE_MS INT64_C(20000) /* less than a client is waited for (idle_timeout) */
+#define PORTION 50 /* tenants that are counted in one statement */
 
 static json_t *numbers_put(json_t *o, const int64_t *numbers)
 {
@@ -122,12 +122,12 @@ bool api_usage_csv(struct api_request *r, struct sg_tx *tx, struct sg_error *err
     for (size_t i = 0; i < SG_USAGE_NUMBERS; i++)
         ok &= sg_buf_addf(&out, ",%s", sg_usage_names[i]);
     ok &= sg_buf_adds(&out, ",adjustments,state,time_zone\r\n");
-    sg_deadline deadline = sg_deadline_in(TABLE_MS);
+    sg_deadline deadline = sg_deadline_in(r->service->usage_table_ms);
+    r->reply.instead =
+        "the table takes too long while the month is open: /v1/usage has it in pages";
     do {
         if (sg_deadline_left(deadline) == 0)
-            return sg_fail(err, SG_E_TIMEOUT,
-                           "the table takes too long while the month is open: ask for /v1/usage, "
-                           "which has pages");
+            return sg_fail(err, SG_E_TIMEOUT, "the table takes longer than [usage] table_time");
         if (!sg_api_usage_list(tx, r->arena, NULL, query->month, &page, &rows, &count, err))
             return false;
         for (size_t i = 0; i < count && i < PORTION; i++) {

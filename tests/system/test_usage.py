@@ -10,7 +10,8 @@ import time
 import psycopg2
 import pytest
 
-from apienv import Platform, new_id
+from apienv import Client, Platform, new_id
+from sealgate import template
 from sealgate.process import wait_for
 
 SECOND, DAY = 1000000, 86400
@@ -404,6 +405,51 @@ def test_the_database_keeps_to_the_policy_whoever_asks(platform):
         assert cursor.fetchone() == (0,)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("DELETE FROM sealgate.message")
+
+
+TABLE_MS = 400
+
+
+@pytest.fixture(scope="module")
+def hasty(platform):
+    """A second apid on the same database, with little time for a table; and tenants for more than one portion (50)."""
+    sql(platform, "INSERT INTO tenant (id, name, state, created_at, updated_at)"
+        " SELECT t, t, 'active', now(), now() FROM unnest(%s) AS t", [f"ten_2{n:025}" for n in range(51)])
+    port = platform.ports.base + 2
+    config = template.change((platform.dir / "apid.conf").read_text(), {
+        "http.listen": f"inet:127.0.0.1:{port}", "usage.table_time": f"{TABLE_MS}ms"})
+    platform.spawn("hasty", platform.program("apid"), "-c", platform.write("hasty.conf", config))
+    wait_for(lambda: platform.alive("hasty") and platform.events("hasty", "started"), 30, "apid")
+    yield Client(port, platform.token)
+    platform.stop("hasty")
+
+
+@pytest.mark.parametrize("late", ["the table", "a statement of it"])
+def test_table_that_takes_too_long_says_where_its_numbers_are(platform, provider, hasty, late):
+    """Of an open month; what counts it is held up, or ended as by the time-out of a statement."""
+    month, = sql(platform, "SELECT to_char(now() AT TIME ZONE 'Pacific/Auckland', 'YYYY-MM')")[0]
+    ask = lambda client=hasty: client.call("GET", "/v1/usage/csv", query={"month": month})
+    assert ask(provider).status == 200  # within the usual time
+    replies, known = [], len(platform.events("hasty"))
+    with platform.pg.connect("sg_owner") as connection:
+        connection.cursor().execute("LOCK TABLE sealgate.usage_month IN ACCESS EXCLUSIVE MODE")
+        thread = threading.Thread(target=lambda: replies.append(ask()))
+        thread.start()
+        wait_for(lambda: sql(platform, "SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0], 10, "the question")
+        waiting = time.monotonic()  # it began before
+        if late == "the table":
+            wait_for(lambda: time.monotonic() > waiting + TABLE_MS / 1000, 10, "the end of its time")
+        else:
+            platform.pg.psql("-c", "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted")
+            thread.join()
+        connection.rollback()
+    thread.join()
+    reply, = replies
+    assert reply.status == 504 and reply.json["type"] == "urn:sealgate:error:timeout"
+    assert "/v1/usage has it in pages" in reply.json["detail"]
+    said = [e["detail"] for e in platform.events("hasty")[known:] if "detail" in e]
+    assert any(("table_time" if late == "the table" else "canceling statement") in text for text in said), said
+    assert len(provider.pages("/v1/usage", month=month, limit=20)) > 50
 
 
 # Of many tenants -------------------------------------------------------------------------------------

@@ -101,6 +101,20 @@ static void test_problem(void **state)
     assert_int_equal(r.reply.status, 503);
     assert_null(json_object_get(r.reply.body, "detail"));
     api_reply_clear(&r);
+    for (int known = 0; known < 2; known++) {
+        r.reply.instead = known ? "the same in pages" : NULL;
+        sg_fail(&err, SG_E_TIMEOUT, "statement x");
+        api_reply_problem(&r, &err);
+        assert_int_equal(r.reply.status, 504);
+        json_t *detail = json_object_get(r.reply.body, "detail");
+        assert_true(known ? strcmp(json_string_value(detail), "the same in pages") == 0 : !detail);
+        api_reply_clear(&r);
+    }
+    r.reply.instead = "the same in pages"; /* the database is away: not there either */
+    sg_fail(&err, SG_E_DB_UNAVAILABLE, "host=secret");
+    api_reply_problem(&r, &err);
+    assert_null(json_object_get(r.reply.body, "detail"));
+    api_reply_clear(&r);
 }
 
 int main(void)

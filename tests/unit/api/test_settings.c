@@ -38,6 +38,8 @@ static void test_listen(void **state)
                                  .clock_file = clock,
                                  .rates = rates,
                                  .ops_listen = clock,
+                                 .idle_timeout = 30000,
+                                 .usage_table_time = 29999,
                                  .tls_certificate_file = file,
                                  .tls_key_file = file};
         struct sg_error err = {0};
@@ -53,8 +55,26 @@ static void test_listen(void **state)
     }
 }
 
+/* A client that is not waited for gets no table. */
+static void test_table_time(void **state)
+{
+    (void)state;
+    char listen[] = "unix:/run/apid.sock", rates[] = "*=1/1", none[] = "";
+    struct api_settings s = {.listen = listen,
+                             .clock_file = none,
+                             .rates = rates,
+                             .ops_listen = none,
+                             .idle_timeout = 5000,
+                             .usage_table_time = 4999};
+    struct sg_error err = {0};
+    assert_true(api_settings_check(&s, &err));
+    s.usage_table_time = 5000;
+    assert_false(api_settings_check(&s, &err));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_listen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_listen),
+                                       cmocka_unit_test(test_table_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
