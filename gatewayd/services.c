@@ -128,7 +128,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
         return false;
     sg_db_cache(gw->db, &cache);
     struct sg_cert_storage storage = sg_cert_storage_of(gw->db);
-    gw->egress = sg_egress_new(gw->db);
+    gw->egress = sg_egress_new(gw->db, s->cache_lifetime_ms);
     gw->hsm = sg_hsm_new(&hsm);
     gw->certs = sg_certs_new(&certs, &storage);
     gw->recipients = s->verify ? recipients_make(s) : NULL;
@@ -150,6 +150,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->spool =
         (struct sg_spool_limits){(size_t)s->memory_bytes, (uint64_t)s->message_bytes, s->spool_dir};
     gw->headers = (struct sg_header_limits){(size_t)s->header_bytes, (size_t)s->header_fields};
+    gw->max_from = (size_t)s->max_from;
     gw->max_cms_bytes = (size_t)s->cms_bytes;
     gw->max_certificates = (size_t)s->max_certificates;
     gw->max_elements = (size_t)s->max_elements;
@@ -186,6 +187,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;
+    gw->hold_others_ms = s->hold_others_ms;
     gw->notice_merge = s->notice_merge_ms * 1000;
     gw->notice_waiting = s->notice_waiting_ms * 1000;
     gw->notice_lines = (int)s->notice_lines;

@@ -61,7 +61,7 @@ const struct sg_option settings_options[] = {
     {"cache", "lifetime", SG_OPT_DURATION, AT(cache_lifetime_ms), "30s", 0, 10 * MINUTE, NULL,
      "So long nothing is used without the server having said, by its own count, that its table was not changed. "
      "It is asked three times in it. Where it does not count (track_counts), what is as old is read again. "
-     "Changes count at once. Accredited roots and directories are read again when they are as old."},
+     "Changes count at once. Accredited roots, directories and the egress networks are read again when they are as old."},
 
     {"hsm", "socket", SG_OPT_STRING, AT(hsm_socket), NULL, 0, 0, NULL,
      "hsmd's socket, as unix:PATH."},
@@ -147,6 +147,8 @@ const struct sg_option settings_options[] = {
      "Size of a header."},
     {"limits", "header_fields", SG_OPT_INT, AT(header_fields), "2000", 10, 100000, NULL,
      "Fields of a header."},
+    {"limits", "from_mailboxes", SG_OPT_INT, AT(max_from), "100", 1, 10000, NULL,
+     "Mailboxes of From that are looked up; mail from outside with more is from nobody, and warned of as a member's would be."},
     {"limits", "cms", SG_OPT_SIZE, AT(cms_bytes), "1m", 65536, 64 * MIB, NULL,
      "Size of a CMS structure without its content."},
     {"limits", "layers", SG_OPT_INT, AT(layers), "8", 1, 32, NULL,
@@ -260,6 +262,9 @@ const struct sg_option settings_options[] = {
      "The longest wait."},
     {"hold", "lifetime", SG_OPT_DURATION, AT(hold_life_ms), "5d", 1000, 60 * DAY, NULL,
      "After this the sender is told that the message could not be sent."},
+    {"hold", "others", SG_OPT_DURATION, AT(hold_others_ms), "1h", 0, 7 * DAY, NULL,
+     "How long held mail, notices and requests that another node had in hand are left to it, beyond the time that it "
+     "had for them: that node alone knows what of them was sent before it died."},
     {"hold", "poll", SG_OPT_DURATION, AT(poll_ms), "1s", 100, MINUTE, NULL,
      "How often held mail and notices are looked through."},
     {"hold", "discover", SG_OPT_DURATION, AT(discover_ms), "1m", 100, DAY, NULL,

@@ -8,10 +8,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define HOLDS_MS 30000
-
 struct sg_egress {
     struct sg_db *db;
+    int64_t holds_ms;
     pthread_mutex_t lock; /* of all that follows */
     struct sg_networks *networks;
     uint64_t version;  /* of networks: connections within them are known by it */
@@ -19,12 +18,13 @@ struct sg_egress {
     bool told;         /* that none are configured */
 };
 
-struct sg_egress *sg_egress_new(struct sg_db *db)
+struct sg_egress *sg_egress_new(struct sg_db *db, int64_t holds_ms)
 {
     struct sg_egress *e = calloc(1, sizeof *e);
     if (!e)
         abort();
     e->db = db;
+    e->holds_ms = holds_ms;
     pthread_mutex_init(&e->lock, NULL);
     return e;
 }
@@ -46,7 +46,7 @@ static bool look_up(struct sg_egress *e, struct sg_error *err)
     const char *const *texts;
     struct sg_networks *found;
     size_t count;
-    sg_deadline until = sg_deadline_in(HOLDS_MS);
+    sg_deadline until = sg_deadline_in(e->holds_ms);
     if (!sg_egress_list(e->db, arena, &texts, &count, err) ||
         !sg_networks_new(texts, count, e->version + 1, &found, err))
         return false;

@@ -9,7 +9,7 @@
 #include "schema/db.h"
 
 struct sg_egress;
-struct sg_egress *sg_egress_new(struct sg_db *db);
+struct sg_egress *sg_egress_new(struct sg_db *db, int64_t holds_ms);
 void sg_egress_free(struct sg_egress **egress);
 
 /* *networks_r is the caller's reference; NULL: none are configured, and nothing is checked. false:

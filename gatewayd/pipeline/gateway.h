@@ -50,6 +50,7 @@ struct sg_gateway {
     struct sg_submission_keys submission;
     struct sg_spool_limits spool;
     struct sg_header_limits headers;
+    size_t max_from; /* mailboxes of all From fields together: each is looked up */
     size_t max_cms_bytes;
     int64_t message_ms; /* after this no further delivery of a message is begun */
     size_t max_certificates, max_elements, max_signers, max_tries; /* smime.h */
@@ -64,6 +65,7 @@ struct sg_gateway {
     sg_time request_age, request_ahead;  /* … unless signed longer ago, or so far in the future */
     struct sg_request_limits request;    /* of what is read of an answer */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
+    int64_t hold_others_ms; /* what another node had in hand is left to it for so long */
     sg_time notice_merge;   /* so long further recipients come to a notice */
     sg_time notice_waiting; /* … the sender is told that it waits; 0: never */
     int notice_lines;       /* of a summary */

@@ -179,8 +179,7 @@ void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)
     }
 }
 
-#define OTHERS_MS ((int64_t)60 * 60 * 1000)
-#define BACK_MS   60000 /* in which every node has come back to PostgreSQL */
+#define BACK_MS 60000 /* in which every node has come back to PostgreSQL */
 
 struct sg_claim sg_keep_claim(const struct sg_gateway *gw)
 {
@@ -189,7 +188,7 @@ struct sg_claim sg_keep_claim(const struct sg_gateway *gw)
     int64_t last_ms = sg_courier_longest_ms(gw->courier, gw->reentry.own_wait_ms);
     return (struct sg_claim){.node = gw->node,
                              .lease_ms = gw->message_ms + last_ms,
-                             .others_ms = away ? INT32_MAX : OTHERS_MS,
+                             .others_ms = away ? INT32_MAX : gw->hold_others_ms,
                              .limit = 1};
 }
 

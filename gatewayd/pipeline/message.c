@@ -38,7 +38,7 @@ size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r)
     size_t count = 0;
     if (!field || !sg_mailbox_list_parse(m->arena, field, list_r, &count, NULL))
         return 0;
-    return count <= SG_FROM_MOST ? count : 0; /* each is looked up */
+    return count <= m->gw->max_from ? count : 0; /* each is looked up */
 }
 
 void sg_rcpt_decide(struct sg_rcpt *rcpt, const char *outcome, const char *verdict,

@@ -70,8 +70,7 @@ void sg_message_sent_move(struct sg_message *m, struct sg_courier_sent **other);
 const char *sg_message_header_from(struct sg_message *m);
 const char *sg_message_message_id(struct sg_message *m);
 /* The mailboxes of the first From: their number (0 where there is no field that can be read, or
- * more of them than any mail has; of all From fields together no more are looked up). */
-#define SG_FROM_MOST 100
+ * more of them than may be). */
 size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r);
 
 /*

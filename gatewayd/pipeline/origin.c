@@ -19,7 +19,7 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
                                    NULL))
             continue;
         mailboxes += count;
-        if (mailboxes > SG_FROM_MOST) { /* each is looked up: what nobody looked for may be there */
+        if (mailboxes > m->gw->max_from) { /* what nobody looked for may be there */
             facts->from_readable = false;
             facts->from_member = true;
             origin->member = "";

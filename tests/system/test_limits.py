@@ -14,9 +14,10 @@ from forge import der, integer, octets, seq
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
-from setting import B, OUTSIDE, header, simple
+from setting import A, B, OUTSIDE, header, simple
 from spoof import VICTIM, Spoof
 from statements import Statements
+from test_cache import ACTOR
 from test_hostile_sizes import CONTENT, entity, mail, signed
 from test_mail_hostile import Lines
 from test_stop_load import Log
@@ -25,6 +26,7 @@ COMMAND_S, DATA_S, MESSAGE, CONNECTIONS = 3, 6, 2 << 20, 40
 CERTIFICATES, ELEMENTS, SIGNERS, KEYS = 500, 200, 20, 16
 WAITING_SHARE, WAITING_EACH, WAITING_S = 10, 3, 10  # a tenth of the connections: four
 REMEMBERED = 100  # messages, of one recipient each
+FROM, OTHERS_S = 7, 3
 
 
 class Limited(Spoof):
@@ -35,7 +37,8 @@ class Limited(Spoof):
             "limits.connections": CONNECTIONS, "limits.certificates": CERTIFICATES, "limits.signers": SIGNERS,
             "limits.certificate_elements": ELEMENTS, "limits.envelope_keys": KEYS, "limits.waiting_share": WAITING_SHARE,
             "limits.waiting_each": WAITING_EACH, "limits.waiting_time": f"{WAITING_S}s",
-            "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1}}
+            "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1, "limits.from_mailboxes": FROM,
+            "hold.others": f"{OTHERS_S}s"}}
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +212,26 @@ def test_waiting_for_a_message(setting):
     for thread in each.threads + share.threads:
         thread.join()
     assert sent(setting, "each", mail("each", "", "x\r\n")).startswith("250")
+
+
+def test_mailboxes_of_from(setting):
+    for name, count, expected in (("from-most", FROM, None), ("from-more", FROM + 1, "unverified; code=002")):
+        message = (f"From: {', '.join(f'u@d{n}.{OUTSIDE}' for n in range(count))}\r\nTo: ann@{B}\r\nSubject: {name}\r\n"
+                   "\r\nx\r\n").encode()
+        assert sent(setting, name, message).startswith("250")
+        assert header(setting.arrived(B, name)[0].raw, "X-Sealgate-Verdict") == expected
+
+
+def test_what_another_node_had_in_hand(setting):
+    """It is left to that node for so long, and then taken."""
+    setting.platform.api.post("/v1/member-domains", {"name": "nocert.test", "environment": "seemail"})
+    setting.submit(f"joe@{A}", ["x@nocert.test"], simple(f"joe@{A}", ["x@nocert.test"], "in-hand"))
+    held, = wait_for(setting.a.held, 30, "held mail")
+    began = time.monotonic()
+    setting.platform.postgresql.psql(f"BEGIN; {ACTOR} UPDATE sealgate.held_message SET leased_by = 'another',"
+                                     " leased_until = now(), next_try_at = now(); COMMIT")
+    wait_for(lambda: setting.a.held()[0]["attempts"] > held["attempts"], 60, "its next try")
+    assert time.monotonic() - began >= OTHERS_S
 
 
 def test_recipients_that_are_remembered(setting):

@@ -13,6 +13,7 @@
 
 static const char *configured[2];
 static size_t count;
+static int asked;
 
 bool sg_egress_list(struct sg_db *db, struct sg_arena *arena, const char *const **networks_r,
                     size_t *count_r, struct sg_error *err)
@@ -20,6 +21,7 @@ bool sg_egress_list(struct sg_db *db, struct sg_arena *arena, const char *const 
     (void)db, (void)arena, (void)err;
     *networks_r = configured;
     *count_r = count;
+    asked++;
     return true;
 }
 
@@ -38,7 +40,7 @@ static uint64_t version(struct sg_egress *e)
 static void what_is_the_same_stays_the_same(void **state)
 {
     (void)state;
-    struct sg_egress *e = sg_egress_new(NULL);
+    struct sg_egress *e = sg_egress_new(NULL, 30000);
     configured[0] = "192.0.2.0/24";
     count = 1;
     uint64_t first = version(e);
@@ -59,8 +61,31 @@ static void what_is_the_same_stays_the_same(void **state)
     sg_egress_free(&e);
 }
 
+/* PostgreSQL is asked again when they are as old as they may get. */
+static void known_for_so_long(void **state)
+{
+    (void)state;
+    configured[0] = "192.0.2.0/24";
+    count = 1;
+    static const struct {
+        int64_t holds_ms;
+        int asked;
+    } cases[] = {{60000, 1}, {0, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sg_egress *e = sg_egress_new(NULL, cases[i].holds_ms);
+        asked = 0;
+        for (int k = 0; k < 3; k++)
+            version(e);
+        assert_int_equal(asked, cases[i].asked);
+        sg_egress_free(&e);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_the_same_stays_the_same)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_the_same_stays_the_same),
+        cmocka_unit_test(known_for_so_long),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

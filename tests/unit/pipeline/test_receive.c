@@ -115,6 +115,7 @@ static int setup(void **state)
     f.spool = sg_spool_new(&limits);
     assert_true(sg_spool_write(f.spool, mail, sizeof mail - 1, &err));
     f.gw.headers = (struct sg_header_limits){65536, 100};
+    f.gw.max_from = 100;
     static const struct sg_registry_options registry = {.messages = 2, .recipients = 8};
     f.gw.registry = sg_registry_new(NULL, &registry);
     atomic_init(&f.gw.replayed, true);
