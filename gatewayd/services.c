@@ -70,6 +70,8 @@ static struct sg_recipients *recipients_make(const struct settings *s)
                 .idle_ms = s->idle_ms,
             },
         .entries = (size_t)s->remembered,
+        .servers = (size_t)s->known_servers,
+        .clients = (size_t)s->known_clients,
         .known_ms = s->known_ms,
         .unknown_ms = s->unknown_ms,
         .within_ms = s->ask_ms,

@@ -105,6 +105,11 @@ const struct sg_option settings_options[] = {
      "Unknown recipients of one client in ten minutes; then it gets 450 for whom it has not asked."},
     {"recipients", "remembered", SG_OPT_INT, AT(remembered), "100000", 1, 10000000, NULL,
      "Answers that are remembered, at about 70 bytes each."},
+    {"recipients", "servers", SG_OPT_INT, AT(known_servers), "4096", 1, 1000000, NULL,
+     "Servers of which it is known how often they were asked, and whether they are left alone: those used last, at about "
+     "70 bytes each. As many as there are next hops."},
+    {"recipients", "clients", SG_OPT_INT, AT(known_clients), "4096", 1, 10000000, NULL,
+     "Clients whose unknown recipients are counted, likewise."},
     {"recipients", "remember_known", SG_OPT_DURATION, AT(known_ms), "1h", 0, 7 * DAY, NULL,
      "How long a known recipient is remembered."},
     {"recipients", "remember_unknown", SG_OPT_DURATION, AT(unknown_ms), "5m", 0, 7 * DAY, NULL,

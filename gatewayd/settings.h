@@ -24,6 +24,7 @@ struct settings {
     char *recipients, *unasked;
     bool verify;
     int64_t ask_ms, pause_ms, ask_slots, questions, unknown, remembered, known_ms, unknown_ms;
+    int64_t known_servers, known_clients;
     char *reentry_host;
     int64_t reentry_port;
     char *sealed_host;

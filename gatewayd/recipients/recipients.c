@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SERVERS   4096 /* of which something is remembered */
-#define CLIENTS   4096
 #define MINUTE_MS 60000
 
 struct sg_recipients {
@@ -32,8 +30,8 @@ struct sg_recipients *sg_recipients_new(const struct sg_recipients_options *opti
     r->options = *options;
     r->client = sg_smtp_client_new(&options->client);
     r->answers = table_new(options->entries);
-    r->servers = table_new(SERVERS);
-    r->clients = table_new(CLIENTS);
+    r->servers = table_new(options->servers);
+    r->clients = table_new(options->clients);
     pthread_mutex_init(&r->lock, NULL);
     return r;
 }

@@ -22,10 +22,11 @@ struct sg_recipients_options {
     struct sg_smtp_client_options client; /* its slots: questions to one server at once */
     size_t entries;                       /* answers that are remembered */
     int64_t known_ms, unknown_ms;         /* for so long */
-    int64_t within_ms;                    /* a question takes at most */
-    int64_t pause_ms;  /* a server that could not be asked is left alone for so long */
-    int64_t questions; /* to one server in a minute; beyond them recipients are let in */
-    int64_t unknown;   /* recipients that one client may find unknown in ten minutes */
+    size_t servers, clients; /* of which it is remembered how they were asked, and did ask */
+    int64_t within_ms;       /* a question takes at most */
+    int64_t pause_ms;        /* a server that could not be asked is left alone for so long */
+    int64_t questions;       /* to one server in a minute; beyond them recipients are let in */
+    int64_t unknown;         /* recipients that one client may find unknown in ten minutes */
 };
 
 struct sg_recipients;

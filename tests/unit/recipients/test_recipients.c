@@ -161,6 +161,8 @@ static const struct sg_recipients_options usual = {.client = {.hostname = "gw.te
                                                               .command_timeout_ms = 5000,
                                                               .idle_ms = 60000},
                                                    .entries = 100,
+                                                   .servers = 100,
+                                                   .clients = 100,
                                                    .known_ms = 60000,
                                                    .unknown_ms = 60000,
                                                    .within_ms = 5000,
@@ -255,6 +257,46 @@ static void who_tries_too_many(void **state)
     asking_end(&a);
 }
 
+/* Of more clients than are counted, who tried longest ago begins anew. */
+static void clients_that_are_counted(void **state)
+{
+    (void)state;
+    struct asking a;
+    struct sg_recipients_options o = usual;
+    o.unknown = 1;
+    o.clients = 2;
+    asking_begin(&a, &o);
+    assert_int_equal(ask_from(&a, "x1@d.test", "192.0.2.1"), SG_RECIPIENT_UNKNOWN);
+    assert_int_equal(ask_from(&a, "x2@d.test", "192.0.2.2"), SG_RECIPIENT_UNKNOWN);
+    assert_int_equal(ask_from(&a, "x3@d.test", "192.0.2.1"), SG_RECIPIENT_LATER);
+    assert_int_equal(ask_from(&a, "x3@d.test", "192.0.2.3"), SG_RECIPIENT_UNKNOWN);
+    assert_int_equal(ask_from(&a, "x4@d.test", "192.0.2.1"), SG_RECIPIENT_LATER);
+    assert_int_equal(ask_from(&a, "x4@d.test", "192.0.2.2"), SG_RECIPIENT_UNKNOWN);
+    asking_end(&a);
+}
+
+/* The same of servers: the one asked longest ago may be asked as if it never was. */
+static void servers_that_are_counted(void **state)
+{
+    (void)state;
+    struct asking a, b;
+    struct sg_recipients_options o = usual;
+    o.questions = 1;
+    for (o.servers = 1; o.servers < 3; o.servers++) {
+        asking_begin(&a, &o);
+        asking_begin(&b, &usual);
+        assert_int_equal(ask(&a, "x1@d.test"), SG_RECIPIENT_UNKNOWN);
+        struct sg_smtp_destination first = a.destination;
+        a.destination = b.destination;
+        assert_int_equal(ask(&a, "x2@d.test"), SG_RECIPIENT_UNKNOWN);
+        a.destination = first;
+        assert_int_equal(ask(&a, "x3@d.test"),
+                         o.servers == 1 ? SG_RECIPIENT_UNKNOWN : SG_RECIPIENT_UNDECIDED);
+        asking_end(&a);
+        asking_end(&b);
+    }
+}
+
 static void a_server_is_not_asked_too_often(void **state)
 {
     (void)state;
@@ -315,6 +357,8 @@ int main(void)
         cmocka_unit_test(remembered),
         cmocka_unit_test(times_of_each),
         cmocka_unit_test(who_tries_too_many),
+        cmocka_unit_test(clients_that_are_counted),
+        cmocka_unit_test(servers_that_are_counted),
         cmocka_unit_test(a_server_is_not_asked_too_often),
         cmocka_unit_test(a_server_that_hangs),
         cmocka_unit_test(it_is_asked_again_after_the_pause),
