@@ -120,6 +120,13 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .max_further_fetches = (size_t)s->own_root_waits,
         .max_directory_values = (size_t)s->ldap_certificates,
         .max_directory_bytes = (size_t)s->ldap_bytes,
+        .directory_slots = (int)s->ldap_slots,
+        .directory_waiting = (size_t)s->ldap_waiting,
+        .directory_pause_ms = s->ldap_pause_ms,
+        .directory_refused_ms = s->ldap_refused_ms,
+        .directory_more_ms = s->ldap_more_ms,
+        .max_lists = (size_t)s->crl_lists,
+        .crl_retry_ms = s->crl_retry_ms,
         .credentials_dir = s->credentials_dir,
     };
     struct sg_db_cache_options cache = {(size_t)s->cache_entries, (size_t)s->cache_bytes,

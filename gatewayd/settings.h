@@ -46,8 +46,9 @@ struct settings {
     int64_t hold_first_ms, hold_most_ms, hold_life_ms, hold_others_ms, poll_ms;
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_total_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
-    int64_t crl_points, crl_redirections, own_root_waits;
+    int64_t crl_points, crl_redirections, own_root_waits, crl_lists, crl_retry_ms;
     int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
+    int64_t ldap_slots, ldap_waiting, ldap_pause_ms, ldap_refused_ms, ldap_more_ms;
     int64_t verdicts, verdict_ms;
     int64_t max_elements, max_signers, max_tries;
     int64_t shared_bytes, shared_each;

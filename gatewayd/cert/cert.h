@@ -57,10 +57,17 @@ struct sg_cert_limits {
     int64_t kept_ms;        /* anchors and directories are read again so often, flushed or not; 0:
                                each time */
     size_t max_points;      /* distribution points of one certificate that are asked; 0: 8 */
-    size_t max_redirections;     /* within the host of a list */
-    size_t max_further_fetches;  /* lists below domains' own roots, at the same time; 0: 8 */
-    size_t max_directory_values; /* certificates of one answer of a directory; 0: 32 */
-    size_t max_directory_bytes;  /* of one answer; 0: 1 MiB */
+    size_t max_redirections;      /* within the host of a list */
+    size_t max_further_fetches;   /* lists below domains' own roots, at the same time; 0: 8 */
+    size_t max_directory_values;  /* certificates of one answer of a directory; 0: 32 */
+    size_t max_directory_bytes;   /* of one answer; 0: 1 MiB */
+    int directory_slots;          /* questions to one directory at the same time */
+    size_t directory_waiting;     /* … that may wait for one of them */
+    int64_t directory_pause_ms;   /* one that failed some times in a row is left alone so long */
+    int64_t directory_refused_ms; /* … and one that refused our bind: accounts get locked */
+    int64_t directory_more_ms;    /* once one has brought something, the others have so long more */
+    size_t max_lists;             /* that are at hand or known to be away */
+    int64_t crl_retry_ms;        /* one that was away is asked for again; longer after many times */
     const char *credentials_dir; /* passwords of directories; NULL, "": systemd's */
 };
 

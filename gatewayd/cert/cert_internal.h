@@ -249,11 +249,11 @@ struct sg_lookup {
     struct sg_error err;          /* not ok: why */
 };
 /*
- * Takes as long as the slowest, and timeout_ms at most; where one has brought certificates, the
- * others are waited for a moment only: one that hangs costs nobody its time-out.
+ * Takes as long as the slowest, and ldap_timeout_ms at most; where one has brought certificates,
+ * the others are waited for directory_more_ms only: one that hangs costs nobody its time-out.
  */
 void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_question question,
-                   const char *domain, int64_t timeout_ms, struct sg_arena *arena);
+                   const char *domain, const struct sg_cert_limits *limits, struct sg_arena *arena);
 
 /* The CA certificates of the directory, as of a minute ago at most: one lookup for all who want
  * them, and after one that failed none for a moment. Never takes longer than timeout_ms. Views into

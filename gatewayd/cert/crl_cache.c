@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ENTRIES 1024
 #define MAX_BYTES   (256UL * 1024 * 1024)
 #define MAX_FURTHER 32
 #define LATE        "not asked: the time for lists was up ([certificates] crl_total)"
@@ -137,7 +136,8 @@ static bool wanted(const struct sg_certs *certs, const struct sg_crl_entry *entr
         return false;
     if (entry->busy)
         return !sg_crl_entry_current(entry, now - certs->limits.crl_grace_ms * 1000);
-    return entry->failures == 0 || sg_clock_monotonic_ms() > entry->next_ms + SG_CRL_RETRY_MS;
+    return entry->failures == 0 ||
+           sg_clock_monotonic_ms() > entry->next_ms + certs->limits.crl_retry_ms;
 }
 
 static void wait_until_idle(struct sg_certs *certs, const struct sg_crl_entry *entry,
@@ -191,7 +191,7 @@ void sg_crl_get(struct sg_certs *certs, const char *url, X509 *issuer, const str
     entry->used_ms = sg_clock_monotonic_ms();
     entry->users++;
     entry->accredited |= ask->mode == SG_CRL_FETCH;
-    while (cache->count > MAX_ENTRIES && evict(cache, entry))
+    while (cache->count > certs->limits.max_lists && evict(cache, entry))
         ;
     bool wants = ask->mode != SG_CRL_CACHED && wanted(certs, entry, ask->now);
     bool late = wants && sg_deadline_left(ask->until) == 0;

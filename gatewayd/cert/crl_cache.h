@@ -5,8 +5,7 @@
 #include "cert/cert_internal.h"
 #include "common/watch.h"
 
-#define SG_CRL_RETRY_MS 30000
-#define SG_CRL_BUCKETS  257
+#define SG_CRL_BUCKETS 257
 
 struct sg_crl_entry {
     struct sg_crl_entry *next;

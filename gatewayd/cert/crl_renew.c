@@ -30,12 +30,13 @@ static int64_t chance(int64_t span)
 }
 
 /* Part of what is left of it, where nothing newer was there; longer the more often it failed. */
-static int64_t pause_ms(const struct sg_crl_entry *entry, sg_time now)
+static int64_t pause_ms(const struct sg_certs *certs, const struct sg_crl_entry *entry, sg_time now)
 {
+    int64_t retry = certs->limits.crl_retry_ms;
     if (entry->failures || !entry->crl)
-        return SG_CRL_RETRY_MS * (int64_t)(entry->failures > 0 ? entry->failures : 1);
+        return retry * (int64_t)(entry->failures > 0 ? entry->failures : 1);
     int64_t left = (sg_crl_times_of(entry->crl)->next_update - now) / 1000 / 4;
-    return left < SG_CRL_RETRY_MS ? SG_CRL_RETRY_MS : left < MAX_PAUSE_MS ? left : MAX_PAUSE_MS;
+    return left < retry ? retry : left < MAX_PAUSE_MS ? left : MAX_PAUSE_MS;
 }
 
 void sg_crl_renewal_plan(const struct sg_certs *certs, struct sg_crl_entry *entry, bool good,
@@ -52,7 +53,8 @@ void sg_crl_renewal_plan(const struct sg_certs *certs, struct sg_crl_entry *entr
         entry->ahead = times->next_update - part - chance(part);
     }
     entry->fresh_ms = refresh > 0 ? mono + refresh - chance(refresh / 10) : 0;
-    entry->next_ms = good && entry->crl && now < entry->ahead ? mono : mono + pause_ms(entry, now);
+    entry->next_ms =
+        good && entry->crl && now < entry->ahead ? mono : mono + pause_ms(certs, entry, now);
 }
 
 static bool due(const struct sg_crl_entry *entry, sg_time now, int64_t mono)

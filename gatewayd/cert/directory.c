@@ -14,11 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS        4
-#define QUEUE          256
-#define FAILURES       3 /* in a row open the circuit … */
-#define OPEN_MS        5000
-#define REFUSED_MS     60000 /* … and one refused bind, for longer: accounts are locked after some */
+#define FAILURES       3 /* in a row open the circuit, and one refused bind */
 #define AUTHORITIES_MS 60000
 #define MAX_VALUES     32
 #define MAX_BYTES      (1024 * 1024)
@@ -220,7 +216,8 @@ static void circuit_note(struct sg_directory *d, const struct sg_directory_job *
     if (++d->failures >= FAILURES || refused) {
         if (!d->open_until_ms)
             sg_log(SG_LOG_WARNING, "cert.directory_circuit_open", "url", d->url, NULL);
-        d->open_until_ms = sg_clock_monotonic_ms() + (refused ? REFUSED_MS : OPEN_MS);
+        d->open_until_ms = sg_clock_monotonic_ms() + (refused ? d->limits->directory_refused_ms
+                                                              : d->limits->directory_pause_ms);
     }
 }
 
@@ -319,9 +316,10 @@ static bool circuit_admits(struct sg_directory *d, struct sg_error *err)
                            "%.120s: not asked, because it failed %d times in a row just now",
                            d->url, d->failures);
     }
-    if (d->queued >= QUEUE)
+    if (d->queued >= d->limits->directory_waiting)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: busy, %zu lookups wait", d->url, d->queued);
-    if (d->idle == 0 && d->workers < WORKERS && !worker_start(d) && d->workers == 0)
+    if (d->idle == 0 && d->workers < d->limits->directory_slots && !worker_start(d) &&
+        d->workers == 0)
         return sg_fail(err, SG_E_DIRECTORY, "%.120s: no thread for it", d->url);
     return true;
 }

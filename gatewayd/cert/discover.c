@@ -353,8 +353,8 @@ static struct answer *answers_read(struct search *search, struct sg_lookup *look
 static bool from_some(struct search *search, struct sg_lookup *lookups, size_t count,
                       struct sg_error *err)
 {
-    sg_lookup_all(lookups, count, SG_ASK_DOMAIN, search->domain,
-                  search->certs->limits.ldap_timeout_ms, search->arena);
+    sg_lookup_all(lookups, count, SG_ASK_DOMAIN, search->domain, &search->certs->limits,
+                  search->arena);
     struct answer *answers = answers_read(search, lookups, count);
     search->asked = lookups;
     search->asked_count = count;

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define REST_MS 250 /* for the others, when one has brought something */
-
 struct run {
     struct sg_gathering gathering;
     struct sg_directory_job **jobs; /* NULL: not asked, or done */
@@ -61,10 +59,10 @@ static size_t done_count(struct run *run)
 }
 
 void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_question question,
-                   const char *domain, int64_t timeout_ms, struct sg_arena *arena)
+                   const char *domain, const struct sg_cert_limits *limits, struct sg_arena *arena)
 {
     struct run run = {.jobs = SG_ARENA_ARRAY(arena, struct sg_directory_job *, count + 1)};
-    sg_deadline until = sg_deadline_in(timeout_ms);
+    sg_deadline until = sg_deadline_in(limits->ldap_timeout_ms);
     bool brought = false, in_time = true;
     pthread_mutex_init(&run.gathering.lock, NULL);
     sg_cond_init(&run.gathering.changed);
@@ -72,8 +70,9 @@ void sg_lookup_all(struct sg_lookup *list, size_t count, enum sg_directory_quest
     while (run.open && in_time) {
         size_t seen = done_count(&run);
         take_done(&run, list, count, arena);
-        if (run.brought && !brought && sg_deadline_in(REST_MS) < until)
-            until = sg_deadline_in(REST_MS);
+        sg_deadline others = sg_deadline_in(limits->directory_more_ms);
+        if (run.brought && !brought && others < until)
+            until = others;
         brought = run.brought;
         in_time = run.open == 0 || await(&run, seen, until);
     }

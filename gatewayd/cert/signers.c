@@ -75,7 +75,7 @@ bool sg_cert_signers_published(struct sg_certs *certs, struct sg_arena *arena, c
     struct sg_lookup *lookups = SG_ARENA_ARRAY(arena, struct sg_lookup, count + 1);
     for (size_t i = 0; i < count; i++)
         lookups[i].directory = list[i];
-    sg_lookup_all(lookups, count, SG_ASK_SIGNERS, domain, certs->limits.ldap_timeout_ms, arena);
+    sg_lookup_all(lookups, count, SG_ASK_SIGNERS, domain, &certs->limits, arena);
     for (size_t i = 0; i < count; i++) {
         const struct sg_lookup *l = &lookups[i];
         size_t added = l->ok ? add(certs, signers_r, l->values.items, l->values.count) : 0;

@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 
 import pytest
 from cryptography import x509
@@ -256,6 +257,48 @@ def test_limits_of_directories(lab):
         for most, more in ((1500, False), (999, True)):
             answer = lab.probe([(fake.url, None)], max_directory_bytes=most).discover(domain)
             assert ("and more than may be looked at" in answer["detail"]) == more, answer
+
+
+def test_pauses_of_directories(lab):
+    """[certificates] ldap_pause and ldap_refused_pause: not asked for so long, and then again."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = (f"ldap://127.0.0.1:{unused.getsockname()[1]}", None)
+        for directory, failures, said, limits in (
+                (dead, 3, "Can't contact", {"directory_pause_ms": 2000, "directory_refused_ms": 1}),
+                (lab.account(lab.slapd.tls_url), 1, "refused the bind (49): Inv", {"directory_pause_ms": 1, "directory_refused_ms": 2000})):
+            probe = lab.probe([directory], "wrong", **limits)
+            for _ in range(failures - 1):
+                assert said in probe.discover(lab.domain())["detail"]
+            before = time.monotonic()
+            assert said in probe.discover(lab.domain())["detail"]
+            assert "not asked, because it " in probe.discover(lab.domain())["detail"]
+            wait_for(lambda p=probe, s=said: s in p.discover(lab.domain())["detail"], 20, "the end of the pause")
+            assert time.monotonic() - before >= 2
+
+
+def test_questions_to_a_directory(lab):
+    """[certificates] ldap_slots and ldap_waiting: so many at once, so many wait, and no more."""
+    lock, asked, most, slots = threading.Condition(), [], 0, 0
+
+    def answers(peer, message):
+        nonlocal most
+        with lock:
+            asked.append(peer)
+            most = max(most, len(asked))
+            lock.notify_all()
+            lock.wait_for(lambda: most >= slots, 10)
+            lock.wait_for(lambda: most > slots, 0.2)  # another, which must not come
+            asked.remove(peer)
+        peer.sendall(message(DONE))
+    for slots, waiting, threads in ((1, 256, 4), (2, 256, 6), (1, 3, 3), (1, 3, 5)):
+        most = 0
+        with Fake(answers) as fake:
+            found = lab.probe([(fake.url, None)], directory_slots=slots, directory_waiting=waiting,
+                              ldap_timeout_ms=30000).discover(lab.domain(), threads=threads)
+        assert most == slots
+        assert any("busy, 3 lookups wait" in a["detail"] for a in found) == (threads == 5), found  # one is asked, three wait
+        assert all(f"{fake.url}: 0 certificates" in a["detail"] for a in found) == (threads != 5), found
 
 
 # Distribution points --------------------------------------------------------------------------------

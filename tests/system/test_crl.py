@@ -303,6 +303,35 @@ def test_memory_is_bounded(lab, serials):
     assert {lab.ca.shelf.asked[f"/{name}"] for name in names} == {1}
 
 
+def test_number_is_bounded(lab):
+    """[certificates] crl_lists, at its edge: the one unused the longest goes, and is found in storage again."""
+    names = [f"number{i}.crl" for i in range(3)]
+    leaves = [lab.leaf([lab.url(name)]) for name in names]
+    for name in names:
+        lab.list_of(file=name)
+    for most in (3, 2):
+        lab.ca.shelf.asked.clear()
+        probe = lab.probe(max_lists=most, verdict_ttl_ms=1)
+        for _ in range(2):
+            for leaf in leaves:
+                assert probe.check(leaf)["status"] == "valid"
+        assert probe.state()["lists"] == most
+        assert {lab.ca.shelf.asked[f"/{name}"] for name in names} == {1}
+
+
+def test_asked_for_again(lab):
+    """[certificates] crl_retry: not before so long after it was away, and then by itself."""
+    leaf = lab.leaf()
+    (lab.ca.folder / "ca.crl").unlink()
+    probe = lab.probe(crl_retry_ms=1500, verdict_ttl_ms=1)
+    before = time.monotonic()
+    assert probe.check(leaf)["status"] == "status-unknown"
+    lab.list_of()
+    assert probe.check(leaf)["status"] == "status-unknown" or time.monotonic() - before >= 1.5
+    wait_for(lambda: probe.check(leaf)["status"] == "valid", 20)
+    assert time.monotonic() - before >= 1.5 and lab.ca.shelf.asked["/ca.crl"] == 2
+
+
 # What lists say -------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("serial, listed, revoked", [

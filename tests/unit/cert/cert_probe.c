@@ -334,6 +334,13 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(max_further_fetches)
     LIMIT(max_directory_values)
     LIMIT(max_directory_bytes)
+    LIMIT(directory_slots)
+    LIMIT(directory_waiting)
+    LIMIT(directory_pause_ms)
+    LIMIT(directory_refused_ms)
+    LIMIT(directory_more_ms)
+    LIMIT(max_lists)
+    LIMIT(crl_retry_ms)
     exit(2);
 }
 
@@ -353,6 +360,13 @@ int main(int argc, char **argv)
                                     .verdict_ttl_ms = 60000,
                                     .kept_ms = 30000,
                                     .max_redirections = 3,
+                                    .directory_slots = 4,
+                                    .directory_waiting = 256,
+                                    .directory_pause_ms = 5000,
+                                    .directory_refused_ms = 60000,
+                                    .directory_more_ms = 250,
+                                    .max_lists = 1024,
+                                    .crl_retry_ms = 30000,
                                     .credentials_dir = argv[1]};
     for (int i = 2; i < argc; i++)
         limit_set(&limits, argv[i]);
