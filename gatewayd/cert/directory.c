@@ -477,7 +477,8 @@ static void authorities_note(struct sg_directory *d, bool ok, struct sg_arena **
                              const struct sg_ldap_values *values, const struct sg_error *err)
 {
     d->authorities_failed = !ok;
-    d->authorities_until_ms = sg_clock_monotonic_ms() + (ok ? AUTHORITIES_MS : d->limits->directory_pause_ms);
+    d->authorities_until_ms =
+        sg_clock_monotonic_ms() + (ok ? AUTHORITIES_MS : d->limits->directory_pause_ms);
     if (ok) {
         sg_arena_free(&d->authorities_arena);
         d->authorities_arena = *arena;
