@@ -178,9 +178,15 @@ static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t siz
     return ok;
 }
 
-static bool segment_list(struct sg_journal *j, uint64_t number, uint64_t end, uint64_t records,
-                         struct sg_error *err)
+/*
+ * Its records are to be fed. Those of a process that was killed before its sync are perhaps in
+ * memory alone: what is fed, and by that taken for done, is on disk first.
+ */
+static bool segment_list(struct sg_journal *j, int fd, uint64_t number, uint64_t end,
+                         uint64_t records, struct sg_error *err)
 {
+    if (j->io->fdatasync(fd) != 0)
+        return sg_fail_errno(err, SG_E_JOURNAL, "cannot sync a journal segment");
     struct journal_segment *s = calloc(1, sizeof *s);
     if (!s)
         return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal segment");
@@ -222,7 +228,7 @@ static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t
     /* Nothing is cut. The feeder reads it again, with more patience, and all of it; what cannot be
      * read counts as one record, so that who waits for what the last run left waits for that. */
     if (unreadable || found.unreadable)
-        return segment_list(j, number, size, found.records + 1, err);
+        return segment_list(j, fd, number, size, found.records + 1, err);
     if (!good && found.records) {
         /* Its data key is lost with the head; the originals can still be opened. */
         journal_fault(JOURNAL_HEADLESS);
@@ -232,7 +238,7 @@ static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t
     }
     if (!tail_look(j, fd, number, found.end, size, err))
         return false;
-    return found.records == 0 || segment_list(j, number, found.end, found.records, err);
+    return found.records == 0 || segment_list(j, fd, number, found.end, found.records, err);
 }
 
 bool journal_recover(struct sg_journal *j, struct sg_error *err)

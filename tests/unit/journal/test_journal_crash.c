@@ -526,6 +526,86 @@ static void test_killed(void **state)
     assert_int_equal(f->fed_count, 0);
 }
 
+/* --- killed between a write and its sync --- */
+
+static int before_sync = -1; /* the child's: told when its record is written */
+static atomic_int syncs, syncs_before_feed;
+
+static int sync_never(int fd)
+{
+    if (atomic_fetch_add(&syncs, 1) == 0) /* of the segment's head */
+        return fdatasync(fd);
+    if (write(before_sync, "", 1) != 1)
+        _exit(5);
+    for (;;)
+        pause();
+}
+
+static int sync_counted(int fd)
+{
+    atomic_fetch_add(&syncs, 1);
+    return fdatasync(fd);
+}
+
+static int sync_failing(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
+static bool feed_after_syncs(void *ctx, const struct sg_journal_record *records, size_t count,
+                             struct sg_error *err)
+{
+    (void)ctx, (void)records, (void)err;
+    if (count)
+        atomic_store(&syncs_before_feed, atomic_load(&syncs));
+    return true;
+}
+
+static void child_killed_before_sync(struct fixture *f)
+{
+    static const struct journal_io io = {pwrite, sync_never, ftruncate};
+    int ends[2];
+    char told;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct sg_journal_record r;
+        struct sg_error err = {0};
+        before_sync = ends[1];
+        if (!journal_open_io(&f->options, &io, &f->j, &err))
+            _exit(7);
+        (void)fixture_append(f, "one", NULL, &r, &err);
+        _exit(8);
+    }
+    assert_int_equal(read(ends[0], &told, 1), 1);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What is only in memory yet could be gone after it was fed: it comes to the disk first. */
+static void test_synced_before_fed(void **state)
+{
+    static const struct journal_io counted = {pwrite, sync_counted, ftruncate},
+                                   failing = {pwrite, sync_failing, ftruncate};
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    child_killed_before_sync(f);
+    assert_false(journal_open_io(&f->options, &failing, &f->j, &err));
+    assert_int_equal(err.lib_code, EIO);
+    f->options.feed = feed_after_syncs;
+    atomic_store(&syncs, 0);
+    fixture_open(f, &counted);
+    fixture_drain(f);
+    assert_true(atomic_load(&syncs_before_feed) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_synced_before_fed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
