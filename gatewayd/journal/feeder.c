@@ -166,7 +166,7 @@ static bool frames_read(struct sg_journal *j, uint64_t end, struct sg_error *err
     struct journal_cursor c;
     bool ok = true;
     journal_cursor_init(&c, f->fd, f->segment->number, f->offset, end);
-    c.whole = f->segment->found; /* those that were counted, and no others */
+    c.whole = f->segment->whole;
     while (!batch_full(j) && f->offset < end) {
         enum journal_step step;
         c.pass_unreadable = stuck_for_good(j);

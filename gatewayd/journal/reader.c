@@ -104,7 +104,7 @@ bool sg_journal_read_segment(const char *path, uint64_t offset,
     bool ok = journal_head_read(fd, &r.head, err) && segment_announce(&r, err);
     if (ok) {
         journal_cursor_init(&r.cursor, fd, r.head.number, offset ? offset : r.head.length, size);
-        r.cursor.whole = true;
+        r.cursor.whole = !reader->payloads_alone;
         ok = segment_walk(&r, err);
         journal_cursor_free(&r.cursor);
     }

@@ -38,6 +38,7 @@ struct sg_journal_reader {
     bool (*record)(void *ctx, const struct sg_journal_entry *entry, struct sg_error *err);
     /* Bytes that are no record, or a record whose seal does not fit. May be NULL. */
     void (*damaged)(void *ctx, uint64_t offset, uint64_t length, const char *what);
+    bool payloads_alone; /* originals are jumped over: a record counts also where one is damaged */
 };
 
 /* Reads the segment at path from the record at offset on (0: from the first). */

@@ -154,13 +154,22 @@ static void unreadable_tell(uint64_t number, uint64_t offset, uint64_t length)
            sg_log_num((int64_t)offset), "length", sg_log_num((int64_t)length), NULL);
 }
 
-static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t size,
+/* A segment that is looked through. */
+struct look {
+    int fd;
+    uint64_t number;
+    uint64_t from; /* before it all is fed */
+    bool newest;   /* it alone can be torn: when one is made all of the one before it is on disk */
+};
+
+static bool segment_count(const struct look *look, uint64_t offset, uint64_t size,
                           struct found *found_r, struct sg_error *err)
 {
     struct journal_cursor c;
     enum journal_step step = JOURNAL_AT_END;
-    journal_cursor_init(&c, fd, number, offset, size);
-    c.whole = c.pass_unreadable = true;
+    journal_cursor_init(&c, look->fd, look->number, offset, size);
+    c.whole = look->newest; /* of the others there may be a month: originals are jumped over */
+    c.pass_unreadable = true;
     *found_r = (struct found){.end = offset};
     bool ok;
     while ((ok = journal_cursor_next(&c, &step, err)) && step != JOURNAL_AT_END) {
@@ -169,9 +178,9 @@ static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t siz
             found_r->end = c.offset;
         } else if (c.unreadable) {
             found_r->unreadable = true;
-            unreadable_tell(number, c.damage_offset, c.damage_length);
+            unreadable_tell(look->number, c.damage_offset, c.damage_length);
         } else if (c.offset < size) {
-            journal_fault_damaged(number, c.damage_offset, c.damage_length, "framing");
+            journal_fault_damaged(look->number, c.damage_offset, c.damage_length, "framing");
         }
     }
     journal_cursor_free(&c);
@@ -182,63 +191,73 @@ static bool segment_count(int fd, uint64_t number, uint64_t offset, uint64_t siz
  * Its records are to be fed. Those of a process that was killed before its sync are perhaps in
  * memory alone: what is fed, and by that taken for done, is on disk first.
  */
-static bool segment_list(struct sg_journal *j, int fd, uint64_t number, uint64_t end,
+static bool segment_list(struct sg_journal *j, const struct look *look, uint64_t end,
                          uint64_t records, struct sg_error *err)
 {
-    if (j->io->fdatasync(fd) != 0)
+    if (j->io->fdatasync(look->fd) != 0)
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot sync a journal segment");
     struct journal_segment *s = calloc(1, sizeof *s);
     if (!s)
         return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal segment");
-    s->number = number;
+    s->number = look->number;
     s->end = end;
     s->records = records;
-    s->closed = s->found = true;
+    s->closed = true;
+    s->whole = look->newest;
     journal_count_committed(j, records);
     journal_segment_add(j, s);
     return true;
 }
 
-static bool segment_look(struct sg_journal *j, int fd, uint64_t number, uint64_t from,
-                         struct sg_error *err)
+static bool segment_look(struct sg_journal *j, const struct look *look, struct sg_error *err)
 {
     struct journal_head head = {0};
     struct found found;
     struct stat st;
     sg_error_reset(err);
-    if (fstat(fd, &st) != 0)
+    if (fstat(look->fd, &st) != 0)
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot stat a journal segment");
     uint64_t size = (uint64_t)st.st_size;
-    bool good = journal_head_read(fd, &head, err) && head.number == number;
+    bool good = journal_head_read(look->fd, &head, err) && head.number == look->number;
     bool unreadable = !good && journal_is_unreadable(err);
     if (!good && !unreadable && err->code == SG_E_IO)
         return false;
-    uint64_t offset = from > head.length ? from : head.length;
+    uint64_t offset = look->from > head.length ? look->from : head.length;
     if (!good && !unreadable)
         offset = 0;
     if (offset > size) {
         journal_fault(JOURNAL_SHORT);
-        sg_log(SG_LOG_ERROR, "journal.short", "segment", sg_log_num((int64_t)number), "size",
+        sg_log(SG_LOG_ERROR, "journal.short", "segment", sg_log_num((int64_t)look->number), "size",
                sg_log_num((int64_t)size), "fed", sg_log_num((int64_t)offset), NULL);
     }
     if (offset >= size && (good || unreadable))
         return true;
-    if (!segment_count(fd, number, offset, size, &found, err))
+    if (!segment_count(look, offset, size, &found, err))
         return false;
     /* Nothing is cut. The feeder reads it again, with more patience, and all of it; what cannot be
      * read counts as one record, so that who waits for what the last run left waits for that. */
     if (unreadable || found.unreadable)
-        return segment_list(j, fd, number, size, found.records + 1, err);
+        return segment_list(j, look, size, found.records + 1, err);
     if (!good && found.records) {
         /* Its data key is lost with the head; the originals can still be opened. */
         journal_fault(JOURNAL_HEADLESS);
-        sg_log(SG_LOG_ERROR, "journal.headless", "segment", sg_log_num((int64_t)number), "records",
-               sg_log_num((int64_t)found.records), NULL);
+        sg_log(SG_LOG_ERROR, "journal.headless", "segment", sg_log_num((int64_t)look->number),
+               "records", sg_log_num((int64_t)found.records), NULL);
         return true;
     }
-    if (!tail_look(j, fd, number, found.end, size, err))
+    if (!tail_look(j, look->fd, look->number, found.end, size, err))
         return false;
-    return found.records == 0 || segment_list(j, fd, number, found.end, found.records, err);
+    return found.records == 0 || segment_list(j, look, found.end, found.records, err);
+}
+
+static int segment_file_open(const struct sg_journal *j, uint64_t number, struct sg_error *err)
+{
+    char name[SG_JOURNAL_FILE];
+    sg_journal_file_name(number, name);
+    int fd = openat(j->dir_fd, name, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+    return fd;
 }
 
 bool journal_recover(struct sg_journal *j, struct sg_error *err)
@@ -253,20 +272,19 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
         sg_log(SG_LOG_WARNING, "journal.no-position", "segments", sg_log_num((int64_t)n.count),
                NULL);
     for (size_t i = 0; ok && i < n.count; i++) {
-        char name[SG_JOURNAL_FILE];
-        if (found && n.list[i] < f->resume_number)
+        struct look look = {.number = n.list[i], .newest = i + 1 == n.count};
+        if (found && look.number < f->resume_number)
             continue;
-        sg_journal_file_name(n.list[i], name);
-        int fd = openat(j->dir_fd, name, O_RDWR | O_CLOEXEC);
-        if (fd < 0) {
-            ok = sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+        look.fd = segment_file_open(j, look.number, err);
+        if (look.fd < 0) {
+            ok = false;
             break;
         }
-        bool resumed = found && n.list[i] == f->resume_number;
-        ok = segment_look(j, fd, n.list[i], resumed ? f->resume_offset : 0, &why);
+        look.from = found && look.number == f->resume_number ? f->resume_offset : 0;
+        ok = segment_look(j, &look, &why);
         if (!ok && err)
             *err = why;
-        close(fd);
+        close(look.fd);
     }
     j->fed_segment = f->resume_number;
     uint64_t highest = n.highest > f->resume_number ? n.highest : f->resume_number;

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     struct reading r = {.path = path};
-    const struct sg_journal_reader reader = {&r, on_segment, on_record, on_damage};
+    const struct sg_journal_reader reader = {&r, on_segment, on_record, on_damage, false};
     if (sg_journal_read_segment(path, 0, &reader, &err) && r.end)
         for (size_t i = r.end; i < segment.len; i++)
             if (segment.data[i])

@@ -249,6 +249,13 @@ def test_what_ends_with_2_is_not_restarted():
     assert unitfilter.settings(unit, "Restart") == ["on-failure"]  # all else is tried again
 
 
+def test_who_looks_through_its_journal_is_given_the_time():
+    """systemd would kill gatewayd after 90 s, in the midst of it, and start it anew for ever."""
+    unit = UNITS / "sealgate-gatewayd.service"
+    assert unitfilter.settings(unit, "Type") == ["notify"]
+    assert unitfilter.settings(unit, "TimeoutStartSec") == ["infinity"]
+
+
 def test_users_and_folders_of_the_units():
     """The users of the units are those of sysusers.conf, and folders of tmpfiles.conf have the modes that the platform of
     the tests has."""

@@ -176,7 +176,7 @@ static void test_room(void **state)
     char path[160];
     struct stat st;
     size_t records = 0;
-    const struct sg_journal_reader reader = {&records, NULL, count_record, no_damage};
+    const struct sg_journal_reader reader = {&records, NULL, count_record, no_damage, false};
     struct sg_error err = {0};
     fixture_open(f, NULL);
     fixture_segment_path(f, 1, path);

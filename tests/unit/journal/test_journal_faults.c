@@ -89,9 +89,12 @@ ssize_t __real_pread(int fd, void *data, size_t len, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset);
 ssize_t __wrap___pread_chk(int fd, void *data, size_t len, off_t offset, size_t most);
 
+static atomic_llong octets_read;
+
 ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset)
 {
     struct stat st;
+    atomic_fetch_add(&octets_read, (long long)len);
     unsigned long long inode = atomic_load(&bad.inode), from = atomic_load(&bad.from),
                        at = (unsigned long long)offset;
     if (at >= atomic_load(&bad.to)) /* the second of two, alike */
@@ -160,7 +163,7 @@ static size_t records_of(const struct fixture *f, uint64_t number)
     size_t n = 0;
     char path[160];
     struct sg_error err = {0};
-    const struct sg_journal_reader reader = {&n, NULL, count, no_damage};
+    const struct sg_journal_reader reader = {&n, NULL, count, no_damage, false};
     fixture_segment_path(f, number, path);
     if (!sg_journal_read_segment(path, 0, &reader, &err))
         fail_msg("%s", err.detail);
@@ -675,6 +678,44 @@ static void test_disk_unreadable(void **state)
     assert_string_equal(f->fed[0].payload, "two");
 }
 
+/* A backlog of a month has large originals, which are not read before gatewayd is ready: of the
+ * segment alone that was written last, where one may be torn. A record whose original is damaged
+ * there counts all the same. */
+static void test_originals_jumped_over(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->options.segment_bytes = 4096;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    SG_AUTO_SPOOL original = fixture_original(f, 5 << 20, true);
+    fixture_must_append(f, "one", original);
+    fixture_must_append(f, "two", NULL);
+    fixture_close(f);
+    atomic_store(&f->feed_fails, false);
+    fixture_segment_path(f, 1, path);
+    for (int damaged = 0; damaged < 2; damaged++) {
+        atomic_store(&f->hsm_away, true); /* so that the feeder reads nothing meanwhile */
+        atomic_store(&octets_read, 0);
+        fixture_open(f, NULL);
+        assert_in_range(atomic_load(&octets_read), 1, 256 << 10);
+        assert_int_equal(sg_journal_backlog(f->j), 2);
+        if (!damaged) {
+            fixture_close(f);
+            size_t len;
+            uint8_t *data = file_read(path, &len);
+            data[len / 2] ^= 1;
+            file_write(path, data, len);
+            free(data);
+        }
+    }
+    atomic_store(&f->hsm_away, false);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_string_equal(f->fed[0].payload, "one");
+    assert_string_equal(f->fed[1].payload, "two");
+}
+
 /* What `dd conv=noerror,sync` or ddrescue make of it, put in the place of the segment at a start.
  */
 static void test_block_of_zeros(void **state)
@@ -717,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_head_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_unreadable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_originals_jumped_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_block_of_zeros, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void on_damage(void *ctx, uint64_t offset, uint64_t length, const char *w
 
 static bool segment_read(struct seen *seen, const char *path, struct sg_error *err)
 {
-    const struct sg_journal_reader reader = {seen, on_segment, on_record, on_damage};
+    const struct sg_journal_reader reader = {seen, on_segment, on_record, on_damage, false};
     seen->records = seen->damaged = 0;
     seen->wrong = false;
     return sg_journal_read_segment(path, 0, &reader, err);
