@@ -57,6 +57,26 @@ bool journal_aside_write(int dir_fd, const struct journal_place *places, size_t 
             sg_fail_errno(err, SG_E_JOURNAL, "cannot rename %s", fresh));
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct journal_place *x = a, *y = b;
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* In the order of the journal, and each once: a crash repeats some. */
+static size_t places_sort(struct journal_place *places, size_t count)
+{
+    size_t n = 0;
+    if (count)
+        qsort(places, count, sizeof *places, compare);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || compare(&places[n - 1], &places[i]) != 0)
+            places[n++] = places[i];
+    return n;
+}
+
 /* A line that is none was cut short by a crash, before its record was passed over. */
 bool journal_aside_read(int dir_fd, struct journal_place **places_r, size_t *count_r,
                         struct sg_error *err)
@@ -89,6 +109,6 @@ bool journal_aside_read(int dir_fd, struct journal_place **places_r, size_t *cou
         return false;
     }
     *places_r = places;
-    *count_r = count;
+    *count_r = places_sort(places, count);
     return true;
 }

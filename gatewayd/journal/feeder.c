@@ -16,6 +16,7 @@
 #define BACKOFF_MS     100
 #define BACKOFF_MAX_MS 5000
 #define TRIES          3 /* at the least, of what cannot be read */
+#define ASIDE_AGAIN_MS 60000
 
 /* What the feeder may see of the segment at hand. */
 struct view {
@@ -240,18 +241,29 @@ static bool is_for_good(const struct sg_error *err)
 static bool set_aside(struct sg_journal *j, const struct journal_place *place,
                       const struct sg_error *err)
 {
+    struct journal_feeder *f = &j->feeder;
     struct sg_error why = {0};
-    if (!j->feeder.again && !journal_aside_add(j->dir_fd, place, &why)) {
+    if (!f->again && !journal_aside_add(j->dir_fd, place, &why)) {
         sg_log_error(SG_LOG_ERROR, "journal.not-set-aside", &why, NULL);
         return false;
     }
+    f->kept = true;
     sg_log_error(SG_LOG_ERROR, "journal.set-aside", err, "segment",
                  sg_log_num((int64_t)place->number), "offset", sg_log_num((int64_t)place->offset),
                  NULL);
+    if (f->again)
+        return true; /* counted when all have been tried */
     pthread_mutex_lock(&j->lock);
     j->set_aside++;
     pthread_mutex_unlock(&j->lock);
     return true;
+}
+
+/* What others need is away as well: what is behind it would not fare better. */
+static bool is_away(const struct sg_error *err)
+{
+    return err->code == SG_E_DB_UNAVAILABLE || err->code == SG_E_HSM_UNAVAILABLE ||
+           err->code == SG_E_BUSY;
 }
 
 /* Hands the batch on until it is taken, but for what never is: that is found by halves. */
@@ -259,6 +271,7 @@ static bool batch_feed(struct sg_journal *j)
 {
     struct journal_feeder *f = &j->feeder;
     int64_t ms = BACKOFF_MS;
+    unsigned tries = 0;
     size_t at = 0, n = f->count;
     while (at < f->count) {
         struct sg_error err = {0};
@@ -266,11 +279,15 @@ static bool batch_feed(struct sg_journal *j)
             at += n;
             n = f->count - at;
             ms = BACKOFF_MS;
+            tries = 0;
         } else if (is_for_good(&err) && n > 1) {
             n /= 2;
         } else if (is_for_good(&err) && set_aside(j, &f->places[at], &err)) {
             at++;
             n = f->count - at;
+        } else if (f->again && ++tries == TRIES) { /* the others wait */
+            f->away = is_away(&err);
+            return set_aside(j, &f->places[at], &err);
         } else {
             sg_log_error(SG_LOG_WARNING, "journal.not-fed", &err, "records",
                          sg_log_num((int64_t)(f->count - at)), NULL);
@@ -306,16 +323,38 @@ static void batch_settle(struct sg_journal *j)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* Until there is a batch, or something for feed_interval_ms. false: the journal is closing. */
-static bool work_await(struct sg_journal *j)
+/* What was set aside is to be tried: when all that the last run left is fed, for mail waits for
+ * that. Called under lock. */
+static bool aside_due(const struct sg_journal *j)
+{
+    const struct journal_feeder *f = &j->feeder;
+    return !f->aside_done && j->fed >= f->found && sg_clock_monotonic_ms() >= f->aside_ms;
+}
+
+/* Until a first record comes, or what was set aside is due. Called under lock. */
+static void record_await(struct sg_journal *j)
+{
+    const struct journal_feeder *f = &j->feeder;
+    while (!j->stopping && j->committed == j->fed && !aside_due(j)) {
+        if (f->aside_done)
+            pthread_cond_wait(&j->feed, &j->lock);
+        else
+            (void)journal_cond_wait(&j->feed, &j->lock, f->aside_ms);
+    }
+}
+
+/* Until there is a batch, or something for feed_interval_ms, or what was set aside is due, which
+ * *aside_r tells. false: the journal is closing. */
+static bool work_await(struct sg_journal *j, bool *aside_r)
 {
     pthread_mutex_lock(&j->lock);
     j->hungry = true;
-    while (!j->stopping && j->committed == j->fed)
-        pthread_cond_wait(&j->feed, &j->lock);
+    record_await(j);
     j->hungry = false;
+    *aside_r = aside_due(j);
     int64_t until = sg_clock_monotonic_ms() + j->options.feed_interval_ms;
-    while (!j->stopping && !j->drainers && j->committed - j->fed < j->options.feed_batch &&
+    while (!*aside_r && !j->stopping && !j->drainers &&
+           j->committed - j->fed < j->options.feed_batch &&
            journal_cond_wait(&j->feed, &j->lock, until))
         ;
     bool go_on = !j->stopping;
@@ -323,36 +362,75 @@ static bool work_await(struct sg_journal *j)
     return go_on;
 }
 
-/* Reads the record at a place into the batch; none where the segment is gone or damaged. false: the
- * journal is closing. */
-static bool place_read(struct sg_journal *j, const struct journal_place *place)
+/* Those that were set aside, while they are tried. */
+struct aside {
+    struct journal_place *places;
+    size_t kept; /* of them, at the beginning: they stay set aside */
+};
+
+static void aside_keep(struct aside *a, const struct journal_place *places, size_t count)
+{
+    memmove(a->places + a->kept, places, count * sizeof *places);
+    a->kept += count;
+}
+
+/* Opens the segment at hand with a few tries: all that is new waits meanwhile. */
+static bool aside_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
+{
+    int64_t ms = BACKOFF_MS;
+    bool open;
+    for (unsigned i = 1; !(open = segment_open(j, lost_r, err)) && !*lost_r && i < TRIES; i++) {
+        tell_not_read(err);
+        if (!back_off(j, &ms))
+            break;
+    }
+    return open;
+}
+
+/* Hands the record at a place of the segment at hand on; one that is not there any more is
+ * forgotten. false: the journal is closing. */
+static bool place_feed(struct sg_journal *j, const struct journal_place *place)
 {
     struct journal_feeder *f = &j->feeder;
-    struct journal_segment s = {.number = place->number};
     struct journal_cursor c;
     enum journal_step step;
     struct sg_error err = {0};
-    int64_t ms = BACKOFF_MS;
-    bool lost = false, go_on = true, open;
+    batch_reset(f);
+    journal_cursor_init(&c, f->fd, place->number, place->offset, UINT64_MAX);
+    if (!journal_cursor_next(&c, &step, &err))
+        (void)set_aside(j, place, &err); /* the disk, which may read it the next time */
+    else if (step == JOURNAL_AT_FRAME && c.frame.offset == place->offset)
+        frame_take(j, &c);
+    else
+        tell_damage(f, place->offset, 0, "set aside, and not there any more");
+    journal_cursor_free(&c);
+    return batch_feed(j);
+}
+
+/* Tries those places of one segment. false: the journal is closing. */
+static bool aside_segment_feed(struct sg_journal *j, struct aside *a,
+                               const struct journal_place *places, size_t count)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct journal_segment s = {.number = places->number};
+    struct sg_error err = {0};
+    bool lost, go_on = true;
     f->segment = &s;
-    f->offset = place->offset;
-    while (!(open = segment_open(j, &lost, &err)) && !lost && go_on) {
-        tell_not_read(&err);
-        go_on = back_off(j, &ms);
-    }
-    if (open) {
-        journal_cursor_init(&c, f->fd, place->number, place->offset, UINT64_MAX);
-        if (!journal_cursor_next(&c, &step, &err))
-            (void)set_aside(j, place, &err); /* the disk, which may read it the next time */
-        else if (step == JOURNAL_AT_FRAME && c.frame.offset == place->offset)
-            frame_take(j, &c);
-        else
-            tell_damage(f, place->offset, 0, "set aside, and not there any more");
-        journal_cursor_free(&c);
-    } else if (lost && journal_is_unreadable(&err)) {
-        (void)set_aside(j, place, &err);
-    } else if (lost) {
-        tell_damage(f, place->offset, 0, err.detail);
+    f->offset = 0;
+    if (aside_open(j, &lost, &err)) {
+        for (size_t i = 0; i < count && go_on; i++) {
+            f->kept = f->away;
+            go_on = f->away || place_feed(j, &places[i]);
+            if (f->kept)
+                aside_keep(a, &places[i], 1);
+        }
+    } else if (lost && !journal_is_unreadable(&err)) {
+        tell_damage(f, places->offset, 0, err.detail);
+    } else {
+        f->away = is_away(&err);
+        sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, "segment",
+                     sg_log_num((int64_t)s.number), "records", sg_log_num((int64_t)count), NULL);
+        aside_keep(a, places, count);
     }
     if (f->fd >= 0)
         close(f->fd);
@@ -362,57 +440,92 @@ static bool place_read(struct sg_journal *j, const struct journal_place *place)
     return go_on;
 }
 
-/* Once at each start: what was set aside may be taken by now. */
-static bool aside_feed(struct sg_journal *j)
+/* They come once more where it cannot be noted that they are done. */
+static void aside_settle(struct sg_journal *j, const struct aside *a, size_t count, bool away)
 {
     struct journal_feeder *f = &j->feeder;
-    struct journal_place *places;
-    size_t count, kept = 0;
     struct sg_error err = {0};
-    if (!journal_aside_read(j->dir_fd, &places, &count, &err)) {
+    if (a->kept < count && !journal_aside_write(j->dir_fd, a->places, a->kept, &err))
         sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, NULL);
+    pthread_mutex_lock(&j->lock);
+    j->set_aside = a->kept;
+    f->aside_done = !away;
+    f->aside_ms = sg_clock_monotonic_ms() + ASIDE_AGAIN_MS;
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Tries all of them, segment by segment. false: the journal is closing. */
+static bool aside_try(struct sg_journal *j, struct aside *a, size_t count)
+{
+    struct journal_feeder *f = &j->feeder;
+    bool go_on = true;
+    size_t i, n;
+    f->again = true;
+    f->fd = -1;
+    for (i = 0; i < count && go_on && !f->away; i += n) {
+        for (n = 1; i + n < count && a->places[i + n].number == a->places[i].number;)
+            n++;
+        go_on = aside_segment_feed(j, a, a->places + i, n);
+    }
+    if (go_on)
+        aside_keep(a, a->places + i, count - i);
+    return go_on;
+}
+
+/*
+ * Once at each start what was set aside may be taken by now. What cannot be read stays set aside,
+ * and holds up nothing; where the database or hsmd is away it is tried again later. false: the
+ * journal is closing.
+ */
+static bool aside_feed(struct sg_journal *j)
+{
+    struct journal_feeder *f = &j->feeder, at_hand = *f;
+    struct aside a = {0};
+    size_t count = 0;
+    struct sg_error err = {0};
+    if (!journal_aside_read(j->dir_fd, &a.places, &count, &err)) {
+        sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, NULL);
+        f->aside_done = true;
         return true;
     }
-    bool go_on = true;
-    f->again = true;
-    for (size_t i = 0; i < count && go_on; i++) {
-        batch_reset(f);
-        uint64_t before = sg_journal_set_aside(j);
-        go_on = place_read(j, &places[i]) && batch_feed(j);
-        if (sg_journal_set_aside(j) != before)
-            places[kept++] = places[i];
-    }
-    f->again = false;
-    f->seen = 0;
-    if (go_on && kept < count && !journal_aside_write(j->dir_fd, places, kept, &err))
-        sg_log_error(SG_LOG_ERROR, "journal.set-aside", &err, NULL); /* they come once more */
-    free(places);
+    bool go_on = aside_try(j, &a, count), away = f->away;
+    at_hand.arena = f->arena;
+    *f = at_hand;
+    if (go_on)
+        aside_settle(j, &a, count, away);
+    free(a.places);
     return go_on;
+}
+
+/* Reads a batch, hands it on, and waits where something of it could not be read. false: the
+ * journal is closing. */
+static bool batch_work(struct sg_journal *j, int64_t *ms)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_error err = {0};
+    struct journal_place before = f->stuck;
+    batch_reset(f);
+    bool good = batch_gather(j, &err);
+    if (before.number != f->stuck.number || before.offset != f->stuck.offset)
+        *ms = BACKOFF_MS; /* another place than the one that was waited for */
+    if (!batch_feed(j))
+        return false;
+    batch_settle(j);
+    if (good) {
+        *ms = BACKOFF_MS;
+        return true;
+    }
+    tell_not_read(&err);
+    return back_off(j, ms);
 }
 
 void *journal_feeder_run(void *journal)
 {
     struct sg_journal *j = journal;
-    struct sg_error err = {0};
     int64_t ms = BACKOFF_MS;
-    bool go_on = aside_feed(j);
-    while (go_on && work_await(j)) {
-        batch_reset(&j->feeder);
-        struct journal_place before = j->feeder.stuck;
-        bool good = batch_gather(j, &err);
-        if (before.number != j->feeder.stuck.number || before.offset != j->feeder.stuck.offset)
-            ms = BACKOFF_MS; /* another place than the one that was waited for */
-        if (!batch_feed(j))
-            break;
-        batch_settle(j);
-        if (good) {
-            ms = BACKOFF_MS;
-            continue;
-        }
-        tell_not_read(&err);
-        if (!back_off(j, &ms))
-            break;
-    }
+    bool aside, go_on = true;
+    while (go_on && work_await(j, &aside))
+        go_on = aside ? aside_feed(j) : batch_work(j, &ms);
     return NULL;
 }
 

@@ -120,7 +120,7 @@ bool journal_open_io(const struct sg_journal_options *options, const struct jour
         sg_fail(err, SG_E_NO_MEMORY, "no memory for the journal");
     ok = ok && dir_open(j, err) && journal_recover(j, err);
     if (ok) {
-        errno = pthread_create(&j->feeder.thread, NULL, journal_feeder_run, j);
+        errno = pthread_create(&j->feeding, NULL, journal_feeder_run, j);
         ok = errno == 0 || sg_fail_errno(err, SG_E_NO_MEMORY, "cannot start the journal's feeder");
     }
     if (ok)
@@ -166,7 +166,7 @@ void sg_journal_close(struct sg_journal **journal)
     while (j->appenders)
         pthread_cond_wait(&j->idle, &j->lock);
     pthread_mutex_unlock(&j->lock);
-    pthread_join(j->feeder.thread, NULL);
+    pthread_join(j->feeding, NULL);
     journal_free(j);
     *journal = NULL;
 }

@@ -69,7 +69,6 @@ struct journal_place {
 };
 
 struct journal_feeder {
-    pthread_t thread;
     struct journal_segment *segment; /* at hand, NULL before the first */
     int fd;                          /* of it, -1 for none */
     struct journal_head head;
@@ -89,7 +88,14 @@ struct journal_feeder {
     unsigned tries;
     bool passed; /* such a place of the segment at hand: further ones are tried, but not waited for
                   */
-    bool again;  /* they had been set aside */
+    /* What was set aside: it is tried when so many records are fed, as open has found, not before
+     * that time (monotonic), and until that is done. */
+    uint64_t found;
+    int64_t aside_ms;
+    bool aside_done;
+    bool again; /* it is being tried */
+    bool kept;  /* the one that was tried stays set aside */
+    bool away;  /* … for want of hsmd or of the database, as would those behind it */
 };
 
 struct sg_journal {
@@ -127,6 +133,7 @@ struct sg_journal {
 
     struct journal_writer writer;
     struct journal_feeder feeder;
+    pthread_t feeding;
 };
 
 /* sg_journal_open() with other system calls. */
@@ -185,7 +192,8 @@ SG_MUST_USE bool journal_position_write(int dir_fd, uint64_t number, uint64_t of
 
 /*
  * aside.c: where the records stand that were set aside. Adds one, which is on disk afterwards;
- * reads all of them (the caller frees; none where there is no file); puts others in their place.
+ * reads all of them, in order (the caller frees; none where there is no file); puts others in their
+ * place.
  */
 SG_MUST_USE bool journal_aside_add(int dir_fd, const struct journal_place *place,
                                    struct sg_error *err);

@@ -286,6 +286,7 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
             *err = why;
         close(look.fd);
     }
+    f->found = j->committed;
     j->fed_segment = f->resume_number;
     uint64_t highest = n.highest > f->resume_number ? n.highest : f->resume_number;
     j->writer.next_number = highest + 1;

@@ -39,6 +39,12 @@ bool fixture_key_open(void *ctx, const char *binding, struct sg_bytes wrapped,
         atomic_fetch_add(&f->keys_refused, 1);
         return sg_fail(err, SG_E_HSM_UNAVAILABLE, "the HSM is away");
     }
+    snprintf(expected, sizeof expected, "journal/%s/%016llu", f->options.node,
+             atomic_load(&f->locked));
+    if (strcmp(binding, expected) == 0) {
+        atomic_fetch_add(&f->keys_refused, 1);
+        return sg_fail(err, SG_E_HSM_KEY, "the wrapped key does not open");
+    }
     snprintf(expected, sizeof expected, "wrapped:%s", binding);
     if (!sg_bytes_equal(wrapped, sg_bytes_str(expected)))
         return sg_fail(err, SG_E_HSM_KEY, "not the wrapped key of this binding");

@@ -32,7 +32,8 @@ struct fixture {
     struct fed *fed;
     size_t fed_count, fed_cap;
     atomic_bool feed_fails, hsm_away;
-    const char *refused; /* by the feed, for good: what it stands in */
+    const char *refused;  /* by the feed, for good: what it stands in */
+    atomic_ullong locked; /* a segment whose key is not to be had; 0: none */
     atomic_int feed_calls, keys_made, keys_opened, keys_refused;
 };
 

@@ -326,6 +326,89 @@ static void test_set_aside_badly(void **state)
     assert_string_equal(f->fed[2].payload, "after");
 }
 
+/* A journal with "bad" set aside in its first segment, and closed. */
+static void one_set_aside(struct fixture *f)
+{
+    f->refused = "bad";
+    fixture_open(f, NULL);
+    fixture_must_append(f, "bad", NULL);
+    fixture_must_append(f, "worse, bad", NULL);
+    fixture_drain(f);
+    fixture_close(f);
+    f->refused = NULL;
+}
+
+/* What was set aside and cannot be read holds up nothing, neither what is new nor what the last run
+ * left, and is tried again at the next start: its segment is opened once for all of it. */
+static void test_set_aside_unopened(void **state)
+{
+    struct fixture *f = *state;
+    one_set_aside(f);
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    fixture_must_append(f, "left", NULL);
+    fixture_close(f);
+    atomic_store(&f->feed_fails, false);
+    atomic_store(&f->locked, 1);
+    fixture_open(f, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
+    assert_string_equal(f->fed[0].payload, "left");
+    fixture_must_append(f, "new", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_int_equal(sg_journal_set_aside(f->j), 2);
+    assert_in_range(atomic_load(&f->keys_refused), 1, 3);
+    fixture_close(f);
+    atomic_store(&f->locked, 0);
+    atomic_store(&f->keys_opened, 0);
+    fixture_open(f, NULL);
+    fixture_must_append(f, "after", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 5);
+    assert_string_equal(f->fed[2].payload, "bad");
+    assert_int_equal(sg_journal_set_aside(f->j), 0);
+    assert_int_equal(f->keys_opened, 1);
+}
+
+static bool two_set_aside(void *ctx)
+{
+    struct fixture *f = ctx;
+    return sg_journal_set_aside(f->j) == 2;
+}
+
+static bool none_set_aside(void *ctx)
+{
+    struct fixture *f = ctx;
+    return sg_journal_set_aside(f->j) == 0;
+}
+
+/* Where hsmd or the database is away at the start it is tried again later in that run. */
+static void test_set_aside_away(void **state)
+{
+    struct fixture *f = *state;
+    one_set_aside(f);
+    for (int i = 0; i < 2; i++) {
+        atomic_bool *away = i ? &f->feed_fails : &f->hsm_away;
+        atomic_store(away, true);
+        f->refused = i ? NULL : "bad";
+        fixture_open(f, NULL);
+        fixture_await(two_set_aside, f);
+        atomic_store(away, false);
+        fixture_must_append(f, "new", NULL);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, i + 1);
+        pthread_mutex_lock(&f->j->lock);
+        assert_in_range(f->j->feeder.aside_ms - sg_clock_monotonic_ms(), 1, 60000);
+        f->j->feeder.aside_ms = 0;
+        pthread_cond_signal(&f->j->feed);
+        pthread_mutex_unlock(&f->j->lock);
+        fixture_await(i ? none_set_aside : two_set_aside, f);
+        fixture_close(f);
+    }
+    assert_int_equal(f->fed_count, 4);
+}
+
 /* Closing does not wait for a database that is away; what was not fed is fed the next time. */
 static void test_close_unfed(void **state)
 {
@@ -464,6 +547,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_feed_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_badly, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_unopened, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
