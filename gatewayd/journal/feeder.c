@@ -80,6 +80,49 @@ static bool stuck_for_good(const struct sg_journal *j)
            (f->passed || sg_clock_monotonic_ms() - f->stuck_ms >= j->options.unreadable_ms);
 }
 
+/* To the writer, which leaves it. */
+static void lost_note(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->feeder.segment->lost = true;
+    pthread_mutex_unlock(&j->lock);
+}
+
+/*
+ * What was made in this run is known without its head: that it stands on the disk as it was written
+ * counts after a crash alone, so that no more is to be written behind one that does not.
+ */
+static void head_remembered(struct sg_journal *j, int fd)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_error err = {0};
+    if (!journal_head_read(fd, &f->head, &err) || f->head.number != f->segment->number) {
+        journal_fault(JOURNAL_HEADLESS);
+        sg_log_error(SG_LOG_ERROR, "journal.headless", &err, "segment",
+                     sg_log_num((int64_t)f->segment->number), NULL);
+        lost_note(j);
+    }
+    memcpy(f->head.node, j->node, strlen(j->node) + 1);
+    f->head.number = f->segment->number;
+    f->head.length = f->segment->start;
+}
+
+static bool head_learn(struct sg_journal *j, int fd, bool *lost_r, struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    if (f->segment->start) {
+        head_remembered(j, fd);
+        return true;
+    }
+    if (journal_head_read(fd, &f->head, err))
+        return true;
+    bool unreadable = journal_is_unreadable(err);
+    *lost_r = err->code == SG_E_MALFORMED || (unreadable && stuck_for_good(j));
+    if (unreadable)
+        stuck_note(j);
+    return false;
+}
+
 /* Opens the file and, where it is not known, the data key. *lost_r: the file is not there, or its
  * head is no head, or cannot be read for good. */
 static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
@@ -92,13 +135,12 @@ static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *er
         int fd = openat(j->dir_fd, name, O_RDONLY | O_CLOEXEC);
         if (fd < 0) {
             *lost_r = errno == ENOENT;
-            return sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+            sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
+            if (*lost_r)
+                lost_note(j);
+            return false;
         }
-        if (!journal_head_read(fd, &f->head, err)) {
-            bool unreadable = journal_is_unreadable(err);
-            *lost_r = err->code == SG_E_MALFORMED || (unreadable && stuck_for_good(j));
-            if (unreadable)
-                stuck_note(j);
+        if (!head_learn(j, fd, lost_r, err)) {
             close(fd);
             return false;
         }

@@ -25,6 +25,8 @@ struct journal_segment {
     uint64_t end;     /* records before it are on disk; under lock */
     uint64_t records; /* of them not fed when the journal was opened; under lock */
     bool closed;      /* nothing more comes; under lock */
+    bool lost;        /* the feeder found no good head in its file, or no file; under lock */
+    uint64_t start;   /* of the first frame, where it was made in this run; else 0 */
     bool whole;       /* a record counts where its original is whole too */
     /* Its data key. Set before the segment is seen; of one found at open by the feeder, which
      * asks for it when it first needs it. Length 0: not known. */

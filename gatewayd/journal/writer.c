@@ -174,7 +174,7 @@ static bool segment_begin(struct sg_journal *j, struct sg_error *err)
         return sg_fail(err, SG_E_NO_MEMORY, "no memory for a journal segment");
     }
     s->number = head.number;
-    s->end = head.length;
+    s->end = s->start = head.length;
     s->key = key;
     segment_leave(j);
     w->fd = fd;
@@ -195,14 +195,24 @@ static bool fits(const struct sg_journal *j, uint64_t need, uint64_t limit)
     return end == w->start || (end < limit && need <= limit - end);
 }
 
+/* Nothing of it would be found after a crash. */
+static bool is_lost(struct sg_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    bool lost = j->writer.segment->lost;
+    pthread_mutex_unlock(&j->lock);
+    return lost;
+}
+
 /* A segment that takes need bytes. While no new one can be had (hsmd away), the old one does. */
 static bool segment_ready(struct sg_journal *j, uint64_t need, struct sg_error *err)
 {
     struct journal_writer *w = &j->writer;
     uint64_t limit = j->options.segment_bytes;
-    if (w->segment && fits(j, need, limit))
+    bool good = w->segment && !is_lost(j);
+    if (good && fits(j, need, limit))
         return true;
-    bool spare = w->segment && fits(j, need, 2 * limit);
+    bool spare = good && fits(j, need, 2 * limit);
     if (spare && sg_clock_monotonic_ms() < w->retry_ms)
         return true;
     if (segment_begin(j, err))

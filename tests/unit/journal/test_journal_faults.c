@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -678,6 +679,44 @@ static void test_disk_unreadable(void **state)
     assert_string_equal(f->fed[0].payload, "two");
 }
 
+/* Of the segment that is being written: what was acknowledged is fed all the same, and what comes
+ * then is not written behind a head without which nobody could open it after a crash. */
+static void test_head_damaged_while_running(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    for (int how = 0; how < 3; how++) {
+        f->options.feed_interval_ms = 600000; /* the feeder reads nothing before it is asked to */
+        fixture_open(f, NULL);
+        for (unsigned i = 0; i < 3; i++)
+            fixture_must_append(f, payload(i), NULL);
+        fixture_segment_path(f, 1, path);
+        int64_t headless = faults(JOURNAL_HEADLESS), damaged = faults(JOURNAL_DAMAGED);
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        if (how == 0)
+            assert_int_equal(pwrite(fd, "?", 1, 20), 1);
+        else if (how == 1)
+            bad_block(path, 0, 8);
+        else
+            assert_int_equal(unlink(path), 0);
+        close(fd);
+        fixture_drain(f);
+        bad_block(NULL, 0, 0);
+        fixture_must_append(f, "after", NULL);
+        assert_int_equal(fixture_files(f, ".sgj"), how == 2 ? 1 : 2);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, how == 2 ? 1 : 4);
+        assert_string_equal(f->fed[f->fed_count - 1].payload, "after");
+        assert_int_equal(faults(JOURNAL_HEADLESS), headless + (how < 2));
+        assert_int_equal(faults(JOURNAL_DAMAGED), damaged + (how == 2));
+        for (unsigned i = 0; how < 2 && i < 3; i++)
+            assert_string_equal(f->fed[i].payload, payload(i));
+        fixture_free(f);
+        fixture_init(f);
+    }
+}
+
 /* A backlog of a month has large originals, which are not read before gatewayd is ready: of the
  * segment alone that was written last, where one may be torn. A record whose original is damaged
  * there counts all the same. */
@@ -758,6 +797,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_head_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_unreadable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_head_damaged_while_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_originals_jumped_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_block_of_zeros, setup, teardown),
     };
