@@ -156,9 +156,10 @@ static bool segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *er
                                 err);
 }
 
-static void tell_damage(const struct journal_feeder *f, uint64_t offset, uint64_t length,
+static void tell_damage(struct journal_feeder *f, uint64_t offset, uint64_t length,
                         const char *what)
 {
+    f->told = true;
     journal_fault_damaged(f->segment->number, offset, length, what);
 }
 
@@ -230,6 +231,19 @@ static bool frames_read(struct sg_journal *j, uint64_t end, struct sg_error *err
     return ok;
 }
 
+/* All that is committed of the segment at hand was read. Records that damage hid since they were
+ * counted are settled with the rest. */
+static void segment_end(struct sg_journal *j, const struct view *view)
+{
+    struct journal_feeder *f = &j->feeder;
+    uint64_t hidden = view->records > f->seen ? view->records - f->seen : 0;
+    if (hidden && !f->told && !f->segment->unsure)
+        tell_damage(f, view->end, 0, "records before it are gone"); /* zeros look like room */
+    f->settled += hidden;
+    f->seen = view->records;
+    f->told = false;
+}
+
 /* Fills the batch with what is committed. After false the batch may hold a part, which counts. */
 static bool batch_gather(struct sg_journal *j, struct sg_error *err)
 {
@@ -237,9 +251,7 @@ static bool batch_gather(struct sg_journal *j, struct sg_error *err)
     struct view view = {0};
     while (!batch_full(j) && segment_view(j, &view)) {
         if (f->offset >= view.end) {
-            /* Records that damage hid since they were counted are settled with the rest. */
-            f->settled += view.records > f->seen ? view.records - f->seen : 0;
-            f->seen = view.records;
+            segment_end(j, &view);
             if (!view.over)
                 return true;
             segment_drop(j);

@@ -28,6 +28,7 @@ struct journal_segment {
     bool lost;        /* the feeder found no good head in its file, or no file; under lock */
     uint64_t start;   /* of the first frame, where it was made in this run; else 0 */
     bool whole;       /* a record counts where its original is whole too */
+    bool unsure;      /* of the records: not all of it could be read at open */
     /* Its data key. Set before the segment is seen; of one found at open by the feeder, which
      * asks for it when it first needs it. Length 0: not known. */
     struct sg_secret key;
@@ -88,6 +89,7 @@ struct journal_feeder {
     struct journal_place stuck;
     int64_t stuck_ms;
     unsigned tries;
+    bool told;   /* damage, since seen was as many as there are */
     bool passed; /* such a place of the segment at hand: further ones are tried, but not waited for
                   */
     /* What was set aside: it is tried when so many records are fed, as open has found, not before

@@ -125,22 +125,6 @@ static void tail_cut(struct sg_journal *j, int fd, uint64_t number, uint64_t off
                      sg_log_num((int64_t)length), NULL);
 }
 
-/* What stands behind the last good record: room that was made ahead (zeros), a torn tail, or both.
- */
-static bool tail_look(struct sg_journal *j, int fd, uint64_t number, uint64_t offset, uint64_t size,
-                      struct sg_error *err)
-{
-    uint64_t end;
-    if (!journal_zeros_find(fd, offset, size, &end, err))
-        return false;
-    uint64_t room = (end + ROOM_BLOCK - 1) / ROOM_BLOCK * ROOM_BLOCK;
-    if (end > offset)
-        tail_cut(j, fd, number, offset, (room < size ? room : size) - offset);
-    else if (offset < size && ftruncate(fd, (off_t)offset) != 0)
-        sg_log(SG_LOG_WARNING, "journal.not-cut", "segment", sg_log_num((int64_t)number), NULL);
-    return true;
-}
-
 /* What the records of a segment look like from an offset on. */
 struct found {
     uint64_t records, end; /* good ones; behind the last of them */
@@ -160,6 +144,7 @@ struct look {
     uint64_t number;
     uint64_t from; /* before it all is fed */
     bool newest;   /* it alone can be torn: when one is made all of the one before it is on disk */
+    bool left;     /* another has records: its end was cut */
 };
 
 static bool segment_count(const struct look *look, uint64_t offset, uint64_t size,
@@ -192,7 +177,7 @@ static bool segment_count(const struct look *look, uint64_t offset, uint64_t siz
  * memory alone: what is fed, and by that taken for done, is on disk first.
  */
 static bool segment_list(struct sg_journal *j, const struct look *look, uint64_t end,
-                         uint64_t records, struct sg_error *err)
+                         uint64_t records, bool sure, struct sg_error *err)
 {
     if (j->io->fdatasync(look->fd) != 0)
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot sync a journal segment");
@@ -204,8 +189,32 @@ static bool segment_list(struct sg_journal *j, const struct look *look, uint64_t
     s->records = records;
     s->closed = true;
     s->whole = look->newest;
+    s->unsure = !sure;
     journal_count_committed(j, records);
     journal_segment_add(j, s);
+    return true;
+}
+
+/*
+ * What stands behind the last good record: room that was made ahead (zeros), a torn tail, or both.
+ * A segment that others followed was cut when it was left: there it is records that are damaged.
+ */
+static bool tail_look(struct sg_journal *j, const struct look *look, uint64_t offset, uint64_t size,
+                      struct sg_error *err)
+{
+    uint64_t end;
+    if (offset >= size)
+        return true;
+    if (!journal_zeros_find(look->fd, offset, size, &end, err))
+        return false;
+    uint64_t room = (end + ROOM_BLOCK - 1) / ROOM_BLOCK * ROOM_BLOCK;
+    if (look->left || (!look->newest && end > offset))
+        journal_fault_damaged(look->number, offset, size - offset, "the end");
+    else if (end > offset)
+        tail_cut(j, look->fd, look->number, offset, (room < size ? room : size) - offset);
+    else if (ftruncate(look->fd, (off_t)offset) != 0 || j->io->fdatasync(look->fd) != 0)
+        sg_log(SG_LOG_WARNING, "journal.not-cut", "segment", sg_log_num((int64_t)look->number),
+               NULL);
     return true;
 }
 
@@ -237,7 +246,7 @@ static bool segment_look(struct sg_journal *j, const struct look *look, struct s
     /* Nothing is cut. The feeder reads it again, with more patience, and all of it; what cannot be
      * read counts as one record, so that who waits for what the last run left waits for that. */
     if (unreadable || found.unreadable)
-        return segment_list(j, look, size, found.records + 1, err);
+        return segment_list(j, look, size, found.records + 1, false, err);
     if (!good && found.records) {
         /* Its data key is lost with the head; the originals can still be opened. */
         journal_fault(JOURNAL_HEADLESS);
@@ -245,9 +254,9 @@ static bool segment_look(struct sg_journal *j, const struct look *look, struct s
                "records", sg_log_num((int64_t)found.records), NULL);
         return true;
     }
-    if (!tail_look(j, look->fd, look->number, found.end, size, err))
+    if (!tail_look(j, look, found.end, size, err))
         return false;
-    return found.records == 0 || segment_list(j, look, found.end, found.records, err);
+    return found.records == 0 || segment_list(j, look, found.end, found.records, true, err);
 }
 
 static int segment_file_open(const struct sg_journal *j, uint64_t number, struct sg_error *err)
@@ -258,6 +267,30 @@ static int segment_file_open(const struct sg_journal *j, uint64_t number, struct
     if (fd < 0)
         sg_fail_errno(err, SG_E_JOURNAL, "cannot open journal segment %s", name);
     return fd;
+}
+
+/* Something was appended to it. */
+static bool has_frames(const struct sg_journal *j, uint64_t number)
+{
+    struct journal_head head;
+    struct sg_error ignored = {0};
+    struct stat st;
+    int fd = segment_file_open(j, number, &ignored);
+    if (fd < 0)
+        return false;
+    uint64_t longest = journal_head_read(fd, &head, &ignored) ? head.length : JOURNAL_HEAD_MAX;
+    bool so = fstat(fd, &st) == 0 && (uint64_t)st.st_size > longest;
+    close(fd);
+    return so;
+}
+
+/* The highest that has records; those before it were left, and cut, when it got the first one. */
+static uint64_t last_written(const struct sg_journal *j, const struct numbers *n)
+{
+    size_t i = n->count;
+    while (i > 0 && !has_frames(j, n->list[i - 1]))
+        i--;
+    return i > 0 ? n->list[i - 1] : 0;
 }
 
 bool journal_recover(struct sg_journal *j, struct sg_error *err)
@@ -271,8 +304,10 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
     if (ok && !found && n.count)
         sg_log(SG_LOG_WARNING, "journal.no-position", "segments", sg_log_num((int64_t)n.count),
                NULL);
+    uint64_t last = last_written(j, &n);
     for (size_t i = 0; ok && i < n.count; i++) {
-        struct look look = {.number = n.list[i], .newest = i + 1 == n.count};
+        struct look look = {
+            .number = n.list[i], .newest = i + 1 == n.count, .left = n.list[i] < last};
         if (found && look.number < f->resume_number)
             continue;
         look.fd = segment_file_open(j, look.number, err);

@@ -116,6 +116,17 @@ static void segment_leave(struct sg_journal *j)
     w->segment = NULL;
 }
 
+/* Room that was made, and is found behind a segment when another has records, is taken for damage:
+ * it is cut off on the disk, too, before there are any. */
+static void room_cut(struct sg_journal *j)
+{
+    struct journal_writer *w = &j->writer;
+    if (w->segment && (j->io->ftruncate(w->fd, (off_t)w->segment->end) != 0 ||
+                       j->io->fdatasync(w->fd) != 0))
+        sg_log(SG_LOG_WARNING, "journal.not-cut", "segment",
+               sg_log_num((int64_t)w->segment->number), NULL);
+}
+
 void journal_writer_close(struct sg_journal *j)
 {
     segment_leave(j);
@@ -176,6 +187,7 @@ static bool segment_begin(struct sg_journal *j, struct sg_error *err)
     s->number = head.number;
     s->end = s->start = head.length;
     s->key = key;
+    room_cut(j);
     segment_leave(j);
     w->fd = fd;
     w->segment = s;

@@ -194,6 +194,80 @@ static void test_damage_inside(void **state)
     free(data);
 }
 
+/* The last record of a segment that another followed is no torn tail: it was acknowledged. */
+static void test_damage_at_an_old_end(void **state)
+{
+    struct fixture *f = *state;
+    for (int how = 0; how < 3; how++) {
+        uint64_t ends[3];
+        size_t len, after;
+        char path[160];
+        uint8_t *data = unfed_segment(f, ends, &len);
+        fixture_segment_path(f, 1, path);
+        atomic_store(&f->feed_fails, true);
+        fixture_open(f, NULL);
+        fixture_must_append(f, "next", NULL);
+        fixture_close(f);
+        atomic_store(&f->feed_fails, false);
+        int64_t damaged = faults(JOURNAL_DAMAGED), torn = faults(JOURNAL_TORN);
+        if (how != 1)
+            memset(data + ends[1], 0, len - ends[1]);
+        else
+            data[ends[1] + 100] ^= 1;
+        if (how < 2)
+            file_write(path, data, len);
+        atomic_store(&f->hsm_away, true);
+        fixture_open(f, NULL);
+        assert_int_equal(faults(JOURNAL_DAMAGED), damaged + (how < 2));
+        file_write(path, data, len); /* it comes later, when it has been counted */
+        atomic_store(&f->hsm_away, false);
+        fixture_drain(f);
+        assert_int_equal(faults(JOURNAL_DAMAGED), damaged + 1);
+        assert_int_equal(faults(JOURNAL_TORN), torn);
+        assert_int_equal(f->fed_count, 3);
+        assert_string_equal(f->fed[1].payload, "two");
+        assert_string_equal(f->fed[2].payload, "next");
+        uint8_t *now = file_read(path, &after);
+        assert_int_equal(after, len);
+        assert_memory_equal(now, data, len);
+        free(now);
+        free(data);
+        fixture_free(f);
+        fixture_init(f);
+    }
+}
+
+/* A crash before the segment that another is to follow was cut: its room is no damage. */
+static void test_room_of_an_old_end(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len;
+    char path[160];
+    struct stat st;
+    for (int torn = 0; torn < 2; torn++) {
+        uint8_t *data = unfed_segment(f, ends, &len);
+        fixture_segment_path(f, 1, path);
+        assert_int_equal(truncate(path, 200000), 0);
+        size_t head = ends[0] - (ends[1] - ends[0]); /* records of one length, nearly */
+        fixture_segment_path(f, 2, path);
+        journal_put(data + 12, 8, 2);
+        journal_put(data + head - 4, 4, journal_crc(0, data, head - 4));
+        file_write(path, data, torn ? head / 2 : head);
+        free(data);
+        int64_t damaged = faults(JOURNAL_DAMAGED);
+        fixture_open(f, NULL);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, 3);
+        assert_int_equal(faults(JOURNAL_DAMAGED), damaged);
+        fixture_segment_path(f, 1, path);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, len);
+        fixture_free(f);
+        fixture_init(f);
+    }
+}
+
 /* An original that is damaged, with a good record behind it: the one is skipped and the other fed,
  * and neither is counted that is not fed (a backlog below nothing would refuse all mail). */
 static void test_damaged_original(void **state)
@@ -614,6 +688,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tail_of_zeros, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_inside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_original, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_at_an_old_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_room_of_an_old_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
