@@ -237,6 +237,12 @@ static bool feed(void *arg, const struct sg_journal_record *records, size_t coun
     return ok;
 }
 
+static int64_t unfed_ms(void *arg)
+{
+    struct services *v = arg;
+    return sg_journal_backlog(v->gw.journal) ? sg_journal_oldest_ms(v->gw.journal) : -1;
+}
+
 static bool journal_open(struct services *v, struct sg_error *err)
 {
     const struct settings *s = v->settings;
@@ -252,6 +258,7 @@ static bool journal_open(struct services *v, struct sg_error *err)
         .feed_ctx = v,
         .keys = sg_archive_journal_keys(v->archive),
     };
+    sg_registry_behind(v->gw.registry, unfed_ms, v);
     sg_watch_enter(&v->feeding, "journal feeder", FEED_LIMIT_MS);
     return sg_journal_open(&options, &v->gw.journal, err);
 }

@@ -41,6 +41,7 @@ struct node {
     struct owed *owed; /* oldest first */
     int users;         /* threads that hold or wait for it */
     sg_time used;      /* last; 0: not handed in yet */
+    int64_t left_ms;   /* last (monotonic): its records are in the journal by then */
     bool busy;
     bool loaded; /* PostgreSQL was asked, or can know nothing */
     char key[];  /* direction, queue id and tenant */
@@ -58,6 +59,9 @@ struct sg_registry {
     int waiting;
     sg_time complete_since; /* who was handed in later is here */
     sg_time clock;          /* real time less monotonic */
+    int64_t forgotten_ms;   /* who was left later (monotonic) is here */
+    int64_t (*unfed_ms)(void *ctx);
+    void *unfed_ctx;
 };
 
 static unsigned bucket_of(const char *key)
@@ -164,6 +168,8 @@ static void trim(struct sg_registry *r)
             continue;
         if (n->used > r->complete_since)
             r->complete_since = n->used;
+        if (n->left_ms > r->forgotten_ms)
+            r->forgotten_ms = n->left_ms;
         node_remove(r, n, NULL); /* owes nothing */
     }
 }
@@ -283,6 +289,34 @@ static bool load(struct sg_registry *r, struct node *n, const char *direction, c
     return true;
 }
 
+void sg_registry_behind(struct sg_registry *registry, int64_t (*unfed_ms)(void *ctx), void *ctx)
+{
+    registry->unfed_ms = unfed_ms;
+    registry->unfed_ctx = ctx;
+}
+
+/* Some of whom there is nothing here any more have records that are in the journal alone: that
+ * PostgreSQL knows nothing of a message does not say that it was not sent. */
+static bool is_behind(struct sg_registry *r)
+{
+    if (!r->unfed_ms)
+        return false;
+    pthread_mutex_lock(&r->mutex);
+    int64_t forgotten_ms = r->forgotten_ms;
+    pthread_mutex_unlock(&r->mutex);
+    int64_t now_ms = sg_clock_monotonic_ms(), unfed_ms = r->unfed_ms(r->unfed_ctx);
+    return unfed_ms >= 0 && now_ms - unfed_ms <= forgotten_ms;
+}
+
+/* What PostgreSQL knows of it. */
+static bool look_up(struct sg_registry *r, struct node *n, const char *direction,
+                    const char *queue_id, const char *tenant, struct sg_error *err)
+{
+    if (is_behind(r))
+        return sg_fail(err, SG_E_BUSY, "what became of this message may not be in PostgreSQL yet");
+    return load(r, n, direction, queue_id, tenant, err);
+}
+
 static bool key_make(char key[KEY_MAX], const char *direction, const char *tenant, const char *id)
 {
     int n = snprintf(key, KEY_MAX, "%s/%s/%s", direction, tenant, id);
@@ -322,7 +356,7 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
         return false;
-    if (!n->loaded && *queue_id && !load(registry, n, direction, queue_id, tenant, err)) {
+    if (!n->loaded && *queue_id && !look_up(registry, n, direction, queue_id, tenant, err)) {
         sg_registry_leave(registry, &n->entry);
         return false;
     }
@@ -336,6 +370,7 @@ void sg_registry_leave(struct sg_registry *registry, struct sg_registry_entry *e
     pthread_mutex_lock(&registry->mutex);
     n->busy = false;
     n->users--;
+    n->left_ms = sg_clock_monotonic_ms();
     pthread_cond_broadcast(&registry->freed);
     pthread_mutex_unlock(&registry->mutex);
 }

@@ -32,6 +32,12 @@ struct sg_registry_options {
 };
 
 struct sg_registry *sg_registry_new(struct sg_db *db, const struct sg_registry_options *options);
+/*
+ * unfed_ms tells for how long, at the most, the oldest record of the journal that is not in
+ * PostgreSQL yet has been there; negative: there is none. Whoever may have been forgotten before
+ * that is refused (SG_E_BUSY) until PostgreSQL can know of it. Before any thread enters.
+ */
+void sg_registry_behind(struct sg_registry *registry, int64_t (*unfed_ms)(void *ctx), void *ctx);
 /* *unsaid gets what was sent of which the outcome is still owed; to be released. */
 void sg_registry_free(struct sg_registry **registry, struct sg_courier_sent **unsaid);
 

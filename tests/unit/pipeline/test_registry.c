@@ -169,6 +169,56 @@ static void many_recipients_push_others_out(void **state)
     }
 }
 
+static int64_t unfed = -1;
+
+static int64_t unfed_of(void *ctx)
+{
+    (void)ctx;
+    return unfed;
+}
+
+static enum sg_error_code entered(struct sg_registry *r, const char *queue_id)
+{
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    if (!sg_registry_enter(r, "inbound", queue_id, "ten_x", &entry, &err))
+        return err.code;
+    sg_registry_leave(r, entry);
+    return SG_OK;
+}
+
+/* What was pushed out while PostgreSQL takes no records may have been sent: that PostgreSQL knows
+ * nothing of it says so only when it has what is older. */
+static void who_is_in_the_journal_alone_waits(void **state)
+{
+    (void)state;
+    struct sg_registry *r = begin(BORN);
+    sg_registry_behind(r, unfed_of, NULL);
+    unfed = 0;
+    assert_int_equal(entered(r, "1"), SG_OK);
+    pass(1);
+    assert_int_equal(entered(r, "2"), SG_OK);
+    pass(1);
+    unfed = 2000; /* since the first */
+    sg_registry_announce(r, "inbound", "3", "ten_x");
+    assert_int_equal(entered(r, "3"), SG_OK); /* nobody can have handed it in before */
+    pass(1);
+    unfed = 3000;
+    int before = asked;
+    assert_int_equal(entered(r, "1"), SG_E_BUSY);
+    assert_int_equal(entered(r, "1"), SG_E_BUSY); /* it is not taken for known meanwhile */
+    assert_int_equal(asked, before);
+    assert_int_equal(entered(r, "3"), SG_OK); /* which is remembered */
+    pass(10);
+    unfed = 10500; /* those that were pushed out are fed, what came then is not */
+    assert_int_equal(entered(r, "1"), SG_OK);
+    assert_int_equal(asked, before + 1);
+    unfed = -1;
+    assert_int_equal(entered(r, "4"), SG_OK);
+    assert_int_equal(entered(r, "5"), SG_OK);
+    sg_registry_free(&r, &unsaid);
+}
+
 struct waiter {
     pthread_t thread;
     struct sg_registry *registry;
@@ -264,6 +314,7 @@ int main(void)
         cmocka_unit_test(many_recipients_push_others_out),
         cmocka_unit_test(no_more_wait_than_may),
         cmocka_unit_test(who_waits_too_long_is_refused),
+        cmocka_unit_test(who_is_in_the_journal_alone_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
