@@ -1,5 +1,6 @@
--- An outcome never replaces a later one, unless it is final (the clock may have been put back), and a
--- final one stays. Within a batch likewise: the first final one of a recipient counts, else the last.
+-- An outcome never replaces a later one, unless it says more (the clock may have been put back): a final
+-- one more than all others, the end of a hold more than it, and what was decided more than what was put off.
+-- A final one stays. Within a batch likewise: the first final one of a recipient counts, else the last.
 INSERT INTO message_recipient
     (msg_id, received_at, tenant_id, recipient, recipient_domain, outcome, verdict, codes, reply,
      outcome_at)
@@ -16,5 +17,8 @@ ORDER BY received_at, msg_id, recipient,
 ON CONFLICT (received_at, msg_id, recipient) DO UPDATE
     SET outcome = excluded.outcome, verdict = excluded.verdict, codes = excluded.codes,
         reply = excluded.reply, outcome_at = excluded.outcome_at
-    WHERE (message_recipient.outcome_at <= excluded.outcome_at OR excluded.outcome IN ('delivered', 'refused', 'discarded'))
+    WHERE (message_recipient.outcome_at <= excluded.outcome_at OR
+           excluded.outcome IN ('delivered', 'refused', 'discarded', 'expired') OR
+           (message_recipient.outcome IN ('received', 'deferred') AND
+            excluded.outcome NOT IN ('received', 'deferred')))
       AND message_recipient.outcome NOT IN ('delivered', 'refused', 'discarded')
