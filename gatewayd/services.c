@@ -29,6 +29,7 @@
 #define SOCKET_MODE      0660
 #define BACKLOG_WAIT_MS  1000
 #define FEED_LIMIT_MS    (10 * 60 * 1000)
+#define FEED_REFUSED_MS  60000
 #define DRAIN_AT_STOP_MS 5000
 
 struct services {
@@ -254,6 +255,7 @@ static bool journal_open(struct services *v, struct sg_error *err)
         .feed_interval_ms = s->feed_ms,
         .feed_batch = (size_t)s->feed_batch,
         .unreadable_ms = s->unreadable_ms,
+        .refused_ms = FEED_REFUSED_MS,
         .feed = feed,
         .feed_ctx = v,
         .keys = sg_archive_journal_keys(v->archive),

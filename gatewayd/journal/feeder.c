@@ -17,6 +17,7 @@
 #define BACKOFF_MAX_MS 5000
 #define TRIES          3 /* at the least, of what cannot be read */
 #define ASIDE_AGAIN_MS 60000
+#define BESIDE         8 /* records at most, of which none may be taken */
 
 /* What the feeder may see of the segment at hand. */
 struct view {
@@ -320,33 +321,109 @@ static bool is_away(const struct sg_error *err)
            err->code == SG_E_BUSY;
 }
 
+/* A query that fails: for all records (a right is missing), or for one of them. */
+static bool may_be_of_one(const struct sg_error *err)
+{
+    return err->code == SG_E_DB_QUERY || err->code == SG_E_FORBIDDEN;
+}
+
+/* How far the batch is fed. */
+struct progress {
+    size_t at, n, most; /* the first that is not taken; tried at once; at most */
+    int64_t ms;         /* the back-off */
+    unsigned tries;     /* of what was set aside */
+    unsigned refused;   /* how often a query failed … */
+    int64_t refused_ms; /* … first at that time (monotonic) */
+};
+
+static void progress_go(const struct journal_feeder *f, struct progress *p, size_t records)
+{
+    p->at += records;
+    p->n = f->count - p->at < p->most ? f->count - p->at : p->most;
+    p->ms = BACKOFF_MS;
+    p->tries = 0;
+}
+
+static bool feed(struct sg_journal *j, size_t at, size_t count, struct sg_error *err)
+{
+    return j->options.feed(j->options.feed_ctx, j->feeder.batch + at, count, err);
+}
+
+/* It is not the hour of a migration, or somebody at work on the database. */
+static bool is_refused_for_long(const struct sg_journal *j, struct progress *p,
+                                const struct sg_error *err)
+{
+    int64_t now = sg_clock_monotonic_ms();
+    if (j->feeder.again || !may_be_of_one(err))
+        return false;
+    if (p->refused++ == 0)
+        p->refused_ms = now;
+    return p->refused >= TRIES && now - p->refused_ms >= j->options.refused_ms;
+}
+
+/*
+ * One that is refused is set aside only where one beside it is taken at that moment; so are those
+ * between them. false: none is, and all wait.
+ */
+static bool refused_set_aside(struct sg_journal *j, struct progress *p, const struct sg_error *err)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_error why = {0};
+    bool taken = false;
+    size_t k = 0;
+    if (f->count - p->at == 1)
+        (void)!batch_gather(j, &why); /* what has come since */
+    while (!taken && ++k <= BESIDE && p->at + k < f->count) {
+        sg_error_reset(&why);
+        taken = feed(j, p->at + k, 1, &why);
+        if (!taken && !may_be_of_one(&why) && !is_for_good(&why))
+            return false;
+    }
+    for (; taken && k > 0; k--, p->at++)
+        if (!set_aside(j, &f->places[p->at], err))
+            return false;
+    if (taken)
+        progress_go(f, p, 1);
+    return taken;
+}
+
+/* What is tried of the batch next, when this was not taken: less of it, or the same later. false:
+ * the journal is closing. */
+static bool feed_later(struct sg_journal *j, struct progress *p, const struct sg_error *err)
+{
+    sg_log_error(SG_LOG_WARNING, "journal.not-fed", err, "records",
+                 sg_log_num((int64_t)(j->feeder.count - p->at)), NULL);
+    if (is_refused_for_long(j, p, err)) {
+        if (p->n == 1 && refused_set_aside(j, p, err))
+            return true;
+        if (p->n > 1) {
+            p->n /= 2;
+            return true;
+        }
+    } else if (err->code == SG_E_TIMEOUT && p->n > 1) {
+        p->most = p->n /= 2;
+    }
+    return back_off(j, &p->ms);
+}
+
 /* Hands the batch on until it is taken, but for what never is: that is found by halves. */
 static bool batch_feed(struct sg_journal *j)
 {
     struct journal_feeder *f = &j->feeder;
-    int64_t ms = BACKOFF_MS;
-    unsigned tries = 0;
-    size_t at = 0, n = f->count;
-    while (at < f->count) {
+    struct progress p = {.n = f->count, .most = SIZE_MAX, .ms = BACKOFF_MS};
+    while (p.at < f->count) {
         struct sg_error err = {0};
-        if (j->options.feed(j->options.feed_ctx, f->batch + at, n, &err)) {
-            at += n;
-            n = f->count - at;
-            ms = BACKOFF_MS;
-            tries = 0;
-        } else if (is_for_good(&err) && n > 1) {
-            n /= 2;
-        } else if (is_for_good(&err) && set_aside(j, &f->places[at], &err)) {
-            at++;
-            n = f->count - at;
-        } else if (f->again && ++tries == TRIES) { /* the others wait */
+        if (feed(j, p.at, p.n, &err)) {
+            progress_go(f, &p, p.n);
+        } else if (is_for_good(&err) && p.n > 1) {
+            p.n /= 2;
+        } else if (is_for_good(&err) && set_aside(j, &f->places[p.at], &err)) {
+            progress_go(f, &p, 1);
+        } else if (f->again && ++p.tries == TRIES) { /* the others wait */
             f->away = is_away(&err);
-            return set_aside(j, &f->places[at], &err);
-        } else {
-            sg_log_error(SG_LOG_WARNING, "journal.not-fed", &err, "records",
-                         sg_log_num((int64_t)(f->count - at)), NULL);
-            if (!back_off(j, &ms))
-                return false;
+            return set_aside(j, &f->places[p.at], &err);
+        } else if (!feed_later(j, &p, &err)) {
+            return false;
         }
     }
     return true;

@@ -56,9 +56,11 @@ struct sg_journal_options {
     int64_t feed_interval_ms; /* at most this long until a record is fed (1000) */
     size_t feed_batch;        /* records at most */
     int64_t unreadable_ms; /* so long what the disk cannot read is tried again, then passed over */
+    int64_t refused_ms; /* so long what a query fails for is tried as it is (SG_E_DB_QUERY …) */
     /* Takes a batch, in order, all or nothing; may be handed the same again after a crash. false:
      * tried again later, with back-off; SG_E_INVALID, SG_E_CONFLICT, SG_E_MALFORMED: one of it is
-     * never taken, the others are handed on without it. */
+     * never taken, the others are handed on without it. SG_E_DB_QUERY, SG_E_FORBIDDEN: perhaps one
+     * of it, which is looked for after refused_ms; SG_E_TIMEOUT: less of it is handed on. */
     bool (*feed)(void *ctx, const struct sg_journal_record *records, size_t count,
                  struct sg_error *err);
     void *feed_ctx;

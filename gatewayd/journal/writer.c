@@ -121,8 +121,8 @@ static void segment_leave(struct sg_journal *j)
 static void room_cut(struct sg_journal *j)
 {
     struct journal_writer *w = &j->writer;
-    if (w->segment && (j->io->ftruncate(w->fd, (off_t)w->segment->end) != 0 ||
-                       j->io->fdatasync(w->fd) != 0))
+    if (w->segment &&
+        (j->io->ftruncate(w->fd, (off_t)w->segment->end) != 0 || j->io->fdatasync(w->fd) != 0))
         sg_log(SG_LOG_WARNING, "journal.not-cut", "segment",
                sg_log_num((int64_t)w->segment->number), NULL);
 }

@@ -70,6 +70,14 @@ static bool archive(void *ctx, const char *tenant, int64_t day, char id_r[32],
     return true;
 }
 
+static bool any_has(const struct sg_journal_record *records, size_t count, const char *text)
+{
+    for (size_t i = 0; text && i < count; i++)
+        if (memmem(records[i].payload.data, records[i].payload.len, text, strlen(text)))
+            return true;
+    return false;
+}
+
 static bool feed(void *ctx, const struct sg_journal_record *records, size_t count,
                  struct sg_error *err)
 {
@@ -77,9 +85,12 @@ static bool feed(void *ctx, const struct sg_journal_record *records, size_t coun
     atomic_fetch_add(&f->feed_calls, 1);
     if (atomic_load(&f->feed_fails))
         return sg_fail(err, SG_E_DB_UNAVAILABLE, "the database is away");
-    for (size_t i = 0; f->refused && i < count; i++)
-        if (memmem(records[i].payload.data, records[i].payload.len, f->refused, strlen(f->refused)))
-            return sg_fail(err, SG_E_INVALID, "%s is not taken", f->refused);
+    if (f->slow && count > f->slow)
+        return sg_fail(err, SG_E_TIMEOUT, "%zu records take too long", count);
+    if (any_has(records, count, f->refused))
+        return sg_fail(err, SG_E_INVALID, "%s is not taken", f->refused);
+    if (any_has(records, count, atomic_load(&f->odd)))
+        return sg_fail(err, SG_E_DB_QUERY, "a query failed");
     pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < count; i++) {
         if (f->fed_count == f->fed_cap) {

@@ -32,8 +32,10 @@ struct fixture {
     struct fed *fed;
     size_t fed_count, fed_cap;
     atomic_bool feed_fails, hsm_away;
-    const char *refused;  /* by the feed, for good: what it stands in */
-    atomic_ullong locked; /* a segment whose key is not to be had; 0: none */
+    const char *refused;       /* by the feed, for good: what it stands in */
+    _Atomic(const char *) odd; /* … by a query that fails; "": all */
+    size_t slow;               /* more records than these take too long; 0: any number is good */
+    atomic_ullong locked;      /* a segment whose key is not to be had; 0: none */
     atomic_int feed_calls, keys_made, keys_opened, keys_refused;
 };
 

@@ -409,6 +409,85 @@ static void test_set_aside_away(void **state)
     assert_int_equal(f->fed_count, 4);
 }
 
+/* Often enough for all of a batch to have been tried. */
+static bool feed_tried_often(void *ctx)
+{
+    struct fixture *f = ctx;
+    return atomic_load(&f->feed_calls) >= 12;
+}
+
+/* A query that fails for one record, and for no other, fails for all of a batch: after a while that
+ * one is looked for, and set aside where others beside it are taken. */
+static void test_query_fails_for_one(void **state)
+{
+    struct fixture *f = *state;
+    static const int odd[][2] = {{0, 1}, {19, 1}, {7, 2}, {0, 20}}; /* from, so many */
+    char text[16];
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        atomic_store(&f->feed_fails, true);
+        fixture_open(f, NULL);
+        for (int n = 0; n < 20; n++) {
+            bool is_odd = n >= odd[i][0] && n < odd[i][0] + odd[i][1];
+            snprintf(text, sizeof text, is_odd ? "odd" : "%d", n);
+            fixture_must_append(f, text, NULL);
+        }
+        atomic_store(&f->odd, "odd");
+        atomic_store(&f->feed_calls, 0);
+        atomic_store(&f->feed_fails, false);
+        if (odd[i][1] == 20 || odd[i][0] == 19)
+            fixture_await(feed_tried_often, f);
+        if (odd[i][1] == 20) { /* it is all of them, as far as is known */
+            assert_int_equal(sg_journal_backlog(f->j), 20);
+            assert_int_equal(sg_journal_set_aside(f->j), 0);
+            atomic_store(&f->odd, NULL);
+        } else if (odd[i][0] == 19) { /* nothing is beside it until that comes */
+            fixture_must_append(f, "20", NULL);
+        }
+        fixture_drain(f);
+        size_t aside = odd[i][1] == 20 ? 0 : (size_t)odd[i][1];
+        assert_int_equal(sg_journal_set_aside(f->j), aside);
+        assert_int_equal(f->fed_count, 20 - aside + (odd[i][0] == 19));
+        for (size_t n = 1; aside && n < f->fed_count; n++)
+            assert_true(atoi(f->fed[n - 1].payload) < atoi(f->fed[n].payload));
+        fixture_free(f);
+        fixture_init(f);
+    }
+}
+
+/* A right that is missing, for a while: all wait, and none is set aside. */
+static void test_query_fails_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    fixture_open(f, NULL);
+    atomic_store(&f->odd, "");
+    fixture_must_append(f, "one", NULL);
+    fixture_must_append(f, "two", NULL);
+    fixture_await(feed_tried_often, f);
+    atomic_store(&f->odd, NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 2);
+    assert_int_equal(sg_journal_set_aside(f->j), 0);
+}
+
+/* Fewer records at once are quicker. */
+static void test_feed_takes_too_long(void **state)
+{
+    struct fixture *f = *state;
+    char text[16];
+    f->slow = 3;
+    atomic_store(&f->feed_fails, true);
+    fixture_open(f, NULL);
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        fixture_must_append(f, text, NULL);
+    }
+    atomic_store(&f->feed_fails, false);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 20);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(atoi(f->fed[i].payload), i);
+}
+
 /* Closing does not wait for a database that is away; what was not fed is fed the next time. */
 static void test_close_unfed(void **state)
 {
@@ -549,6 +628,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_set_aside_badly, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_unopened, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_a_while, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_feed_takes_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
