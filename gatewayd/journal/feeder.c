@@ -555,7 +555,7 @@ static bool aside_segment_feed(struct sg_journal *j, struct aside *a,
             if (f->kept)
                 aside_keep(a, &places[i], 1);
         }
-    } else if (lost && !journal_is_unreadable(&err)) {
+    } else if (lost && err.code == SG_E_MALFORMED) {
         tell_damage(f, places->offset, 0, err.detail);
     } else {
         f->away = is_away(&err);

@@ -409,6 +409,25 @@ static void test_set_aside_away(void **state)
     assert_int_equal(f->fed_count, 4);
 }
 
+/* A segment that is elsewhere for a while is not forgotten. */
+static void test_set_aside_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    char path[160], elsewhere[160];
+    one_set_aside(f);
+    fixture_segment_path(f, 1, path);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", f->dir);
+    for (int there = 0; there < 2; there++) {
+        assert_int_equal(there ? rename(elsewhere, path) : rename(path, elsewhere), 0);
+        fixture_open(f, NULL);
+        fixture_must_append(f, "new", NULL);
+        fixture_drain(f);
+        assert_int_equal(sg_journal_set_aside(f->j), there ? 0 : 2);
+        assert_int_equal(f->fed_count, there ? 4 : 1);
+        fixture_close(f);
+    }
+}
+
 /* Often enough for all of a batch to have been tried. */
 static bool feed_tried_often(void *ctx)
 {
@@ -628,6 +647,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_set_aside_badly, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_unopened, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_query_fails_for_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_query_fails_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(test_feed_takes_too_long, setup, teardown),
