@@ -32,7 +32,7 @@ static bool segment_view(struct sg_journal *j, struct view *view_r)
     pthread_mutex_lock(&j->lock);
     if (!f->segment && j->segments) {
         f->segment = j->segments;
-        f->offset = f->segment->number == f->resume_number ? f->resume_offset : 0;
+        f->offset = f->segment->number == f->position.place.number ? f->position.place.offset : 0;
         f->seen = 0;
     }
     if (f->segment)
@@ -443,7 +443,8 @@ static void batch_settle(struct sg_journal *j)
     struct journal_feeder *f = &j->feeder;
     struct sg_error err = {0};
     bool moved = f->segment && f->settled;
-    bool noted = moved && journal_position_write(j->dir_fd, f->segment->number, f->offset, &err);
+    struct journal_place place = {moved ? f->segment->number : 0, f->offset};
+    bool noted = moved && journal_position_write(j->dir_fd, &f->position, &place, &err);
     if (moved && !noted)
         sg_log_error(SG_LOG_WARNING, "journal.position", &err, NULL);
     pthread_mutex_lock(&j->lock);

@@ -71,13 +71,20 @@ struct journal_place {
     uint64_t number, offset;
 };
 
+/* How far was fed, as the disk has it. */
+struct journal_position {
+    bool found;
+    struct journal_place place; /* all before it is fed */
+    unsigned next;              /* which of the two files is written next */
+};
+
 struct journal_feeder {
     struct journal_segment *segment; /* at hand, NULL before the first */
     int fd;                          /* of it, -1 for none */
     struct journal_head head;
-    uint64_t offset;                       /* the next frame of it to read */
-    uint64_t seen;                         /* records read of it */
-    uint64_t resume_number, resume_offset; /* the position found at open */
+    uint64_t offset; /* the next frame of it to read */
+    uint64_t seen;   /* records read of it */
+    struct journal_position position;
     /* The batch that is being fed. */
     struct sg_arena *arena;
     struct sg_journal_record *batch;
@@ -188,11 +195,11 @@ void journal_writer_close(struct sg_journal *journal);
 void *journal_feeder_run(void *journal);
 void journal_feeder_free(struct sg_journal *journal);
 
-/* position.c: where the feeder stands, kept in the file `position`. */
-SG_MUST_USE bool journal_position_read(int dir_fd, uint64_t *number_r, uint64_t *offset_r,
-                                       bool *found_r, struct sg_error *err);
-SG_MUST_USE bool journal_position_write(int dir_fd, uint64_t number, uint64_t offset,
-                                        struct sg_error *err);
+/* position.c: where the feeder stands, in the files `position` and `position.2`. */
+SG_MUST_USE bool journal_position_read(int dir_fd, struct journal_position *position_r,
+                                       struct sg_error *err);
+SG_MUST_USE bool journal_position_write(int dir_fd, struct journal_position *position,
+                                        const struct journal_place *place, struct sg_error *err);
 
 /*
  * aside.c: where the records stand that were set aside. Adds one, which is on disk afterwards;

@@ -298,9 +298,10 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
     struct journal_feeder *f = &j->feeder;
     struct numbers n = {0};
     struct sg_error why = {0};
-    bool found = false;
-    bool ok = journal_position_read(j->dir_fd, &f->resume_number, &f->resume_offset, &found, err) &&
-              numbers_list(j->dir_fd, &n, err);
+    const struct journal_place *fed = &f->position.place;
+    bool ok =
+        journal_position_read(j->dir_fd, &f->position, err) && numbers_list(j->dir_fd, &n, err);
+    bool found = f->position.found;
     if (ok && !found && n.count)
         sg_log(SG_LOG_WARNING, "journal.no-position", "segments", sg_log_num((int64_t)n.count),
                NULL);
@@ -308,22 +309,22 @@ bool journal_recover(struct sg_journal *j, struct sg_error *err)
     for (size_t i = 0; ok && i < n.count; i++) {
         struct look look = {
             .number = n.list[i], .newest = i + 1 == n.count, .left = n.list[i] < last};
-        if (found && look.number < f->resume_number)
+        if (found && look.number < fed->number)
             continue;
         look.fd = segment_file_open(j, look.number, err);
         if (look.fd < 0) {
             ok = false;
             break;
         }
-        look.from = found && look.number == f->resume_number ? f->resume_offset : 0;
+        look.from = found && look.number == fed->number ? fed->offset : 0;
         ok = segment_look(j, &look, &why);
         if (!ok && err)
             *err = why;
         close(look.fd);
     }
     f->found = j->committed;
-    j->fed_segment = f->resume_number;
-    uint64_t highest = n.highest > f->resume_number ? n.highest : f->resume_number;
+    j->fed_segment = fed->number;
+    uint64_t highest = n.highest > fed->number ? n.highest : fed->number;
     j->writer.next_number = highest + 1;
     free(n.list);
     if (ok && j->committed)

@@ -105,7 +105,7 @@ static void file_name(uint8_t kind, uint8_t number, char out[64])
         sg_journal_file_name(number, out);
         break;
     case 1:
-        snprintf(out, 64, "position");
+        snprintf(out, 64, number < 128 ? "position" : "position.2");
         break;
     case 2:
         snprintf(out, 64, "%016u@%u.torn", number, number);
@@ -186,10 +186,11 @@ static uint64_t newest_of(const struct run *r)
 static void expect(struct run *r)
 {
     uint64_t newest = newest_of(r);
-    uint64_t number = 0, offset = 0;
-    bool found;
+    struct journal_position position;
     struct sg_error err = {0};
-    check(journal_position_read(r->dir_fd, &number, &offset, &found, &err));
+    check(journal_position_read(r->dir_fd, &position, &err));
+    uint64_t number = position.place.number, offset = position.place.offset;
+    bool found = position.found;
     for (uint64_t n = 0; n < 256; n++) {
         struct reading reading = {r, n};
         struct journal_head head;

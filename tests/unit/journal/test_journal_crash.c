@@ -403,6 +403,69 @@ static void test_position_lost(void **state)
     free(data);
 }
 
+/* Feeds three records, each in a batch of its own, after which the position has been written to
+ * both of its files. */
+static void three_batches(struct fixture *f)
+{
+    static const char *const texts[] = {"one", "two", "three"};
+    fixture_open(f, NULL);
+    for (int i = 0; i < 3; i++) {
+        fixture_must_append(f, texts[i], NULL);
+        fixture_drain(f);
+    }
+    fixture_close(f);
+    fixture_fed_clear(f);
+}
+
+/* Whatever becomes of one of the files, no more than the last batch is fed again; of both, or where
+ * somebody has removed the first one, all is, now and after a crash in the midst of it. */
+static void test_position_twice(void **state)
+{
+    static const struct {
+        bool damaged[2], removed;
+        size_t most, least; /* fed again */
+    } cases[] = {{{true, false}, false, 1, 0},
+                 {{false, true}, false, 1, 0},
+                 {{true, true}, false, 3, 3},
+                 {{false, false}, true, 3, 3}};
+    static const char *const names[] = {"position", "position.2"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[2][160];
+        three_batches(f);
+        for (int n = 0; n < 2; n++) {
+            snprintf(path[n], sizeof path[n], "%s/%s", f->journal, names[n]);
+            if (!cases[i].damaged[n])
+                continue;
+            size_t len;
+            uint8_t *data = file_read(path[n], &len);
+            data[len / 2] ^= 1;
+            file_write(path[n], data, len);
+            free(data);
+        }
+        if (cases[i].removed) {
+            assert_int_equal(unlink(path[0]), 0);
+            atomic_store(&f->feed_fails, true); /* killed before anything is fed */
+            fixture_open(f, NULL);
+            fixture_close(f);
+            atomic_store(&f->feed_fails, false);
+            assert_int_equal(access(path[1], F_OK), -1);
+        }
+        fixture_open(f, NULL);
+        fixture_drain(f);
+        assert_in_range(f->fed_count, cases[i].least, cases[i].most);
+        fixture_must_append(f, "after", NULL);
+        fixture_drain(f);
+        fixture_close(f);
+        fixture_fed_clear(f);
+        fixture_open(f, NULL);
+        fixture_drain(f);
+        assert_int_equal(f->fed_count, 0);
+        fixture_free(f);
+        fixture_init(f);
+    }
+}
+
 /* Segments that were fed may be carried off to the archive. */
 static void test_segments_gone(void **state)
 {
@@ -695,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_position_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_synced_before_fed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
