@@ -218,6 +218,18 @@ static bool tail_look(struct sg_journal *j, const struct look *look, uint64_t of
     return true;
 }
 
+/* Somebody has given it the name of another one, perhaps in its place: all that is certain is that
+ * nothing is to be done with either before a person has looked. */
+static bool foreign_refuse(const struct look *look, const struct journal_head *head,
+                           struct sg_error *err)
+{
+    char name[SG_JOURNAL_FILE], own[SG_JOURNAL_FILE];
+    sg_journal_file_name(look->number, name);
+    sg_journal_file_name(head->number, own);
+    return sg_fail(err, SG_E_CONFIG, "%s has the head of %s of node %s: give it its own name", name,
+                   own, head->node);
+}
+
 static bool segment_look(struct sg_journal *j, const struct look *look, struct sg_error *err)
 {
     struct journal_head head = {0};
@@ -227,7 +239,9 @@ static bool segment_look(struct sg_journal *j, const struct look *look, struct s
     if (fstat(look->fd, &st) != 0)
         return sg_fail_errno(err, SG_E_JOURNAL, "cannot stat a journal segment");
     uint64_t size = (uint64_t)st.st_size;
-    bool good = journal_head_read(look->fd, &head, err) && head.number == look->number;
+    bool good = journal_head_read(look->fd, &head, err);
+    if (good && head.number != look->number)
+        return foreign_refuse(look, &head, err);
     bool unreadable = !good && journal_is_unreadable(err);
     if (!good && !unreadable && err->code == SG_E_IO)
         return false;

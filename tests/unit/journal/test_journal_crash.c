@@ -374,6 +374,31 @@ static void test_headless(void **state)
     free(data);
 }
 
+/* A good segment under the name of another is touched by nobody. */
+static void test_wrong_name(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ends[3];
+    size_t len, after;
+    char path[160], other[160];
+    struct sg_error err = {0};
+    uint8_t *data = unfed_segment(f, ends, &len);
+    fixture_segment_path(f, 1, path);
+    fixture_segment_path(f, 2, other);
+    assert_int_equal(rename(path, other), 0);
+    assert_false(sg_journal_open(&f->options, &f->j, &err));
+    assert_non_null(strstr(err.detail, "0000000000000002.sgj"));
+    assert_non_null(strstr(err.detail, "0000000000000001.sgj"));
+    uint8_t *now = file_read(other, &after);
+    assert_int_equal(after, len);
+    assert_memory_equal(now, data, len);
+    assert_int_equal(fixture_files(f, ".torn"), 0);
+    free(now);
+    free(data);
+    assert_int_equal(rename(other, path), 0);
+    assert_recovers(f, 3);
+}
+
 /* Without a position, or with a damaged one, everything is fed again rather than nothing. */
 static void test_position_lost(void **state)
 {
@@ -757,6 +782,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damage_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_position_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_synced_before_fed, setup, teardown),
