@@ -117,11 +117,17 @@ struct sg_notice_failure {
     const char *recipient, *status; /* status "" where it is not given */
     bool replied;                   /* a server said so: Postfix had a connection */
 };
+struct sg_notice_field {
+    const char *name, *value;
+};
 struct sg_notice_report {
     const char *queue_id; /* of the message, in that Postfix; "" where it is not given */
     struct sg_notice_failure *failures;
     size_t failure_count;
-    struct sg_notice_original original; /* out of the part that returns the message's header */
+    /* Out of the part that returns the message's header: those that a notice shows and those by
+     * which sg_notice_no_answer() judges, each as often as it is there. */
+    struct sg_notice_field *fields;
+    size_t field_count;
 };
 /* *report_r has no failures where it is no such report. Bounded by what is given to it. */
 void sg_notice_report_read(struct sg_arena *arena, const struct sg_header_block *headers,

@@ -1,7 +1,8 @@
 /* Reading a report that Postfix made (RFC 3464): one walk over its lines. */
 #include "notice/notice.h"
 
-#define FIELD_MAX 2000 /* of a folded field: the rest is not shown anyway */
+#define FIELD_MAX  2000 /* of a folded field: the rest is not shown anyway */
+#define FIELDS_MAX 64   /* of a header: a person's has one of each */
 
 struct walk {
     struct sg_arena *arena;
@@ -118,29 +119,37 @@ static void status_read(struct walk *w)
     block_end(w, &b);
 }
 
-/* The header of the message itself: its four fields, the first of each, with folded lines. */
+/* The field that begins here, where it is one of those that are wanted; else NULL. */
+static struct sg_notice_field *field_begin(struct walk *w, struct sg_bytes line)
+{
+    static const char *const names[] = {"To",      "From",           "Date",
+                                        "Subject", "Auto-Submitted", "Content-Type"};
+    struct sg_notice_report *r = w->report;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && r->field_count < FIELDS_MAX; i++) {
+        const char *value = field_value(w->arena, line, names[i]);
+        if (!value)
+            continue;
+        r->fields[r->field_count] = (struct sg_notice_field){names[i], value};
+        return &r->fields[r->field_count++];
+    }
+    return NULL;
+}
+
+/* The header of the message itself, with folded lines. */
 static void original_read(struct walk *w)
 {
-    struct sg_notice_original *o = &w->report->original;
-    const struct {
-        const char *name, **at;
-    } fields[] = {{"To", &o->to}, {"From", &o->from}, {"Date", &o->date}, {"Subject", &o->subject}};
-    const char **open = NULL;
+    struct sg_notice_report *r = w->report;
+    struct sg_notice_field *open = NULL;
+    r->fields = SG_ARENA_ARRAY(w->arena, struct sg_notice_field, FIELDS_MAX);
     while (w->rest.len) {
         struct sg_bytes line = line_next(&w->rest);
         if (line.len == 0 || sg_bytes_starts(line, w->mark))
-            return;
-        if (line.data[0] == ' ' || line.data[0] == '\t') {
-            if (open && strlen(*open) < FIELD_MAX)
-                *open = sg_arena_printf(w->arena, "%s%s", *open, sg_arena_str(w->arena, line));
-            continue;
-        }
-        open = NULL;
-        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-            const char *value = field_value(w->arena, line, fields[i].name);
-            if (value && !**fields[i].at)
-                *(open = fields[i].at) = value;
-        }
+            break;
+        if (line.data[0] != ' ' && line.data[0] != '\t')
+            open = field_begin(w, line);
+        else if (open && strlen(open->value) < FIELD_MAX)
+            open->value =
+                sg_arena_printf(w->arena, "%s%s", open->value, sg_arena_str(w->arena, line));
     }
 }
 
@@ -149,7 +158,7 @@ void sg_notice_report_read(struct sg_arena *arena, const struct sg_header_block 
 {
     struct sg_content_type type;
     bool status = false, original = false;
-    *report_r = (struct sg_notice_report){.queue_id = "", .original = {"", "", "", ""}};
+    *report_r = (struct sg_notice_report){.queue_id = ""};
     sg_content_type_parse(arena, sg_header_find(headers, "Content-Type", 0), &type);
     const char *boundary = sg_content_type_parameter(&type, "boundary");
     if (strcmp(type.type, "multipart/report") != 0 || !boundary || !*boundary)

@@ -62,16 +62,14 @@ static struct sg_id id_of_unknown(const char *queue_id, const char *tenant, cons
     return sg_id_from("msg", digest);
 }
 
-/* Its header as Postfix returns it: four fields, as if it had been read here. */
-static void headers_set(struct sg_message *m, const struct sg_notice_original *o)
+/* Its header as Postfix returns it: what is shown of it, and whether it may be answered. */
+static void headers_set(struct sg_message *m, const struct sg_notice_report *report)
 {
-    const char *const fields[][2] = {
-        {"To", o->to}, {"From", o->from}, {"Date", o->date}, {"Subject", o->subject}};
-    m->headers.fields = SG_ARENA_ARRAY(m->arena, struct sg_header, 4);
-    for (size_t i = 0; i < 4; i++)
-        if (*fields[i][1])
-            m->headers.fields[m->headers.count++] = (struct sg_header){
-                .name = sg_bytes_str(fields[i][0]), .value = sg_bytes_str(fields[i][1])};
+    m->headers.count = report->field_count;
+    m->headers.fields = SG_ARENA_ARRAY(m->arena, struct sg_header, report->field_count + 1);
+    for (size_t i = 0; i < report->field_count; i++)
+        m->headers.fields[i] = (struct sg_header){.name = sg_bytes_str(report->fields[i].name),
+                                                  .value = sg_bytes_str(report->fields[i].value)};
 }
 
 static bool subject_find(struct sg_gateway *gw, struct sg_arena *arena, const char *queue_id,
@@ -125,7 +123,7 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
     struct sg_tell tell = {.m = &m, .domain = &s.domain, .rcpts = &list, .count = 1, .partner = ""};
     sg_rcpt_decide(&rcpt, "expired", "", "");
     sg_trace_init(&m.trace);
-    headers_set(&m, &report->original);
+    headers_set(&m, report);
     bool ok = sg_tell_undelivered(&tell, authenticated(&s, recipient, failure), err);
     if (ok && s.known) {
         sg_trace_add(&m.trace, "expired", "REQ-74", "queue_id", report->queue_id, "status",

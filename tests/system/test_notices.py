@@ -10,7 +10,7 @@ import pytest
 
 import forge
 import peers
-from noticeenv import FIRST, SENDER, is_notice, member, notices, policy, rows, settled
+from noticeenv import FIRST, SENDER, expire, is_notice, member, notices, policy, rows, settled
 from partners import Partner, further_ca
 from sealgate.mailserver import HANG, MailServer
 from sealgate.ports import PortBlock
@@ -191,6 +191,27 @@ def test_expired_mail_is_told_of_with_its_fields(setting):
     assert b"Secret-" not in notice.mail.raw
     settled(setting)
     assert told(setting, "expired", "non-delivery") == [SENDER]
+
+
+@pytest.mark.parametrize("field", ["Auto-Submitted: auto-replied", "Auto-Submitted:\r\n auto-generated"],
+                         ids=["replied", "folded"])
+def test_machines_mail_that_expires_is_not_told_of(setting, field, request):
+    """REQ-93: nor where Postfix gave it up: the header that it returns says that a machine sent it."""
+    subject = f"machine-{request.node.callspec.id}"
+    setting.servers[B].answer("data", "450 4.2.2 Secret-Remote")
+    send(setting, subject, f"ann@{B}", extra=f"{field}\r\n".encode())
+    wait_for(lambda: setting.platform.postfix_in.queue(), 30, "the mail in the queue")
+    expire(setting)
+
+    def expired():
+        setting.platform.postfix_in.flush()
+        return [row for row in setting.b.messages(message_id=f"{subject}@x.test")
+                if [r["outcome"] for r in row["recipients"]] == ["expired"]]
+    row, = wait_for(expired, 90, "word of its end", 1)
+    because = [step["detail"]["because"] for step in setting.b.trace(row["id"]) if step["step"] == "no-notice"]
+    assert because == ["sent by a machine"]
+    settled(setting)
+    assert told(setting, subject, "non-delivery") == []
 
 
 def test_unauthenticated_senders_by_policy(setting):
