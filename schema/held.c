@@ -121,6 +121,7 @@ static bool take(struct sg_row *r, int index, int count, void *arg, struct sg_er
     row->attempts = (int)sg_row_int(r);
     row->quarantined = sg_row_bool(r);
     row->approved_at = sg_row_time(r);
+    row->releases = (int)sg_row_int(r);
     return true;
 }
 
@@ -290,16 +291,17 @@ bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_chunk_take ta
     return true;
 }
 
-bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
+bool sg_held_reschedule(struct sg_db *db, const struct sg_held_row *row, sg_time next_try_at,
                         const char *reason, const char *explanation, const char *last_error,
                         struct sg_error *err)
 {
     struct sg_params p = {0};
-    sg_param_text(&p, held_id);
+    sg_param_text(&p, row->id);
     sg_param_time(&p, next_try_at);
     sg_param_text(&p, reason);
     sg_param_text(&p, explanation);
     sg_param_text(&p, last_error);
+    sg_param_int(&p, row->releases);
     return sg_db_change(db, SG_Q_HELD_RESCHEDULE, &p, NULL, err);
 }
 

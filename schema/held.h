@@ -25,6 +25,7 @@ struct sg_held_row {
     bool quarantined;    /* it waits for an administrator (REQ-110) … */
     sg_time approved_at; /* … who has released it then; 0: not yet; reading alone */
     int attempts;        /* reading alone */
+    int releases;        /* how often somebody asked that it be tried; reading alone */
 };
 /* It waits for an administrator still. */
 static inline bool sg_held_waits(const struct sg_held_row *row)
@@ -92,12 +93,14 @@ SG_MUST_USE bool sg_held_chunks(struct sg_db *db, const char *held_id, sg_held_c
                                 void *ctx, struct sg_error *err);
 
 /*
- * It could not be sent again: attempts + 1, and the lease ends. next_try_at is at most expires_at,
- * until that has passed. No error where it is not held any more.
+ * It, as it was taken, could not be sent again: attempts + 1, and the lease ends. next_try_at is at
+ * most expires_at, until that has passed; where it was released meanwhile it stays due. No error
+ * where it is not held any more.
  */
-SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const char *held_id, sg_time next_try_at,
-                                    const char *reason, const char *explanation,
-                                    const char *last_error, struct sg_error *err);
+SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const struct sg_held_row *row,
+                                    sg_time next_try_at, const char *reason,
+                                    const char *explanation, const char *last_error,
+                                    struct sg_error *err);
 /* The same where it has to wait for an administrator now, whatever one said before. */
 SG_MUST_USE bool sg_held_quarantine(struct sg_db *db, const char *held_id, const char *reason,
                                     const char *explanation, struct sg_error *err);

@@ -235,7 +235,7 @@ static bool settle(struct sg_outbound *o, const struct sg_held_row *row,
     if (hold)
         sg_request_want(o, g);
     return sg_held_reschedule(
-        m->gw->db, row->id, sg_keep_next_try(m->gw, &o->policy, row->attempts + 1, m->now),
+        m->gw->db, row, sg_keep_next_try(m->gw, &o->policy, row->attempts + 1, m->now),
         hold ? g->plan.code : row->reason, hold ? g->plan.explanation : row->explanation,
         hold ? g->plan.explanation : "could not be sent on", err);
 }
@@ -339,7 +339,7 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
     if (!reached && now >= row->expires_at && err.code != SG_E_NOT_FOUND &&
         expire_unread(gw, row, &again))
         return;
-    if (!sg_held_reschedule(gw->db, row->id, sg_keep_next_try(gw, NULL, row->attempts + 1, now),
+    if (!sg_held_reschedule(gw->db, row, sg_keep_next_try(gw, NULL, row->attempts + 1, now),
                             row->reason, row->explanation, err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "hold.reschedule_failed", &again, "held", row->id, NULL);
 }

@@ -1,5 +1,5 @@
 -- "release" is an administrator's word for what is in quarantine; "retry" leaves that there.
-UPDATE held_message SET next_try_at = least(next_try_at, $2::timestamptz),
+UPDATE held_message SET next_try_at = least(next_try_at, $2::timestamptz), releases = releases + 1,
     attempts = CASE WHEN $3::bool THEN 0 ELSE attempts END,
     approved_at = CASE WHEN quarantined AND NOT $3::bool
                        THEN coalesce(approved_at, $2::timestamptz) ELSE approved_at END

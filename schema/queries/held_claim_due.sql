@@ -1,4 +1,4 @@
--- The lease is a column of its own: next_try_at may be moved (a release) while an attempt runs.
+-- The lease is a column of its own: it may be released while an attempt runs, which shows in `releases`.
 WITH due AS (
     SELECT id FROM held_message
     WHERE state = 'held' AND next_try_at <= $1::timestamptz
@@ -12,4 +12,4 @@ FROM due WHERE h.id = due.id
 RETURNING h.id, h.msg_id, h.tenant_id, h.domain_id, h.direction, h.reason, h.explanation, h.sender,
     h.recipients, h.recipient_domain, h.queue_id, h.size_bytes, h.wrapped_key, h.received_at,
     h.held_at, h.next_try_at, h.expires_at, h.attempts,
-    h.quarantined, h.approved_at
+    h.quarantined, h.approved_at, h.releases

@@ -178,6 +178,22 @@ def test_its_time_runs_out(lab):
     assert not [m for m in lab.servers[B].mails if b"runs-out" in m.raw]
 
 
+def test_released_after_its_time(lab):
+    """gatewayd was away when its time was up: who has released it after that is in the audit log, as he is before."""
+    with lab.policy(lab.a, {"hold_lifetime_hours": 1}):
+        submit(lab, "released-late", B)
+        held = quarantined(lab, B, "released-late")
+    lab.platform.gatewayd.stop()
+    lab.platform.clock_set(2 * 3700)
+    assert release(lab, held)["approved_at"] > held["expires_at"]
+    rows = lab.platform.api.list(f"{lab.a.path}/audit", object="held_message", object_id=held["id"])
+    lab.platform.gatewayd.start()
+    assert [r["actor"][:6] for r in rows if r["before"] and r["before"]["approved_at"] is None
+            and r["after"]["approved_at"]] == ["token:"]
+    assert lab.arrived(B, "released-late")
+    wait_for(lambda: state(lab, held) == "sent", 10, "its end")
+
+
 def test_the_first_wait_and_the_hours_that_are_told(lab):
     """REQ-57: hold_retry_minutes of the domain; DELAYED has the hours until the next try."""
     api = lab.platform.api

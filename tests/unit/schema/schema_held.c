@@ -110,7 +110,7 @@ static void test_held(void **state)
     OK(sg_held_chunks(db, id, take, &next, &err));
     assert_int_equal(next, CHUNKS);
     /* A next try beyond the end is the end itself. (The clock of the transaction is real here.) */
-    OK(sg_held_reschedule(db, id, now + 50 * SG_DAY, "202", "no CRL", "timed out", &err));
+    OK(sg_held_reschedule(db, rows, now + 50 * SG_DAY, "202", "no CRL", "timed out", &err));
     OK(sg_held_next_due(db, &due, &err));
     assert_true(due == row.expires_at);
     OK(sg_held_claim_due(db, arena, row.expires_at, &claim_short, &rows, &count, &err));
@@ -189,7 +189,8 @@ static void hold_three(char ids[3][SG_ID_TEXT])
 static void postpone(char ids[3][SG_ID_TEXT], const char *last_error)
 {
     for (int i = 0; i < 3; i++)
-        OK(sg_held_reschedule(db, ids[i], now + SG_DAY, "201", "no certificate", last_error, &err));
+        OK(sg_held_reschedule(db, &(struct sg_held_row){.id = ids[i]}, now + SG_DAY, "201",
+                              "no certificate", last_error, &err));
     assert_int_equal(due_now(), 0);
 }
 
@@ -241,8 +242,8 @@ static void test_held_wake(void **state)
     assert_int_equal(count, 0);
 
     for (int i = 0; i < 3; i++) /* REQ-67: our own revocation list was away */
-        OK(sg_held_reschedule(db, ids[i], now + SG_DAY, "212", "no list",
-                              i ? "no list" : "the next hop is away", &err));
+        OK(sg_held_reschedule(db, &(struct sg_held_row){.id = ids[i]}, now + SG_DAY, "212",
+                              "no list", i ? "no list" : "the next hop is away", &err));
     OK(sg_held_wanting_own(db, arena, NULL, 10, &wanting, &count, &err));
     assert_int_equal(count, 1);
     OK(sg_held_wake_own(db, wanting, 1, now, &err));
