@@ -344,6 +344,7 @@ struct done {
     const char *held_id, *state;
     const char *const *recipients;
     size_t count;
+    const struct sg_notice_post *notices;
     sg_time now;
     bool finished;
 };
@@ -361,21 +362,21 @@ static bool done(struct sg_tx *tx, void *arg, struct sg_error *err)
     d->finished = false;
     if (!sg_tx_query(tx, SG_Q_HELD_DONE, &p, &rows, err))
         return false;
-    if (rows.affected == 1) {
-        struct sg_row row = sg_row_at(&rows, 0, arena);
-        d->finished = sg_row_bool(&row);
-        if (!sg_row_end(&row, err))
-            return false;
-    }
+    if (rows.affected == 0)
+        return true;
+    struct sg_row row = sg_row_at(&rows, 0, arena);
+    d->finished = sg_row_bool(&row);
+    if (!sg_row_end(&row, err) || !sg_notice_post(tx, d->notices, err))
+        return false;
     sg_param_text(&q, d->held_id);
     return !d->finished || sg_tx_query(tx, SG_Q_HELD_CHUNK_DELETE, &q, NULL, err);
 }
 
 bool sg_held_done(struct sg_db *db, const char *held_id, const char *state,
-                  const char *const *recipients, size_t count, sg_time now, bool *finished_r,
-                  struct sg_error *err)
+                  const char *const *recipients, size_t count, const struct sg_notice_post *notices,
+                  sg_time now, bool *finished_r, struct sg_error *err)
 {
-    struct done d = {held_id, state, recipients, count, now, false};
+    struct done d = {held_id, state, recipients, count, notices, now, false};
     if (!sg_db_transact(db, NULL, done, &d, err))
         return false;
     *finished_r = d.finished;

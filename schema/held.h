@@ -6,6 +6,7 @@
 #define SG_SCHEMA_HELD_H
 
 #include "schema/db.h"
+#include "schema/notice.h"
 
 #define SG_HELD_CHUNK_MAX ((size_t)256 * 1024)
 
@@ -105,11 +106,13 @@ SG_MUST_USE bool sg_held_reschedule(struct sg_db *db, const struct sg_held_row *
 SG_MUST_USE bool sg_held_quarantine(struct sg_db *db, const char *held_id, const char *reason,
                                     const char *explanation, struct sg_error *err);
 /* It is done with these recipients, who are taken off it; with the last of them it ends, in this
- * state ("sent", "expired"), and the chunks and the key go. *finished_r: it has ended now. No error
- * where it is not held any more. */
+ * state ("sent", "expired"), and the chunks and the key go. The notices that tell of it (may be
+ * NULL) are posted by the same transaction: nobody is told that it failed while it may be sent.
+ * *finished_r: it has ended now. No error, and no notice, where it is not held any more. */
 SG_MUST_USE bool sg_held_done(struct sg_db *db, const char *held_id, const char *state,
-                              const char *const *recipients, size_t count, sg_time now,
-                              bool *finished_r, struct sg_error *err);
+                              const char *const *recipients, size_t count,
+                              const struct sg_notice_post *notices, sg_time now, bool *finished_r,
+                              struct sg_error *err);
 /* Is it held still (and not deleted meanwhile)? */
 SG_MUST_USE bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r,
                             struct sg_error *err);

@@ -10,8 +10,8 @@
         sg_param_texts(&p, arena, texts, count);                                                   \
     } while (0)
 
-bool sg_notice_add(struct sg_db *db, const struct sg_notice_row *row,
-                   const struct sg_notice_item *items, size_t count, struct sg_error *err)
+static bool add(struct sg_tx *tx, const struct sg_notice_row *row,
+                const struct sg_notice_item *items, size_t count, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     const char **texts = SG_ARENA_ARRAY(arena, const char *, count + 1);
@@ -37,7 +37,27 @@ bool sg_notice_add(struct sg_db *db, const struct sg_notice_row *row,
     ITEM_TEXTS(words);
     ITEM_TEXTS(partner);
     sg_param_text(&p, row->sealed_as);
-    return sg_db_change(db, SG_Q_NOTICE_ADD, &p, NULL, err);
+    return sg_tx_query(tx, SG_Q_NOTICE_ADD, &p, NULL, err);
+}
+
+bool sg_notice_post(struct sg_tx *tx, const struct sg_notice_post *first, struct sg_error *err)
+{
+    for (const struct sg_notice_post *post = first; post; post = post->next)
+        if (!add(tx, &post->row, post->items, post->count, err))
+            return false;
+    return true;
+}
+
+static bool post_one(struct sg_tx *tx, void *arg, struct sg_error *err)
+{
+    return sg_notice_post(tx, arg, err);
+}
+
+bool sg_notice_add(struct sg_db *db, const struct sg_notice_row *row,
+                   const struct sg_notice_item *items, size_t count, struct sg_error *err)
+{
+    struct sg_notice_post post = {*row, items, count, NULL};
+    return sg_db_transact(db, NULL, post_one, &post, err);
 }
 
 struct list {

@@ -45,6 +45,16 @@ SG_MUST_USE bool sg_notice_add(struct sg_db *db, const struct sg_notice_row *row
                                const struct sg_notice_item *items, size_t count,
                                struct sg_error *err);
 
+/* The same for a list of them, in the transaction of what they tell of. */
+struct sg_notice_post {
+    struct sg_notice_row row;
+    const struct sg_notice_item *items;
+    size_t count;
+    struct sg_notice_post *next;
+};
+SG_MUST_USE bool sg_notice_post(struct sg_tx *tx, const struct sg_notice_post *first,
+                                struct sg_error *err);
+
 /*
  * Closes at most `most` open notices that are due, receipts aside. By their domain's policy the
  * first notice_burst of a kind in a period go singly; of the others a summary tells when the period

@@ -59,6 +59,9 @@ struct sg_message {
     /* Between two deliveries, where what was sent is kept elsewhere than with Postfix; or NULL. */
     bool (*settle)(struct sg_message *m, const void *ctx, struct sg_error *err);
     const void *settle_ctx;
+    /* The notices about it wait here for the transaction of what they tell of, which posts them. */
+    bool gathers;
+    struct sg_notice_post *gathered;
 };
 
 /* The outcome of what was sent is on disk, here or in PostgreSQL: the courier may forget it. */

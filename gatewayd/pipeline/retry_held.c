@@ -73,16 +73,19 @@ static bool failure_tell(struct sg_message *m, const struct sg_held_row *row,
     return !found || sg_tell_failure(&tell, row->reason, err);
 }
 
+/* With the notices that were gathered, in one transaction. The outcome is journaled before it:
+ * where it comes to nothing the next attempt says what became of it. */
 static bool done_with(struct sg_message *m, const char *held_id, const char *state,
                       struct sg_rcpt **rcpts, size_t count, bool *done_r, struct sg_error *err)
 {
     const char **addresses = SG_ARENA_ARRAY(m->arena, const char *, count + 1);
     for (size_t i = 0; i < count; i++)
         addresses[i] = rcpts[i]->address;
-    return sg_held_done(m->gw->db, held_id, state, addresses, count, m->now, done_r, err);
+    return sg_held_done(m->gw->db, held_id, state, addresses, count, m->gathered, m->now, done_r,
+                        err);
 }
 
-/* The time is up: FAILURE to the sender, then it ends. */
+/* The time is up: FAILURE to the sender, and with that it ends. */
 static bool expire(struct sg_message *m, const struct sg_held_row *row, struct sg_outbound_group *g,
                    struct sg_error *err)
 {
@@ -91,6 +94,7 @@ static bool expire(struct sg_message *m, const struct sg_held_row *row, struct s
         sg_rcpt_decide(g->rcpts[i], "expired", "", row->reason);
         g->rcpts[i]->remote = row->explanation;
     }
+    m->gathers = true;
     if (!failure_tell(m, row, g, err))
         return false;
     sg_trace_add(&m->trace, "hold-expired", "REQ-56", "held", row->id, NULL);
@@ -145,8 +149,8 @@ static bool unsettled_settle(struct sg_gateway *gw)
     bool finished;
     if (!u)
         return true;
-    if (!sg_held_done(gw->db, u->id, "sent", u->addresses, u->count, sg_clock_now(), &finished,
-                      &err)) {
+    if (!sg_held_done(gw->db, u->id, "sent", u->addresses, u->count, NULL, sg_clock_now(),
+                      &finished, &err)) {
         sg_log_error(SG_LOG_WARNING, "hold.not_settled", &err, "held", u->id, NULL);
         return false;
     }
@@ -207,6 +211,7 @@ static bool fail(struct sg_outbound *o, const struct sg_held_row *row, struct sg
                  struct sg_error *err)
 {
     bool finished;
+    o->m->gathers = true;
     sg_keep_failed(o, g);
     if (!g->rcpts[0]->decided || strcmp(g->rcpts[0]->outcome, "refused") != 0)
         return sg_fail(err, SG_E_BUSY, "the sender could not be told");

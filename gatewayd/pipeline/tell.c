@@ -93,6 +93,19 @@ static bool seal_once(struct saying *s, struct sg_error *err)
                           &s->wrapped_key, err);
 }
 
+/* It outlives the saying. */
+static void gather(struct sg_message *m, const struct sg_notice_row *row,
+                   const struct sg_notice_item *items, size_t count)
+{
+    struct sg_notice_post *post = SG_ARENA_NEW(m->arena, struct sg_notice_post);
+    *post = (struct sg_notice_post){*row, items, count, m->gathered};
+    post->row.id = sg_arena_strdup(m->arena, row->id);
+    post->row.sealed_as = sg_arena_strdup(m->arena, row->sealed_as);
+    post->row.original = sg_arena_copy(m->arena, row->original);
+    post->row.wrapped_key = sg_arena_copy(m->arena, row->wrapped_key);
+    m->gathered = post;
+}
+
 static bool post(struct saying *s, const char *to, struct sg_error *err)
 {
     struct sg_message *m = s->t->m;
@@ -114,7 +127,9 @@ static bool post(struct saying *s, const char *to, struct sg_error *err)
                                 .created_at = now,
                                 .next_try_at = now + m->gw->notice_merge,
                                 .received_at = m->received_at};
-    if (!sg_notice_add(m->gw->db, &row, items_of(s), s->t->count, err))
+    if (m->gathers)
+        gather(m, &row, items_of(s), s->t->count);
+    else if (!sg_notice_add(m->gw->db, &row, items_of(s), s->t->count, err))
         return false;
     trace_add(s, to, id.text);
     return true;

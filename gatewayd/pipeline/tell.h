@@ -1,8 +1,9 @@
 /*
  * Telling people what became of a message: the one place of the pipeline that posts notices. Each
- * function commits to the outbox before it returns, and nobody is told twice of the same recipient
- * of the same message: Postfix's retries and a crash repeat nothing. True also where nobody may be
- * told (REQ-93); false: try again later, and do not answer 250.
+ * function commits to the outbox before it returns (unless the message gathers them), and nobody is
+ * told twice of the same recipient of the same message: Postfix's retries and a crash repeat
+ * nothing. True also where nobody may be told (REQ-93); false: try again later, and do not answer
+ * 250.
  */
 #ifndef SG_PIPELINE_TELL_H
 #define SG_PIPELINE_TELL_H

@@ -1,6 +1,7 @@
-"""Held mail where two things come together: an attempt that is under way, and a release.
+"""Held mail where two things come together: an attempt that is under way, and a release; the end, and gatewayd's own.
+Nobody hears what is not so.
 
-REQ-56
+REQ-42 REQ-56
 """
 import contextlib
 import tempfile
@@ -29,6 +30,12 @@ class Held(Setting):
         one.configure()
         return one
 
+    @staticmethod
+    def certified(one):
+        one.make_key()
+        one.certify()
+        one.publish()
+
     def send(self, one):
         """A mail to it; its subject is the organisation's name."""
         to = f"ann@{one.domain_name}"
@@ -43,10 +50,33 @@ class Held(Setting):
     def release(self, held):
         self.platform.api.post(f"{self.a.path}/held/{held['id']}/release")
 
+    def lease(self, held, until):
+        self.rows(f"UPDATE held_message SET leased_until = {until} WHERE id = '{held['id']}'")
+
+    def outcomes(self, one):
+        return [r["outcome"] for row in self.a.messages(message_id=f"{one.name}@x.test") for r in row["recipients"]]
+
+    def copies(self, one):
+        field = f"\r\nSubject: {one.name}\r\n".encode()
+        return [mail for mail in self.servers[B].mails if field in b"\r\n" + mail.head + b"\r\n"]
+
+    def quiet(self):
+        """What waits in a queue is tried at once, until there is nothing."""
+        for postfix in (self.platform.postfix_out, self.platform.postfix_in):
+            postfix.flush_until(lambda p=postfix: not p.queue(), 90, "an empty queue")
+
     def waiting(self, wait_event):
         """Backends of gatewayd's that wait for that."""
         return [pid for pid, in self.rows("SELECT pid FROM pg_stat_activity WHERE usename = 'sg_gateway'"
                                           f" AND wait_event = '{wait_event}'")]
+
+    def cut(self, pid):
+        self.rows(f"SELECT pg_terminate_backend({pid})")
+        wait_for(lambda: not self.rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"), 30, "the end of its connection")
+
+    def failures(self, held):
+        """Whom the outbox tells that it was not sent."""
+        return self.rows(f"SELECT recipient FROM notice WHERE kind = 'failure' AND msg_id = '{held['msg_id']}'")
 
     @contextlib.contextmanager
     def locked(self, table):
@@ -91,3 +121,47 @@ def test_released_while_an_attempt_is_under_way(setting, how):
     due = f"SELECT next_try_at > now() + interval '1 hour' FROM held_message WHERE id = '{held['id']}'"
     assert setting.rows(due) == [["t"]]
     api.delete(f"{setting.a.path}/held/{held['id']}")
+
+
+def test_nobody_hears_that_it_failed_before_it_has(setting):
+    """Its time is up, and gatewayd is killed when it is about to end it. Its certificate is there when the next one comes to
+    it: it is sent, and nobody was told that it was not."""
+    platform, rows = setting.platform, setting.rows
+    one = setting.member("given-up")
+    setting.send(one)
+    held = setting.held(one)
+    rows("SELECT pg_advisory_lock(7)")
+    rows("CREATE FUNCTION test_wait() RETURNS trigger LANGUAGE plpgsql AS "
+         "$$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$")
+    rows("CREATE TRIGGER test_wait BEFORE UPDATE OF recipients ON held_message FOR EACH ROW EXECUTE FUNCTION test_wait()")
+    try:
+        rows("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false)")
+        rows(f"UPDATE held_message SET next_try_at = now(), expires_at = now() WHERE id = '{held['id']}'")
+        pid, = wait_for(lambda: setting.waiting("advisory"), 60, "gatewayd about to end it")
+        platform.gatewayd.kill()
+        setting.cut(pid)
+    finally:
+        rows("SELECT pg_advisory_unlock(7)")
+        rows("DROP FUNCTION test_wait CASCADE")
+    assert setting.row(held)["state"] == "held"
+    setting.certified(one)
+    platform.gatewayd.start()
+    setting.lease(held, "now()")  # the lease has run out
+    wait_for(lambda: setting.row(held)["state"] == "sent", 60, "held mail sent")
+    setting.quiet()
+    assert len(setting.copies(one)) == 1
+    assert setting.failures(held) == []
+
+
+def test_who_is_told_that_it_failed(setting):
+    """REQ-42: its time is up, and there is no certificate: that it ends and that its sender hears of it is one."""
+    one = setting.member("expired")
+    setting.send(one)
+    held = setting.held(one)
+    setting.rows("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false)")
+    setting.rows(f"UPDATE held_message SET next_try_at = now(), expires_at = now() WHERE id = '{held['id']}'")
+    wait_for(lambda: setting.row(held)["state"] == "expired", 60, "its end")
+    assert setting.failures(held) == [[f"joe@{A}"]]
+    wait_for(lambda: setting.outcomes(one) == ["expired"], 20, "the outcome in the log")
+    notice, = setting.servers[A].wait(1, 60, lambda m: b"SECURE DELIVERY FAILURE" in m.raw and b"Subject: expired" in m.raw)
+    assert notice.recipients == [f"joe@{A}"]

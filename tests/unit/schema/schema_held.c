@@ -33,6 +33,15 @@ static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
     return true;
 }
 
+/* How many recipients the notice tells of; 0: there is none. */
+static size_t told_of(const char *notice_id)
+{
+    struct sg_notice_item *items;
+    size_t count;
+    OK(sg_notice_items(db, arena, notice_id, &items, &count, &err));
+    return count;
+}
+
 static void test_held(void **state)
 {
     (void)state;
@@ -120,7 +129,7 @@ static void test_held(void **state)
 
     /* It went to some, then to the others. */
     bool held = false;
-    OK(sg_held_done(db, id, "sent", more, 2, now, &finished, &err));
+    OK(sg_held_done(db, id, "sent", more, 2, NULL, now, &finished, &err));
     assert_false(finished);
     OK(sg_held_claim_due(db, arena, row.expires_at + SG_DAY, &claim_short, &rows, &count, &err));
     assert_int_equal(count, 1);
@@ -130,21 +139,46 @@ static void test_held(void **state)
     OK(sg_held_is(db, id, &held, &err));
     assert_true(held);
     static const char *const rest[] = {"z@p.test", "\"a b\\\"\"@p.test", "x@p.test"};
-    OK(sg_held_done(db, id, "sent", rest, 3, now, &finished, &err));
+    OK(sg_held_done(db, id, "sent", rest, 3, NULL, now, &finished, &err));
     assert_true(finished);
     OK(sg_held_is(db, id, &held, &err));
     assert_false(held);
-    OK(sg_held_done(db, id, "sent", rest, 3, now, &finished, &err));
+    OK(sg_held_done(db, id, "sent", rest, 3, NULL, now, &finished, &err));
     assert_false(finished);
     FAILS(sg_held_chunks(db, id, take, &next, &err), SG_E_NOT_FOUND);
     OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err)); /* it may be held anew */
     assert_true(inserted);
-    OK(sg_held_done(db, again.id, "expired", more, 2, now, &finished, &err));
+    OK(sg_held_done(db, again.id, "expired", more, 2, NULL, now, &finished, &err));
     assert_false(finished); /* the third came meanwhile */
     OK(sg_held_is(db, again.id, &held, &err));
     assert_true(held);
-    OK(sg_held_done(db, again.id, "expired", more, 3, now, &finished, &err));
+    /* That it has ended and that its sender is told of it is one. */
+    struct sg_id notice = sg_id_new("ntc");
+    const struct sg_notice_item item = {"x@p.test", "x@p.test", "201", "5.7.5", "", "", 0, 0};
+    const struct sg_notice_post post = {{.id = notice.text,
+                                         .msg_id = msg,
+                                         .tenant_id = tenant,
+                                         .domain_id = domain,
+                                         .kind = "failure",
+                                         .recipient = "s@a.test",
+                                         .original = text("sealed"),
+                                         .wrapped_key = text("wrapped"),
+                                         .sealed_as = notice.text,
+                                         .created_at = now,
+                                         .next_try_at = now,
+                                         .received_at = now},
+                                        &item,
+                                        1,
+                                        NULL};
+    OK(sg_held_done(db, id, "expired", more, 3, &post, now, &finished, &err));
+    assert_int_equal(told_of(notice.text), 0); /* it had been sent */
+    OK(sg_held_done(db, again.id, "expired", more, 3, &post, now, &finished, &err));
     assert_true(finished);
+    assert_int_equal(told_of(notice.text), 1);
+    struct sg_notice_closed closed; /* out of the way of other tests */
+    OK(sg_notice_close_due(db, now, 100, 10, &closed, &err));
+    assert_int_equal(closed.singly, 1);
+    OK(sg_notice_finish(db, notice.text, "sent", "", now, &err));
 }
 
 static size_t due_now(void)
@@ -250,7 +284,7 @@ static void test_held_wake(void **state)
     assert_int_equal(due_now(), 2);
     static const char *const all[] = {"x@wake.test"};
     for (int i = 0; i < 3; i++)
-        OK(sg_held_done(db, ids[i], "sent", all, 1, now, &finished, &err));
+        OK(sg_held_done(db, ids[i], "sent", all, 1, NULL, now, &finished, &err));
 }
 
 /* A transaction that meets another is run again; what a query refuses comes out as what it is. */
