@@ -330,6 +330,40 @@ bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r, struct sg_e
     return sg_db_read(db, NULL, SG_Q_HELD_IS, &p, take_bool, held_r, err);
 }
 
+struct parts {
+    struct sg_arena *arena;
+    struct sg_held_part *rows;
+    size_t count;
+};
+
+static bool take_part(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)err;
+    struct parts *list = arg;
+    if (index == 0)
+        list->rows = SG_ARENA_ARRAY(list->arena, struct sg_held_part, (size_t)count);
+    list->count = (size_t)count;
+    struct sg_held_part *part = &list->rows[index];
+    part->id = sg_row_text(r);
+    part->state = sg_row_text(r);
+    part->reason = sg_row_text(r);
+    part->recipients = sg_row_texts(r, &part->recipient_count);
+    return true;
+}
+
+bool sg_held_of_message(struct sg_db *db, struct sg_arena *arena, const char *msg_id,
+                        struct sg_held_part **parts_r, size_t *count_r, struct sg_error *err)
+{
+    struct parts list = {.arena = arena};
+    struct sg_params p = {0};
+    sg_param_text(&p, msg_id);
+    if (!sg_db_read(db, arena, SG_Q_HELD_OF_MESSAGE, &p, take_part, &list, err))
+        return false;
+    *parts_r = list.rows;
+    *count_r = list.count;
+    return true;
+}
+
 bool sg_held_wake_next(struct sg_db *db, int portion, sg_time now, bool *more_r,
                        struct sg_error *err)
 {

@@ -116,5 +116,16 @@ SG_MUST_USE bool sg_held_done(struct sg_db *db, const char *held_id, const char 
 /* Is it held still (and not deleted meanwhile)? */
 SG_MUST_USE bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r,
                             struct sg_error *err);
+/* What is, or was, held of a message, the oldest first. */
+struct sg_held_part {
+    const char *id;
+    const char *state; /* "held", "sent", "expired", "deleted" */
+    const char *reason;
+    const char *const *recipients; /* of sg_held_row, without those taken off it before its end */
+    size_t recipient_count;
+};
+SG_MUST_USE bool sg_held_of_message(struct sg_db *db, struct sg_arena *arena, const char *msg_id,
+                                    struct sg_held_part **parts_r, size_t *count_r,
+                                    struct sg_error *err);
 
 #endif

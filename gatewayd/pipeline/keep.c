@@ -7,6 +7,7 @@
 #include "pipeline/request.h"
 #include "pipeline/rewrite.h"
 #include "pipeline/tell.h"
+#include "smtp/address.h"
 
 sg_time sg_keep_next_try(const struct sg_gateway *gw, const struct sg_domain_policy *policy,
                          int attempts, sg_time now)
@@ -89,8 +90,10 @@ static bool store(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_
         .offset = m->headers.raw.len,
         .len = sg_spool_size(m->body) - m->headers.raw.len,
     };
-    if (!sg_hold_store(m->gw->db, m->gw->hsm, row, &content, &inserted, err))
+    if (!sg_hold_store(m->gw->db, m->gw->hsm, row, &content, &inserted, err)) {
+        sg_registry_doubt(m->entry);
         return false;
+    }
     sg_trace_add(&m->trace, row->quarantined ? "quarantined" : "held", g->plan.requirement,
                  "recipient_domain", g->domain, "held", inserted ? row->id : "before", "code",
                  *g->plan.code ? g->plan.code : NULL, NULL);
@@ -136,6 +139,58 @@ static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_e
     return true;
 }
 
+static void held_set(const struct sg_message *m, struct sg_rcpt *r, const char *what,
+                     const char *code)
+{
+    sg_rcpt_decide(r, "held", "", code);
+    sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s %s%s%s%s", m->msg_id, what,
+                      *code ? " [Code: " : "", code, *code ? "]" : "");
+}
+
+/* What was held and is not any more has its outcome, or will have it: it is nobody's but the
+ * worker's to say. */
+static void ended_set(struct sg_message *m, struct sg_rcpt *r)
+{
+    r->settled = true;
+    sg_registry_settle(m->entry, r->normalised, NULL);
+    sg_smtp_reply_set(&r->reply, 250, "2.0.0", "%s was seen to before", m->msg_id);
+}
+
+static void part_recall(struct sg_message *m, const struct sg_held_part *part)
+{
+    bool held = strcmp(part->state, "held") == 0, any = false;
+    for (size_t i = 0; i < part->recipient_count; i++) {
+        const char *normalised = sg_address_normalise(m->arena, part->recipients[i]);
+        for (size_t k = 0; k < m->rcpt_count; k++) {
+            struct sg_rcpt *r = &m->rcpts[k];
+            if (r->settled || r->decided || strcmp(r->normalised, normalised) != 0)
+                continue;
+            any = true;
+            if (held)
+                held_set(m, r, "held", part->reason);
+            else
+                ended_set(m, r);
+        }
+    }
+    if (held && any)
+        sg_trace_add(&m->trace, "held", "REQ-56", "recipient_domain",
+                     sg_address_domain(part->recipients[0]), "held", part->id, "code",
+                     *part->reason ? part->reason : NULL, NULL);
+}
+
+bool sg_keep_recall(struct sg_message *m, struct sg_error *err)
+{
+    struct sg_held_part *parts = NULL;
+    size_t count = 0;
+    if (!m->entry->maybe_held || !sg_message_unfinished(m))
+        return true;
+    if (!sg_held_of_message(m->gw->db, m->arena, m->msg_id, &parts, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        part_recall(m, &parts[i]);
+    return true;
+}
+
 static void group_defer(struct sg_outbound *o, struct sg_outbound_group *g, const char *event,
                         const struct sg_error *err)
 {
@@ -152,12 +207,8 @@ void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group)
         group_defer(o, group, "hold.failed", &err);
         return;
     }
-    for (size_t i = 0; i < group->count; i++) {
-        sg_rcpt_decide(group->rcpts[i], "held", "", group->plan.code);
-        sg_smtp_reply_set(&group->rcpts[i]->reply, 250, "2.0.0", "%s %s%s%s%s", o->m->msg_id, what,
-                          *group->plan.code ? " [Code: " : "", group->plan.code,
-                          *group->plan.code ? "]" : "");
-    }
+    for (size_t i = 0; i < group->count; i++)
+        held_set(o->m, group->rcpts[i], what, group->plan.code);
 }
 
 void sg_keep_failed(struct sg_outbound *o, struct sg_outbound_group *group)

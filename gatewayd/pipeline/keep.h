@@ -5,6 +5,9 @@
 
 #include "pipeline/outbound.h"
 
+/* Who is held already, though the registry did not know it, gets the outcome: his message is the
+ * worker's, whatever would be decided now. */
+SG_MUST_USE bool sg_keep_recall(struct sg_message *m, struct sg_error *err);
 /* Holds the message for a group's recipients, or quarantines it; tells of it and sets their
  * outcomes. */
 void sg_keep_group(struct sg_outbound *o, struct sg_outbound_group *group);

@@ -35,13 +35,18 @@ static void refuse(struct sg_message *m, struct sg_rcpt *r, const struct sg_plan
     sg_smtp_reply_set(&r->reply, 550, "5.7.1", "%s", plan->explanation);
 }
 
-/* The unsettled recipients of a domain, from the first one on. */
+static bool is_open(const struct sg_rcpt *r)
+{
+    return !r->settled && !r->decided;
+}
+
+/* The open recipients of a domain, from the first one on. */
 static struct sg_outbound_group group_collect(struct sg_message *m, size_t first, bool *taken)
 {
     struct sg_outbound_group g = {.domain = m->rcpts[first].domain};
     g.rcpts = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count - first);
     for (size_t i = first; i < m->rcpt_count; i++) {
-        if (taken[i] || m->rcpts[i].settled || strcmp(m->rcpts[i].domain, g.domain) != 0)
+        if (taken[i] || !is_open(&m->rcpts[i]) || strcmp(m->rcpts[i].domain, g.domain) != 0)
             continue;
         taken[i] = true;
         g.rcpts[g.count++] = &m->rcpts[i];
@@ -56,7 +61,7 @@ static void defer(struct sg_message *m, struct sg_rcpt **rcpts, size_t count,
                  NULL);
     sg_trace_error(&m->trace, "deferred", err);
     for (size_t i = 0; i < count; i++)
-        if (!rcpts[i]->settled && !rcpts[i]->decided)
+        if (is_open(rcpts[i]))
             sg_rcpt_defer(rcpts[i], err);
 }
 
@@ -121,7 +126,7 @@ static bool groups_process(struct sg_outbound *o, struct sg_rcpt **plain, size_t
     struct sg_message *m = o->m;
     bool *taken = SG_ARENA_ARRAY(m->arena, bool, m->rcpt_count + 1);
     for (size_t i = 0; i < m->rcpt_count; i++) {
-        if (taken[i] || m->rcpts[i].settled)
+        if (taken[i] || !is_open(&m->rcpts[i]))
             continue;
         struct sg_error why = {0};
         struct sg_outbound_group g = group_collect(m, i, taken);
@@ -138,14 +143,15 @@ static bool groups_process(struct sg_outbound *o, struct sg_rcpt **plain, size_t
 
 static void process(struct sg_message *m)
 {
-    struct sg_outbound o;
+    struct sg_outbound o = {0};
     struct sg_error err = {0};
     struct sg_rcpt **plain = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
     struct sg_rcpt **all = SG_ARENA_ARRAY(m->arena, struct sg_rcpt *, m->rcpt_count + 1);
     size_t plain_count = 0;
     for (size_t i = 0; i < m->rcpt_count; i++)
         all[i] = &m->rcpts[i];
-    if (!sg_outbound_begin(&o, m, true, &err) || !groups_process(&o, plain, &plain_count, &err))
+    if (!sg_keep_recall(m, &err) || !sg_outbound_begin(&o, m, true, &err) ||
+        !groups_process(&o, plain, &plain_count, &err))
         defer(m, all, m->rcpt_count, &err);
     else if (plain_count)
         sg_outbound_plain(m, plain, plain_count);

@@ -43,8 +43,9 @@ struct node {
     sg_time used;      /* last; 0: not handed in yet */
     int64_t left_ms;   /* last (monotonic): its records are in the journal by then */
     bool busy;
-    bool loaded; /* PostgreSQL was asked, or can know nothing */
-    char key[];  /* direction, queue id and tenant */
+    bool loaded;   /* PostgreSQL was asked, or can know nothing */
+    bool doubtful; /* it has to be asked, however young the message is */
+    char key[];    /* direction, queue id and tenant */
 };
 
 struct sg_registry {
@@ -276,7 +277,10 @@ static bool load(struct sg_registry *r, struct node *n, const char *direction, c
     if (!sg_message_find_by_queue(r->db, arena, queue_id, direction, tenant, &row, &recipients,
                                   &count, &found, err))
         return false;
+    found = found && (!n->doubtful || strcmp(row.id, n->entry.msg_id.text) == 0);
+    n->entry.maybe_held = found || n->doubtful;
     n->loaded = true;
+    n->doubtful = false;
     if (!found)
         return true;
     snprintf(n->entry.msg_id.text, sizeof n->entry.msg_id.text, "%s", row.id);
@@ -351,7 +355,7 @@ bool sg_registry_enter(struct sg_registry *registry, const char *direction, cons
         return sg_fail(err, SG_E_INTERNAL, "a queue id of %zu octets", strlen(queue_id));
     pthread_mutex_lock(&registry->mutex);
     struct node *n = node_take(registry, key, err);
-    if (n && !n->loaded)
+    if (n && !n->loaded && !n->doubtful)
         n->loaded = is_new(registry, queue_id);
     pthread_mutex_unlock(&registry->mutex);
     if (!n)
@@ -401,6 +405,13 @@ void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient, 
     n->settled = s;
     n->settled_count++;
     atomic_fetch_add(&n->registry->settled, 1);
+}
+
+void sg_registry_doubt(struct sg_registry_entry *entry)
+{
+    struct node *n = (struct node *)entry;
+    n->loaded = false;
+    n->doubtful = true;
 }
 
 void sg_registry_owe(struct sg_registry_entry *entry, struct sg_bytes record,

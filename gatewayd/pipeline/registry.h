@@ -23,6 +23,7 @@ struct sg_registry_entry {
     sg_time received_at;
     int64_t announced_ms; /* when it was announced (monotonic); 0: it was not */
     bool recorded;        /* its `received` record is in the journal */
+    bool maybe_held;      /* PostgreSQL may hold of it what this memory knows nothing of */
 };
 
 struct sg_registry_options {
@@ -71,6 +72,11 @@ bool sg_registry_settled(const struct sg_registry_entry *entry, const char *reci
                          const char **refusal_r);
 void sg_registry_settle(struct sg_registry_entry *entry, const char *recipient,
                         const char *refusal);
+/*
+ * Whether PostgreSQL took what was just written of this message is not known (a COMMIT without an
+ * answer): it is asked again before the next transaction of the message is decided.
+ */
+void sg_registry_doubt(struct sg_registry_entry *entry);
 
 /*
  * A record that the journal would not take although what it says was done: it is owed to the

@@ -1,5 +1,5 @@
-"""Held mail where two things come together: an attempt that is under way, and a release; the end, and gatewayd's own.
-Nobody hears what is not so.
+"""Held mail where two things come together: an answer of PostgreSQL that nobody heard, and Postfix's retry; an attempt that
+is under way, and a release; the end, and gatewayd's own. It goes once, and nobody hears what is not so.
 
 REQ-42 REQ-56
 """
@@ -79,6 +79,26 @@ class Held(Setting):
         return self.rows(f"SELECT recipient FROM notice WHERE kind = 'failure' AND msg_id = '{held['msg_id']}'")
 
     @contextlib.contextmanager
+    def unanswered(self, table):
+        """Who inserts into it commits, and waits for a standby that does not answer: what a failover cuts off."""
+        psql = self.platform.postgresql.psql
+
+        def setting(name, value, shown):
+            psql(f"ALTER SYSTEM {value}; SELECT pg_reload_conf()")
+            wait_for(lambda: self.rows(f"SHOW {name}") == [[shown]], 10, f"{name} {shown}")
+        setting("synchronous_commit", "SET synchronous_commit = local", "local")
+        setting("synchronous_standby_names", "SET synchronous_standby_names = nobody", "nobody")
+        self.rows("CREATE FUNCTION test_remote() RETURNS trigger LANGUAGE plpgsql AS "
+                  "$$ BEGIN PERFORM set_config('synchronous_commit', 'on', true); RETURN NULL; END $$")
+        self.rows(f"CREATE TRIGGER test_remote AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION test_remote()")
+        try:
+            yield
+        finally:
+            self.rows("DROP FUNCTION test_remote CASCADE")
+            setting("synchronous_standby_names", "RESET synchronous_standby_names", "")
+            setting("synchronous_commit", "RESET synchronous_commit", "on")
+
+    @contextlib.contextmanager
     def locked(self, table):
         """Nobody reads it meanwhile."""
         admin = (self.platform.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
@@ -96,6 +116,49 @@ def setting():
             yield s.start()
         finally:
             s.stop()
+
+
+@pytest.mark.parametrize("first", ["worker", "retry"])
+@pytest.mark.parametrize("how", ["cut", "killed"])
+def test_a_hold_that_nobody_heard_of_goes_once(setting, how, first):
+    """It is committed, and gatewayd does not know: the connection was cut before the answer, or gatewayd was killed. Postfix
+    tries again when there is a certificate, before or after the worker has sent it."""
+    gatewayd, out = setting.platform.gatewayd, setting.platform.postfix_out
+    one = setting.member(f"{how}-{first}")
+    with setting.unanswered("held_message"):
+        setting.send(one)
+        pid, = wait_for(lambda: setting.waiting("SyncRep"), 30, "a COMMIT without an answer")
+        if how == "killed":
+            gatewayd.kill()
+        setting.cut(pid)
+        wait_for(lambda: any("delay_reason" in r for q in out.queue() for r in q["recipients"]), 30, "a retry to come")
+    if how == "killed":
+        gatewayd.start()
+    held = setting.held(one)
+    setting.lease(held, "now() + interval '1 hour'")
+    setting.certified(one)
+
+    def retry():
+        setting.quiet()
+
+    def worker():
+        setting.lease(held, "NULL")
+        setting.release(held)
+        wait_for(lambda: setting.row(held)["state"] == "sent", 60, "held mail sent")
+        setting.platform.postfix_in.flush_until(lambda: setting.copies(one), 60, "the mail")
+
+    if first == "worker":
+        worker()
+        retry()
+    else:
+        retry()
+        assert setting.copies(one) == []
+        wait_for(lambda: setting.outcomes(one) == ["held"], 20, "the outcome in the log")
+        worker()
+    setting.quiet()
+    assert len(setting.copies(one)) == 1
+    assert setting.a.held(state="held", recipient_domain=one.domain_name) == []
+    wait_for(lambda: setting.outcomes(one) == ["delivered"], 20, "the outcome in the log")
 
 
 @pytest.mark.parametrize("how", ["release", "bulk"])

@@ -144,6 +144,29 @@ static void after_a_jump_is_not(void **state)
     sg_registry_free(&r, &unsaid);
 }
 
+/* What was written of it may be there, though nobody said so. */
+static void who_is_in_doubt_is_not(void **state)
+{
+    (void)state;
+    struct sg_registry *r = begin(BORN - 31 * SG_SECOND);
+    struct sg_registry_entry *entry;
+    struct sg_error err = {0};
+    pass(32);
+    assert_true(sg_registry_enter(r, "inbound", QUEUE_ID, "ten_x", &entry, &err));
+    assert_int_equal(asked, 0);
+    assert_false(entry->maybe_held);
+    struct sg_id id = entry->msg_id;
+    sg_registry_doubt(entry);
+    sg_registry_leave(r, entry);
+    assert_true(asks(r, QUEUE_ID));
+    assert_false(asks(r, QUEUE_ID)); /* once */
+    assert_true(sg_registry_enter(r, "inbound", QUEUE_ID, "ten_x", &entry, &err));
+    assert_true(entry->maybe_held);
+    assert_string_equal(entry->msg_id.text, id.text);
+    sg_registry_leave(r, entry);
+    sg_registry_free(&r, &unsaid);
+}
+
 /* A thousand recipients weigh more than one: what is remembered has a bound in them too. */
 static void many_recipients_push_others_out(void **state)
 {
@@ -311,6 +334,7 @@ int main(void)
         cmocka_unit_test(who_may_have_been_forgotten_is_not),
         cmocka_unit_test(from_the_future_is_not),
         cmocka_unit_test(after_a_jump_is_not),
+        cmocka_unit_test(who_is_in_doubt_is_not),
         cmocka_unit_test(many_recipients_push_others_out),
         cmocka_unit_test(no_more_wait_than_may),
         cmocka_unit_test(who_waits_too_long_is_refused),

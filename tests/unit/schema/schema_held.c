@@ -33,6 +33,19 @@ static bool take(void *ctx, int seq, struct sg_bytes data, struct sg_error *err)
     return true;
 }
 
+/* What is held of that message: of the parts, oldest first, the state of each. */
+static void assert_parts(const char *msg_id, const char *first, const char *second)
+{
+    struct sg_held_part *parts = NULL;
+    size_t count;
+    OK(sg_held_of_message(db, arena, msg_id, &parts, &count, &err));
+    assert_int_equal(count, (first != NULL) + (second != NULL));
+    if (first)
+        assert_string_equal(parts[0].state, first);
+    if (second)
+        assert_string_equal(parts[1].state, second);
+}
+
 /* How many recipients the notice tells of; 0: there is none. */
 static size_t told_of(const char *notice_id)
 {
@@ -77,11 +90,14 @@ static void test_held(void **state)
     FAILS(sg_held_chunks(db, id, take, &next, &err), SG_E_NOT_FOUND);
     OK(sg_held_insert(db, &row, give, &chunks, &inserted, &err));
     assert_true(inserted);
+    assert_parts(msg, "held", NULL);
+    assert_parts(id, NULL, NULL);
     struct sg_held_row again = row;
     /* A further transaction of the same message: its new recipients are added, none twice. */
     static const char *const more[] = {"y@p.test", "x@p.test", "z@p.test"};
     again.id = sg_arena_strdup(arena, sg_id_new("hld").text);
     again.recipients = more;
+    again.held_at = now + SG_SECOND;
     again.recipient_count = 3;
     OK(sg_held_insert(db, &again, give, &chunks, &inserted, &err));
     assert_false(inserted);
@@ -175,6 +191,7 @@ static void test_held(void **state)
     OK(sg_held_done(db, again.id, "expired", more, 3, &post, now, &finished, &err));
     assert_true(finished);
     assert_int_equal(told_of(notice.text), 1);
+    assert_parts(msg, "sent", "expired");
     struct sg_notice_closed closed; /* out of the way of other tests */
     OK(sg_notice_close_due(db, now, 100, 10, &closed, &err));
     assert_int_equal(closed.singly, 1);
