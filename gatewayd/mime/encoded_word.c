@@ -88,6 +88,8 @@ static void convert(iconv_t cd, struct sg_bytes octets, struct sg_buf *out)
         if (n != (size_t)-1 || room < 8)
             continue;
         sg_buf_adds(out, UNKNOWN); /* no character of it, or half of one */
+        if (left == 0)             /* glibc's may complain about what it has already taken */
+            break;
         in++;
         left--;
         iconv(cd, NULL, NULL, NULL, NULL);

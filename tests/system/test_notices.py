@@ -10,7 +10,7 @@ import pytest
 
 import forge
 import peers
-from noticeenv import FIRST, SENDER, expire, is_notice, member, notices, policy, rows, settled
+from noticeenv import FIRST, SENDER, Notice, expire, is_notice, member, notices, policy, rows, settled
 from partners import Partner, further_ca
 from sealgate.mailserver import HANG, MailServer
 from sealgate.ports import PortBlock
@@ -278,6 +278,20 @@ def test_a_certificate_that_is_not_good_is_the_recipients_postmasters_to_know(se
     settled(setting)
     assert told(setting, "rogue", "unverified") == [f"postmaster@{B}"]
     assert told(setting, "rogue", "non-delivery") == []
+
+
+def test_a_subject_in_a_charset_that_cannot_be_converted(setting):
+    """REQ-77: a stranger chooses the charset and its octets. glibc's converter complains of this one when it has taken
+    all of it."""
+    gatewayd = setting.platform.gatewayd
+    pid = gatewayd.pid()
+    setting.from_outside(f"x@{OUTSIDE}", [f"ann@{B}"],
+                         f"From: x@{OUTSIDE}\r\nTo: ann@{B}\r\nSubject: =?iso-2022-cn-ext?B?Dg==?= shifted\r\n"
+                         "\r\n[SECRET]\r\n".encode())
+    mail, = setting.servers[B].wait(1, 60, lambda m: is_notice(m) and b" shifted\r\n" in m.body)  # of code 004
+    assert mail.recipients == [f"postmaster@{B}"]
+    assert Notice(mail).shown()["Subject"] == "\N{REPLACEMENT CHARACTER} shifted"
+    assert gatewayd.pid() == pid
 
 
 def test_a_stranger_beside_a_member_opens_no_storm_of_his_own(setting):

@@ -5,8 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
+
+#include "common/buf.h"
 
 static void words(void **state)
 {
@@ -36,6 +40,8 @@ static void words(void **state)
         {"a =? b", "a =? b"},
         {"=?utf-8?q?a=00b?=", "a b"},
         {"=?utf-16?b?/v8AYQ==?=", "a"},
+        {"=?iso-2022-cn-ext?b?Dg==?=", "\xef\xbf\xbd"}, /* a shift to a set that was not named */
+        {"a=?ISO-2022-CN-EXT?Q?=0E?= b", "a\xef\xbf\xbd b"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         SG_AUTO_ARENA arena = sg_arena_new();
@@ -43,8 +49,74 @@ static void words(void **state)
     }
 }
 
+#define OCTETS 600 /* of a word; in base64 less than a word may have */
+
+static void base64_add(struct sg_buf *out, const uint8_t *in, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        uint32_t bits = (uint32_t)in[i] << 16 | (i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0) |
+                        (i + 2 < len ? in[i + 2] : 0);
+        sg_buf_addf(out, "%c%c%c%c", digits[bits >> 18], digits[bits >> 12 & 63],
+                    i + 1 < len ? digits[bits >> 6 & 63] : '=',
+                    i + 2 < len ? digits[bits & 63] : '=');
+    }
+}
+
+static void decode_word(const char *charset, const uint8_t *octets, size_t len)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF word = {0};
+    sg_buf_addf(&word, "=?%s?b?", charset);
+    base64_add(&word, octets, len);
+    sg_buf_adds(&word, "?=");
+    const char *text = sg_header_decode(arena, sg_arena_str(arena, sg_buf_bytes(&word)));
+    if (strlen(text) > 8 * word.len)
+        fail_msg("%s: %zu octets of a word of %zu", charset, strlen(text), word.len);
+}
+
+/* Octets at random, with shifts and escapes among them, and shifts and escapes alone. */
+static void garbage(const char *charset)
+{
+    static const char *const escapes[] = {"\x1b$)A", "\x1b$)G", "\x1b$*H", "\x1b$B",
+                                          "\x1b(B",  "\x1bN",   "\x1b$)C", "\x1b$+I",
+                                          "\x0e",    "\x0f",    "+AFs",    "\x1bO"};
+    const size_t count = sizeof escapes / sizeof *escapes;
+    for (size_t i = 0; i < count; i++)
+        decode_word(charset, (const uint8_t *)escapes[i], strlen(escapes[i]));
+    for (int round = 0; round < 12; round++) {
+        uint8_t in[OCTETS + 8];
+        size_t n = 0, most = 1 + (size_t)random() % OCTETS;
+        long mask = round % 3 == 0 ? 0xff : round % 3 == 1 ? 0x7f : 0xdf;
+        while (n < most) {
+            if (random() % 8 == 0)
+                for (const char *e = escapes[(size_t)random() % count]; *e; e++)
+                    in[n++] = (uint8_t)*e;
+            in[n++] = (uint8_t)(random() & mask);
+        }
+        decode_word(charset, in, n);
+    }
+}
+
+/* A stranger names the charset: whichever of them all, the conversion comes to an end. */
+static void every_charset(void **state)
+{
+    (void)state;
+    FILE *list = popen("iconv -l", "r");
+    char line[200];
+    size_t count = 0;
+    assert_non_null(list);
+    srandom(4711);
+    for (; fgets(line, sizeof line, list); count++) {
+        line[strcspn(line, "/\n")] = 0;
+        garbage(line);
+    }
+    assert_int_equal(pclose(list), 0);
+    assert_true(count > 1000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(every_charset)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
