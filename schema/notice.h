@@ -34,7 +34,7 @@ struct sg_notice_row {
     /* Reading alone */
     int64_t stands_for; /* a summary: of so many notices; 0: a notice of its own */
     sg_time began_at;   /* a summary: since then */
-    int attempts;
+    int attempts;       /* the one it was claimed for included */
 };
 
 /*
@@ -75,8 +75,8 @@ SG_MUST_USE bool sg_notice_periods_end(struct sg_db *db, sg_time now, int most, 
 SG_MUST_USE bool sg_notice_receipts_close(struct sg_db *db, sg_time now, int most, size_t *closed_r,
                                           struct sg_error *err);
 
-/* Closed ones that are due, whose next_try_at moves ahead by the lease; of those due together first
- * who was tried least. */
+/* Closed ones that are due, whose next_try_at moves ahead by the lease, and which count as tried
+ * once more from here on; of those due together first who was tried least. */
 SG_MUST_USE bool sg_notice_claim_due(struct sg_db *db, struct sg_arena *arena, sg_time now,
                                      const struct sg_claim *claim, struct sg_notice_row **rows_r,
                                      size_t *count_r, struct sg_error *err);

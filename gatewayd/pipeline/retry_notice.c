@@ -194,14 +194,25 @@ static void rest_put_off(struct sg_gateway *gw, const struct sg_notice_row *row,
         sg_log_error(SG_LOG_WARNING, "notice.not_settled", &err, "domain", row->domain_id, NULL);
 }
 
+/* The worker that had it for the last time did not live to say what came of it: perhaps because of
+ * what is in it. */
+static bool is_used_up(const struct sg_gateway *gw, const struct sg_notice_row *row)
+{
+    return row->attempts > gw->notice_attempts;
+}
+
 /* false: it was sent, which is not settled yet. */
 static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
-    bool kept_waiting = false, ok = attempt(gw, row, &sent, &kept_waiting, &err);
-    bool last = !ok && row->attempts + 1 >= gw->notice_attempts;
-    sg_time now = sg_clock_now(), next = sg_keep_next_try(gw, NULL, row->attempts, now);
+    bool kept_waiting = false, ok = false;
+    if (is_used_up(gw, row))
+        sg_fail(&err, SG_E_INTERNAL, "the last of its tries did not come to an end");
+    else
+        ok = attempt(gw, row, &sent, &kept_waiting, &err);
+    bool last = !ok && row->attempts >= gw->notice_attempts;
+    sg_time now = sg_clock_now(), next = sg_keep_next_try(gw, NULL, row->attempts - 1, now);
     sg_count_notice(row->kind, ok ? "sent" : last ? "failed" : "deferred");
     if (ok) {
         gw->unsettled_notice = (struct sg_unsettled){.at = now, .sent = sent};

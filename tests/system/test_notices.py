@@ -112,6 +112,20 @@ def test_killed_before_the_notice_is_sent(setting):
     assert len(notices(setting.servers[A], "delayed", SENDER, "killed")) == 1
 
 
+def test_a_notice_whose_tries_nobody_survived_is_given_up(setting):
+    """A try counts before it is made: a notice that kills gatewayd does so [notice] attempts times, and no more."""
+    send(setting, "deadly", "ann@one.test")
+    wait_for(lambda: told(setting, "deadly") == [SENDER, POSTMASTER], 30, "the notices in the outbox")
+    mine = "msg_id = (SELECT id FROM sealgate.message WHERE message_id = 'deadly@x.test')"
+    setting.platform.postgresql.psql(f"UPDATE sealgate.notice SET attempts = 40 WHERE {mine} AND recipient = '{SENDER}'")
+    settled(setting)
+    given_up, = rows(setting, f"SELECT state, attempts, last_error FROM sealgate.notice WHERE {mine} "
+                              f"AND recipient = '{SENDER}'")
+    assert given_up == {"state": "failed", "attempts": 41, "last_error": "the last of its tries did not come to an end"}
+    other, = rows(setting, f"SELECT state, attempts FROM sealgate.notice WHERE {mine} AND recipient = '{POSTMASTER}'")
+    assert other == {"state": "sent", "attempts": 1}
+
+
 def test_the_domain_chooses_form_addition_and_administrator(setting):
     """REQ-78, 94: through the REST API."""
     policy(setting, notice_form="brief", notice_addition="Help: https://a.test/x\nor call 111",

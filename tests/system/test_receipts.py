@@ -196,7 +196,7 @@ def test_a_notice_that_cannot_be_sealed_waits_and_is_never_plain(setting):
     def failed():
         return api.list(f"{setting.b.path}/notices", state="failed", recipient=sender)
     notice, = wait_for(failed, 60, "the notice to be given up", 0.2)
-    assert (notice["kind"], notice["attempts"]) == ("non-delivery", 2)
+    assert (notice["kind"], notice["attempts"]) == ("non-delivery", 3)
     assert notice["concerning"] == [f"ann@{B}"] and "certificate" in notice["last_error"]
     assert notice["stands_for"] == 0 and notice["summary_id"] is None
     assert api.get(f"{setting.b.path}/notices/{notice['id']}") == notice
