@@ -68,17 +68,17 @@ void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len)
     }
 }
 
-void sg_blind_end(struct sg_blind **blind, const char *where)
+unsigned sg_blind_end(struct sg_blind **blind)
 {
     struct sg_blind *b = *blind;
     if (!b)
-        return;
+        return 0;
     uint8_t out[SG_TRANSFER_ROOM];
     sg_text_push(&b->unquoted, out, sg_transfer_end(&b->quoted, out));
     sg_text_push(&b->decoded, out, sg_transfer_end(&b->base64, out));
     unsigned words = sg_text_end(&b->as_is) | sg_text_end(&b->unquoted) | sg_text_end(&b->decoded);
-    sg_report_words(b->scan, words, where);
     b->scan->blinds--;
     free(b);
     *blind = NULL;
+    return words;
 }

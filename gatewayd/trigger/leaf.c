@@ -315,8 +315,7 @@ void sg_leaf_end(struct sg_leaf **leaf)
         return;
     for (size_t i = 0; i < l->stream_count; i++)
         stream_end(l, &l->streams[i]);
-    if (l->blind)
-        sg_blind_end(&l->blind, l->where);
+    sg_report_words(l->scan, sg_blind_end(&l->blind), l->where);
     free(l);
     *leaf = NULL;
 }

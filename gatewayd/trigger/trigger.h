@@ -29,7 +29,7 @@ const char *sg_trigger_word_name(enum sg_trigger_word word);
 
 /* Beyond a limit the rest is read as plain lines and the message is undecodable. */
 struct sg_trigger_limits {
-    size_t max_parts;             /* MIME entities */
+    size_t max_parts;             /* MIME entities, and ends of multiparts that had ended */
     size_t max_depth;             /* multiparts and messages within each other */
     size_t max_header_bytes;      /* of one part */
     uint64_t max_text_bytes;      /* read as text, after decoding */

@@ -34,8 +34,8 @@ struct sg_blind;
 /* NULL, which the others take too, where too many are at it already (a fact that is reported). */
 struct sg_blind *sg_blind_new(struct sg_scan *scan);
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len);
-/* Reports the words, frees and nulls. */
-void sg_blind_end(struct sg_blind **b, const char *where);
+/* The words that were found (SG_TRIGGER_…); frees and nulls. */
+unsigned sg_blind_end(struct sg_blind **b);
 
 /* A body that holds text but is none: pushed, and at its end read and reported. The caller has seen
  * to it that it does not nest too deeply. */

@@ -186,12 +186,28 @@ static void subjects_scan(struct sg_walk *w, const struct sg_header_block *block
         sg_field_scan(w->scan, field->value, where);
 }
 
+/* A place is made where there is something to report of it, and stays until the scan is over. */
+static void blind_end(struct sg_walk *w, struct sg_blind **blind, const char *what)
+{
+    unsigned words = sg_blind_end(blind);
+    if (words)
+        sg_report_words(w->scan, words, place(w, what));
+}
+
 /* A header that may end earlier for others than for us, in front of more structure. */
 static void header_doubt(struct sg_walk *w, const struct sg_header_block *block)
 {
     struct sg_blind *blind = sg_blind_new(w->scan);
     sg_blind_push(blind, block->raw.data, block->raw.len);
-    sg_blind_end(&blind, place(w, "header of"));
+    blind_end(w, &blind, "header of");
+}
+
+static void part_count(struct sg_walk *w)
+{
+    if (w->rest || ++w->scan->parts <= w->scan->options->limits.max_parts)
+        return;
+    sg_report_undecodable(w->scan, place(w, "the"), "too many parts");
+    w->rest = true;
 }
 
 /* Decides by its header how the body of an entity is read. */
@@ -205,10 +221,7 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
     subjects_scan(w, block);
     if (w->scan->options->attachments)
         names_scan(w, block, &entity);
-    if (!w->rest && ++w->scan->parts > w->scan->options->limits.max_parts) {
-        sg_report_undecodable(w->scan, place(w, "the"), "too many parts");
-        w->rest = true;
-    }
+    part_count(w);
     doubtful |= entity.ambiguous;
     if (entity.doubt) {
         doubtful = true;
@@ -254,12 +267,6 @@ static void header_end(struct sg_walk *w)
     entity_begin(w, &block, !clean);
 }
 
-static void outside_end(struct sg_walk *w)
-{
-    if (w->blind)
-        sg_blind_end(&w->blind, place(w, "outside of"));
-}
-
 /* Ends what is being read, whatever it is. */
 static void piece_end(struct sg_walk *w)
 {
@@ -270,7 +277,7 @@ static void piece_end(struct sg_walk *w)
         w->header.len = 0;
     }
     sg_leaf_end(&w->leaf);
-    outside_end(w);
+    blind_end(w, &w->blind, "outside of");
 }
 
 /* Octets --------------------------------------------------------------------------------------- */
@@ -345,6 +352,8 @@ static void delimiter_take(struct sg_walk *w, size_t level, enum match match)
     levels_cut(w, level + 1);
     struct level *l = &w->levels[level];
     w->doubt |= l->closed; /* parts behind the end */
+    if (l->closed && match == PARTS_END)
+        part_count(w); /* each end of what has ended begins and ends a reading, as a part does */
     l->closed = match == PARTS_END;
     w->state = match == PARTS_END ? OUTSIDE : IN_HEADER;
     l->parts += match == PART_BEGINS;
