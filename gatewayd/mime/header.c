@@ -142,6 +142,15 @@ const struct sg_header *sg_header_find(const struct sg_header_block *block, cons
     return NULL;
 }
 
+const struct sg_header *sg_header_next(const struct sg_header_block *block, const char *name,
+                                       const struct sg_header *after)
+{
+    for (size_t i = after ? (size_t)(after - block->fields) + 1 : 0; i < block->count; i++)
+        if (sg_bytes_iequal(block->fields[i].name, name))
+            return &block->fields[i];
+    return NULL;
+}
+
 size_t sg_header_count(const struct sg_header_block *block, const char *name)
 {
     size_t n = 0;

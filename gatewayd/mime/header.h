@@ -42,6 +42,10 @@ SG_MUST_USE bool sg_header_read(struct sg_arena *arena, const struct sg_spool *s
 /* The n-th (from 0) field of that name, case-insensitively; NULL where there is none. */
 const struct sg_header *sg_header_find(const struct sg_header_block *block, const char *name,
                                        size_t n);
+/* The next field of that name behind `after`, one of the block's (NULL: the first one); NULL where
+ * there is none. Who goes through all of them does so by this. */
+const struct sg_header *sg_header_next(const struct sg_header_block *block, const char *name,
+                                       const struct sg_header *after);
 size_t sg_header_count(const struct sg_header_block *block, const char *name);
 /* The value unfolded (line breaks dropped, outer white space trimmed), NUL-terminated. */
 char *sg_header_unfold(struct sg_arena *arena, const struct sg_header *field);

@@ -29,8 +29,8 @@ bool sg_notice_is_postmaster(struct sg_arena *arena, const char *address)
 
 static bool from_postmaster(struct sg_arena *arena, const struct sg_header_block *headers)
 {
-    const struct sg_header *field;
-    for (size_t n = 0; (field = sg_header_find(headers, "From", n)); n++) {
+    const struct sg_header *field = NULL;
+    while ((field = sg_header_next(headers, "From", field))) {
         struct sg_mailbox *list;
         size_t count;
         if (!sg_mailbox_list_parse(arena, field, &list, &count, NULL))
@@ -45,8 +45,8 @@ static bool from_postmaster(struct sg_arena *arena, const struct sg_header_block
 /* "no", with or without parameters and comments, is what a person's mail may say. */
 static bool auto_submitted(struct sg_arena *arena, const struct sg_header_block *headers)
 {
-    const struct sg_header *field;
-    for (size_t n = 0; (field = sg_header_find(headers, "Auto-Submitted", n)); n++) {
+    const struct sg_header *field = NULL;
+    while ((field = sg_header_next(headers, "Auto-Submitted", field))) {
         const char *value = sg_header_unfold(arena, field);
         if (strncasecmp(value, "no", 2) != 0 || (value[2] && !strchr(" \t;(", value[2])))
             return true;

@@ -137,8 +137,8 @@ static bool failed_settle(struct sg_gateway *gw, struct sg_arena *arena, const c
 /* Postfix's own mail was received from nobody: no Received field of it says "from". */
 static bool made_here(struct sg_arena *arena, const struct sg_header_block *headers)
 {
-    const struct sg_header *field;
-    for (size_t n = 0; (field = sg_header_find(headers, "Received", n)); n++)
+    const struct sg_header *field = NULL;
+    while ((field = sg_header_next(headers, "Received", field)))
         if (strncasecmp(sg_header_unfold(arena, field), "from ", 5) == 0)
             return false;
     return true;

@@ -12,11 +12,11 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
     origin->from_count = sg_message_from(m, &origin->from);
     facts->from_readable = fields == 0 || (fields == 1 && origin->from_count > 0);
     size_t mailboxes = 0;
-    for (size_t f = 0; f < fields; f++) {
+    const struct sg_header *field = NULL;
+    while ((field = sg_header_next(&m->headers, "From", field))) {
         struct sg_mailbox *list;
         size_t count;
-        if (!sg_mailbox_list_parse(m->arena, sg_header_find(&m->headers, "From", f), &list, &count,
-                                   NULL))
+        if (!sg_mailbox_list_parse(m->arena, field, &list, &count, NULL))
             continue;
         mailboxes += count;
         if (mailboxes > m->gw->max_from) { /* what nobody looked for may be there */
@@ -54,11 +54,11 @@ bool sg_origin_is_list(struct sg_arena *arena, const struct sg_header_block *hea
                                         "List-Id",        "List-Name",        "List-Post",
                                         "List-Subscribe", "List-Unsubscribe", "Mailing-List",
                                         "X-BeenThere",    "X-Mailman",        "X-Mailman-Version"};
-    const struct sg_header *precedence;
+    const struct sg_header *precedence = NULL;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (sg_header_count(headers, names[i]) > 0)
             return true;
-    for (size_t n = 0; (precedence = sg_header_find(headers, "Precedence", n)); n++)
+    while ((precedence = sg_header_next(headers, "Precedence", precedence)))
         if (strcasecmp(sg_header_unfold(arena, precedence), "bulk") == 0)
             return true;
     return false;

@@ -14,8 +14,8 @@ static void visible_collect(struct sg_outbound *o)
     static const char *const names[] = {"To", "Cc", "Resent-To", "Resent-Cc"};
     struct sg_message *m = o->m;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const struct sg_header *field;
-        for (size_t n = 0; (field = sg_header_find(&m->headers, names[i], n)); n++) {
+        const struct sg_header *field = NULL;
+        while ((field = sg_header_next(&m->headers, names[i], field))) {
             struct sg_mailbox *list;
             size_t count;
             if (!sg_mailbox_list_parse(m->arena, field, &list, &count, NULL))

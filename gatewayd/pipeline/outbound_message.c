@@ -15,10 +15,10 @@
 static bool submission_find(struct sg_message *m, struct sg_submission *submission_r,
                             struct sg_error *err)
 {
-    const struct sg_header *field;
+    const struct sg_header *field = NULL;
     const char *sender = sg_submission_sender(m->arena, m->return_path, true);
     sg_fail(err, SG_E_SUBMISSION, "the message was not submitted through this gateway's edge");
-    for (size_t n = 0; (field = sg_header_find(&m->headers, SG_SUBMISSION_HEADER, n)); n++) {
+    while ((field = sg_header_next(&m->headers, SG_SUBMISSION_HEADER, field))) {
         bool holds =
             sg_submission_check(&m->gw->submission, m->arena, sg_header_unfold(m->arena, field),
                                 sender, m->queue_id, m->now, submission_r, err);

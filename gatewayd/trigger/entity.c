@@ -100,8 +100,6 @@ static int semicolons(struct sg_bytes value)
 
 static void type_add(struct sg_arena *arena, const struct sg_header *field, struct sg_entity *e)
 {
-    if (e->type_count == SG_ENTITY_WAYS)
-        return;
     struct sg_content_type *type = &e->types[e->type_count++];
     sg_content_type_parse(arena, field, type);
     if (has_control(field->value))
@@ -122,8 +120,8 @@ static bool same_type(const struct sg_content_type *a, const struct sg_content_t
 static void types_read(struct sg_arena *arena, const struct sg_header_block *block,
                        const char *default_type, struct sg_entity *e)
 {
-    const struct sg_header *field;
-    for (size_t i = 0; (field = sg_header_find(block, "Content-Type", i)); i++)
+    const struct sg_header *field = NULL;
+    while (e->type_count < SG_ENTITY_WAYS && (field = sg_header_next(block, "Content-Type", field)))
         type_add(arena, field, e);
     if (e->type_count == 0)
         e->types[e->type_count++] = (struct sg_content_type){.type = default_type};
@@ -134,10 +132,9 @@ static void types_read(struct sg_arena *arena, const struct sg_header_block *blo
 
 static void transfers_read(const struct sg_header_block *block, struct sg_entity *e)
 {
-    const struct sg_header *field;
-    for (size_t i = 0; (field = sg_header_find(block, "Content-Transfer-Encoding", i)) &&
-                       e->transfer_count < SG_ENTITY_WAYS;
-         i++) {
+    const struct sg_header *field = NULL;
+    while (e->transfer_count < SG_ENTITY_WAYS &&
+           (field = sg_header_next(block, "Content-Transfer-Encoding", field))) {
         e->transfers[e->transfer_count++] = sg_transfer_named(field->value);
         if (has_control(field->value))
             e->doubt = "control characters in Content-Transfer-Encoding";
@@ -149,14 +146,17 @@ static void transfers_read(const struct sg_header_block *block, struct sg_entity
             e->doubt = "there are several Content-Transfer-Encoding fields";
 }
 
+#define MANY_DISPOSITIONS 8
+
 /* Its grammar is that of a Content-Type without the slash. */
 static void disposition_read(struct sg_arena *arena, const struct sg_header_block *block,
                              struct sg_entity *e)
 {
     static const char prefix[] = "disposition/";
-    const struct sg_header *field;
+    const struct sg_header *field = NULL;
     size_t others = 0, attachments = 0;
-    for (size_t i = 0; (field = sg_header_find(block, "Content-Disposition", i)) && i < 8; i++) {
+    while (others + attachments < MANY_DISPOSITIONS &&
+           (field = sg_header_next(block, "Content-Disposition", field))) {
         struct sg_header like = *field;
         struct sg_lex lex = sg_lex_of(field->value);
         (void)sg_lex_skip(&lex);

@@ -167,9 +167,9 @@ static void names_scan(struct sg_walk *w, const struct sg_header_block *block,
                        const struct sg_entity *entity)
 {
     const char *where = place(w, "name of");
-    const struct sg_header *field;
+    const struct sg_header *field = NULL;
     sg_field_scan(w->scan, sg_bytes_str(entity->name), where);
-    for (size_t i = 0; (field = sg_header_find(block, "Content-Description", i)); i++)
+    while ((field = sg_header_next(block, "Content-Description", field)))
         sg_field_scan(w->scan, field->value, where);
 }
 
@@ -177,12 +177,12 @@ static void names_scan(struct sg_walk *w, const struct sg_header_block *block,
  * ("protected headers"). */
 static void subjects_scan(struct sg_walk *w, const struct sg_header_block *block)
 {
-    const struct sg_header *field = sg_header_find(block, "Subject", 0);
+    const struct sg_header *field = sg_header_next(block, "Subject", NULL);
     if (!field)
         return;
     bool outermost = w->level_count == 0 && !*w->where;
     const char *where = outermost ? "subject" : place(w, "subject in");
-    for (size_t i = 0; (field = sg_header_find(block, "Subject", i)); i++)
+    for (; field; field = sg_header_next(block, "Subject", field))
         sg_field_scan(w->scan, field->value, where);
 }
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -167,13 +168,62 @@ static void test_ways(void **state)
     assert_int_equal(found.words, S);
 }
 
+#define HEADERS      6
+#define HEADER_BYTES 65000 /* of the 65536 that are allowed */
+
+/* CPU time to scan a multipart whose headers are full of that field; the least of three. */
+static int64_t scan_ns(const char *field)
+{
+    struct sg_trigger_options options = test_options();
+    options.attachments = true;
+    SG_AUTO_BUF mail = {0};
+    sg_buf_adds(&mail, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n");
+    for (int i = 0; i < HEADERS; i++) {
+        sg_buf_adds(&mail, "--b\r\n");
+        for (size_t n = 0; n < HEADER_BYTES; n += strlen(field) + 3)
+            sg_buf_addf(&mail, "%s:\r\n", field);
+        sg_buf_adds(&mail, "\r\n\r\n");
+    }
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_trigger_found found;
+        struct timespec from, to;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        test_scan(arena, mail.data, mail.len, &options, &found);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+        int64_t took = (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec;
+        least = took < least ? took : least;
+    }
+    return least;
+}
+
+/* The time for a header grows in a straight line with its fields, whichever they are: those that
+ * are read cost little more than others of the same length. */
+static void test_time_for_fields(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *read, *other;
+    } fields[] = {{"Subject", "X-Other"},
+                  {"Content-Description", "Content-X-Other-One"},
+                  {"Content-Type", "Content-Else"},
+                  {"Content-Transfer-Encoding", "Content-Transfer-Other-One"},
+                  {"Content-Disposition", "Content-Other-Thing"}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        int64_t read = scan_ns(fields[i].read), other = scan_ns(fields[i].other);
+        if (read > 10 * other)
+            fail_msg("%s: %lld us, another: %lld us", fields[i].read, (long long)read / 1000,
+                     (long long)other / 1000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_cases),           cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_time_for_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
