@@ -85,6 +85,17 @@ static void tnef_part_read(struct sg_object *o, const struct sg_tnef_part *part)
     sg_leaf_end(&leaf);
 }
 
+/* What is wrong with the stream, or what it did to its reader, is a fact of the message, and the
+ * same at the next try; that no helper could be started, or none was free in time, is our own
+ * trouble. */
+static void tnef_failed(struct sg_object *o, const struct sg_error *why)
+{
+    if (why->code == SG_E_MALFORMED || why->code == SG_E_LIMIT)
+        sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, why->detail));
+    else
+        sg_report_failure(o->scan, why);
+}
+
 static void tnef_read(struct sg_object *o)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
@@ -92,7 +103,7 @@ static void tnef_read(struct sg_object *o)
     struct sg_error why;
     if (!sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef), o->scan->options->attachments,
                       arena, &content, &why)) {
-        sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, why.detail));
+        tnef_failed(o, &why);
         return;
     }
     if (content.damage)
@@ -114,7 +125,7 @@ static void tnef_end(struct sg_object *o)
         sg_report_undecodable(o->scan, o->where, "TNEF is not read");
     else if (o->tnef.overflown)
         sg_report_undecodable(o->scan, o->where, "larger than the limit");
-    else
+    else if (!o->scan->failed)
         tnef_read(o);
     sg_buf_free(&o->tnef);
 }

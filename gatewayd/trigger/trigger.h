@@ -69,7 +69,8 @@ struct sg_trigger_found {
 
 /*
  * Scans a message: its header and the range of a spool that is its body. found_r lives in the
- * arena. false only where a spool cannot be read or made: whatever the message does is a fact.
+ * arena. false only for trouble of our own (a spool cannot be read or made, no helper reads TNEF
+ * now): nothing is known then, and it may be tried again. Whatever the message does is a fact.
  */
 SG_MUST_USE bool sg_trigger_scan(struct sg_arena *arena, const struct sg_header_block *headers,
                                  const struct sg_spool *body, uint64_t offset, uint64_t len,

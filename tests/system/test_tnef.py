@@ -13,7 +13,7 @@ from policylab import Lab
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import children
-from setting import A, OUTSIDE, Setting
+from setting import A, OUTSIDE, Setting, simple
 
 JOE, SOMEBODY = f"joe@{A}", f"x@{OUTSIDE}"
 RTF = (rb"{\rtf1\ansi\ansicpg1252\fromtext \deff0{\fonttbl{\f0\fswiss\fcharset0 Arial;}}"
@@ -169,7 +169,12 @@ def test_what_cannot_be_read_follows_the_domains_policy(lab, kind):
 
 
 def test_without_its_helper_nothing_is_taken_for_read(lab):
-    """Fail closed: a winmail.dat is then not decodable; other mail flows, and so does the next one."""
+    """Fail closed: mail with a winmail.dat waits, whatever the domain does with what cannot be read, for nobody has tried to;
+    other mail flows, and so does this when the helper is there again."""
+    def waits(subject, tnef):
+        submit(lab, subject, tnef)
+        lab.settled(subject, {SOMEBODY: "deferred"})
+        assert not [m for m in lab.servers[OUTSIDE].mails if subject.encode() in m.raw]
     program = lab.platform.layout.bin / "sealgate-tnef"
     away = program.with_name("sealgate-tnef.away")
     before = counted(lab, "unavailable")
@@ -177,10 +182,16 @@ def test_without_its_helper_nothing_is_taken_for_read(lab):
     try:
         for pid in helpers(lab):
             shot(pid)
-        is_quarantined(lab, "tnef-no-helper", winmail(b"Nothing secret."))
-        assert counted(lab, "unavailable") == before + 1
+        with lab.policy(lab.a, {"undecodable_action": "send"}):
+            waits("tnef-no-helper", winmail(b"Nothing secret."))
+            assert counted(lab, "unavailable") > before
+            waits("tnef-no-helper-word", winmail(WORD))
+            lab.submit(JOE, [SOMEBODY], simple(JOE, [SOMEBODY], "no-tnef-at-all"))
+            lab.arrived(OUTSIDE, "no-tnef-at-all")
     finally:
         away.rename(program)
+    lab.arrived(OUTSIDE, "tnef-no-helper")
+    lab.settled("tnef-no-helper-word", {SOMEBODY: "refused"})
     goes_out(lab, "tnef-helper-again")
 
 

@@ -168,6 +168,53 @@ static void test_ways(void **state)
     assert_int_equal(found.words, S);
 }
 
+/* Scans a mail with a winmail.dat that this program reads, which is not the one for it. */
+static bool scan_with(const char *helper, const char *stream, struct sg_trigger_found *found_r,
+                      struct sg_arena *arena, struct sg_error *err)
+{
+    const struct sg_tnef_options tnef_options = {
+        .helper = helper,
+        .processes = 1,
+        .request_bytes = 1 << 20,
+        .answer_bytes = 1 << 20,
+        .memory_bytes = 32 << 20,
+        .cpu_ms = 1000,
+        .timeout_ms = 20000,
+        .max_depth = 8,
+    };
+    const struct sg_spool_limits limits = {1 << 20, 1 << 20, "/tmp"};
+    const struct sg_header_limits header_limits = {.max_bytes = 1 << 20, .max_fields = 2000};
+    SG_AUTO_SPOOL spool = sg_spool_new(&limits);
+    SG_AUTO_BUF mail = {0};
+    struct sg_header_block block;
+    struct sg_trigger_options options = test_options();
+    struct sg_tnef *tnef = options.tnef = sg_tnef_new(&tnef_options);
+    sg_buf_addf(&mail, "Content-Type: application/ms-tnef\r\n\r\n%s", stream);
+    assert_true(sg_spool_write(spool, mail.data, mail.len, err));
+    assert_true(sg_header_read(arena, spool, 0, UINT64_MAX, &header_limits, &block, err));
+    bool ok = sg_trigger_scan(arena, &block, spool, block.body_offset,
+                              sg_spool_size(spool) - block.body_offset, &options, found_r, err);
+    sg_tnef_free(&tnef);
+    return ok;
+}
+
+/* What a stream does to its reader is a fact of the message; that there is no reader is none. */
+static void test_tnef_reader_fails(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_trigger_found found;
+    struct sg_error err;
+    assert_false(scan_with("/nonexistent/sealgate-tnef", "x", &found, arena, &err));
+    assert_int_equal(err.code, SG_E_IO);
+    /* crash, loop, an end without an answer, nonsense, a forbidden call, a flood */
+    for (const char *how = "!LXGoB"; *how; how++) {
+        const char stream[] = {*how, 0};
+        assert_true(scan_with(SG_TNEF_HOSTILE, stream, &found, arena, &err));
+        assert_true(found.undecodable);
+    }
+}
+
 #define HEADERS      6
 #define HEADER_BYTES 65000 /* of the 65536 that are allowed */
 
@@ -223,7 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),           cmocka_unit_test(test_places),
         cmocka_unit_test(test_limits),          cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_time_for_fields),
+        cmocka_unit_test(test_time_for_fields), cmocka_unit_test(test_tnef_reader_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
