@@ -197,7 +197,7 @@ static void parameters_fill(struct sg_arena *arena, const struct part *parts, si
 void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field,
                            struct sg_content_type *type_r)
 {
-    *type_r = (struct sg_content_type){.type = "text/plain"};
+    *type_r = (struct sg_content_type){.type = "text/plain", .unreadable = field != NULL};
     if (!field)
         return;
     struct sg_lex lex = sg_lex_of(field->value);
@@ -209,6 +209,7 @@ void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field
     struct sg_bytes subtype = token_take(&lex);
     if (subtype.len == 0)
         return;
+    type_r->unreadable = false;
     type_r->type = sg_arena_printf(arena, "%s/%s", lower(arena, type), lower(arena, subtype));
 
     struct part parts[MAX_PARTS];

@@ -62,8 +62,9 @@ struct sg_content_type {
     const char *type; /* "multipart/signed"; "text/plain" where the field is absent or unreadable */
     struct sg_parameter *parameters;
     size_t parameter_count;
-    bool ambiguous; /* a parameter twice, in pieces or encoded, a comment, what is no parameter:
-                       readers differ in what they make of it */
+    bool ambiguous;  /* a parameter twice, in pieces or encoded, a comment, what is no parameter:
+                        readers differ in what they make of it */
+    bool unreadable; /* the field is there, and no type can be made out of it */
 };
 void sg_content_type_parse(struct sg_arena *arena, const struct sg_header *field,
                            struct sg_content_type *type_r);

@@ -2,6 +2,8 @@
 
 #include "mime/lex.h"
 
+#include <ctype.h>
+
 /* Fields --------------------------------------------------------------------------------------- */
 
 static bool is_blank(uint8_t c)
@@ -98,11 +100,26 @@ static int semicolons(struct sg_bytes value)
 
 #define MANY_PARAMETERS 24 /* more than anybody has; the parser behind takes no more than 32 */
 
+/* Nothing at all, or the "text" of RFC 1049 that some programs still write: what nobody reads in
+ * another way. */
+static bool is_nothing(struct sg_bytes value)
+{
+    const uint8_t *p = value.data, *end = p + value.len;
+    while (p < end && isspace(*p))
+        p++;
+    while (p < end && isspace(end[-1]))
+        end--;
+    struct sg_bytes word = sg_bytes_of(p, (size_t)(end - p));
+    return word.len == 0 || sg_bytes_iequal(word, "text");
+}
+
 static void type_add(struct sg_arena *arena, const struct sg_header *field, struct sg_entity *e)
 {
     struct sg_content_type *type = &e->types[e->type_count++];
     sg_content_type_parse(arena, field, type);
-    if (has_control(field->value))
+    if (type->unreadable && !is_nothing(field->value))
+        e->doubt = "Content-Type cannot be read";
+    else if (has_control(field->value))
         e->doubt = "control characters in Content-Type";
     else if (times_named(field->value, "charset") > 1 || times_named(field->value, "boundary") > 1)
         e->doubt = "a parameter of Content-Type is given twice";
@@ -110,11 +127,18 @@ static void type_add(struct sg_arena *arena, const struct sg_header *field, stru
         e->doubt = "Content-Type has too many parameters";
 }
 
+static bool same_parameter(const struct sg_content_type *a, const struct sg_content_type *b,
+                           const char *name, int (*compare)(const char *, const char *))
+{
+    const char *in_a = sg_content_type_parameter(a, name);
+    const char *in_b = sg_content_type_parameter(b, name);
+    return compare(in_a ? in_a : "", in_b ? in_b : "") == 0;
+}
+
 static bool same_type(const struct sg_content_type *a, const struct sg_content_type *b)
 {
-    const char *ca = sg_content_type_parameter(a, "charset");
-    const char *cb = sg_content_type_parameter(b, "charset");
-    return strcmp(a->type, b->type) == 0 && strcasecmp(ca ? ca : "", cb ? cb : "") == 0;
+    return strcmp(a->type, b->type) == 0 && same_parameter(a, b, "charset", strcasecmp) &&
+           same_parameter(a, b, "boundary", strcmp);
 }
 
 static void types_read(struct sg_arena *arena, const struct sg_header_block *block,
@@ -123,6 +147,8 @@ static void types_read(struct sg_arena *arena, const struct sg_header_block *blo
     const struct sg_header *field = NULL;
     while (e->type_count < SG_ENTITY_WAYS && (field = sg_header_next(block, "Content-Type", field)))
         type_add(arena, field, e);
+    if (field && sg_header_next(block, "Content-Type", field))
+        e->doubt = "there are more Content-Type fields than are tried";
     if (e->type_count == 0)
         e->types[e->type_count++] = (struct sg_content_type){.type = default_type};
     for (size_t i = 1; i < e->type_count; i++)
@@ -139,6 +165,8 @@ static void transfers_read(const struct sg_header_block *block, struct sg_entity
         if (has_control(field->value))
             e->doubt = "control characters in Content-Transfer-Encoding";
     }
+    if (field && sg_header_next(block, "Content-Transfer-Encoding", field))
+        e->doubt = "there are more Content-Transfer-Encoding fields than are tried";
     if (e->transfer_count == 0)
         e->transfers[e->transfer_count++] = SG_TRANSFER_IDENTITY;
     for (size_t i = 1; i < e->transfer_count; i++)
@@ -175,7 +203,8 @@ static void disposition_read(struct sg_arena *arena, const struct sg_header_bloc
         if (name)
             e->name = name;
     }
-    e->attachment = attachments && !others;
+    bool more = field && sg_header_next(block, "Content-Disposition", field);
+    e->attachment = attachments && !others && !more;
 }
 
 /* Lines of white space alone end the header for some readers, a NUL or a CR alone a line. */

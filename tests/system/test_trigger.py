@@ -40,7 +40,7 @@ SELECTED = """subject-secret body-top-secret body-in-confidence subject-restrict
     lower-case no-brackets other-fields wrapped flowed subject-folded subject-b subject-utf-7 subject-split-character subject-latin-1
     quoted-printable-soft base64 base64-junk uuencode charset-utf-7 charset-utf-16 charset-ibm037 charset-iso-2022-jp charset-unknown
     invisible look-alikes html-tags html-names html-conditional html-hidden-inside html-not-style html-meta-utf-7 type-twice
-    alternative-html message-attached message-base64 too-deep report-headers attached-text inline-text rtf-runs tnef-rtf tnef-damaged tnef-none
+    type-quoted encoding-four-times alternative-html message-attached message-base64 too-deep report-headers attached-text inline-text rtf-runs tnef-rtf tnef-damaged tnef-none
     smime-opaque smime-detached smime-enveloped pgp-mime preamble no-boundary boundary-more-behind parts-behind-end part-bad-line""".split()
 ROWS = ALL if "--long" in sys.argv else {f"{name}.eml": ALL[f"{name}.eml"] for name in SELECTED}
 ATTACHED = [name for name, (words, _, attached) in ALL.items() if attached != words]

@@ -174,6 +174,8 @@ put("uuencode", raw("Content-Transfer-Encoding: x-uuencode\n", crlf(UU)), "SENSI
 put("uuencode-none", raw("Content-Transfer-Encoding: x-uuencode\n", "[SENSITIVE] and no begin\n"), "SENSITIVE", "undecodable")
 put("unknown-encoding", raw("Content-Transfer-Encoding: x-rot13\n", "[SENSITIVE]\n"), "SENSITIVE", "undecodable")
 put("encoding-twice", raw("Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64\n", B64 + "\n"), "SENSITIVE", "undecodable")
+put("encoding-four-times", raw(3 * "Content-Transfer-Encoding: 7bit\n" + "Content-Transfer-Encoding: base64\n", B64 + "\n"),
+    "SENSITIVE", "undecodable")
 put("encoding-trailing-comment", raw("Content-Transfer-Encoding:\n base64 (of the\n figures)\n", B64 + "\n"), "SENSITIVE")
 
 # Charsets ------------------------------------------------------------------------------------------
@@ -273,6 +275,11 @@ put("html-as-plain", raw("Content-Type: text/plain\n", "<p>[SEN<b>SITIVE</b>]</p
 put("html-wrong-case-type", raw("content-type: TEXT/HTML\n", "<p>[SEN<b>SITIVE</b>]</p>\n"), "SENSITIVE")
 put("enriched", raw("Content-Type: text/enriched\n", "[SEN<bold>SI</bold><color><param>red</param>TI</color>VE]\n"), "SENSITIVE")
 put("type-twice", raw("Content-Type: text/plain\nContent-Type: text/html\n", "<p>[SEN<b>SITIVE</b>]</p>\n"), "SENSITIVE", "undecodable")
+put("type-four-times", raw(3 * "Content-Type: application/pdf\n" + "Content-Type: text/plain\n", "[SENSITIVE]\n"), "SENSITIVE", "undecodable")
+put("type-quoted", raw("Content-Type: \"text/html\"\n", "<p>[SEN<b>SITIVE</b>]</p>\n"), "SENSITIVE", "undecodable")
+put("type-unclosed-comment", raw("Content-Type: (figures multipart/mixed; boundary=b\n",
+                                 f"--b\nContent-Transfer-Encoding: base64\n\n{B64}\n--b--\n"), "SENSITIVE", "undecodable")
+put("type-empty", raw("Content-Type:\n", "[SENSITIVE]\n"), "SENSITIVE")
 put("type-unreadable", raw("Content-Type: text\n", "[SENSITIVE]\n"), "SENSITIVE")
 put("type-unknown-text", raw("Content-Type: text/x-figures\n", "<p>[SEN<b>SITIVE</b>]</p>\n"), "SENSITIVE")
 put("calendar", raw("Content-Type: text/calendar; method=REQUEST; charset=utf-8\n",
@@ -483,6 +490,12 @@ put("multipart-labelled-base64", raw(MIXED + "Content-Transfer-Encoding: base64\
 put("multipart-type-twice", raw("Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n",
                                 f"--b\nContent-Transfer-Encoding: base64\n\n{B64}\n--b--\n"), "SENSITIVE", "undecodable")
 
+put("multipart-two-boundaries", raw("Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n",
+                                    "--a\n\nKia ora.\n--a\nContent-Type: application/pdf\nContent-Disposition: attachment\n\n"
+                                    f"--b\nContent-Transfer-Encoding: base64\n\n{B64}\n--b--\n--a--\n"), "SENSITIVE", "undecodable")
+put("disposition-nine-times", raw("Content-Type: multipart/mixed; boundary=a\n", "--a\n\nKia ora.\n--a\nContent-Type: text/plain\n" +
+                                  8 * "Content-Disposition: attachment\n" + "Content-Disposition: inline\n\n[SENSITIVE]\n--a--\n"),
+    "SENSITIVE")
 rows.sort()
 (OUT / "table.tsv").write_text("# file\twords\twhat else\twords with attachments\n" +
                                "".join("\t".join(row) + "\n" for row in rows))
