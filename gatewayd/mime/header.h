@@ -83,6 +83,15 @@ struct sg_mailbox {
 SG_MUST_USE bool sg_mailbox_list_parse(struct sg_arena *arena, const struct sg_header *field,
                                        struct sg_mailbox **list_r, size_t *count_r,
                                        struct sg_error *err);
+/*
+ * Of a From field that does not parse: every domain, in its one form, that any reader may take for
+ * that of an address in it. false where that cannot be said: there is no address, or one without a
+ * domain, or something behind an '@' that is none, or there are more than `most`. The list has
+ * what was found in any case.
+ */
+SG_MUST_USE bool sg_mailbox_domains_claimed(struct sg_arena *arena, const struct sg_header *field,
+                                            size_t most, const char *const **list_r,
+                                            size_t *count_r);
 
 /* When the sender claims to have written it: a Date field (RFC 5322 §3.3, zones and years of §4.3).
  */

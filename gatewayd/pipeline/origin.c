@@ -40,6 +40,29 @@ static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_i
     return true;
 }
 
+/* Many programs write a From that is not quite one ("Smith, John <john@outside.test>"): where
+ * nobody can see a member in it, or one of our own, it is a stranger's mail like any other. */
+static bool stranger_facts(struct sg_message *m, const char *own_domain,
+                           struct sg_inbound_facts *facts, struct sg_error *err)
+{
+    const struct sg_header *field = sg_header_next(&m->headers, "From", NULL);
+    const char *const *domains;
+    size_t count;
+    if (facts->from_readable || facts->from_member || sg_header_next(&m->headers, "From", field) ||
+        !sg_mailbox_domains_claimed(m->arena, field, SG_FROM_MOST, &domains, &count))
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        const char *environment;
+        bool member = false;
+        if (!sg_member_domain_find(m->gw->db, m->arena, domains[i], &environment, &member, err))
+            return false;
+        facts->from_member |= member;
+        facts->from_own |= strcmp(domains[i], own_domain) == 0;
+    }
+    facts->from_stranger = !facts->from_member && !facts->from_own;
+    return true;
+}
+
 static void claim_facts(const struct sg_message *m, struct sg_inbound_facts *facts)
 {
     facts->x_header = sg_header_count(&m->headers, SG_HEADER_SECURE) > 0;
@@ -71,7 +94,8 @@ bool sg_origin_facts(struct sg_message *m, const struct sg_domain_row *domain,
     *origin_r = (struct sg_origin){.member = ""};
     claim_facts(m, facts);
     facts->list_mail = sg_origin_is_list(m->arena, &m->headers);
-    return from_facts(m, domain->name, facts, origin_r, err);
+    return from_facts(m, domain->name, facts, origin_r, err) &&
+           stranger_facts(m, domain->name, facts, err);
 }
 
 static bool workspace_find(struct sg_message *m, const struct sg_origin *origin, bool *all_r,

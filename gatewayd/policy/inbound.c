@@ -82,7 +82,7 @@ static bool signer_other(const facts *f)
 }
 static bool from_unreadable(const facts *f)
 {
-    return !f->from_readable;
+    return !f->from_readable && !f->from_stranger;
 }
 static bool own_from_outside(const facts *f)
 {
@@ -158,7 +158,7 @@ static bool opened_intact(const facts *f)
 }
 static bool not_ours(const facts *f)
 {
-    return f->from_readable && !concerns_us(f) && !f->from_own && !f->claims_secure;
+    return !from_unreadable(f) && !concerns_us(f) && !f->from_own && !f->claims_secure;
 }
 static bool always(const facts *f)
 {

@@ -90,6 +90,7 @@ void sg_policy_inbound_words(const struct sg_inbound_facts *f, char *out, size_t
     out[0] = 0;
 #define FLAG(name) flag_add(&w, #name, f->name)
     FLAG(from_readable);
+    FLAG(from_stranger);
     FLAG(from_member);
     FLAG(from_own);
     FLAG(from_excepted);

@@ -91,6 +91,8 @@ struct sg_outbound_facts {
 /* Facts of an inbound message for one of our domains. */
 struct sg_inbound_facts {
     bool from_readable; /* exactly one From field that parses, or none at all */
+    bool from_stranger; /* one that does not parse, and whatever any reader may see in it, it is the
+                           address of nobody in Secure Email and none of the recipient's domain */
     bool from_member;   /* a From domain takes part in Secure Email, or they were too many to say */
     bool from_own;      /* a From domain is the recipient's own */
     bool from_excepted; /* all From domains are on the recipient's exception list (REQ-91) */

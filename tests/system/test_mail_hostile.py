@@ -291,6 +291,31 @@ def test_from_that_plays_tricks_is_marked(setting, field, request):
     assert verdict.startswith("unverified; code=00")
 
 
+@pytest.mark.parametrize("field, claims", [
+    (f"Smith, John <john@{OUTSIDE}>", False),
+    ("Mail Delivery System <MAILER-DAEMON>", False),
+    (f"joe@{OUTSIDE} <joe@{OUTSIDE}>", False),
+    (f"joe.@{OUTSIDE}", False),
+    (f"John [Work] <joe@{OUTSIDE}>", False),
+    (f"Smith, John <ann@{B}>", True),
+    (f"John [Work] <ann@{EVIL}>", True),
+    (f"ann.@{B}", True),
+    (f"Smith, John <ann@{B.replace('-', '(x)-')}>", True),
+    (f"John [Work] <ann @ {B.replace('.', ' . ')}>", True),
+    (f"Smith, John <=?utf-8?q?ann=40{B}?=>", True),
+    (f"ann@{B}, Smith, John <joe@{OUTSIDE}>", True),
+    ("John [Work] <ann>", True)],
+    ids=["comma", "daemon", "address-as-name", "dot", "brackets", "comma-own", "brackets-member", "dot-own", "comment-own",
+         "blanks-own", "encoded-own", "beside-own", "no-domain"])
+def test_a_from_that_is_not_quite_one_is_a_strangers_or_marked(setting, field, claims, request):
+    """REQ-12, 47, 76: what many programs write is left alone, by a domain's policy that deletes too, unless a client could
+    show it as a member's or as one of the recipient's own."""
+    subject = f"nearly-{request.node.callspec.id}"
+    straight(setting, subject, f"From: {field}\r\nTo: ann@{B}\r\nSubject: {subject}\r\n\r\nKia ora.\r\n".encode())
+    verdict = header(setting.arrived(B, subject)[0].raw, "X-Sealgate-Verdict")
+    assert verdict == ("unverified; code=002" if claims else None)
+
+
 @pytest.mark.parametrize("counts, asked", [
     ((100,), 100), ((101,), 0), ((50, 50), 100), ((60, 41), 60), ((1, 1, 99), 2), ((1000,) * 4, 0)],
     ids=lambda v: "-".join(map(str, v)) if isinstance(v, tuple) else None)

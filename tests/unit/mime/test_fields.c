@@ -1,5 +1,5 @@
-/* Content-Type, mailbox lists, Date: gatewayd/mime/{content_type,mailbox,date}.c. REQ-47 REQ-65
- * REQ-66 REQ-117 */
+/* Content-Type, mailbox lists, Date: gatewayd/mime/{content_type,mailbox,claimed,date}.c. REQ-47
+ * REQ-65 REQ-66 REQ-117 */
 #include "mime/header.h"
 
 #include <setjmp.h>
@@ -282,13 +282,83 @@ static void test_date(void **state)
     }
 }
 
+/* Joined by spaces; "?" in front where they cannot be told. */
+static const char *claimed(struct sg_arena *arena, const void *value, size_t len)
+{
+    struct sg_header f = field_of(value, len);
+    const char *const *list;
+    size_t count;
+    const char *all = sg_mailbox_domains_claimed(arena, &f, 8, &list, &count) ? "" : "?";
+    for (size_t i = 0; i < count; i++)
+        all = sg_arena_printf(arena, "%s%s%s", all, i ? " " : "", list[i]);
+    return all;
+}
+
+/* Of a From that does not parse: what any reader may see in it. */
+static void test_claimed_domains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *expected;
+    } cases[] = {
+        {"Smith, John <john@outside.test>", "outside.test"},
+        {"joe@outside.test <joe@Outside.test>", "outside.test"},
+        {"joe.@docomo.test", "docomo.test"},
+        {"joe..smith@docomo.test", "joe..smith docomo.test"},
+        {"John [Work] <joe@outside.test>", "outside.test"},
+        {"Jos\xe9, X <j@x.test>", "x.test"},
+        {"Mail Delivery System <MAILER-DAEMON>", ""},
+        {"MAILER-DAEMON (Mail Delivery System)", ""},
+        {"ann@b.test, Smith, John <j@x.test>", "b.test x.test"},
+        {"<@a.test,@b.test:j@x.test>", "a.test b.test x.test"},
+        {"Smith, J. <ann@b.test@x.test>", "b.test x.test"},
+        {"[x] <ann @ b . test>", "b.test"},
+        {"[x] <ann@b\r\n .test>", "b b.test"},
+        {"[x] <ann@b(comment).test>", "b b.test"},
+        {"[x] <\"ann\"@\"b.test\">", "b.test"},
+        {"\"(\" <ann@b (x).test> \")\"", "b b.test"},
+        {"=?utf-8?q?ann=40b.test?=, x <j@x.test>", "40b.test x.test b.test"},
+        {"[x] <ann\xef\xbc\xa0"
+         "b.test>, j@x.test",
+         "b.test x.test"},
+        {"ann at b.test, J <j@x.test>", "b.test x.test annatb.test"},
+        {"[x] <ann@b\xe3\x80\x82test>", "b.test"},
+        {"[x] <ann@b.te\xc2\xadst>", "b.test"}, /* a soft hyphen is nothing */
+        {"[x] <ann@b.test.>", "b.test"},
+        /* Nobody knows */
+        {"", "?"},
+        {"undisclosed:;", "?"},
+        {"Ann", "?"},
+        {"Ann of b.test", "?b.test annofb.test"},
+        {"[x] <ann>", "?"},
+        {"<ann>, j@x.test", "?x.test"},
+        {"[x] <ann@>", "?"},
+        {"[x] <ann@[192.0.2.1]>", "?192.0.2.1"},
+        {"[x] <ann@\xff.test>", "?"},
+        {"[x] <ann@x.te\rst>", "?x.test"},
+        {"[x] <ann@x.te\x01st>", "?x.te"},
+        {"Smith\\, John <j@x.test>", "?x.test"},
+        {"John (Work <j@x.test>", "?x.test"},
+        {"=?utf-8?q?a=0Ab?=, x <j@x.test>", "?x.test"},
+        {"a@a.test b@b.test c@c.test d@d.test e@e.test f@f.test g@g.test h@h.test i@i.test",
+         "?a.test b.test c.test d.test e.test f.test g.test h.test"},
+    };
+    SG_AUTO_ARENA arena = sg_arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *got = claimed(arena, cases[i].value, strlen(cases[i].value));
+        if (strcmp(got, cases[i].expected) != 0)
+            fail_msg("%s: %s, not %s", cases[i].value, got, cases[i].expected);
+    }
+    assert_string_equal(claimed(arena, "[x] <a@x.te\0st>", 16), "?x.te");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mailboxes),       cmocka_unit_test(test_mailboxes_refused),
         cmocka_unit_test(test_comment_depth),   cmocka_unit_test(test_date),
         cmocka_unit_test(test_content_type),    cmocka_unit_test(test_ambiguous_type),
-        cmocka_unit_test(test_many_parameters),
+        cmocka_unit_test(test_many_parameters), cmocka_unit_test(test_claimed_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,7 @@ static void inbound_fact(struct sg_inbound_facts *f, const char *w)
     static const struct flag flags[] = {
 #define FLAG(x) {#x, offsetof(struct sg_inbound_facts, x)}
         FLAG(from_readable),
+        FLAG(from_stranger),
         FLAG(from_member),
         FLAG(from_own),
         FLAG(from_excepted),

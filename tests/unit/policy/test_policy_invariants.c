@@ -85,7 +85,7 @@ static void outbound_holds(const struct sg_outbound_facts *f)
 
 static struct sg_inbound_facts inbound_any(void)
 {
-    return (struct sg_inbound_facts){
+    struct sg_inbound_facts f = {
         .from_readable = chance(6) != 0,
         .from_member = chance(2) == 0,
         .from_own = chance(4) == 0,
@@ -110,6 +110,8 @@ static struct sg_inbound_facts inbound_any(void)
         .delete_unverified = chance(3) == 0,
         .warning_only = chance(3) == 0,
     };
+    f.from_stranger = !f.from_readable && !f.from_member && !f.from_own && chance(2) == 0;
+    return f;
 }
 
 static void inbound_holds(const struct sg_inbound_facts *f)
@@ -125,6 +127,8 @@ static void inbound_holds(const struct sg_inbound_facts *f)
     if (p.action ==
         SG_ACT_PLAIN) /* nothing was taken off that is now shown as if it had not been */
         assert_true(!f->for_us && !f->domain_signed && !f->claims_secure);
+    if (p.action == SG_ACT_PLAIN)
+        assert_true(f->from_readable || f->from_stranger);
     if (p.action == SG_ACT_PLAIN && (f->from_member || f->from_own))
         assert_true(f->workspace);
     if (p.action == SG_ACT_WARN_SOFT) /* what could not be decrypted or proved is never in front */
