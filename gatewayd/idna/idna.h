@@ -7,8 +7,8 @@
 
 #include "common/arena.h"
 
-/* A name in ASCII comes back as it is; NULL for what is no domain name in any reading, or no UTF-8.
- */
+/* A name in ASCII comes back as it is; of another one the form has letters, digits, '-', '_' and
+ * stops alone. NULL for what is no domain name in any reading, or no UTF-8. */
 const char *sg_idna_ascii(struct sg_arena *arena, const char *name);
 
 #endif
