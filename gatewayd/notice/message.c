@@ -13,6 +13,23 @@ static const char *const actions[SG_NOTICE_KINDS] = {
     [SG_NOTICE_WAITING] = "delayed",
 };
 
+/* Octets of the character at s where it ends a line or changes how what stands around it is shown;
+ * else 0: controls of ASCII and Latin-1, U+2028 to U+202E, U+2066 to U+2069. */
+static size_t control_length(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    if (c[0] < 0x20 || c[0] == 0x7f)
+        return 1;
+    if (c[0] == 0xc2)
+        return c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+    if (c[0] != 0xe2)
+        return 0;
+    return (c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
+                   (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)
+               ? 3
+               : 0;
+}
+
 void sg_notice_line_add(struct sg_buf *out, const char *label, const char *value, size_t most)
 {
     size_t len = strlen(value);
@@ -20,9 +37,10 @@ void sg_notice_line_add(struct sg_buf *out, const char *label, const char *value
         for (len = most; len && ((unsigned char)value[len] & 0xc0) == 0x80;)
             len--; /* no half character */
     sg_buf_adds(out, label);
-    for (size_t i = 0; i < len; i++) {
-        char c = (unsigned char)value[i] < 0x20 || value[i] == 0x7f ? ' ' : value[i];
-        sg_buf_add(out, &c, 1);
+    for (size_t i = 0; i < len;) {
+        size_t control = control_length(value + i);
+        sg_buf_add(out, control ? " " : value + i, 1);
+        i += control ? control : 1;
     }
     sg_buf_adds(out, "\r\n");
 }

@@ -72,6 +72,57 @@ static void frame(void **state)
             assert_true(i > 0 && out.data[i - 1] == '\r');
 }
 
+/* What ends a line, or turns round what stands behind it, becomes a space; what is text stays. */
+static void controls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *subject, *shown;
+    } cases[] = {
+        {"a\tb\x7f"
+         "c",
+         "  Subject: a b c\r\n"},
+        {"a=?utf-8?q?=0A?=b", "  Subject: a b\r\n"},
+        {"a\xe2\x80\xa8"
+         "b\xe2\x80\xa9"
+         "c",
+         "  Subject: a b c\r\n"}, /* U+2028, U+2029 */
+        {"a\xc2\x80"
+         "b\xc2\x85"
+         "c\xc2\x9f"
+         "d",
+         "  Subject: a b c d\r\n"},
+        {"=?utf-8?b?YeKArmI=?= c", "  Subject: a b c\r\n"}, /* U+202E */
+        {"a\xe2\x80\xaa"
+         "b\xe2\x81\xa6"
+         "c\xe2\x81\xa9"
+         "d",
+         "  Subject: a b c d\r\n"},
+        {"=?iso-8859-1?q?a=85b?=", "  Subject: a b\r\n"},
+        {"a\xc2\xa0"
+         "b\xe2\x80\xa7"
+         "c\xe2\x80\xaf"
+         "d\xe2\x81\xa5"
+         "e\xe2\x81\xaa"
+         "f\xe2\x80\x99s",
+         "  Subject: a\xc2\xa0"
+         "b\xe2\x80\xa7"
+         "c\xe2\x80\xaf"
+         "d\xe2\x81\xa5"
+         "e\xe2\x81\xaa"
+         "f\xe2\x80\x99s\r\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        SG_AUTO_BUF out = {0};
+        struct sg_notice n = notice(SG_NOTICE_DELAYED);
+        struct sg_notice_about a = about();
+        a.original.subject = cases[i].subject;
+        sg_notice_message(&n, &a, &out);
+        if (!has(&out, cases[i].shown))
+            fail_msg("%zu: not %s", i, cases[i].shown);
+    }
+}
+
 /* Table 2 and table 4, each as the first line of the human part. */
 static void words(void **state)
 {
@@ -327,12 +378,19 @@ static void codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frame),      cmocka_unit_test(words),
-        cmocka_unit_test(hours),      cmocka_unit_test(receipt_says_when),
-        cmocka_unit_test(form),       cmocka_unit_test(warning),
-        cmocka_unit_test(summary),    cmocka_unit_test(international),
-        cmocka_unit_test(long_field), cmocka_unit_test(reasons),
-        cmocka_unit_test(codes),      cmocka_unit_test(encoded_words),
+        cmocka_unit_test(frame),
+        cmocka_unit_test(controls),
+        cmocka_unit_test(words),
+        cmocka_unit_test(hours),
+        cmocka_unit_test(receipt_says_when),
+        cmocka_unit_test(form),
+        cmocka_unit_test(warning),
+        cmocka_unit_test(summary),
+        cmocka_unit_test(international),
+        cmocka_unit_test(long_field),
+        cmocka_unit_test(reasons),
+        cmocka_unit_test(codes),
+        cmocka_unit_test(encoded_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
