@@ -49,7 +49,7 @@ static bool stranger_facts(struct sg_message *m, const char *own_domain,
     const char *const *domains;
     size_t count;
     if (facts->from_readable || facts->from_member || sg_header_next(&m->headers, "From", field) ||
-        !sg_mailbox_domains_claimed(m->arena, field, SG_FROM_MOST, &domains, &count))
+        !sg_mailbox_domains_claimed(m->arena, field, m->gw->max_from, &domains, &count))
         return true;
     for (size_t i = 0; i < count; i++) {
         const char *environment;
