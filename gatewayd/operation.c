@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include "confine/confine.h"
+#include "crash/crash.h"
 #include "monitor/monitor.h"
 #include "pipeline/metrics.h"
 #include "schema/clock_watch.h"
@@ -93,10 +94,11 @@ static struct sg_metric crls = {
 static struct sg_metric *const gateway_metrics[] = {
     &connections, &backlog,    &oldest,      &fed_segment, &set_aside,
     &cache_uses,  &cache_size, &directories, &crls,        NULL};
-static struct sg_metric *const *const all_metrics[] = {
-    sg_pipeline_metrics, gateway_metrics, sg_journal_metrics,
-    sg_courier_metrics,  sg_tnef_metrics, sg_clock_metrics,
-    sg_confine_metrics,  sg_node_metrics, NULL};
+static struct sg_metric *const *const all_metrics[] = {sg_pipeline_metrics, gateway_metrics,
+                                                       sg_journal_metrics,  sg_courier_metrics,
+                                                       sg_tnef_metrics,     sg_clock_metrics,
+                                                       sg_confine_metrics,  sg_node_metrics,
+                                                       sg_crash_metrics,    NULL};
 
 struct operation {
     struct sg_gateway *gw;
@@ -149,6 +151,12 @@ static bool crls_check(void *arg, struct sg_error *err)
                    state.crls, state.crls_expired, state.crls_failing);
 }
 
+static bool crashes_check(void *arg, struct sg_error *err)
+{
+    (void)arg;
+    return sg_crash_check(err);
+}
+
 static void cache_collect(const struct sg_gateway *gw)
 {
     struct sg_cache_state s;
@@ -166,6 +174,7 @@ static void collect(void *arg)
     struct sg_certs_state state;
     sg_db_usage(gw->db, &connections, 0);
     cache_collect(gw);
+    sg_crash_collect();
     sg_metric_set(&backlog, 0, 0, (int64_t)sg_journal_backlog(gw->journal));
     sg_metric_set(&oldest, 0, 0, sg_journal_oldest_ms(gw->journal));
     sg_metric_set(&fed_segment, 0, 0, (int64_t)sg_journal_fed_segment(gw->journal));
@@ -193,6 +202,7 @@ bool operation_start(const struct settings *settings, struct sg_gateway *gw,
         {.name = "spool", .check = spool_check, .ctx = gw},
         {.name = "directories", .check = directories_check, .ctx = gw, .optional = true},
         {.name = "revocation lists", .check = crls_check, .ctx = gw, .optional = true},
+        {.name = "crashes", .check = crashes_check, .optional = true},
     };
     const struct sg_monitor_options options = {.listen = settings->ops_listen,
                                                .parts = parts,

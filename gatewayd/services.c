@@ -5,6 +5,7 @@
 #include "common/deadline.h"
 #include "common/log.h"
 #include "common/watch.h"
+#include "crash/crash.h"
 #include "pipeline/archive.h"
 #include "pipeline/bounce.h"
 #include "pipeline/edge.h"
@@ -265,6 +266,21 @@ static bool journal_open(struct services *v, struct sg_error *err)
     return sg_journal_open(&options, &v->gw.journal, err);
 }
 
+/* After the journal, which is one gatewayd's alone. Without it mail goes on as well. */
+static void crashes_watch(const struct services *v)
+{
+    const struct settings *s = v->settings;
+    struct sg_error err = {0};
+    char path[4096];
+    struct sg_crash_options options = {.path = path,
+                                       .wait_ms = s->crash_wait_ms,
+                                       .most_ms = s->crash_most_ms,
+                                       .keep_ms = s->submission_age_ms};
+    snprintf(path, sizeof path, "%s/crashes", s->journal_dir);
+    if (!sg_crash_open(&options, &err))
+        sg_log_error(SG_LOG_ERROR, "crash.not-watched", &err, NULL);
+}
+
 /* After the journal, which is one gatewayd's alone. */
 static bool courier_start(struct services *v, struct sg_error *err)
 {
@@ -462,8 +478,10 @@ bool services_start(const struct settings *settings, struct services **services_
     v->settings = settings;
     *services_r = v;
     tnef_start(v);
-    if (gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err) &&
-        courier_start(v, err) && workers_start(v, err) &&
+    bool ok = gateway_fill(v, err) && connections_make(v, err) && journal_open(v, err);
+    if (ok)
+        crashes_watch(v);
+    if (ok && courier_start(v, err) && workers_start(v, err) &&
         operation_start(settings, &v->gw, &v->operation, err) && simulation_start(v, err) &&
         listeners_start(v, err))
         return true;
@@ -528,6 +546,7 @@ void services_stop(struct services **services)
     sg_courier_release(v->gw.courier, &unsaid);
     sg_recipients_free(&v->gw.recipients);
     sg_courier_stop(&v->gw.courier);
+    sg_crash_close();
     sg_tnef_free(&v->gw.tnef);
     sg_certs_free(&v->gw.certs);
     sg_hsm_free(&v->gw.hsm);

@@ -140,6 +140,11 @@ const struct sg_option settings_options[] = {
     {"limits", "message_time", SG_OPT_DURATION, AT(message_ms), "9m", 100, 60 * MINUTE, NULL,
      "Time for a message: after it no further delivery of it is begun, and the rest is deferred. Less than Postfix waits "
      "(lmtp_data_done_timeout)."},
+    {"limits", "crash_wait", SG_OPT_DURATION, AT(crash_wait_ms), "10m", 0, DAY, NULL,
+     "How long a message (or held mail, a notice) on which gatewayd crashed a second time is put off; it doubles from crash "
+     "to crash. 0: nothing is put off."},
+    {"limits", "crash_wait_most", SG_OPT_DURATION, AT(crash_most_ms), "1d", 0, 30 * DAY, NULL,
+     "The longest of these waits."},
     {"limits", "message", SG_OPT_SIZE, AT(message_bytes), "100m", 65536, 2 * GIB, NULL,
      "Size of a message; sealed mail is about 1.4 times its content."},
     {"limits", "message_memory", SG_OPT_SIZE, AT(memory_bytes), "256k", 4096, GIB, NULL,
@@ -370,6 +375,8 @@ bool settings_check(void *settings, struct sg_error *err)
         return sg_fail(err, SG_E_CONFIG, "message_memory is larger than message in [limits]");
     if (s->hold_first_ms > s->hold_most_ms)
         return sg_fail(err, SG_E_CONFIG, "retry_first is longer than retry_most in [hold]");
+    if (s->crash_wait_ms > s->crash_most_ms)
+        return sg_fail(err, SG_E_CONFIG, "crash_wait is longer than crash_wait_most in [limits]");
     if (s->tnef_memory - s->tnef_request < TNEF_PROGRAM)
         return sg_fail(err, SG_E_CONFIG, "memory is less than size and 16m in [tnef]");
     if (!sg_tags_valid(s->subject_tags))

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "pipeline/message.h"
+#include "pipeline/receive.h"
 #include "pipeline/tell.h"
 #include "schema/domain.h"
 #include "schema/message.h"
@@ -172,12 +173,12 @@ static bool settle(struct sg_gateway *gw, struct sg_smtp_transaction *t, struct 
     return report_settle(gw, t, &report, err);
 }
 
-void sg_bounce_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+static void message(struct sg_gateway *gw, struct sg_smtp_transaction *t,
+                    struct sg_smtp_reply *replies)
 {
-    const struct sg_gateway *gw = gateway;
     struct sg_error err = {0};
     sg_db_fresh(gw->db);
-    bool ok = settle(gateway, t, &err);
+    bool ok = settle(gw, t, &err);
     if (!ok)
         sg_log_error(SG_LOG_WARNING, "bounce.deferred", &err, NULL);
     for (size_t i = 0; i < t->recipient_count; i++) {
@@ -186,4 +187,9 @@ void sg_bounce_message(void *gateway, struct sg_smtp_transaction *t, struct sg_s
         else
             sg_smtp_reply_set(&replies[i], 451, "4.3.0", "try again later");
     }
+}
+
+void sg_bounce_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+{
+    sg_receive_guarded(SG_CRASH_BOUNCE, message, gateway, t, replies);
 }

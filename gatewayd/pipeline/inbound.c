@@ -214,9 +214,15 @@ static void process(struct sg_gateway *gw, struct sg_message *m_r, struct sg_smt
     sg_receive_end(m_r);
 }
 
-void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+static void message(struct sg_gateway *gw, struct sg_smtp_transaction *t,
+                    struct sg_smtp_reply *replies)
 {
     struct sg_message m;
-    process(gateway, &m, t, replies);
+    process(gw, &m, t, replies);
     sg_even_wait(&m); /* which is no work of ours, and in no figure */
+}
+
+void sg_inbound_message(void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+{
+    sg_receive_guarded(SG_CRASH_INBOUND, message, gateway, t, replies);
 }

@@ -183,13 +183,13 @@ static bool handle(struct sg_message *m, struct sg_error *err)
     return true;
 }
 
-void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
-                         struct sg_smtp_reply *replies)
+static void message(struct sg_gateway *gw, struct sg_smtp_transaction *t,
+                    struct sg_smtp_reply *replies)
 {
     SG_MEASURE(SG_STAGE_TOTAL);
     struct sg_message m;
     struct sg_error err = {0};
-    bool readable = sg_receive_begin(&m, gateway, "outbound", t, &err);
+    bool readable = sg_receive_begin(&m, gw, "outbound", t, &err);
     if (!readable || !handle(&m, &err)) {
         /* A header beyond the limits is the customer's to mend; what is ours to mend waits. */
         bool theirs = readable ? err.code == SG_E_SUBMISSION
@@ -201,4 +201,10 @@ void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
             replies[m.rcpts[i].index] = m.rcpts[i].reply;
     }
     sg_receive_end(&m);
+}
+
+void sg_outbound_message(void *gateway, struct sg_smtp_transaction *t,
+                         struct sg_smtp_reply *replies)
+{
+    sg_receive_guarded(SG_CRASH_OUTBOUND, message, gateway, t, replies);
 }

@@ -114,6 +114,29 @@ void sg_receive_finish(struct sg_message *m)
     m->entry = NULL;
 }
 
+static bool final(const struct sg_smtp_transaction *t, const struct sg_smtp_reply *replies)
+{
+    for (size_t i = 0; i < t->recipient_count; i++)
+        if (replies[i].code / 100 != 2 && replies[i].code / 100 != 5)
+            return false;
+    return true;
+}
+
+void sg_receive_guarded(enum sg_crash_kind kind,
+                        void (*message)(struct sg_gateway *gw, struct sg_smtp_transaction *t,
+                                        struct sg_smtp_reply *replies),
+                        void *gateway, struct sg_smtp_transaction *t, struct sg_smtp_reply *replies)
+{
+    struct sg_error err = {0};
+    if (!sg_crash_begin(kind, t->xforward.ident, NULL, &err)) {
+        for (size_t i = 0; i < t->recipient_count; i++) /* its operator reads why in the queue */
+            sg_smtp_reply_set(&replies[i], 451, "4.3.0", "%s", err.detail);
+        return;
+    }
+    message(gateway, t, replies);
+    sg_crash_end(final(t, replies));
+}
+
 void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,
                   const struct sg_error *err, bool peers_fault)
 {

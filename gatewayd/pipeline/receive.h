@@ -2,6 +2,7 @@
 #ifndef SG_PIPELINE_RECEIVE_H
 #define SG_PIPELINE_RECEIVE_H
 
+#include "crash/crash.h"
 #include "pipeline/message.h"
 
 /*
@@ -22,6 +23,16 @@ SG_MUST_USE bool sg_receive_register(struct sg_message *m, struct sg_error *err)
 SG_MUST_USE bool sg_receive_checkpoint(struct sg_message *m, struct sg_error *err);
 /* Journals the rest of the outcome; where that fails no recipient is answered for: all deferred. */
 void sg_receive_finish(struct sg_message *m);
+
+/*
+ * What a listener's callback does, with t in hand (crash/crash.h). A message on which gatewayd has
+ * crashed is not looked at: all recipients are told to come again.
+ */
+void sg_receive_guarded(enum sg_crash_kind kind,
+                        void (*message)(struct sg_gateway *gw, struct sg_smtp_transaction *t,
+                                        struct sg_smtp_reply *replies),
+                        void *gateway, struct sg_smtp_transaction *t,
+                        struct sg_smtp_reply *replies);
 
 /* The error's reply to all recipients; unless it is the peer's fault, never more than a 451. */
 void sg_reply_all(struct sg_smtp_transaction *t, struct sg_smtp_reply *replies,

@@ -1,6 +1,7 @@
 /* Asking a partner's gateway for its certificate: once a partner and period, through an outbox. */
 #include "common/id.h"
 #include "common/log.h"
+#include "crash/crash.h"
 #include "pipeline/keep.h"
 #include "pipeline/request.h"
 #include "request/request.h"
@@ -60,6 +61,17 @@ static bool attempt(struct sg_gateway *gw, const struct sg_certificate_request *
     return sg_request_send(gw, arena, &envelope, sg_buf_bytes(&text), sent, err);
 }
 
+/* *until_r: gatewayd has crashed on it, and it waits until then. */
+static bool guarded_attempt(struct sg_gateway *gw, const struct sg_certificate_request *row,
+                            struct sg_courier_sent **sent, sg_time *until_r, struct sg_error *err)
+{
+    if (!sg_crash_begin(SG_CRASH_REQUEST, row->id, until_r, err))
+        return false;
+    bool ok = attempt(gw, row, sent, err);
+    sg_crash_end(ok);
+    return ok;
+}
+
 /* That it was sent; false: PostgreSQL does not know it yet, and the courier shall not forget it. */
 static bool sent_settle(struct sg_gateway *gw)
 {
@@ -81,8 +93,8 @@ static bool request_try(struct sg_gateway *gw, const struct sg_certificate_reque
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
-    sg_time now = sg_clock_now();
-    if (attempt(gw, row, &sent, &err)) {
+    sg_time now = sg_clock_now(), until;
+    if (guarded_attempt(gw, row, &sent, &until, &err)) {
         sg_log(SG_LOG_INFO, "request.sent", "request", row->id, "domain", row->partner, "tenant",
                row->tenant_id, NULL);
         gw->unsettled_request = (struct sg_unsettled){.at = now, .sent = sent};
@@ -94,8 +106,8 @@ static bool request_try(struct sg_gateway *gw, const struct sg_certificate_reque
     sg_courier_release(gw->courier, &sent);
     sg_log_error(SG_LOG_WARNING, last ? "request.failed" : "request.deferred", &err, "request",
                  row->id, "tenant", row->tenant_id, NULL);
-    if (!sg_certificate_request_failed(gw->db, row->id,
-                                       sg_keep_next_try(gw, NULL, row->attempts, now), last,
+    sg_time next = sg_keep_next_try(gw, NULL, row->attempts, now);
+    if (!sg_certificate_request_failed(gw->db, row->id, next > until ? next : until, last,
                                        err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "request.not_settled", &again, "request", row->id, NULL);
     return true;

@@ -5,6 +5,7 @@
  * round and not only at the end of a long wait.
  */
 #include "common/log.h"
+#include "crash/crash.h"
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
 #include "schema/held.h"
@@ -43,6 +44,20 @@ static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
            (!signer || sg_held_wake_own(gw->db, wanting, SG_RETRY_PORTION, now, err));
 }
 
+/* What a directory has of a domain can crash us as a message can. */
+static bool guarded(struct sg_gateway *gw, struct sg_arena *arena,
+                    const struct sg_held_wanting *wanting,
+                    bool (*look)(struct sg_gateway *gw, struct sg_arena *arena,
+                                 const struct sg_held_wanting *wanting, struct sg_error *err),
+                    struct sg_error *err)
+{
+    if (!sg_crash_begin(SG_CRASH_DISCOVERY, wanting->name, NULL, err))
+        return false;
+    bool ok = look(gw, arena, wanting, err);
+    sg_crash_end(ok);
+    return ok;
+}
+
 struct round {
     bool (*list)(struct sg_db *db, struct sg_arena *arena, const struct sg_held_wanting *after,
                  int limit, struct sg_held_wanting **rows_r, size_t *count_r, struct sg_error *err);
@@ -64,7 +79,7 @@ static void go_round(struct sg_gateway *gw, const struct round *round)
         }
         for (size_t i = 0; i < count; i++) {
             struct sg_error why = {0};
-            if (!round->look_up(gw, arena, &rows[i], &why))
+            if (!guarded(gw, arena, &rows[i], round->look_up, &why))
                 sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &why, "domain", rows[i].name,
                              NULL);
         }

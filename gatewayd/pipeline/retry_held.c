@@ -4,6 +4,7 @@
  */
 #include "common/deadline.h"
 #include "common/log.h"
+#include "crash/crash.h"
 #include "hold/hold.h"
 #include "pipeline/keep.h"
 #include "pipeline/outbound.h"
@@ -291,6 +292,17 @@ static bool send_on(struct sg_message *m, const struct sg_held_row *row,
     return ok;
 }
 
+/* Those whom it has reached are settled, and g has the others. *done_r: there are none. */
+static bool reached_settle(struct sg_message *m, const struct sg_held_row *row,
+                           struct sg_outbound_group *g, bool *reached_r, bool *done_r,
+                           struct sg_error *err)
+{
+    bool ok =
+        reached_mark(m, reached_r, err) && (!*reached_r || sent_settle(m, row->id, done_r, err));
+    group_reduce(g);
+    return ok;
+}
+
 /* *reached_r: somebody has it, whatever could not be written of that. */
 static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
                     const struct sg_spool *body, bool *reached_r, struct sg_error *err)
@@ -301,9 +313,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
     message_begin(&m, gw, arena, row, body);
     struct sg_outbound_group g = group_all(&m);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
-              reached_mark(&m, reached_r, err) &&
-              (!*reached_r || sent_settle(&m, row->id, &done, err));
-    group_reduce(&g);
+              reached_settle(&m, row, &g, reached_r, &done, err);
     ok =
         ok && (done || (sg_held_waits(row) ? expire(&m, row, &g, err) : send_on(&m, row, &g, err)));
     for (size_t i = 0; i < m.rcpt_count; i++)
@@ -314,7 +324,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_held_row *row,
 }
 
 /* It cannot be read any more, or not be judged, and its time is up: the sender is told all the
- * same, without the fields of its header. */
+ * same of whom it has not reached, without the fields of its header. */
 static bool expire_unread(struct sg_gateway *gw, const struct sg_held_row *row,
                           struct sg_error *err)
 {
@@ -322,19 +332,33 @@ static bool expire_unread(struct sg_gateway *gw, const struct sg_held_row *row,
     struct sg_message m;
     message_begin(&m, gw, arena, row, NULL);
     struct sg_outbound_group g = group_all(&m);
-    bool ok = expire(&m, row, &g, err);
+    bool reached = false, done = false;
+    bool ok =
+        reached_settle(&m, row, &g, &reached, &done, err) && (done || expire(&m, row, &g, err));
     sg_trace_free(&m.trace);
+    return ok;
+}
+
+/* Not even loaded where gatewayd has crashed on it: *until_r. */
+static bool guarded_attempt(struct sg_gateway *gw, const struct sg_held_row *row, bool *reached_r,
+                            sg_time *until_r, struct sg_error *err)
+{
+    SG_AUTO_SPOOL body = NULL;
+    if (!sg_crash_begin(SG_CRASH_HELD, row->id, until_r, err))
+        return false;
+    bool ok = sg_hold_load(gw->db, gw->hsm, row, &gw->spool, &body, err) &&
+              attempt(gw, row, body, reached_r, err);
+    sg_crash_end(ok && *reached_r);
     return ok;
 }
 
 static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
 {
-    SG_AUTO_SPOOL body = NULL;
     struct sg_error err = {0}, again = {0};
     bool reached = false;
+    sg_time until;
     sg_db_fresh(gw->db);
-    if (sg_hold_load(gw->db, gw->hsm, row, &gw->spool, &body, &err) &&
-        attempt(gw, row, body, &reached, &err)) {
+    if (guarded_attempt(gw, row, &reached, &until, &err)) {
         sg_log(SG_LOG_INFO, "hold.tried", "held", row->id, "msg_id", row->msg_id, "tenant",
                row->tenant_id, NULL);
         return;
@@ -344,8 +368,9 @@ static void held_try(struct sg_gateway *gw, const struct sg_held_row *row)
     if (!reached && now >= row->expires_at && err.code != SG_E_NOT_FOUND &&
         expire_unread(gw, row, &again))
         return;
-    if (!sg_held_reschedule(gw->db, row, sg_keep_next_try(gw, NULL, row->attempts + 1, now),
-                            row->reason, row->explanation, err.detail, &again))
+    sg_time next = sg_keep_next_try(gw, NULL, row->attempts + 1, now);
+    if (!sg_held_reschedule(gw->db, row, next > until ? next : until, row->reason, row->explanation,
+                            err.detail, &again))
         sg_log_error(SG_LOG_WARNING, "hold.reschedule_failed", &again, "held", row->id, NULL);
 }
 

@@ -3,6 +3,7 @@
  * the same rules as any mail of their domain (REQ-62, 94).
  */
 #include "common/log.h"
+#include "crash/crash.h"
 #include "pipeline/deliver.h"
 #include "pipeline/keep.h"
 #include "pipeline/metrics.h"
@@ -167,6 +168,18 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
     return ok;
 }
 
+/* Not even opened where gatewayd has crashed on it: *until_r. */
+static bool guarded_attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
+                            struct sg_courier_sent **sent, bool *kept_waiting_r, sg_time *until_r,
+                            struct sg_error *err)
+{
+    if (!sg_crash_begin(SG_CRASH_NOTICE, row->id, until_r, err))
+        return false;
+    bool ok = attempt(gw, row, sent, kept_waiting_r, err);
+    sg_crash_end(ok);
+    return ok;
+}
+
 /* That it was sent; false: PostgreSQL does not know it yet, and the courier shall not forget it. */
 static bool sent_settle(struct sg_gateway *gw)
 {
@@ -207,10 +220,11 @@ static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
     bool kept_waiting = false, ok = false;
+    sg_time until = 0;
     if (is_used_up(gw, row))
         sg_fail(&err, SG_E_INTERNAL, "the last of its tries did not come to an end");
     else
-        ok = attempt(gw, row, &sent, &kept_waiting, &err);
+        ok = guarded_attempt(gw, row, &sent, &kept_waiting, &until, &err);
     bool last = !ok && row->attempts >= gw->notice_attempts;
     sg_time now = sg_clock_now(), next = sg_keep_next_try(gw, NULL, row->attempts - 1, now);
     sg_count_notice(row->kind, ok ? "sent" : last ? "failed" : "deferred");
@@ -225,7 +239,8 @@ static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
     if (kept_waiting)
         rest_put_off(gw, row, now, next);
     bool stored = last ? sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again)
-                       : sg_notice_reschedule(gw->db, row->id, next, err.detail, &again);
+                       : sg_notice_reschedule(gw->db, row->id, next > until ? next : until,
+                                              err.detail, &again);
     if (!stored)
         sg_log_error(SG_LOG_WARNING, "notice.not_settled", &again, "notice", row->id, NULL);
     return true;
