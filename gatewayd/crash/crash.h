@@ -46,8 +46,9 @@ void sg_crash_close(void);
 /*
  * This thread has it in hand, until sg_crash_end(). false: it has not, for that is put off until
  * *until_r (which is 0 otherwise; may be NULL): logged (`crash.deferred`) and counted, and
- * err->detail has words for whoever asks why it waits. An empty id names nothing. Nothing is ever
- * in hand within something else. An id beyond 59 octets is known by the first of them.
+ * err->detail has words for whoever asks why it waits. An empty id names nothing; one beyond 59
+ * octets is known by the first of them. What is taken within something else is to blame alone for a
+ * crash meanwhile.
  */
 SG_MUST_USE bool sg_crash_begin(enum sg_crash_kind kind, const char *id, sg_time *until_r,
                                 struct sg_error *err);

@@ -34,7 +34,7 @@ struct crash_table {
 /* hand.c: what this thread has in hand. With a table, crashes are noted in it; NULL: no more. */
 bool crash_hand_watch(struct crash_table *table, struct sg_error *err);
 void crash_hand_take(enum sg_crash_kind kind, const char *id);
-/* Nothing is in hand any more; what was. */
+/* What was taken last; from now on what was taken before it is in hand, if anything. */
 struct crash_name crash_hand_drop(void);
 struct crash_name crash_name_of(enum sg_crash_kind kind, const char *id);
 

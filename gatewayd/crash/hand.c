@@ -13,7 +13,12 @@ static const int crashing[] = {SIGABRT};
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #endif
 
-static _Thread_local struct crash_name hand;
+#define DEPTH 2 /* a message, and what is looked at because of it */
+
+static _Thread_local struct {
+    unsigned count; /* of what was taken, though there is room for no more than DEPTH */
+    struct crash_name names[DEPTH];
+} hand;
 static _Thread_local bool has_stack;
 static _Atomic(struct crash_table *) table;
 static pthread_key_t stacks;
@@ -29,7 +34,8 @@ static void note(int number)
     unsigned n = atomic_fetch_add(&t->found_count, 1);
     if (n >= CRASH_FOUND)
         return;
-    t->found[n].name = hand;
+    if (hand.count)
+        t->found[n].name = hand.names[hand.count <= DEPTH ? hand.count - 1 : DEPTH - 1];
     atomic_store(&t->found[n].signal, number);
 }
 
@@ -104,14 +110,15 @@ void crash_hand_take(enum sg_crash_kind kind, const char *id)
 {
     if (!has_stack)
         stack_give();
-    hand = crash_name_of(kind, id);
+    if (hand.count < DEPTH)
+        hand.names[hand.count] = crash_name_of(kind, id);
+    hand.count++;
     atomic_signal_fence(memory_order_seq_cst); /* before whatever may crash */
 }
 
 struct crash_name crash_hand_drop(void)
 {
-    struct crash_name had = hand;
     atomic_signal_fence(memory_order_seq_cst);
-    hand.kind = SG_CRASH_NOTHING;
-    return had;
+    hand.count--;
+    return hand.count < DEPTH ? hand.names[hand.count] : (struct crash_name){0};
 }

@@ -1,5 +1,6 @@
 #include "pipeline/outbound.h"
 
+#include "crash/crash.h"
 #include "pipeline/deliver.h"
 #include "pipeline/metrics.h"
 #include "pipeline/rewrite.h"
@@ -184,6 +185,17 @@ struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, 
                                    .change = change_of(policy->changed_certificate)};
 }
 
+bool sg_outbound_discover(struct sg_gateway *gw, struct sg_arena *arena,
+                          const struct sg_cert_wanted *wanted, struct sg_cert_found *found_r,
+                          struct sg_error *err)
+{
+    if (!sg_crash_begin(SG_CRASH_DISCOVERY, wanted->domain, NULL, err))
+        return false;
+    bool ok = sg_cert_discover(gw->certs, arena, wanted, found_r, err);
+    sg_crash_end(ok);
+    return ok;
+}
+
 /*
  * The certificate to encrypt to: a member's and a listed partner's is looked for; of anybody else
  * the store is asked (REQ-72), and the directories only where a certificate of his has lapsed.
@@ -199,13 +211,13 @@ static bool certificate_find(struct sg_outbound *o, struct sg_outbound_group *g,
         if (!o->policy.seal_to_correspondents)
             return true;
         wanted.correspondent = true;
-        if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
+        if (!sg_outbound_discover(m->gw, m->arena, &wanted, &g->found, err))
             return false;
         if (g->found.certificate || !g->found.any)
             return true;
         wanted.correspondent = false;
     }
-    return sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err);
+    return sg_outbound_discover(m->gw, m->arena, &wanted, &g->found, err);
 }
 
 static bool certificate_facts(struct sg_outbound *o, struct sg_outbound_group *g,

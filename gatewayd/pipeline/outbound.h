@@ -47,6 +47,13 @@ SG_MUST_USE bool sg_outbound_sign(struct sg_outbound *o, struct sg_error *err);
  * relies on is for the caller to say. */
 struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, const char *domain,
                                          sg_time now);
+/*
+ * What the store and the directories have of a domain, with the domain in hand (crash/crash.h):
+ * what crashes us there is not the message's fault, and its other recipients are not to wait.
+ */
+SG_MUST_USE bool sg_outbound_discover(struct sg_gateway *gw, struct sg_arena *arena,
+                                      const struct sg_cert_wanted *wanted,
+                                      struct sg_cert_found *found_r, struct sg_error *err);
 /* Looks up what the rules need and decides; traces facts and plan. */
 SG_MUST_USE bool sg_outbound_decide(struct sg_outbound *o, struct sg_outbound_group *group,
                                     struct sg_error *err);

@@ -82,7 +82,7 @@ static bool certificate_find(struct sg_message *m, const struct sg_inbound_judge
         return false;
     struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, g->domain, m->now);
     wanted.relying = relying;
-    if (!sg_cert_discover(m->gw->certs, m->arena, &wanted, &g->found, err))
+    if (!sg_outbound_discover(m->gw, m->arena, &wanted, &g->found, err))
         return false;
     if (g->found.certificate || !signer)
         return true;

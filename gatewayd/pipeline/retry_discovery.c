@@ -5,7 +5,6 @@
  * round and not only at the end of a long wait.
  */
 #include "common/log.h"
-#include "crash/crash.h"
 #include "pipeline/outbound.h"
 #include "pipeline/retry.h"
 #include "schema/held.h"
@@ -21,7 +20,7 @@ static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
         return false;
     struct sg_cert_wanted wanted = sg_outbound_wanted(&policy, wanting->name, sg_clock_now());
     wanted.relying = wanting->domain_id;
-    if (!sg_cert_discover(gw->certs, arena, &wanted, &found, err))
+    if (!sg_outbound_discover(gw, arena, &wanted, &found, err))
         return false;
     bool ok =
         !found.certificate || sg_held_wake(gw->db, wanting, SG_RETRY_PORTION, sg_clock_now(), err);
@@ -42,20 +41,6 @@ static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
     return sg_keyring_load(gw, arena, wanting->domain_id, wanting->name, &keyring, err) &&
            sg_keyring_signer(&keyring, arena, now, &signer, &facts, err) &&
            (!signer || sg_held_wake_own(gw->db, wanting, SG_RETRY_PORTION, now, err));
-}
-
-/* What a directory has of a domain can crash us as a message can. */
-static bool guarded(struct sg_gateway *gw, struct sg_arena *arena,
-                    const struct sg_held_wanting *wanting,
-                    bool (*look)(struct sg_gateway *gw, struct sg_arena *arena,
-                                 const struct sg_held_wanting *wanting, struct sg_error *err),
-                    struct sg_error *err)
-{
-    if (!sg_crash_begin(SG_CRASH_DISCOVERY, wanting->name, NULL, err))
-        return false;
-    bool ok = look(gw, arena, wanting, err);
-    sg_crash_end(ok);
-    return ok;
 }
 
 struct round {
@@ -79,7 +64,7 @@ static void go_round(struct sg_gateway *gw, const struct round *round)
         }
         for (size_t i = 0; i < count; i++) {
             struct sg_error why = {0};
-            if (!guarded(gw, arena, &rows[i], round->look_up, &why))
+            if (!round->look_up(gw, arena, &rows[i], &why))
                 sg_log_error(SG_LOG_WARNING, "hold.discovery_failed", &why, "domain", rows[i].name,
                              NULL);
         }

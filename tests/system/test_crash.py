@@ -1,6 +1,6 @@
-"""A message on which gatewayd crashes does not kill it for ever: a library that is put before the C library's (built from
-tests/unit/crash) dies of a charset, as of a bug in a converter. Twice it does; then the message is put off, and all other
-mail goes on. docs/decisions/0016
+"""A message on which gatewayd crashes does not kill it for ever: a library that is put before gatewayd's (tests/unit/crash/bugs.c)
+dies of a charset, or of a certificate, as of a bug in a converter or decoder. Twice it does; then the message is put off, and all
+other mail goes on. docs/decisions/0016
 """
 import json
 import os
@@ -29,8 +29,8 @@ class Crashing(Setting):
     def start(self):
         super().start()
         self.gatewayd, self.ops = self.platform.gatewayd, Ops(self.platform.layout.ops("gatewayd"))
-        self.library = self.platform.layout.bin / "crash-on-charset.so"
-        shutil.copyfile(BUILD / "tests/crash-on-charset.so", self.library)
+        self.library = self.platform.layout.bin / "gatewayd-bugs.so"
+        shutil.copyfile(BUILD / "tests/gatewayd-bugs.so", self.library)
         self.library.chmod(0o755)
         self.platform.api.post("/v1/member-domains", {"name": "nocert.test", "environment": "seemail"})
         return self
@@ -168,6 +168,32 @@ def test_held_mail(crashing):
     wait_for(lambda: crashing.platform.api.get(f"{crashing.a.path}/held/{held['id']}")["state"] == "expired", 60, "its end")
     wait_for(lambda: rows("SELECT 1 FROM notice WHERE kind = 'failure' AND state = 'sent'"), 60, "word of the failure")
     assert crashing.gatewayd.pid() == pid
+
+
+def test_a_partners_certificate(crashing):
+    """The domain is to blame, and not each message to it; to others the message goes."""
+    platform, out = crashing.platform, crashing.platform.postfix_out
+    partner = platform.organisation("Deadly", "deadly.test", next_hop_port=platform.port["agency_b"], key_kind="wrapped")
+    crashing.restart(broken=False)
+    partner.provision()
+    crashing.restart(broken=True)
+    people = ["ann@deadly.test", f"ann@{B}"]
+    crashing.submit(f"joe@{A}", people, simple(f"joe@{A}", people, "deadly-partner"))
+    for crashes in ("1", "2"):
+        found = crashing.dies(out.flush)
+        assert (found["in_hand"], found["domain"], found["crashes"]) == ("discovery", "deadly.test", crashes)
+    pid = crashing.gatewayd.pid()
+    out.flush_until(lambda: crashing.events("crash.deferred")[-1].get("domain"), 60, "it to be put off")
+    out.flush_until(lambda: any("the gateway has crashed on it" in why for why in reasons(out)), 60, "words in the queue")
+    crashing.arrived(B, "deadly-partner")
+    crashing.submit(f"joe@{A}", ["bob@deadly.test"], simple(f"joe@{A}", ["bob@deadly.test"], "deadly-second"))
+    wait_for(lambda: len([why for why in reasons(out) if "has crashed on it" in why]) == 2, 60, "both put off")
+    assert crashing.gatewayd.pid() == pid
+    crashing.restart(broken=False)
+    crashing.clock(11 * MINUTES)
+    out.flush_until(lambda: not out.queue(), 60, "an empty queue")
+    for subject, count in (("deadly-partner", 2), ("deadly-second", 1)):
+        crashing.arrived(B, subject, count)
 
 
 @pytest.mark.parametrize("number", (signal.SIGKILL, signal.SIGABRT))

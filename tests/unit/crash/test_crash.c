@@ -364,6 +364,36 @@ static void what_was_put_back_is_not_in_hand(void **state)
     assert_true(may(SG_CRASH_OUTBOUND, "before"));
 }
 
+/* A domain that is looked at because of a message: it is to blame, and the message afterwards. */
+static void within(void *arg)
+{
+    const bool *ended = arg;
+    opened();
+    if (!begun(SG_CRASH_OUTBOUND, "message") || !begun(SG_CRASH_DISCOVERY, "partner.test"))
+        _exit(1);
+    if (*ended)
+        sg_crash_end(true);
+    abort();
+}
+
+static void the_inner_one_is_to_blame(void **state)
+{
+    static const bool yes = true, no = false;
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(child(within, (void *)(uintptr_t)&no), SIGABRT);
+    opened();
+    assert_true(may(SG_CRASH_OUTBOUND, "message"));
+    assert_false(may(SG_CRASH_DISCOVERY, "partner.test"));
+    sg_crash_close();
+    now += SG_DAY;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(child(within, (void *)(uintptr_t)&yes), SIGABRT);
+    opened();
+    assert_false(may(SG_CRASH_OUTBOUND, "message"));
+    assert_true(may(SG_CRASH_DISCOVERY, "partner.test"));
+}
+
 static void waits_double_up_to_the_most(void **state)
 {
     static const int64_t minutes[] = {10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440};
@@ -572,6 +602,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(kills_note_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_in_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_put_back_is_not_in_hand, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_inner_one_is_to_blame, setup, teardown),
         cmocka_unit_test_setup_teardown(waits_double_up_to_the_most, setup, teardown),
         cmocka_unit_test_setup_teardown(success_clears, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_elsewhere_is_not_told_of, setup, teardown),
