@@ -248,7 +248,7 @@ def test_requests_are_counted_by_route(setting, ops):
 # Readiness ---------------------------------------------------------------------------------------
 
 def test_all_is_well(ops):
-    parts = {"gatewayd": {"database", "hsm", "journal", "spool", "directories", "revocation lists"},
+    parts = {"gatewayd": {"database", "hsm", "journal", "spool", "directories", "revocation lists", "crashes"},
              "hsmd": {"token"}, "tenantd": {"database", "hsm", "figures"},
              "apid": {"database as sg_auth", "database as sg_api", "database as sg_provider"}}
     for daemon in DAEMONS:
