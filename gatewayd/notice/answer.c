@@ -21,22 +21,25 @@ static const char *local_of(struct sg_arena *arena, const char *address)
     return out;
 }
 
-bool sg_notice_is_postmaster(struct sg_arena *arena, const char *address)
+static bool is_postmaster(struct sg_arena *arena, const char *address)
 {
     const char *local = local_of(arena, address);
     return strcmp(local, "postmaster") == 0 || strcmp(local, "mailer-daemon") == 0;
 }
 
-static bool from_postmaster(struct sg_arena *arena, const struct sg_header_block *headers)
+bool sg_notice_from_postmaster(struct sg_arena *arena, const char *sender,
+                               const struct sg_header_block *headers)
 {
     const struct sg_header *field = NULL;
+    if (is_postmaster(arena, sender))
+        return true;
     while ((field = sg_header_next(headers, "From", field))) {
         struct sg_mailbox *list;
         size_t count;
         if (!sg_mailbox_list_parse(arena, field, &list, &count, NULL))
             continue;
         for (size_t i = 0; i < count; i++)
-            if (sg_notice_is_postmaster(arena, list[i].address))
+            if (is_postmaster(arena, list[i].address))
                 return true;
     }
     return false;
@@ -66,7 +69,7 @@ const char *sg_notice_no_answer(struct sg_arena *arena, const char *sender,
 {
     if (!*sender)
         return "null sender";
-    if (sg_notice_is_postmaster(arena, sender) || from_postmaster(arena, headers))
+    if (sg_notice_from_postmaster(arena, sender, headers))
         return "from a postmaster";
     if (is_report(arena, headers))
         return "a report";

@@ -107,8 +107,10 @@ const char *sg_notice_reason(const char *enhanced, int code, char status_r[12]);
  */
 const char *sg_notice_no_answer(struct sg_arena *arena, const char *sender,
                                 const struct sg_header_block *headers);
-/* Is this an address that mail systems answer from: postmaster, mailer-daemon? */
-bool sg_notice_is_postmaster(struct sg_arena *arena, const char *address);
+/* Is it of an address that mail systems answer from, postmaster or mailer-daemon, by its envelope
+ * or by a From? */
+bool sg_notice_from_postmaster(struct sg_arena *arena, const char *sender,
+                               const struct sg_header_block *headers);
 /* Was it sent to many at once (a list's, Precedence: bulk)? Nobody waits for a receipt of it. */
 bool sg_notice_is_bulk(struct sg_arena *arena, const struct sg_header_block *headers);
 

@@ -22,11 +22,27 @@ static bool receipt_tell(const struct sg_tell *t, const struct sg_inbound_judgem
            sg_tell_receipt(t, authenticated(t->m, j), err);
 }
 
-/* REQ-93: of a postmaster's mail, and of an answer, nobody is told that the field was missing. */
-static bool header_missed(struct sg_message *m, const struct sg_inbound_judgement *j)
+/* What our own side is told of; false: nothing. */
+static bool exception_of(const struct sg_plan *plan, enum sg_notice_kind *kind_r)
 {
-    return j->plan.action == SG_ACT_DELIVER && j->plan.tell && *m->sender &&
-           !sg_notice_is_postmaster(m->arena, m->sender);
+    bool certificate = strncmp(plan->code, "10", 2) == 0 || strncmp(plan->code, "11", 2) == 0;
+    bool header_missed = plan->action == SG_ACT_DELIVER && plan->tell;
+    *kind_r = certificate                      ? SG_NOTICE_UNVERIFIED
+              : strcmp(plan->code, "009") == 0 ? SG_NOTICE_SYSTEM_FAILURE
+              : strcmp(plan->code, "004") == 0 ? SG_NOTICE_BREACH
+                                               : SG_NOTICE_SYSTEM_WARNING;
+    return *kind_r != SG_NOTICE_SYSTEM_WARNING || header_missed;
+}
+
+/* REQ-93: a postmaster's mail, and an answer, is the cause of no exception message, for whomever.
+ */
+static bool may_cause_one(struct sg_message *m, enum sg_notice_kind kind)
+{
+    if (*m->sender && !sg_notice_from_postmaster(m->arena, m->sender, &m->headers))
+        return true;
+    sg_trace_add(&m->trace, "no-notice", "REQ-93", "kind", sg_notice_kind_name(kind), "because",
+                 *m->sender ? "from a postmaster" : "null sender", NULL);
+    return false;
 }
 
 /* Table 1: a certificate that is not good, theirs or ours, is our postmaster's to know (REQ-41);
@@ -34,15 +50,13 @@ static bool header_missed(struct sg_message *m, const struct sg_inbound_judgemen
 static bool ours_tell(const struct sg_tell *t, const struct sg_inbound_judgement *j,
                       struct sg_error *err)
 {
-    const char *code = j->plan.code;
-    if (strncmp(code, "10", 2) == 0 || strncmp(code, "11", 2) == 0)
+    enum sg_notice_kind kind;
+    if (!exception_of(&j->plan, &kind) || !may_cause_one(t->m, kind))
+        return true;
+    if (kind == SG_NOTICE_UNVERIFIED)
         return sg_tell_unverified(t, sg_inbound_codes(t->m->arena, &j->plan), err);
-    if (strcmp(code, "009") == 0)
-        return sg_tell_administrator(t, SG_NOTICE_SYSTEM_FAILURE, code, "", err);
-    if (strcmp(code, "004") == 0)
-        return sg_tell_administrator(t, SG_NOTICE_BREACH, code, "", err);
-    return !header_missed(t->m, j) ||
-           sg_tell_administrator(t, SG_NOTICE_SYSTEM_WARNING, "", "", err);
+    return sg_tell_administrator(t, kind, kind == SG_NOTICE_SYSTEM_WARNING ? "" : j->plan.code, "",
+                                 err);
 }
 
 bool sg_inbound_tell_before(struct sg_message *m, const struct sg_domain_row *domain,

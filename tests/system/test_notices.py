@@ -274,17 +274,20 @@ def test_two_that_refuse_each_others_notices_come_to_rest(setting):
 
 
 def test_a_certificate_that_is_not_good_is_the_recipients_postmasters_to_know(setting):
-    """Table 1, receiving: told of with table 2's line; the sending agency's postmaster is not (REQ-95)."""
+    """Table 1, receiving: told of with table 2's line; the sending agency's postmaster is not (REQ-95). What is from a
+    postmaster, by its envelope or its From, is the cause of no such message (REQ-93): it is delivered, and traced."""
     ca = further_ca(setting.platform, "rogue-ca", setting.c_port + 1)
     partner = Partner(setting.platform, "rogue.test", ca)
     openssl = peers.OpenSsl(setting.platform.layout.dir, setting.platform.layout.ca / "root.pem")
     openssl.own(partner.identity)
-    sender = "postmaster@rogue.test"
-    head = simple(sender, [f"ann@{B}"], "rogue").partition(b"\r\n\r\n")[0]
     signed = openssl.sign(b"Content-Type: text/plain\r\n\r\nKia ora.\r\n")
-    setting.from_outside(sender, [f"ann@{B}"],
-                         head + b"\r\n" + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-    setting.arrived(B, "rogue")
+
+    def arrive(subject, sender, author):
+        head = simple(author, [f"ann@{B}"], subject).partition(b"\r\n\r\n")[0]
+        setting.from_outside(sender, [f"ann@{B}"],
+                             head + b"\r\n" + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        assert header(setting.arrived(B, subject)[0].raw, "X-Sealgate-Verdict") == "unverified; code=102"
+    arrive("rogue", "pat@rogue.test", "pat@rogue.test")
     notice, = notices(setting.servers[B], "unverified", f"postmaster@{B}", "rogue")
     assert notice.first_line == FIRST["unverified"].format(codes="102")
     assert notice.message["From"] == f"postmaster@{B}"
@@ -292,6 +295,12 @@ def test_a_certificate_that_is_not_good_is_the_recipients_postmasters_to_know(se
     settled(setting)
     assert told(setting, "rogue", "unverified") == [f"postmaster@{B}"]
     assert told(setting, "rogue", "non-delivery") == []
+    for case, sender, author in (("envelope", "postmaster@rogue.test", "pat@rogue.test"),
+                                 ("author", "pat@rogue.test", "Postmaster@rogue.test"), ("null", "", "pat@rogue.test")):
+        arrive(f"of-postmaster-{case}", sender, author)
+        row, = wait_for(lambda name=case: setting.b.messages(message_id=f"of-postmaster-{name}@x.test"), 20, "retention")
+        wait_for(lambda msg=row["id"]: any(step["step"] == "no-notice" for step in setting.b.trace(msg)), 20, "the trace")
+        assert told(setting, f"of-postmaster-{case}", "unverified") == []
 
 
 def test_a_subject_in_a_charset_that_cannot_be_converted(setting):
