@@ -88,8 +88,8 @@ static const struct {
 } codes_known[] = {
     {"001", "it bears a trigger word, and the agency it is for lacks the Secure Email capability "
             "that the word asks for"},
-    {"002",
-     "From names a participating agency, and nothing shows that the message came from there"},
+    /* Also of a stranger's mail: what the case was, the line behind it says. */
+    {"002", "nothing shows that the message came directly from where it says that it comes from"},
     {"003", "the message was altered on its way"},
     {"004", "it bears a trigger word, and comes from outside of Secure Email"},
     {"005", "From names the recipient's own agency, and the message came from outside"},

@@ -371,6 +371,8 @@ static void codes(void **state)
                                       "113", "114", "115", "201", "202", "211", "212"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         assert_non_null(sg_notice_code_words(all[i]));
+    /* a stranger's mail can have it, who wrote no agency into From */
+    assert_null(strstr(sg_notice_code_words("002"), "agency"));
     assert_null(sg_notice_code_words("006"));
     assert_null(sg_notice_code_words(""));
 }
