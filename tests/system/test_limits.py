@@ -12,6 +12,7 @@ import pytest
 import forge
 from forge import der, integer, octets, seq
 from sealgate.mailserver import HANG
+from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
 from setting import A, B, OUTSIDE, header, simple
@@ -49,6 +50,14 @@ def setting():
             yield s.start()
         finally:
             s.stop()
+
+
+@pytest.fixture(autouse=True)
+def all_is_fed(setting):
+    """Postfix's queue ids say when a message came; of one without that, which the registry may have forgotten, nobody can
+    tell whether it is new before PostgreSQL has all of the journal."""
+    ops = Ops(setting.platform.layout.ops("gatewayd"))
+    wait_for(lambda: ops.series()["sealgate_gateway_journal_backlog_records"] == 0, 30, "the journal to be fed")
 
 
 @contextlib.contextmanager
