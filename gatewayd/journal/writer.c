@@ -16,6 +16,7 @@
 #define FLUSH_BYTES ((size_t)1 << 20)
 #define GROUP_PIECE 65536 /* a larger original is a group of its own */
 #define RETRY_MS    1000
+#define RETRY_TIMES 10 /* … of what a try took that failed: everyone waits for it */
 #define ROOM_BYTES  ((uint64_t)1 << 20)
 #define ROOM_SYNCS  16 /* fewer than these used up the last room: large originals, not worth it */
 
@@ -227,10 +228,12 @@ static bool segment_ready(struct sg_journal *j, uint64_t need, struct sg_error *
     bool spare = good && fits(j, need, 2 * limit);
     if (spare && sg_clock_monotonic_ms() < w->retry_ms)
         return true;
+    int64_t began = sg_clock_monotonic_ms();
     if (segment_begin(j, err))
         return true;
     sg_log_error(SG_LOG_ERROR, "journal.no-segment", err, NULL);
-    w->retry_ms = sg_clock_monotonic_ms() + RETRY_MS;
+    int64_t now = sg_clock_monotonic_ms(), pause = (now - began) * RETRY_TIMES;
+    w->retry_ms = now + (pause > RETRY_MS ? pause : RETRY_MS);
     return spare;
 }
 

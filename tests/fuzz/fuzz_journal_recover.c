@@ -1,9 +1,9 @@
 /*
  * The directory that a crash leaves: the first octet says how, then come its files: what each is,
  * its number, how much room (zeros) stands behind it, its length, its octets. Whatever stands
- * there, the journal opens; what a reader finds in the segments behind the position is fed, in
- * order, each once, also where the first open had nobody to feed; what is appended then comes too;
- * and the next open feeds nothing of it again.
+ * there, the journal opens, unless a segment has the name of another; what a reader finds in the
+ * segments behind the position is fed, in order, each once, also where the first open had nobody to
+ * feed; what is appended then comes too; and the next open feeds nothing of it again.
  */
 #include "common/log.h"
 #include "journal/journal_internal.h"

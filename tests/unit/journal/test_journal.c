@@ -574,6 +574,31 @@ static void test_hsm_away_at_rotation(void **state)
     assert_int_equal(f->fed_count, more + 2);
 }
 
+static bool key_make_slowly(void *ctx, const char *binding, struct sg_secret *key_r,
+                            struct sg_buf *wrapped_r, struct sg_error *err)
+{
+    struct fixture *f = ctx;
+    if (atomic_load(&f->hsm_away))
+        usleep(200000); /* as an hsmd that hangs, until its client has waited for long enough */
+    return fixture_key_make(ctx, binding, key_r, wrapped_r, err);
+}
+
+/* Every append waits for the leader's try to begin a segment: one that takes long is seldom made.
+ */
+static void test_hsm_hangs_at_rotation(void **state)
+{
+    struct fixture *f = *state;
+    f->options.segment_bytes = 4096;
+    f->options.keys.make = key_make_slowly;
+    fixture_open(f, NULL);
+    while (f->j->writer.tail <= 4096 - 134) /* a record that fits */
+        fixture_must_append(f, "before", NULL);
+    atomic_store(&f->hsm_away, true);
+    fixture_must_append(f, "during", NULL); /* in the old one */
+    assert_in_range(f->j->writer.retry_ms - sg_clock_monotonic_ms(), 1500, 60000);
+    atomic_store(&f->hsm_away, false);
+}
+
 static void test_refused(void **state)
 {
     struct fixture *f = *state;
@@ -654,6 +679,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_hangs_at_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
