@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define BUCKETS   4096
-#define KEPT_DAYS 2 /* late retries; older days' keys go when a new day comes */
+#define KEPT_DAYS 2 /* late retries; other days' keys go when a new day comes */
 
 struct cached {
     struct cached *next;
@@ -24,7 +24,7 @@ struct sg_archive {
     struct sg_gateway *gw;
     pthread_mutex_t mutex;
     struct cached *buckets[BUCKETS];
-    int64_t newest; /* day */
+    int64_t today; /* when keys of other days were dropped last */
 };
 
 struct sg_archive *sg_archive_new(struct sg_gateway *gw)
@@ -43,13 +43,13 @@ static void cached_free(struct cached *c)
     free(c);
 }
 
-/* Drops the keys of the days before. */
-static void cache_drop(struct sg_archive *a, int64_t day)
+/* Drops the keys of the days before the first, and behind the last. */
+static void cache_drop(struct sg_archive *a, int64_t first, int64_t last)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct cached **at = &a->buckets[i]; *at;) {
             struct cached *c = *at;
-            if (c->day >= day) {
+            if (c->day >= first && c->day <= last) {
                 at = &c->next;
                 continue;
             }
@@ -63,7 +63,7 @@ void sg_archive_free(struct sg_archive **archive)
 {
     if (!*archive)
         return;
-    cache_drop(*archive, INT64_MAX);
+    cache_drop(*archive, 1, 0);
     pthread_mutex_destroy(&(*archive)->mutex);
     free(*archive);
     *archive = NULL;
@@ -146,9 +146,10 @@ static struct cached *cache_add(struct sg_archive *a, struct cached *made)
         cached_free(made);
         return c;
     }
-    if (made->day > a->newest) {
-        a->newest = made->day;
-        cache_drop(a, made->day - KEPT_DAYS + 1);
+    int64_t today = sg_clock_now() / SG_DAY; /* made->day is perhaps of a clock that was wrong */
+    if (today != a->today) {
+        a->today = today;
+        cache_drop(a, today - KEPT_DAYS + 1, today + 1);
     }
     struct cached **bucket = bucket_of(a, made->tenant, made->day);
     made->next = *bucket;
