@@ -157,6 +157,17 @@ fail:
     return false;
 }
 
+/* What could not be opened later, when it is to be fed, would be acknowledged all the same. */
+static bool key_try(struct sg_journal *j, const char *binding, const struct sg_secret *key,
+                    struct sg_bytes wrapped, struct sg_error *err)
+{
+    SG_AUTO_SECRET opened = {0};
+    return j->options.keys.open(j->options.keys.ctx, binding, wrapped, &opened, err) &&
+           (sg_secret_equal(sg_bytes_of(key->data, key->len),
+                            sg_bytes_of(opened.data, opened.len)) ||
+            sg_fail(err, SG_E_HSM_OPERATION, "what hsmd has wrapped opens as another key"));
+}
+
 static bool segment_begin(struct sg_journal *j, struct sg_error *err)
 {
     struct journal_writer *w = &j->writer;
@@ -172,6 +183,8 @@ static bool segment_begin(struct sg_journal *j, struct sg_error *err)
         return false;
     if (key.len != 32 || wrapped.overflown)
         return sg_fail(err, SG_E_INTERNAL, "a data key that does not fit");
+    if (!key_try(j, binding, &key, sg_buf_bytes(&wrapped), err))
+        return false;
     if (wrapped.len)
         memcpy(head.wrapped, wrapped.data, wrapped.len);
     head.wrapped_len = wrapped.len;

@@ -45,7 +45,7 @@ static void test_order(void **state)
         assert_int_equal(f->fed[i].at, TEST_AT);
     }
     assert_int_equal(f->keys_made, 1);
-    assert_int_equal(f->keys_opened, 0); /* the key was in memory */
+    assert_int_equal(f->keys_opened, 1); /* tried when it was made; it was in memory */
 }
 
 /* A record alone is fed within the interval, without more of them and without a drain. */
@@ -368,7 +368,7 @@ static void test_set_aside_unopened(void **state)
     assert_int_equal(f->fed_count, 5);
     assert_string_equal(f->fed[2].payload, "bad");
     assert_int_equal(sg_journal_set_aside(f->j), 0);
-    assert_int_equal(f->keys_opened, 1);
+    assert_int_equal(f->keys_opened, 2); /* and the new segment's was tried */
 }
 
 static bool two_set_aside(void *ctx)
@@ -519,6 +519,8 @@ static void test_close_unfed(void **state)
     fixture_await(feed_tried, f);
     fixture_close(f);
     atomic_store(&f->feed_fails, false);
+    assert_int_equal(f->keys_opened, f->keys_made); /* tried */
+    atomic_store(&f->keys_opened, 0);
     fixture_open(f, NULL);
     fixture_drain(f);
     assert_int_equal(f->fed_count, 20);
@@ -572,6 +574,37 @@ static void test_hsm_away_at_rotation(void **state)
     assert_int_equal(fixture_files(f, ".sgj"), 2);
     fixture_drain(f);
     assert_int_equal(f->fed_count, more + 2);
+}
+
+static bool key_make_other(void *ctx, const char *binding, struct sg_secret *key_r,
+                           struct sg_buf *wrapped_r, struct sg_error *err)
+{
+    bool ok = fixture_key_make(ctx, binding, key_r, wrapped_r, err);
+    key_r->data[31] ^= 1;
+    return ok;
+}
+
+/* What could not be opened after a restart is not acknowledged. */
+static void test_key_that_does_not_open(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_journal_record record;
+    struct sg_error err = {0};
+    f->options.keys.make = key_make_other;
+    fixture_open(f, NULL);
+    assert_false(fixture_append(f, "lost", NULL, &record, &err));
+    assert_int_equal(err.code, SG_E_HSM_OPERATION);
+    fixture_close(f);
+    f->options.keys.make = fixture_key_make;
+    atomic_store(&f->locked, 1);
+    fixture_open(f, NULL);
+    assert_false(fixture_append(f, "lost", NULL, &record, &err));
+    assert_int_equal(err.code, SG_E_HSM_KEY);
+    assert_int_equal(fixture_files(f, ".sgj"), 0);
+    atomic_store(&f->locked, 0);
+    fixture_must_append(f, "kept", NULL);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 1);
 }
 
 static bool key_make_slowly(void *ctx, const char *binding, struct sg_secret *key_r,
@@ -680,6 +713,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hsm_hangs_at_rotation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_key_that_does_not_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
