@@ -1,5 +1,7 @@
 #include "api/pem.h"
 
+#include "common/certificate.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -35,16 +37,6 @@ static void block_release(struct block *b)
     OPENSSL_clear_free(b->data, b->len > 0 ? (size_t)b->len : 0);
 }
 
-static X509 *x509_read(struct sg_bytes der)
-{
-    const unsigned char *p = der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p == der.data + der.len)
-        return x;
-    X509_free(x);
-    return NULL;
-}
-
 static sg_time asn1_time(const ASN1_TIME *t)
 {
     struct tm tm;
@@ -54,7 +46,7 @@ static sg_time asn1_time(const ASN1_TIME *t)
 static bool certificate_fill(struct sg_arena *arena, struct sg_bytes der,
                              struct api_certificate *out)
 {
-    AUTO_X509 x = x509_read(der);
+    AUTO_X509 x = sg_certificate_read(der);
     AUTO_BIO text = BIO_new(BIO_s_mem());
     char *subject;
     if (!x || !text ||
@@ -115,7 +107,7 @@ bool api_pem_read(struct sg_arena *arena, const char *pem, size_t max, struct ap
 bool api_certificate_root(const struct api_certificate *certificate, sg_time now,
                           struct sg_error *err)
 {
-    AUTO_X509 x = x509_read(certificate->der);
+    AUTO_X509 x = sg_certificate_read(certificate->der);
     if (!x)
         return sg_fail(err, SG_E_INVALID, "is not a certificate");
     time_t at = sg_time_seconds(now);

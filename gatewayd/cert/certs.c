@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define MAX_ISSUERS 256
-#define MAX_DER     65536
 #define LISTS_MS    20000 /* unless the limits say otherwise */
 
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
@@ -75,7 +74,7 @@ void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *
 
 X509 *sg_x509_parse(struct sg_bytes der)
 {
-    return der.len == 0 || der.len > MAX_DER ? NULL : sg_x509_decode(der);
+    return sg_x509_decode(der);
 }
 
 bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r)

@@ -1,9 +1,11 @@
 /* Certificates out of one part, whatever it calls itself: DER, PKCS#7 (RFC 5652), PEM, base64. */
 #include "request/request_internal.h"
 
+#include "smime/algorithm.h"
 #include "smime/base64.h"
+#include "smime/ber.h"
+#include "x509/x509.h"
 
-#include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
@@ -16,28 +18,43 @@ static void add(STACK_OF(X509) *out, size_t most, X509 *x)
 
 static bool read_certificate(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
 {
-    const uint8_t *p = der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p != der.data + der.len) {
-        X509_free(x);
-        return false;
-    }
+    X509 *x = sg_x509_decode(der);
     add(out, most, x);
     return x != NULL;
 }
 
-/* A SignedData without signers, as a rule; what was signed with it is nothing to us. */
+/* What is inside the next element, which must have this tag; nothing where it has not. */
+static struct sg_ber inside(struct sg_ber in, int tag)
+{
+    struct sg_tlv tlv;
+    return sg_ber_of(sg_ber_expect(&in, tag, &tlv) ? tlv.content : sg_bytes_of(NULL, 0));
+}
+
+/* The fields of the SignedData that is in a ContentInfo (RFC 5652 §3, §5.1). */
+static struct sg_ber signed_data_of(struct sg_bytes der)
+{
+    struct sg_tlv type;
+    struct sg_ber in = inside(sg_ber_of(der), SG_BER_SEQUENCE);
+    if (!sg_ber_expect(&in, SG_BER_OID, &type) || !sg_bytes_equal(type.content, sg_oid_signed_data))
+        return sg_ber_of(sg_bytes_of(NULL, 0));
+    return inside(inside(in, SG_BER_EXPLICIT(0)), SG_BER_SEQUENCE);
+}
+
+/* It has no signers, as a rule; what was signed with it is nothing to us. OpenSSL would decode all
+ * of its certificates before it is asked for one. */
 static bool read_cms(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
 {
-    const uint8_t *p = der.data;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.len);
-    STACK_OF(X509) *found = cms ? CMS_get1_certs(cms) : NULL;
-    X509 *x;
-    while (found && (x = sk_X509_shift(found)))
-        add(out, most, x);
-    sk_X509_free(found);
-    CMS_ContentInfo_free(cms);
-    return cms != NULL;
+    struct sg_ber in = signed_data_of(der);
+    struct sg_tlv one;
+    bool is = sg_ber_more(&in);
+    while (sg_ber_more(&in) && sg_ber_peek(&in) != SG_BER_EXPLICIT(0))
+        if (!sg_ber_next(&in, &one))
+            return is;
+    in = inside(in, SG_BER_EXPLICIT(0));
+    while ((size_t)sk_X509_num(out) < most && sg_ber_next(&in, &one))
+        if (one.tag == SG_BER_SEQUENCE)
+            add(out, most, sg_x509_decode(one.whole));
+    return is;
 }
 
 static bool read_der(struct sg_bytes der, size_t most, STACK_OF(X509) *out)

@@ -1,8 +1,8 @@
 #include "x509/x509.h"
 
-#include <openssl/err.h>
+#include "common/certificate.h"
+
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -206,26 +206,11 @@ void sg_x509_remember(X509 *certificate)
         OPENSSL_free(der);
 }
 
-static X509 *decode(struct sg_bytes der)
-{
-    const unsigned char *p = der.data;
-    X509 *x = der.len ? d2i_X509(NULL, &p, (long)der.len) : NULL;
-    if (x && p != der.data + der.len) {
-        X509_free(x);
-        x = NULL;
-    }
-    if (x)
-        X509_check_purpose(x, -1,
-                           0); /* what OpenSSL looks up later is then there, for all threads */
-    ERR_clear_error();
-    return x;
-}
-
 X509 *sg_x509_decode(struct sg_bytes der)
 {
     pthread_once(&table.once, begin);
     X509 *x = der.len && der.len <= MAX_DER ? find(der, hash_of(der)) : NULL;
-    if (!x && (x = decode(der)))
+    if (!x && (x = sg_certificate_read(der)))
         note_make(x);
     return x;
 }

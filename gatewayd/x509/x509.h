@@ -10,7 +10,7 @@
 #include <openssl/x509.h>
 
 /*
- * One reference, for X509_free(); NULL where it is no certificate, or something stands behind it.
+ * One reference, for X509_free(); NULL where sg_certificate_read() gives none.
  * The object may be shared with other threads: it is only read.
  */
 X509 *sg_x509_decode(struct sg_bytes der);

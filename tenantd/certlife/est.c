@@ -1,5 +1,7 @@
 #include "certlife/est.h"
 
+#include "common/certificate.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pkcs7.h>
@@ -48,6 +50,11 @@ static bool take(PKCS7 *p7, STACK_OF(X509) *list, struct sg_error *err)
                        count < 0 ? 0 : count, SG_EST_CERTIFICATES_MAX);
     for (int i = 0; i < count; i++) {
         X509 *x = sk_X509_value(certs, i);
+        if (!sg_certificate_bearable(x))
+            return sg_fail(err, SG_E_MALFORMED,
+                           "certificate %d has too many distribution points that are named "
+                           "relative to its issuer",
+                           i + 1);
         if (!X509_up_ref(x) || sk_X509_push(list, x) <= 0)
             abort();
     }

@@ -5,6 +5,7 @@
 #include "certlife/order.h"
 #include "certlife/publication.h"
 #include "certlife/raise.h"
+#include "common/certificate.h"
 #include "common/id.h"
 #include "schema/authority.h"
 #include "schema/certificate_order.h"
@@ -14,9 +15,8 @@
 
 bool sg_x509_push(STACK_OF(X509) *list, struct sg_bytes der)
 {
-    const unsigned char *p = der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p == der.data + der.len && sk_X509_push(list, x) > 0)
+    X509 *x = sg_certificate_read(der);
+    if (x && sk_X509_push(list, x) > 0)
         return true;
     X509_free(x);
     return false;

@@ -4,6 +4,7 @@
 #include "certlife/kinds.h"
 #include "certlife/publication.h"
 #include "certlife/raise.h"
+#include "common/certificate.h"
 #include "schema/revocation.h"
 
 #include <openssl/evp.h>
@@ -98,8 +99,7 @@ static bool watch(struct revocation *r, sg_time now, struct sg_error *err)
     struct sg_error why = {0};
     bool listed = false, there = true;
     STACK_OF(X509) *issuers = sk_X509_new_null();
-    const unsigned char *p = r->row.der.data;
-    X509 *x = d2i_X509(NULL, &p, (long)r->row.der.len);
+    X509 *x = sg_certificate_read(r->row.der);
     bool ok = x && issuers_read(r, issuers, err);
     if (ok && !r->row.listed_at && !sg_revocation_listed(r->life, x, issuers, &listed, &why))
         r->row.explanation = sg_arena_strdup(r->job->arena, why.detail);

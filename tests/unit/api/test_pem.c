@@ -1,3 +1,4 @@
+#include "bombs.h"
 #include "support.h"
 
 #include "api/pem.h"
@@ -5,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What a certificate of these tests is like. */
@@ -151,6 +153,24 @@ static void test_root(void **state)
     }
 }
 
+/* A tenant's root that OpenSSL would take 100 MiB for, as soon as it is asked whether it is a CA.
+ */
+static void test_unbearable(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct api_certificates found;
+    struct sg_error err = {0};
+    long before = bomb_peak_kib();
+    struct sg_bytes der = bomb_relative(30000, 1000);
+    const char *pem = api_pem_write(arena, "CERTIFICATE", der);
+    if (api_pem_read(arena, pem, 1, &found, &err))
+        assert_false(api_certificate_root(&found.items[0], sg_clock_now(), &err));
+    assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
+    assert_string_equal(err.detail, "block 1 is not a certificate");
+    free((void *)der.data);
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -168,9 +188,8 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_root),
+        cmocka_unit_test(test_read), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_root), cmocka_unit_test(test_unbearable),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

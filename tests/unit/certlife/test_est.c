@@ -1,4 +1,5 @@
 /* Answers of an EST server: what is taken, and what is refused. RFC 7030, RFC 8951 */
+#include "bombs.h"
 #include "certlife/est.h"
 
 #include <setjmp.h>
@@ -7,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,11 +85,42 @@ static void test_retry_after(void **state)
     assert_int_equal(sg_http_retry_after("soon", 0), -1);
 }
 
+static int count_of_relative(size_t points)
+{
+    static const uint8_t before[] = "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80"
+                                    "\x30\x80\x02\x01\x01\x31\x00"
+                                    "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x00\x00"
+                                    "\xa0\x80";
+    static const uint8_t behind[] = "\x00\x00\x31\x00\x00\x00\x00\x00\x00";
+    struct sg_bytes der = bomb_relative(100, points);
+    struct sg_buf p7;
+    sg_buf_init(&p7, 0);
+    sg_buf_add(&p7, before, sizeof before - 1);
+    sg_buf_add(&p7, der.data, der.len);
+    sg_buf_add(&p7, behind, sizeof behind);
+    char *text = malloc(p7.len * 2);
+    EVP_EncodeBlock((unsigned char *)text, p7.data, (int)p7.len);
+    int n = count(sg_bytes_str(text));
+    free(text);
+    free((void *)der.data);
+    sg_buf_free(&p7);
+    return n;
+}
+
+/* One that OpenSSL would copy its issuer's name for, as often as it likes. */
+static void test_unbearable(void **state)
+{
+    (void)state;
+    assert_int_equal(count_of_relative(2), 1);
+    assert_int_equal(count_of_relative(3), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_unbearable),
         cmocka_unit_test(test_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

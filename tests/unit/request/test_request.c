@@ -1,10 +1,12 @@
 /* What an answer holds is read again, in every wrapping; limits hold. REQ-44 */
+#include "bombs.h"
 #include "request/request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -112,6 +114,48 @@ static void whole_body_may_be_one(void **state)
     X509_free(leaf);
 }
 
+/* How many are found in this PKCS#7 of these certificates, with lengths that end somewhere. */
+static int found_in_p7c(const struct sg_bytes *ders, size_t count)
+{
+    SG_AUTO_BUF mail = {0};
+    sg_buf_adds(&mail, "Content-Type: application/pkcs7-mime; name=a.p7c\r\n\r\n");
+    sg_buf_add(&mail,
+               "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80"
+               "\x30\x80\x02\x01\x01\x31\x00"
+               "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x00\x00"
+               "\xa0\x80",
+               39);
+    for (size_t i = 0; i < count; i++)
+        sg_buf_add(&mail, ders[i].data, ders[i].len);
+    sg_buf_add(&mail, "\x00\x00\x31\x00\x00\x00\x00\x00\x00\x00", 10);
+    return count_of(sg_buf_bytes(&mail), &LIMITS);
+}
+
+static int found_alone(struct sg_bytes der)
+{
+    SG_AUTO_BUF mail = {0};
+    sg_buf_adds(&mail, "Content-Type: application/pkix-cert; name=a.cer\r\n\r\n");
+    sg_buf_add(&mail, der.data, der.len);
+    return count_of(sg_buf_bytes(&mail), &LIMITS);
+}
+
+/* What is larger than any authority makes it, and what OpenSSL would take gigabytes for. */
+static void what_nobody_made_is_passed_over(void **state)
+{
+    (void)state;
+    struct sg_bytes ders[] = {bomb_relative(10, 0), bomb_relative(70000, 0),
+                              bomb_relative(40000, 500), bomb_relative(60000, 2)};
+    long before = bomb_peak_kib();
+    assert_int_equal(found_in_p7c(ders, 4), 2);
+    assert_int_equal(found_in_p7c(ders, 1), 1);
+    assert_int_equal(found_in_p7c(ders, 0), 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(found_alone(ders[i]), i == 0 || i == 3);
+        free((void *)ders[i].data);
+    }
+    assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
+}
+
 static void targets(void **state)
 {
     (void)state;
@@ -131,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_answer_is_read),
         cmocka_unit_test(whole_body_may_be_one),
+        cmocka_unit_test(what_nobody_made_is_passed_over),
         cmocka_unit_test(targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

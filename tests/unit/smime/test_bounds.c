@@ -2,6 +2,7 @@
  * What a hostile message may cost: private-key operations, verifications and time, whatever it is
  * made of. REQ-18 REQ-22
  */
+#include "bombs.h"
 #include "smime/der.h"
 #include "smime/smime_internal.h"
 #include "testkit.h"
@@ -153,8 +154,9 @@ static void test_pieces_and_depth(void **state)
                 20000); /* a sanitizer's time, on a busy machine */
 }
 
-/* SignedData that nobody signed, with a certificate of so many empty elements. */
-static enum sg_smime_result open_elements(size_t count, const struct sg_smime_options *options)
+/* SignedData that nobody signed, with these certificates. */
+static enum sg_smime_result open_certificates(struct sg_bytes ders,
+                                              const struct sg_smime_options *options)
 {
     SG_AUTO_BUF cms;
     sg_buf_init(&cms, 0);
@@ -166,15 +168,44 @@ static enum sg_smime_result open_elements(size_t count, const struct sg_smime_op
     sg_der_tlv(&cms, SG_BER_OCTETS, sg_bytes_str("x"));
     sg_der_wrap(&cms, octets, SG_BER_EXPLICIT(0));
     sg_der_wrap(&cms, content, SG_BER_SEQUENCE);
-    size_t certificates = cms.len;
-    for (size_t i = 1; i < count; i++)
-        sg_buf_add(&cms, "\x82\x00", 2);
-    sg_der_wrap(&cms, certificates, SG_BER_SEQUENCE);
-    sg_der_wrap(&cms, certificates, SG_BER_EXPLICIT(0));
+    sg_der_tlv(&cms, SG_BER_EXPLICIT(0), ders);
     sg_der_wrap(&cms, cms.len, SG_BER_SET);
     sg_der_wrap(&cms, 0, SG_BER_SEQUENCE);
     content_info_wrap(&cms, sg_oid_signed_data);
     return open_object(&cms, options);
+}
+
+/* A certificate of so many empty elements. */
+static enum sg_smime_result open_elements(size_t count, const struct sg_smime_options *options)
+{
+    SG_AUTO_BUF der;
+    sg_buf_init(&der, 0);
+    for (size_t i = 1; i < count; i++)
+        sg_buf_add(&der, "\x82\x00", 2);
+    sg_der_wrap(&der, 0, SG_BER_SEQUENCE);
+    return open_certificates(sg_buf_bytes(&der), options);
+}
+
+/* Certificates that OpenSSL would copy a name of nearly all of a mail for many times, or of a
+ * fiftieth of it for each of fifty: they are passed over. */
+static void test_relative_points(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t issuer_octets, points, certificates;
+    } mails[] = {{900000, 100, 1}, {18000, 60, 50}};
+    const struct sg_smime_options options = kit_options(NULL, 0);
+    long before = bomb_peak_kib();
+    for (size_t i = 0; i < sizeof mails / sizeof *mails; i++) {
+        SG_AUTO_BUF ders;
+        sg_buf_init(&ders, 0);
+        struct sg_bytes one = bomb_relative(mails[i].issuer_octets, mails[i].points);
+        for (size_t n = 0; n < mails[i].certificates; n++)
+            sg_buf_add(&ders, one.data, one.len);
+        assert_int_equal(open_certificates(sg_buf_bytes(&ders), &options), SG_SMIME_MALFORMED);
+        free((void *)one.data);
+    }
+    assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
 }
 
 /* Certificates of nothing but names: decoded they would take fifty times their size, and a mail
@@ -248,9 +279,8 @@ int main(void)
     kit_pki(names, 1);
     bob = kit_key_load(kit_path(arena, "bob.pem"), kit_path(arena, "bob.key"));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_of_us),
-        cmocka_unit_test(test_pieces_and_depth),
-        cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_many_of_us),      cmocka_unit_test(test_pieces_and_depth),
+        cmocka_unit_test(test_relative_points), cmocka_unit_test(test_elements),
         cmocka_unit_test(test_exponents),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* x509.h: the same object for the same octets, another for others; bounds; many threads at once. */
+#include "bombs.h"
 #include "x509/x509.h"
 
 #include <openssl/evp.h>
@@ -7,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -140,6 +142,45 @@ static void no_longer_than_an_authority_makes_one(void **state)
     }
 }
 
+static bool is_decoded(size_t issuer_octets, size_t points)
+{
+    struct sg_bytes der = bomb_relative(issuer_octets, points);
+    X509 *x = sg_x509_decode(der);
+    bool is = x != NULL;
+    X509_free(x);
+    free((void *)der.data);
+    return is;
+}
+
+/* For each point that is named relative to the issuer OpenSSL would copy the issuer's name: of the
+ * last of these 481 MiB, in 4 s. */
+static void names_are_not_copied_without_end(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t issuer_octets, points;
+        bool decoded;
+    } certificates[] = {{10, 1, true},       {60000, 2, true},    {10, 3, false},
+                        {940000, 20, false}, {40000, 500, false}, {40000, 4000, false}};
+    long before = bomb_peak_kib();
+    clock_t started = clock();
+    for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++)
+        assert_int_equal(is_decoded(certificates[i].issuer_octets, certificates[i].points),
+                         certificates[i].decoded);
+    assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
+    assert_true(clock() - started < CLOCKS_PER_SEC);
+}
+
+static void no_larger_than_any_authority_makes_one(void **state)
+{
+    (void)state;
+    struct sg_bytes der = bomb_relative(10, 0);
+    size_t around = der.len - 10;
+    free((void *)der.data);
+    assert_true(is_decoded(65536 - around, 0));
+    assert_false(is_decoded(65536 - around + 1, 0));
+}
+
 static void digests_are_of_the_octets(void **state)
 {
     (void)state;
@@ -237,6 +278,8 @@ int main(void)
         cmocka_unit_test(one_object_for_the_same_octets),
         cmocka_unit_test(only_what_is_to_be_remembered),
         cmocka_unit_test(no_longer_than_an_authority_makes_one),
+        cmocka_unit_test(names_are_not_copied_without_end),
+        cmocka_unit_test(no_larger_than_any_authority_makes_one),
         cmocka_unit_test(digests_are_of_the_octets),
         cmocka_unit_test(what_is_no_certificate),
         cmocka_unit_test(no_more_than_the_room),
