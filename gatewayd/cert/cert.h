@@ -279,6 +279,9 @@ bool sg_cert_names_domain(const X509 *certificate, const char *domain);
 /* Is it that domain's authority: does an address with an authority's local part name it (REQ-46)?
  * One of another domain that has a person's address there as well is not. */
 bool sg_cert_speaks_for(const X509 *certificate, const char *domain);
+/* Whose confidentiality authority it says that it is, of several the first: in lower case, and a
+ * domain by its form. NULL: nobody's. */
+const char *sg_cert_authority_of(struct sg_arena *arena, const X509 *certificate);
 
 const char *sg_cert_status_name(enum sg_cert_status status); /* "expired" */
 

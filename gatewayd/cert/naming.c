@@ -133,6 +133,31 @@ bool sg_cert_speaks_for(const X509 *certificate, const char *domain)
     return search.found;
 }
 
+struct authority {
+    struct sg_arena *arena;
+    char *domain;
+};
+
+static bool authority_each(void *ctx, struct sg_bytes address)
+{
+    struct authority *authority = ctx;
+    struct sg_bytes local, domain;
+    if (!address_split(address, &local, &domain) || !sg_bytes_iequal(local, authorities[0]))
+        return true;
+    authority->domain = sg_arena_str(authority->arena, domain);
+    for (char *p = authority->domain; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    return false;
+}
+
+const char *sg_cert_authority_of(struct sg_arena *arena, const X509 *certificate)
+{
+    struct authority authority = {.arena = arena};
+    sg_naming_addresses(certificate, authority_each, &authority);
+    return authority.domain;
+}
+
 /* REQ-46, 88, 89 */
 bool sg_cert_is_domain_authority(const X509 *certificate)
 {

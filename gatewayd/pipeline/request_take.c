@@ -7,12 +7,9 @@
 #include "pipeline/request.h"
 #include "request/request.h"
 #include "schema/certificate_request.h"
-#include "smtp/address.h"
 
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-
-#define LOCAL "domain-confidentiality-authority@"
 
 struct taking {
     struct sg_message *m;
@@ -21,20 +18,6 @@ struct taking {
     STACK_OF(X509) *came;
     size_t taken, looked_at;
 };
-
-/* The domain that a certificate says it is of; it is judged by that afterwards. */
-static const char *partner_of(struct sg_arena *arena, X509 *x)
-{
-    STACK_OF(OPENSSL_STRING) *addresses = X509_get1_email(x);
-    const char *domain = NULL;
-    for (int i = 0; !domain && i < sk_OPENSSL_STRING_num(addresses); i++) {
-        const char *address = sk_OPENSSL_STRING_value(addresses, i);
-        if (strncasecmp(address, LOCAL, sizeof LOCAL - 1) == 0 && sg_address_domain(address))
-            domain = sg_address_domain(sg_address_normalise(arena, address));
-    }
-    X509_email_free(addresses);
-    return domain;
-}
 
 static void tell(struct taking *t, const char *partner, X509 *x, const char *state, const char *why)
 {
@@ -65,7 +48,7 @@ static bool refusal(struct taking *t, const char *partner, X509 *x, struct sg_er
 static bool take(struct taking *t, X509 *x, struct sg_error *err)
 {
     struct sg_message *m = t->m;
-    const char *partner = partner_of(m->arena, x);
+    const char *partner = sg_cert_authority_of(m->arena, x); /* it is judged by that afterwards */
     struct sg_cert_harvested harvested;
     bool asked = false;
     if (!partner)

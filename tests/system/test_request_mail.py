@@ -150,6 +150,34 @@ def test_what_is_not_taken(post):
     assert post.held("refused.test") and not [m for m in post.outside.mails if b"still-waits" in m.head]
 
 
+def tlv(tag, *content):
+    octets = b"".join(content)
+    return bytes([tag, 0x84]) + len(octets).to_bytes(4, "big") + octets
+
+
+def certificate(*addresses):
+    """Of these rfc822Names, whatever their octets; nobody signed it."""
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    name = bytes.fromhex("300c310a300806035504030c0178")
+    point = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+    names = tlv(0x30, *(tlv(0x81, a) for a in addresses))
+    return tlv(0x30, tlv(0x30, bytes.fromhex("a003020102020101"), algorithm, name,
+                         tlv(0x30, tlv(0x17, b"250101000000Z"), tlv(0x17, b"490101000000Z")), name,
+                         bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004") + point,
+                         tlv(0xa3, tlv(0x30, tlv(0x30, bytes.fromhex("0603551d11"), tlv(4, names))))),
+               algorithm, tlv(3, b"\0\1"))
+
+
+@pytest.mark.parametrize("addresses", [[certlab.DCA.encode() + b"@\xff.test"], [certlab.DCA.encode() + b"@\xc3\xb6.test"],
+                                       [b"%04x" % (i * 7919 % 4000) for i in range(4000)]], ids=["no-utf-8", "u-label", "many"])
+def test_names_that_are_none(post, addresses):
+    """An address of octets that PostgreSQL takes for no text: the mail is taken all the same, and is not tried for days."""
+    started = time.monotonic()
+    subject = post.answer(A, ("x.cer", "application/pkix-cert", certificate(*addresses)))
+    assert post.steps(subject, "certificate-answer")[-1]["because"] == "no domain's certificate in it"
+    print(f"\n{time.monotonic() - started:.2f} s")
+
+
 def test_an_old_answer_comes_again(post):
     """REQ-44, 83: an answer that was captured is judged as things stand when it comes again. What was replaced stays
     replaced, what an administrator refused stays refused, what its CA revoked since then is not taken, though nothing of it

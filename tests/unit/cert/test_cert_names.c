@@ -7,7 +7,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -65,6 +67,55 @@ static bool san_names(struct name san, const char *domain)
     bool named = sg_cert_names_domain(x, domain);
     X509_free(x);
     return named;
+}
+
+static const char *authority_of(struct sg_arena *arena, struct name email, struct name san)
+{
+    X509 *x = make((struct name){0}, email, san);
+    const char *domain = sg_cert_authority_of(arena, x);
+    X509_free(x);
+    return domain;
+}
+
+static void whose_authority_it_says_it_is(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    const struct name none = {0};
+    assert_string_equal(
+        authority_of(arena, none, NAME("Domain-Confidentiality-AUTHORITY@Agency.TEST")),
+        "agency.test");
+    assert_string_equal(authority_of(arena, NAME(DCA "@agency.test"), none), "agency.test");
+    assert_null(authority_of(arena, NAME(DCA "@agency.test"), NAME("ann@agency.test")));
+    assert_null(authority_of(arena, none, NAME("domain-signing-authority@agency.test")));
+    assert_null(authority_of(arena, none, NAME(DCA "@agency\xff.test"))); /* PostgreSQL's text */
+    assert_null(authority_of(arena, none, NAME(DCA "@agency.test\0")));
+    assert_null(authority_of(arena, none, NAME(DCA "@agency test")));
+    assert_null(authority_of(arena, none, none));
+}
+
+/* As many as fit into a certificate that is decoded at all, and more. */
+static void many_names_take_no_time(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    X509 *x = X509_new();
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    for (int i = 0; i < 40000; i++) {
+        char text[64];
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        ASN1_IA5STRING *string = ASN1_IA5STRING_new();
+        snprintf(text, sizeof text, i < 39999 ? "%x@a" : DCA "@a.test", i * 7919 % 40000);
+        ASN1_STRING_set(string, text, -1);
+        GENERAL_NAME_set0_value(name, GEN_EMAIL, string);
+        sk_GENERAL_NAME_push(names, name);
+    }
+    X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0);
+    GENERAL_NAMES_free(names);
+    clock_t started = clock();
+    assert_string_equal(sg_cert_authority_of(arena, x), "a.test");
+    assert_true(clock() - started < CLOCKS_PER_SEC);
+    X509_free(x);
 }
 
 static void domain_is_exact(void **state)
@@ -368,6 +419,8 @@ static void der_is_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whose_authority_it_says_it_is),
+        cmocka_unit_test(many_names_take_no_time),
         cmocka_unit_test(domain_is_exact),
         cmocka_unit_test(tricks_name_nothing),
         cmocka_unit_test(internationalised_domains),
