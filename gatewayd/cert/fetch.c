@@ -5,6 +5,7 @@
  */
 #include "cert/cert_internal.h"
 #include "common/networks.h"
+#include "common/tls.h"
 
 #include <curl/curl.h>
 #include <ldap.h>
@@ -86,12 +87,20 @@ static curl_socket_t open_public(void *ctx, curlsocktype purpose, struct curl_so
                : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static CURLcode tls_bound(CURL *curl, void *ctx, void *unused)
+{
+    (void)curl, (void)unused;
+    sg_tls_bound(ctx);
+    return CURLE_OK;
+}
+
 static bool http_open(struct transfer *transfer)
 {
     CURL *curl = transfer->curl = curl_easy_init();
     if (!curl)
         return false;
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, tls_bound);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* never by the environment */

@@ -1,5 +1,7 @@
 #include "smtp/tls.h"
 
+#include "common/tls.h"
+
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -36,6 +38,7 @@ bool smtp_tls_context(const struct sg_smtp_destination *destination, SSL_CTX **c
         SSL_CTX_free(ctx);
         return sg_fail_openssl(err, SG_E_SMTP_TLS, "TLS context");
     }
+    sg_tls_bound(ctx);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* what is no data comes back to wait_for() */
     if (destination->tls == SG_SMTP_TLS_VERIFIED) {

@@ -1,6 +1,7 @@
 #include "certlife/http.h"
 
 #include "common/clock.h"
+#include "common/tls.h"
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
@@ -58,8 +59,16 @@ static size_t header(char *line, size_t size, size_t count, void *ctx)
     return len;
 }
 
+static CURLcode tls_bound(CURL *curl, void *ctx, void *unused)
+{
+    (void)curl, (void)unused;
+    sg_tls_bound(ctx);
+    return CURLE_OK;
+}
+
 static void access_set(CURL *curl, const struct sg_http_access *access, char password[])
 {
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, tls_bound);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);

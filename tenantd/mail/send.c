@@ -1,6 +1,7 @@
 #include "mail/mail_internal.h"
 
 #include "common/id.h"
+#include "common/tls.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -107,6 +108,13 @@ static void parts_add(struct transfer *t, const struct sg_mail *mail)
                  mail->attachments[i].data);
 }
 
+static CURLcode tls_bound(CURL *curl, void *ctx, void *unused)
+{
+    (void)curl, (void)unused;
+    sg_tls_bound(ctx);
+    return CURLE_OK;
+}
+
 static void tls_set(CURL *curl, const struct sg_mail_server *s)
 {
     bool verified = s->tls == SG_MAIL_TLS_VERIFIED;
@@ -114,6 +122,7 @@ static void tls_set(CURL *curl, const struct sg_mail_server *s)
                      s->tls == SG_MAIL_TLS_NONE            ? CURLUSESSL_NONE
                      : s->tls == SG_MAIL_TLS_OPPORTUNISTIC ? CURLUSESSL_TRY
                                                            : CURLUSESSL_ALL);
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, tls_bound);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verified ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verified ? 2L : 0L);

@@ -1,4 +1,5 @@
 /* Whom the HTTP client believes. libcurl finds our two functions in place of OpenSSL's. */
+#include "bombs.h"
 #include "certlife/http.h"
 
 #include <setjmp.h>
@@ -8,9 +9,12 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int dirs, files;
@@ -77,8 +81,60 @@ static void test_the_roots_given_alone(void **state)
     assert_int_equal(dirs + files, 0);
 }
 
+/* One handshake of a server whose certificates are count times this one. */
+static void serve(int fd, struct sg_bytes der, int count)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    BIO *text = BIO_new_mem_buf(bomb_key, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(text, NULL, NULL, NULL);
+    const unsigned char *p = der.data;
+    X509 *x = d2i_X509(NULL, &p, (long)der.len);
+    SSL_CTX_use_certificate(ctx, x);
+    SSL_CTX_use_PrivateKey(ctx, key);
+    for (int i = 1; i < count; i++)
+        SSL_CTX_add1_chain_cert(ctx, x);
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_fd(ssl, accept(fd, NULL, NULL));
+    SSL_accept(ssl);
+    _exit(0);
+}
+
+/* What libcurl says of such a server. */
+static void ask_server(size_t issuer_octets, size_t points, int count, const char *why)
+{
+    char url[64];
+    int fd = listening(url);
+    struct sg_bytes der = bomb_relative(issuer_octets, points);
+    SG_AUTO_HTTP_ANSWER answer = {0};
+    struct sg_error err = {0};
+    const struct sg_http_access access = {.ca_pem = root, .timeout_ms = 10000};
+    const struct sg_http_request request = {.url = url, .max_bytes = 100};
+    pid_t pid = fork();
+    if (pid == 0)
+        serve(fd, der, count);
+    close(fd);
+    assert_false(sg_http_ask(&access, &request, &answer, &err));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_non_null(strstr(err.detail, why));
+    free((void *)der.data);
+}
+
+/* Of certificates that OpenSSL takes long over none is looked at, and no more are taken than an
+ * ordinary server has several times. */
+static void test_certificates_of_a_server(void **state)
+{
+    (void)state;
+    ask_server(4000, 0, 7, "unable to get local issuer certificate");
+    ask_server(4000, 0, 8, "excessive message size");
+    ask_server(100, 2, 1, "unable to get local issuer certificate");
+    long before = bomb_peak_kib();
+    ask_server(12000, 3000, 1, "invalid or inconsistent certificate extension");
+    assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_roots_given_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_roots_given_alone),
+                                       cmocka_unit_test(test_certificates_of_a_server)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* client.h: STARTTLS in its four modes; certificates made by the openssl command. */
+#include "bombs.h"
 #include "script.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/pem.h>
 
 #define OPEN  "A", "S 220 hi", "C EHLO gw.test", "S 250-mx", "S 250 STARTTLS"
 #define BEGIN OPEN, "C STARTTLS", "S 220 go"
@@ -123,6 +125,49 @@ static void modes(void **state)
     assert_int_equal(play(later_stop, "127.0.0.1", SG_SMTP_TLS_REQUIRED, "", &err), -SG_E_SMTP_TLS);
 }
 
+/* dir/name in PEM: count times such a certificate, whose key is bomb_key. */
+static void bombs_save(const char *name, char *path, size_t issuer_octets, size_t points, int count)
+{
+    struct sg_bytes der = bomb_relative(issuer_octets, points);
+    snprintf(path, 64, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < count; i++)
+        assert_true(
+            PEM_write(f, PEM_STRING_X509, "", (unsigned char *)(uintptr_t)der.data, (long)der.len));
+    fclose(f);
+    free((void *)der.data);
+}
+
+/* Anybody's server may send us any certificates; those of ordinary ones are a few KiB. */
+static void certificates_of_a_server(void **state)
+{
+    (void)state;
+    char chain[64], key[64];
+    struct sg_error err;
+    snprintf(key, sizeof key, "%s/bomb.key", dir);
+    FILE *f = fopen(key, "w");
+    assert_non_null(f);
+    fputs(bomb_key, f);
+    fclose(f);
+    bombs_save("chain.pem", chain, 4000, 0, 7);
+    script_tls(chain, key);
+    assert_int_equal(play(through, "localhost", SG_SMTP_TLS_OPPORTUNISTIC, "", &err), 250);
+    bombs_save("chain.pem", chain, 4000, 0, 8);
+    assert_int_equal(play(stopped, "localhost", SG_SMTP_TLS_OPPORTUNISTIC, "", &err),
+                     -SG_E_SMTP_TLS);
+    assert_non_null(strstr(err.detail, "excessive message size"));
+    /* What OpenSSL would take gigabytes for is not looked at. */
+    bombs_save("chain.pem", chain, 100, 3, 1);
+    assert_int_equal(play(through, "localhost", SG_SMTP_TLS_OPPORTUNISTIC, "", &err), 250);
+    assert_int_equal(play(stopped, "localhost", SG_SMTP_TLS_VERIFIED, ca, &err), -SG_E_SMTP_TLS);
+    assert_string_equal(err.detail,
+                        "server certificate: invalid or inconsistent certificate extension");
+    bombs_save("chain.pem", chain, 100, 2, 1);
+    assert_int_equal(play(stopped, "localhost", SG_SMTP_TLS_VERIFIED, ca, &err), -SG_E_SMTP_TLS);
+    assert_string_equal(err.detail, "server certificate: unable to get local issuer certificate");
+}
+
 /* Records that are no data keep nobody beyond its time. */
 static void tickets_without_end(void **state)
 {
@@ -225,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modes),
         cmocka_unit_test(verified),
+        cmocka_unit_test(certificates_of_a_server),
         cmocka_unit_test(tickets_without_end),
         cmocka_unit_test(injection),
         cmocka_unit_test(broken_handshake),

@@ -54,7 +54,12 @@ static void distribution_points(struct der *d, size_t points)
 
 #define ECDSA_SHA256 "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"
 
-/* The generator of P-256: any point will do. */
+const char bomb_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
+                        "MDECAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABoAoGCCqGSM49\n"
+                        "AwEH\n"
+                        "-----END EC PRIVATE KEY-----\n";
+
+/* The generator of P-256, the point that belongs to the private key 1. */
 static const char public_key[] =
     "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
     "\x03\x42\x00\x04"
@@ -72,7 +77,8 @@ struct sg_bytes bomb_relative(size_t issuer_octets, size_t points)
     PUT(&d, "\x03\x02\x00\x01" /* nobody's signature */);
     PUT(&d, ECDSA_SHA256);
     size_t end = d.at;
-    distribution_points(&d, points);
+    if (points)
+        distribution_points(&d, points);
     PUT(&d, public_key);
     name(&d, 1);
     PUT(&d, "\x30\x1e\x17\x0d"

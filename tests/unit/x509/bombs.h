@@ -4,6 +4,9 @@
 
 #include "common/bytes.h"
 
+/* The private key to each of them, in PEM. */
+extern const char bomb_key[];
+
 /* The peak of this process may have grown by that much with what such a certificate took. */
 #ifdef SG_SANITIZED
 #define BOMB_GROWN_KIB 100000 /* the sanitizer's own */

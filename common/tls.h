@@ -1,0 +1,14 @@
+/* What a server, which is anybody's, may cost us by its certificates. */
+#ifndef SG_COMMON_TLS_H
+#define SG_COMMON_TLS_H
+
+#include <openssl/ssl.h>
+
+/*
+ * A client's context takes chains of at most 32 KiB, four times an ordinary one, and verifies none
+ * with a certificate that is not bearable (certificate.h): X509_V_ERR_INVALID_EXTENSION. Who does
+ * not verify connects all the same.
+ */
+void sg_tls_bound(SSL_CTX *ctx);
+
+#endif
