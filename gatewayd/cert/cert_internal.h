@@ -59,6 +59,8 @@ SG_MUST_USE bool sg_certs_domain_anchors(struct sg_certs *certs, const char *dom
 /* Adds to the stack, with references of their own, the issuers that are known. */
 void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack);
 void sg_certs_issuers_add(struct sg_certs *certs, X509 *issuer);
+/* Of a certificate's distribution points so many are looked at. */
+size_t sg_certs_points_most(const struct sg_certs *certs);
 /* A whole DER certificate and nothing behind it; NULL otherwise. */
 X509 *sg_x509_parse(struct sg_bytes der);
 bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r);

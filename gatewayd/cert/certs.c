@@ -11,6 +11,7 @@
 
 #define MAX_ISSUERS 256
 #define LISTS_MS    20000 /* unless the limits say otherwise */
+#define MAX_POINTS  8     /* likewise */
 
 struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
                               const struct sg_cert_storage *storage)
@@ -70,6 +71,11 @@ void sg_certs_state(struct sg_certs *certs, sg_time now, struct sg_certs_state *
     *state_r = (struct sg_certs_state){0};
     sg_directories_state(certs->directories, state_r);
     sg_crl_cache_state(certs->crls, now, state_r);
+}
+
+size_t sg_certs_points_most(const struct sg_certs *certs)
+{
+    return certs->limits.max_points ? certs->limits.max_points : MAX_POINTS;
 }
 
 X509 *sg_x509_parse(struct sg_bytes der)

@@ -47,10 +47,16 @@ bool sg_crl_same_entries(const struct sg_crl *a, const struct sg_crl *b)
     return true;
 }
 
+static int names_of(const GENERAL_NAMES *names)
+{
+    int count = sk_GENERAL_NAME_num(names);
+    return count < SG_CRL_NAMES_MAX ? count : SG_CRL_NAMES_MAX;
+}
+
 static bool names_meet(const GENERAL_NAMES *a, const GENERAL_NAMES *b)
 {
-    for (int i = 0; i < sk_GENERAL_NAME_num(a); i++)
-        for (int j = 0; j < sk_GENERAL_NAME_num(b); j++)
+    for (int i = 0; i < names_of(a); i++)
+        for (int j = 0; j < names_of(b); j++)
             if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(a, i), sk_GENERAL_NAME_value(b, j)) == 0)
                 return true;
     return false;

@@ -7,6 +7,8 @@
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 
+/* Of a list's scope, and of a distribution point. Who issues lists names a place or two. */
+#define SG_CRL_NAMES_MAX 16
 #define SG_CRL_SOME_TIME INT64_MIN /* a date that cannot be read */
 
 struct sg_crl_serial {

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool covers(const struct sg_crl *crl, const X509 *certificate, const CRL_DIST_POINTS *points)
+static bool covers(const struct sg_crl *crl, const X509 *certificate, const CRL_DIST_POINTS *points,
+                   size_t most)
 {
     char why[SG_CERT_WHY];
-    for (int i = 0; i < sk_DIST_POINT_num(points); i++) {
+    for (int i = 0; i < sk_DIST_POINT_num(points) && (size_t)i < most; i++) {
         const DIST_POINT *point = sk_DIST_POINT_value(points, i);
         /* As of those that are fetched: lists of some reasons, or by somebody else, say nothing. */
         if (!point->reasons && !point->CRLissuer && sg_crl_covers(crl, certificate, point, why))
@@ -33,9 +34,10 @@ static struct sg_crl *list_of(struct sg_bytes der, STACK_OF(X509) *chain, const 
 }
 
 /* The newest that is current and speaks of the certificate; NULL: none does. */
-static struct sg_crl *newest(const struct sg_cert_question *q, sg_time tolerance,
+static struct sg_crl *newest(const struct sg_certs *certs, const struct sg_cert_question *q,
                              STACK_OF(X509) *chain, const X509 *certificate)
 {
+    sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
     struct sg_crl *best = NULL;
     CRL_DIST_POINTS *points =
         X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
@@ -44,7 +46,7 @@ static struct sg_crl *newest(const struct sg_cert_question *q, sg_time tolerance
         const struct sg_crl_times *times = crl ? sg_crl_times_of(crl) : NULL;
         if (times && q->now + tolerance >= times->this_update && q->now <= times->next_update &&
             (!best || times->this_update > sg_crl_times_of(best)->this_update) &&
-            covers(crl, certificate, points)) {
+            covers(crl, certificate, points, sg_certs_points_most(certs))) {
             sg_crl_free(&best);
             best = crl;
         } else {
@@ -71,7 +73,7 @@ void sg_revocation_carried(struct sg_certs *certs, const struct sg_cert_question
 {
     X509 *certificate = sk_X509_value(chain, at);
     sg_time tolerance = certs->limits.clock_tolerance_ms * 1000;
-    struct sg_crl *crl = q->list_count ? newest(q, tolerance, chain, certificate) : NULL;
+    struct sg_crl *crl = q->list_count ? newest(certs, q, chain, certificate) : NULL;
     if (!crl)
         return;
     const struct sg_crl_times *times = sg_crl_times_of(crl);

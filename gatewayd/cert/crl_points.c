@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_POINTS 8 /* unless the limits say otherwise */
-#define MAX_URL    2048
+#define MAX_URL 2048
 
 struct point {
     const DIST_POINT *point;
@@ -134,7 +133,7 @@ void sg_revocation_check(struct sg_certs *certs, X509 *certificate, X509 *issuer
     memset(facts_r, 0, sizeof *facts_r);
     facts_r->answer = SG_REVOCATION_UNKNOWN;
     SG_AUTO_ARENA arena = sg_arena_new();
-    size_t count = 0, most = certs->limits.max_points ? certs->limits.max_points : MAX_POINTS;
+    size_t count = 0, most = sg_certs_points_most(certs);
     struct point *points = SG_ARENA_ARRAY(arena, struct point, most);
     int critical;
     CRL_DIST_POINTS *list =

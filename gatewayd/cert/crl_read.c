@@ -24,6 +24,7 @@
 #define TAG_EXTENSIONS  0xa0
 #define MAX_LENGTH_SIZE 4
 #define MAX_SERIAL      255
+#define MAX_DECODED     65536 /* of what OpenSSL decodes, which takes many times as much then */
 
 /* One element of DER: all of it, and what it holds. */
 struct element {
@@ -208,7 +209,7 @@ static bool entries_read(struct sg_bytes rest, struct sg_crl *crl)
     }
     uint8_t *fitted = realloc(crl->numbers, used + 1);
     crl->numbers = fitted ? fitted : crl->numbers;
-    crl->bytes = sizeof *crl + (count + 1) * sizeof *crl->serials + used + 1;
+    crl->bytes += sizeof *crl + (count + 1) * sizeof *crl->serials + used + 1;
     qsort_r(crl->serials, crl->count, sizeof *crl->serials, by_number, crl->numbers);
     return true;
 }
@@ -219,7 +220,9 @@ static bool entries_read(struct sg_bytes rest, struct sg_crl *crl)
 static bool scope_supported(const ISSUING_DIST_POINT *scope)
 {
     return scope->indirectCRL <= 0 && !scope->onlysomereasons && scope->onlyattr <= 0 &&
-           (!scope->distpoint || scope->distpoint->type == 0);
+           (!scope->distpoint ||
+            (scope->distpoint->type == 0 &&
+             sk_GENERAL_NAME_num(scope->distpoint->name.fullname) <= SG_CRL_NAMES_MAX));
 }
 
 static bool extensions_understood(struct sg_crl *crl, const STACK_OF(X509_EXTENSION) *extensions)
@@ -240,6 +243,9 @@ static bool extensions_read(struct sg_crl *crl, const struct parts *p)
 {
     if (!p->has_extensions)
         return true;
+    if (p->extensions.whole.len > MAX_DECODED)
+        return false;
+    crl->bytes += p->extensions.whole.len; /* nearly all of it may be the scope */
     const uint8_t *at = p->extensions.whole.data;
     STACK_OF(X509_EXTENSION) *extensions =
         d2i_X509_EXTENSIONS(NULL, &at, (long)p->extensions.whole.len);
@@ -297,7 +303,8 @@ static struct sg_crl *list_read(struct sg_bytes der, X509 *issuer, const char **
 {
     struct parts p = {0};
     *fault_r = NULL;
-    if (der.len > INT32_MAX || !split(der, &p))
+    if (der.len > INT32_MAX || !split(der, &p) || p.issuer.whole.len > MAX_DECODED ||
+        p.algorithm.whole.len > MAX_DECODED)
         *fault_r = "what was fetched is not a revocation list";
     else if (issuer)
         *fault_r = fault_of_issuer(&p, issuer);
