@@ -2,6 +2,7 @@
 #include "bombs.h"
 #include "x509/x509.h"
 
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -181,6 +182,42 @@ static void no_larger_than_any_authority_makes_one(void **state)
     assert_false(is_decoded(65536 - around + 1, 0));
 }
 
+/* Of a P-256 key whose curve is told so. */
+static bool is_decoded_with_curve(int encoding)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+    assert_true(EVP_PKEY_keygen_init(ctx) == 1 &&
+                EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, NID_X9_62_prime256v1) == 1 &&
+                EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding) == 1 &&
+                EVP_PKEY_keygen(ctx, &key) == 1);
+    X509 *made = X509_new();
+    ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
+    X509_gmtime_adj(X509_getm_notBefore(made), 0);
+    X509_gmtime_adj(X509_getm_notAfter(made), 3600);
+    assert_true(X509_set_version(made, X509_VERSION_3) == 1 && X509_set_pubkey(made, key) == 1 &&
+                X509_sign(made, key, EVP_sha256()) > 0);
+    unsigned char *der = NULL;
+    int len = i2d_X509(made, &der);
+    X509 *x = sg_x509_decode(sg_bytes_of(der, (size_t)len));
+    bool is = x != NULL;
+    X509_free(x);
+    X509_free(made);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    EVP_PKEY_CTX_free(ctx);
+    return is;
+}
+
+/* With a prime of its own, 661 bits long, such a certificate of 665 octets took 0.15 s to decode.
+ */
+static void a_curve_of_its_own_is_not_looked_at(void **state)
+{
+    (void)state;
+    assert_true(is_decoded_with_curve(OPENSSL_EC_NAMED_CURVE));
+    assert_false(is_decoded_with_curve(OPENSSL_EC_EXPLICIT_CURVE));
+}
+
 static void digests_are_of_the_octets(void **state)
 {
     (void)state;
@@ -280,6 +317,7 @@ int main(void)
         cmocka_unit_test(no_longer_than_an_authority_makes_one),
         cmocka_unit_test(names_are_not_copied_without_end),
         cmocka_unit_test(no_larger_than_any_authority_makes_one),
+        cmocka_unit_test(a_curve_of_its_own_is_not_looked_at),
         cmocka_unit_test(digests_are_of_the_octets),
         cmocka_unit_test(what_is_no_certificate),
         cmocka_unit_test(no_more_than_the_room),
