@@ -330,6 +330,7 @@ static bool may_be_of_one(const struct sg_error *err)
 /* How far the batch is fed. */
 struct progress {
     size_t at, n, most; /* the first that is not taken; tried at once; at most */
+    size_t taken;       /* behind the last that was */
     int64_t ms;         /* the back-off */
     unsigned tries;     /* of what was set aside */
     unsigned refused;   /* how often a query failed … */
@@ -362,29 +363,44 @@ static bool is_refused_for_long(const struct sg_journal *j, struct progress *p,
 }
 
 /*
- * One that is refused is set aside only where one beside it is taken at that moment; so are those
- * between them. false: none is, and all wait.
+ * Is one beside it taken at this moment: one of those behind it, or the last that was taken, which
+ * is handed on again? *refused_r: so many are not, from it on; *behind_r: and the next one is.
  */
+static bool is_beside_taken(struct sg_journal *j, const struct progress *p, size_t *refused_r,
+                            bool *behind_r)
+{
+    struct journal_feeder *f = &j->feeder;
+    struct sg_error err = {0};
+    (void)!batch_gather(j, &err); /* what has come since */
+    *behind_r = true;
+    for (size_t k = 1; k <= BESIDE && p->at + k < f->count; k++) {
+        *refused_r = k;
+        sg_error_reset(&err);
+        if (feed(j, p->at + k, 1, &err))
+            return true;
+        if (!may_be_of_one(&err) && !is_for_good(&err))
+            return false;
+    }
+    *refused_r = 1;
+    *behind_r = false;
+    return p->taken > 0 && feed(j, p->taken - 1, 1, &err);
+}
+
+/* One that is refused is set aside, with those that are refused as well up to one that is taken.
+ * false: none is, and all wait. */
 static bool refused_set_aside(struct sg_journal *j, struct progress *p, const struct sg_error *err)
 {
     struct journal_feeder *f = &j->feeder;
-    struct sg_error why = {0};
-    bool taken = false;
-    size_t k = 0;
-    if (f->count - p->at == 1)
-        (void)!batch_gather(j, &why); /* what has come since */
-    while (!taken && ++k <= BESIDE && p->at + k < f->count) {
-        sg_error_reset(&why);
-        taken = feed(j, p->at + k, 1, &why);
-        if (!taken && !may_be_of_one(&why) && !is_for_good(&why))
-            return false;
-    }
-    for (; taken && k > 0; k--, p->at++)
+    size_t refused;
+    bool behind;
+    if (!is_beside_taken(j, p, &refused, &behind))
+        return false;
+    for (; refused > 0; refused--, p->at++)
         if (!set_aside(j, &f->places[p->at], err))
             return false;
-    if (taken)
-        progress_go(f, p, 1);
-    return taken;
+    p->taken = behind ? p->at + 1 : p->taken;
+    progress_go(f, p, behind);
+    return true;
 }
 
 /* What is tried of the batch next, when this was not taken: less of it, or the same later. false:
@@ -414,6 +430,7 @@ static bool batch_feed(struct sg_journal *j)
     while (p.at < f->count) {
         struct sg_error err = {0};
         if (feed(j, p.at, p.n, &err)) {
+            p.taken = p.at + p.n;
             progress_go(f, &p, p.n);
         } else if (is_for_good(&err) && p.n > 1) {
             p.n /= 2;
@@ -599,7 +616,7 @@ static bool aside_try(struct sg_journal *j, struct aside *a, size_t count)
             n++;
         go_on = aside_segment_feed(j, a, a->places + i, n);
     }
-    if (go_on)
+    if (go_on && i < count)
         aside_keep(a, a->places + i, count - i);
     return go_on;
 }

@@ -432,7 +432,7 @@ static void test_set_aside_elsewhere(void **state)
 static bool feed_tried_often(void *ctx)
 {
     struct fixture *f = ctx;
-    return atomic_load(&f->feed_calls) >= 12;
+    return atomic_load(&f->feed_calls) >= 7;
 }
 
 /* A query that fails for one record, and for no other, fails for all of a batch: after a while that
@@ -440,37 +440,53 @@ static bool feed_tried_often(void *ctx)
 static void test_query_fails_for_one(void **state)
 {
     struct fixture *f = *state;
-    static const int odd[][2] = {{0, 1}, {19, 1}, {7, 2}, {0, 20}}; /* from, so many */
+    static const struct {
+        int from, count;
+        size_t batch;
+    } odd[] = {{0, 1, 20}, {0, 1, 100}, {19, 1, 20}, {7, 2, 100}, {18, 2, 20}, {18, 2, 100}};
     char text[16];
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        atomic_store(&f->feed_fails, true);
+        f->options.feed_batch = odd[i].batch;
+        f->options.feed_interval_ms = 600000; /* all of them are of one batch */
+        atomic_store(&f->odd, "odd");
         fixture_open(f, NULL);
         for (int n = 0; n < 20; n++) {
-            bool is_odd = n >= odd[i][0] && n < odd[i][0] + odd[i][1];
+            bool is_odd = n >= odd[i].from && n < odd[i].from + odd[i].count;
             snprintf(text, sizeof text, is_odd ? "odd" : "%d", n);
             fixture_must_append(f, text, NULL);
         }
-        atomic_store(&f->odd, "odd");
-        atomic_store(&f->feed_calls, 0);
-        atomic_store(&f->feed_fails, false);
-        if (odd[i][1] == 20 || odd[i][0] == 19)
-            fixture_await(feed_tried_often, f);
-        if (odd[i][1] == 20) { /* it is all of them, as far as is known */
-            assert_int_equal(sg_journal_backlog(f->j), 20);
-            assert_int_equal(sg_journal_set_aside(f->j), 0);
-            atomic_store(&f->odd, NULL);
-        } else if (odd[i][0] == 19) { /* nothing is beside it until that comes */
-            fixture_must_append(f, "20", NULL);
-        }
         fixture_drain(f);
-        size_t aside = odd[i][1] == 20 ? 0 : (size_t)odd[i][1];
-        assert_int_equal(sg_journal_set_aside(f->j), aside);
-        assert_int_equal(f->fed_count, 20 - aside + (odd[i][0] == 19));
-        for (size_t n = 1; aside && n < f->fed_count; n++)
-            assert_true(atoi(f->fed[n - 1].payload) < atoi(f->fed[n].payload));
+        assert_int_equal(sg_journal_set_aside(f->j), odd[i].count);
+        for (int n = 0; n < 20; n++) { /* some perhaps twice, as after a crash, but in order */
+            bool is_odd = n >= odd[i].from && n < odd[i].from + odd[i].count, found = false;
+            for (size_t k = 0; k < f->fed_count; k++)
+                found |= atoi(f->fed[k].payload) == n && strcmp(f->fed[k].payload, "odd") != 0;
+            assert_int_equal(found, !is_odd);
+        }
+        for (size_t k = 1; k < f->fed_count; k++)
+            assert_true(atoi(f->fed[k - 1].payload) <= atoi(f->fed[k].payload));
         fixture_free(f);
         fixture_init(f);
     }
+}
+
+/* Where it is all of them, as far as is known, all wait. */
+static void test_query_fails_for_all(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    atomic_store(&f->odd, "odd");
+    fixture_open(f, NULL);
+    fixture_must_append(f, "odd", NULL);
+    fixture_must_append(f, "odd", NULL);
+    atomic_store(&f->feed_calls, 0);
+    fixture_await(feed_tried_often, f);
+    assert_false(sg_journal_drain(f->j, 20, &err));
+    assert_int_equal(sg_journal_set_aside(f->j), 0);
+    fixture_must_append(f, "even", NULL);
+    fixture_drain(f);
+    assert_int_equal(sg_journal_set_aside(f->j), 2);
+    assert_int_equal(f->fed_count, 1);
 }
 
 /* A right that is missing, for a while: all wait, and none is set aside. */
@@ -707,6 +723,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_set_aside_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_aside_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_query_fails_for_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_query_fails_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(test_feed_takes_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
