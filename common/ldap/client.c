@@ -18,6 +18,7 @@
 /* A directory is sent nothing but what was laid out for directories, whatever its row names. */
 #define CREDENTIAL_SUFFIX ".ldap"
 #define SLACK             65536   /* for what is around the values */
+#define MAX_OTHERS        64      /* messages of a page that bring nothing: references … */
 #define TOO_MUCH          (-1000) /* none of libldap's codes: the answer is beyond our limits */
 
 struct sg_ldap {
@@ -386,13 +387,16 @@ static int page_end(LDAP *handle, LDAPMessage *result, struct berval *cookie)
 }
 
 /* Message by message, as they come: a server that sends more than it was asked for, or without an
- * end, does not fill our memory. */
+ * end, does not fill our memory, nor keep us: what has come already libldap gives without asking
+ * what the time is. */
 static int page_read(struct sg_ldap *ldap, const struct sg_ldap_query *query, int id,
                      sg_deadline deadline, struct berval *cookie, struct sg_arena *arena,
                      struct sg_ldap_values *values)
 {
-    for (;;) {
+    for (size_t others = 0;;) {
         LDAPMessage *message;
+        if (sg_deadline_left(deadline) == 0)
+            return LDAP_TIMEOUT;
         int type, rc = message_get(ldap, id, deadline, &type, &message);
         if (rc != LDAP_SUCCESS)
             return rc;
@@ -404,6 +408,8 @@ static int page_read(struct sg_ldap *ldap, const struct sg_ldap_query *query, in
             rc = TOO_MUCH;
         else if (type == LDAP_RES_SEARCH_ENTRY)
             entry_read(ldap->handle, message, query, arena, values);
+        else if (others++ == MAX_OTHERS)
+            rc = TOO_MUCH;
         ldap_msgfree(message);
         if (type == LDAP_RES_SEARCH_RESULT || rc != LDAP_SUCCESS)
             return rc;

@@ -22,6 +22,7 @@
 struct sg_directory_job {
     struct sg_directory_job *next;
     bool started, done, abandoned; /* abandoned: the worker frees it */
+    bool noted;                    /* it counts as a failure already */
     bool probes;                   /* it finds out whether an open circuit may be closed */
     bool ok;
     char *filter;
@@ -274,7 +275,8 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&d->lock);
         bool ok = job_run(d, ldap, job);
         pthread_mutex_lock(&d->lock);
-        circuit_note(d, job, ok, ok ? 0 : sg_ldap_refused(ldap));
+        if (ok || !job->noted || sg_ldap_refused(ldap))
+            circuit_note(d, job, ok, ok ? 0 : sg_ldap_refused(ldap));
         job->ok = ok;
         job_end(d, job);
     }
@@ -339,8 +341,14 @@ static bool job_leave(struct sg_directory *d, struct sg_directory_job *job, stru
 {
     job->abandoned = true;
     job->gathering = NULL;
-    if (!job->started)
+    /* A server that keeps a worker busy for ever would count for nothing, were it only asked then.
+     */
+    job->noted = job->started && sg_deadline_left(job->deadline) == 0;
+    if (job->noted)
+        circuit_note(d, job, false, 0);
+    else if (!job->started)
         d->probing &= !job->probes;
+    job->probes &= !job->noted;
     return sg_fail(err, SG_E_TIMEOUT, "%.120s: %s", d->url,
                    job->started ? "no answer in time" : "busy, not asked in time");
 }

@@ -212,6 +212,10 @@ def resident(process):
             return int(line.split()[1]) * 1024
 
 
+def connections(proc):
+    return [link for link in (os.readlink(fd) for fd in (proc / "fd").iterdir()) if link.startswith("socket:")]
+
+
 def test_directory_that_does_not_end(lab):
     """It sends on and on, more than it was asked for: what is over the limit is not taken, at once."""
     def streams(peer, message):
@@ -230,6 +234,44 @@ def test_directory_that_does_not_end(lab):
         answer = probe.check(leaf)
         assert answer["status"] == "status-unknown" and answer["ms"] < 1500, answer
         assert resident(probe.process) < 100 << 20
+
+
+def test_references_without_end(lab):
+    """Messages that bring nothing: after some of them it is enough."""
+    def streams(peer, message):
+        block = message(der(0x73, der(0x04, b"ldap://x/" + b"x" * 40))) * 1000
+        while True:
+            peer.sendall(block)
+    with Fake(streams) as fake:
+        answer = lab.probe([(fake.url, None)], ldap_timeout_ms=3000).discover(lab.domain())
+        assert answer["found"] == 0 and answer["ms"] < 1500, answer
+        assert "and more than may be looked at" in answer["detail"]
+    # 64 of them, and then what was asked for.
+    few = der(0x73, der(0x04, b"ldap://x/"))
+    for count, more in ((64, False), (65, True)):
+        with Fake(lambda peer, message: peer.sendall(message(few) * count + message(entry()) + message(DONE))) as fake:
+            answer = lab.probe([(fake.url, None)]).discover(lab.domain())
+            assert ("and more than may be looked at" in answer["detail"]) == more, answer
+
+
+def test_answers_to_nobody_without_end(lab):
+    """Messages with another's number libldap passes over by itself, and comes back late. No thread and no connection
+    stays behind, and the directory is not asked again at once."""
+    def streams(peer, message):
+        block = der(0x30, der_integer(99), der(0x73, der(0x04, b"ldap://x/" + b"x" * 40))) * 1000
+        while True:
+            peer.sendall(block)
+    with Fake(streams) as fake:
+        probe = lab.probe([(fake.url, None)], ldap_timeout_ms=300, crl_timeout_ms=300)
+        proc = pathlib.Path(f"/proc/{probe.process.pid}")
+        for _ in range(3):
+            answer = probe.discover(lab.domain())
+            assert "not asked" not in answer["detail"] and answer["ms"] < 700, answer
+        answer = probe.discover(lab.domain())
+        assert "failed 3 times in a row" in answer["detail"] and answer["ms"] < 100, answer
+        leaf = lab.ca.forge("a.test", points=[f"{fake.url}/cn=x?certificateRevocationList"])
+        assert probe.check(leaf)["status"] == "status-unknown"
+        wait_for(lambda: not connections(proc), 10, "the connections to end")
 
 
 def test_pages_that_nobody_asked_for(lab):
