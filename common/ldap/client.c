@@ -327,45 +327,54 @@ static int send_search(struct sg_ldap *ldap, const struct sg_ldap_query *query,
 
 /* The place of an attribute among those wanted, -1 for none. userCertificate matches
  * userCertificate;binary and the other way round. */
-static int attribute_place(const char *name, const char *const *wanted)
+static int attribute_place(const struct berval *name, const char *const *wanted)
 {
-    size_t len = strcspn(name, ";");
+    const char *options = memchr(name->bv_val, ';', name->bv_len);
+    size_t len = options ? (size_t)(options - name->bv_val) : name->bv_len;
     for (int i = 0; wanted[i]; i++)
-        if (strcspn(wanted[i], ";") == len && strncasecmp(name, wanted[i], len) == 0)
+        if (strcspn(wanted[i], ";") == len && strncasecmp(name->bv_val, wanted[i], len) == 0)
             return i;
     return -1;
 }
 
-static void values_add(LDAP *handle, LDAPMessage *entry, const char *attribute, int place,
-                       size_t max, struct sg_arena *arena, struct sg_ldap_values *values)
+/* One by one, where the message lies: libldap would make a list of all of them, and an empty value
+ * takes two octets there and seventy in it. false: no more may come. */
+static bool values_add(BerElement *ber, int place, size_t max, struct sg_arena *arena,
+                       struct sg_ldap_values *values)
 {
-    struct berval **list = ldap_get_values_len(handle, entry, attribute);
-    for (size_t i = 0; list && list[i]; i++) {
-        if (values->count == max) {
+    ber_len_t len;
+    char *end;
+    struct berval value;
+    for (ber_tag_t tag = ber_first_element(ber, &len, &end); tag != LBER_DEFAULT;
+         tag = ber_next_element(ber, &len, end)) {
+        if (place >= 0 && values->count == max) {
             values->truncated = true;
-            break;
+            return false;
         }
-        values->bytes += list[i]->bv_len;
+        if (ber_scanf(ber, "m", &value) == LBER_ERROR)
+            return false;
+        if (place < 0)
+            continue;
+        values->bytes += value.bv_len;
         values->attributes[values->count] = (uint8_t)place;
         values->items[values->count++] =
-            sg_arena_copy(arena, sg_bytes_of(list[i]->bv_val, list[i]->bv_len));
+            sg_arena_copy(arena, sg_bytes_of(value.bv_val, value.bv_len));
     }
-    if (list)
-        ldap_value_free_len(list);
+    return true;
 }
 
 static void entry_read(LDAP *handle, LDAPMessage *entry, const struct sg_ldap_query *query,
                        struct sg_arena *arena, struct sg_ldap_values *values)
 {
     BerElement *ber = NULL;
+    struct berval name;
     values->entries++;
-    for (char *name = ldap_first_attribute(handle, entry, &ber); name;
-         name = ldap_next_attribute(handle, entry, ber)) {
-        int place = attribute_place(name, query->attributes);
-        if (place >= 0)
-            values_add(handle, entry, name, place, query->max_values, arena, values);
-        ldap_memfree(name);
-    }
+    if (ldap_get_dn_ber(handle, entry, &ber, &name) != LDAP_SUCCESS)
+        return;
+    bool more = true;
+    while (more && ber_scanf(ber, "{m", &name) != LBER_ERROR)
+        more = values_add(ber, attribute_place(&name, query->attributes), query->max_values, arena,
+                          values);
     ber_free(ber, 0);
 }
 

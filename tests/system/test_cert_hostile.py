@@ -236,6 +236,27 @@ def test_directory_that_does_not_end(lab):
         assert resident(probe.process) < 100 << 20
 
 
+def test_values_without_number(lab):
+    """Millions of empty values in one answer take no more memory than what is taken of them."""
+    values = der(0x31, b"\x04\0" * 1_000_000)
+    many = der(0x64, der(0x04, b"cn=x"), der(0x30, der(0x30, der(0x04, b"mail"), values),
+                                            der(0x30, der(0x04, b"USERcertificate"), values)))
+    with Fake(lambda peer, message: peer.sendall(message(many) + message(DONE))) as fake:
+        probe = lab.probe([(fake.url, None)], max_directory_bytes=6_000_000)
+        answer = probe.discover(lab.domain())
+        assert "and more than may be looked at" in answer["detail"] and answer["ms"] < 1000, answer
+        assert resident(probe.process) < 50 << 20
+    # Of other attributes, and of several, each in its place.
+    other = der(0x30, der(0x04, b"mail"), der(0x31, der(0x04, b"a@x.test"), der(0x04, b"b@x.test")))
+    none = der(0x30, der(0x04, b"userCertificate;lang-mi"), der(0x31))
+    mine = der(0x30, der(0x04, b"userCertificate;binary"), der(0x31, der(0x04, b"x" * 300), der(0x04, b"y")))
+    several = der(0x64, der(0x04, b"cn=x"), der(0x30, other, none, mine, other, mine))
+    with Fake(lambda peer, message: peer.sendall(message(several) + message(DONE))) as fake:
+        for most, more in ((4, False), (3, True)):
+            answer = lab.probe([(fake.url, None)], max_directory_values=most).discover(lab.domain())
+            assert ("and more than may be looked at" in answer["detail"]) == more, answer
+
+
 def test_references_without_end(lab):
     """Messages that bring nothing: after some of them it is enough."""
     def streams(peer, message):
