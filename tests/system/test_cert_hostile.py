@@ -14,7 +14,7 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from certlab import DAY, NOW, Probe, Slapd, rsa_key
@@ -255,6 +255,33 @@ def test_values_without_number(lab):
         for most, more in ((4, False), (3, True)):
             answer = lab.probe([(fake.url, None)], max_directory_values=most).discover(lab.domain())
             assert ("and more than may be looked at" in answer["detail"]) == more, answer
+
+
+def relative(issuer_octets, points):
+    """A certificate with distribution points that are named relative to its issuer, whose name OpenSSL copies for each."""
+    def element(tag, *parts):  # its length in four octets always
+        content = b"".join(parts)
+        return bytes([tag, 0x84]) + len(content).to_bytes(4, "big") + content
+
+    def name(text):
+        return element(0x30, element(0x31, element(0x30, b"\x06\x03\x55\x04\x03", element(0x0c, text))))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    key = rsa_key("forged").public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    extension = element(0x30, b"\x06\x03\x55\x1d\x1f", element(0x04, element(0x30, bytes.fromhex("3004a002a100") * points)))
+    return element(0x30, element(0x30, bytes.fromhex("a003020102020101"), algorithm, name(b"x" * issuer_octets),
+                                 element(0x30, b"\x17\x0d250101000000Z\x17\x0d490101000000Z"), name(b"x"), key,
+                                 element(0xa3, element(0x30, extension))), algorithm, b"\x03\x02\0\1")
+
+
+def test_certificates_that_cost_more_than_they_should(lab):
+    """Sixteen in one answer: of each OpenSSL would make 481 MiB."""
+    values = der(0x31, *(der(0x04, relative(40000, 4000 - i)) for i in range(16)))
+    with Fake(lambda peer, message: peer.sendall(message(
+            der(0x64, der(0x04, b"cn=x"), der(0x30, der(0x30, der(0x04, b"userCertificate;binary"), values)))) + message(DONE))) as fake:
+        probe = lab.probe([(fake.url, None)], max_directory_bytes=2_000_000)
+        answer = probe.discover(lab.domain())
+        assert answer["found"] == 0 and "more than may be looked at" not in answer["detail"] and answer["ms"] < 2000, answer
+        assert resident(probe.process) < 50 << 20
 
 
 def test_references_without_end(lab):
