@@ -194,6 +194,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
         .max_parts = (size_t)s->request_parts,
         .max_depth = (size_t)s->request_depth,
         .max_certificates = (size_t)s->request_certificates,
+        .headers = {(size_t)s->header_bytes, (size_t)s->header_fields},
     };
     gw->hold_retry_first = s->hold_first_ms * 1000;
     gw->hold_retry_most = s->hold_most_ms * 1000;

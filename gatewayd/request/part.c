@@ -73,12 +73,15 @@ static int delimiter(struct sg_bytes line, const char *boundary, size_t len)
 static void part(struct walk *w, struct sg_bytes octets, size_t depth)
 {
     struct sg_header_block block;
-    size_t at = 0;
+    size_t at = 0, fields = 0;
     while (at < octets.len) { /* the empty line */
         struct sg_bytes line = line_at(octets, at);
         if (line.len == 1 || (line.len == 2 && line.data[0] == '\r'))
             break;
         at += line.len;
+        fields += line.data[0] != ' ' && line.data[0] != '\t';
+        if (at > w->limits->headers.max_bytes || fields > w->limits->headers.max_fields)
+            return;
     }
     (void)sg_entity_fields(w->arena, sg_bytes_slice(octets, 0, at), &block);
     size_t skip = at < octets.len ? line_at(octets, at).len : 0;

@@ -24,6 +24,7 @@ bool sg_request_is_answered(const char *address);
 struct sg_request_limits {
     size_t max_bytes; /* what is beyond is not looked at */
     size_t max_parts, max_depth, max_certificates;
+    struct sg_header_limits headers; /* of a part; one with more has no certificate */
 };
 /*
  * The certificates in a message's attachments: .cer, .crt, .p7b, .p7c and the types that go with

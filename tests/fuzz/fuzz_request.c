@@ -11,8 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_spool_limits limits = {1 << 20, 1 << 20, "/tmp"};
     struct sg_header_limits most = {65536, 100};
-    struct sg_request_limits request = {
-        .max_bytes = 1 << 20, .max_parts = 64, .max_depth = 8, .max_certificates = 4};
+    struct sg_request_limits request = {.max_bytes = 1 << 20,
+                                        .max_parts = 64,
+                                        .max_depth = 8,
+                                        .max_certificates = 4,
+                                        .headers = most};
     SG_AUTO_SPOOL spool = sg_spool_new(&limits);
     struct sg_header_block block;
     if (!sg_spool_write(spool, data, size, NULL) ||

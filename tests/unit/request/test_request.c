@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <openssl/pem.h>
@@ -47,8 +48,11 @@ static int count_of(struct sg_bytes message, const struct sg_request_limits *lim
     return count;
 }
 
-static const struct sg_request_limits LIMITS = {
-    .max_bytes = 1 << 20, .max_parts = 64, .max_depth = 8, .max_certificates = 32};
+static const struct sg_request_limits LIMITS = {.max_bytes = 1 << 20,
+                                                .max_parts = 64,
+                                                .max_depth = 8,
+                                                .max_certificates = 32,
+                                                .headers = {65536, 100}};
 
 static size_t body_size(struct sg_bytes message)
 {
@@ -156,6 +160,37 @@ static void what_nobody_made_is_passed_over(void **state)
     assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
 }
 
+/* How many are found in a part with so many fields, of so many octets each, and its type. */
+static int found_behind(int fields, int octets)
+{
+    SG_AUTO_BUF mail = {0};
+    struct sg_bytes der = bomb_relative(10, 0);
+    unsigned char text[1000];
+    EVP_EncodeBlock(text, der.data, (int)der.len);
+    free((void *)der.data);
+    sg_buf_adds(&mail, "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n");
+    for (int i = 0; i < fields; i++)
+        sg_buf_addf(&mail, "Content-Type:%*s\r\n", octets - 15, "");
+    sg_buf_adds(&mail, "Content-Disposition: attachment;\r\n filename=a.cer\r\n"
+                       "Content-Transfer-Encoding: base64\r\n\r\n");
+    sg_buf_adds(&mail, (const char *)text);
+    sg_buf_adds(&mail, "\r\n--b--\r\n");
+    return count_of(sg_buf_bytes(&mail), &LIMITS);
+}
+
+/* Each field is looked for among all: a megabyte of them took ten seconds. */
+static void headers_of_parts_are_limited(void **state)
+{
+    (void)state;
+    clock_t started = clock();
+    assert_int_equal(found_behind(65000, 15), 0);
+    assert_true(clock() - started < CLOCKS_PER_SEC);
+    assert_int_equal(found_behind(98, 15), 1);
+    assert_int_equal(found_behind(99, 15), 0);
+    assert_int_equal(found_behind(1, 65000), 1);
+    assert_int_equal(found_behind(1, 65536), 0);
+}
+
 static void targets(void **state)
 {
     (void)state;
@@ -176,6 +211,7 @@ int main(void)
         cmocka_unit_test(own_answer_is_read),
         cmocka_unit_test(whole_body_may_be_one),
         cmocka_unit_test(what_nobody_made_is_passed_over),
+        cmocka_unit_test(headers_of_parts_are_limited),
         cmocka_unit_test(targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
