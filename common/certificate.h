@@ -20,4 +20,11 @@ X509 *sg_certificate_read(struct sg_bytes der);
  * before anything else is. */
 bool sg_certificate_bearable(const X509 *certificate);
 
+/*
+ * For OpenSSL's readers of PEM, wherever one is used: what is encrypted is not read. Without it
+ * OpenSSL asks for the password at the terminal, or of what stands in for it, and puts signal
+ * handlers of its own in the place of ours meanwhile.
+ */
+int sg_pem_no_password(char *password, int room, int writing, void *unused);
+
 #endif

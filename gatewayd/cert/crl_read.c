@@ -6,6 +6,8 @@
  */
 #include "cert/crl.h"
 
+#include "common/certificate.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -341,7 +343,8 @@ void sg_crl_unwrap(struct sg_buf *data)
     BIO *in = BIO_new_mem_buf(data->data, (int)data->len);
     unsigned char *der = NULL;
     long len = 0;
-    if (in && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_CRL, in, NULL, NULL) == 1) {
+    if (in && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_CRL, in, sg_pem_no_password,
+                                 NULL) == 1) {
         sg_buf_clear(data);
         sg_buf_add(data, der, (size_t)len); /* shorter than what it was wrapped in */
     }

@@ -1,5 +1,6 @@
 #include "smtp/tls.h"
 
+#include "common/certificate.h"
 #include "common/tls.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,7 @@ static bool trust(SSL_CTX *ctx, const char *pem, struct sg_error *err)
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
     BIO *in = BIO_new_mem_buf(pem, -1);
     int count = 0;
-    for (X509 *cert; in && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL));) {
+    for (X509 *cert; in && (cert = PEM_read_bio_X509(in, NULL, sg_pem_no_password, NULL));) {
         if (X509_STORE_add_cert(store, cert) == 1)
             count++;
         X509_free(cert);

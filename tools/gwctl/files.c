@@ -1,6 +1,7 @@
 #include "gwctl.h"
 
 #include "common/buf.h"
+#include "common/certificate.h"
 
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -65,7 +66,7 @@ const char *gw_fingerprint(struct gw *gw, const char *path, struct sg_error *err
     if (!pem)
         return NULL;
     BIO *in = BIO_new_mem_buf(pem, -1);
-    X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+    X509 *x = in ? PEM_read_bio_X509(in, NULL, sg_pem_no_password, NULL) : NULL;
     bool ok = x && X509_digest(x, EVP_sha256(), hash, &n) == 1;
     X509_free(x);
     BIO_free(in);

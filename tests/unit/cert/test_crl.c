@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -188,10 +191,49 @@ static void nothing_is_decoded_that_is_too_long(void **state)
     assert_true(bomb_peak_kib() - before < BOMB_GROWN_KIB);
 }
 
+static const char encrypted[] = "-----BEGIN X509 CRL-----\n"
+                                "Proc-Type: 4,ENCRYPTED\n"
+                                "DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+                                "MAA=\n"
+                                "-----END X509 CRL-----\n";
+
+/* In a process without a terminal, whose standard input has a line: is it still there? */
+static bool nobody_is_asked(void)
+{
+    int in[2], left = 0;
+    assert_int_equal(pipe(in), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        SG_AUTO_BUF list = {0};
+        setsid();
+        dup2(in[0], STDIN_FILENO);
+        sg_buf_adds(&list, encrypted);
+        sg_crl_unwrap(&list);
+        _exit(0);
+    }
+    assert_int_equal(write(in[1], "password\n", 9), 9);
+    close(in[1]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(ioctl(in[0], FIONREAD, &left), 0);
+    close(in[0]);
+    return left == 9;
+}
+
+static void a_list_that_is_encrypted_is_none(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF list = {0};
+    assert_true(nobody_is_asked());
+    sg_buf_adds(&list, encrypted);
+    sg_crl_unwrap(&list);
+    assert_string_equal((const char *)list.data, encrypted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_decoded_that_is_too_long),
+        cmocka_unit_test(a_list_that_is_encrypted_is_none),
         cmocka_unit_test(a_place_or_two),
         cmocka_unit_test(a_scope_counts_as_memory),
         cmocka_unit_test(a_certificate_names_a_place_or_two),
