@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define CHARSET_MAX 40
+#define CHARSETS    8              /* of one field; what is in others is unknown */
 #define WORD_MAX    1000           /* of a word's text: §2 allows 75 in all */
 #define UNKNOWN     "\xef\xbf\xbd" /* U+FFFD */
 
@@ -17,10 +18,19 @@ struct word {
     struct sg_bytes text;
 };
 
+/* Open until the field is done, so that its tables stay loaded: that takes far longer than to use
+ * them. */
+struct charset {
+    char name[CHARSET_MAX];
+    iconv_t held; /* (iconv_t)-1: nobody knows it */
+};
+
 /* What words that follow each other hold of one charset: a character may be split among them. */
 struct run {
     char charset[CHARSET_MAX];
     struct sg_buf octets;
+    struct charset charsets[CHARSETS];
+    size_t charset_count;
 };
 
 /* The word that begins at s, "=?charset?Q?text?="; *end_r is behind it. A language (RFC 2231 §5) is
@@ -96,10 +106,33 @@ static void convert(iconv_t cd, struct sg_bytes octets, struct sg_buf *out)
     }
 }
 
+/* Is it one of those that are held, or may it become one? */
+static bool is_held(struct run *r)
+{
+    for (size_t i = 0; i < r->charset_count; i++)
+        if (strcasecmp(r->charsets[i].name, r->charset) == 0)
+            return r->charsets[i].held != (iconv_t)-1;
+    if (r->charset_count == CHARSETS)
+        return false;
+    struct charset *c = &r->charsets[r->charset_count++];
+    memcpy(c->name, r->charset, sizeof c->name);
+    c->held = iconv_open("UTF-8", r->charset);
+    return c->held != (iconv_t)-1;
+}
+
+static void run_free(struct run *r)
+{
+    for (size_t i = 0; i < r->charset_count; i++)
+        if (r->charsets[i].held != (iconv_t)-1)
+            iconv_close(r->charsets[i].held);
+    sg_buf_free(&r->octets);
+}
+
 static void run_end(struct run *r, struct sg_buf *out)
 {
     struct sg_bytes octets = sg_buf_bytes(&r->octets);
-    iconv_t cd = octets.len ? iconv_open("UTF-8", r->charset) : (iconv_t)-1;
+    /* One of its own: that of the run before may have seen a mark of the order of octets. */
+    iconv_t cd = octets.len && is_held(r) ? iconv_open("UTF-8", r->charset) : (iconv_t)-1;
     if (cd != (iconv_t)-1) {
         convert(cd, octets, out);
         iconv_close(cd);
@@ -149,7 +182,7 @@ char *sg_header_decode(struct sg_arena *arena, const char *value)
         p += n;
     }
     run_end(&run, &out);
-    sg_buf_free(&run.octets);
+    run_free(&run);
     for (size_t i = 0; i < out.len; i++)
         if (out.data[i] == 0)
             out.data[i] = ' ';

@@ -1,4 +1,5 @@
 /* Header fields as people read them (RFC 2047). REQ-77 */
+#include "common/buf.h"
 #include "mime/header.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include "common/buf.h"
 
@@ -115,8 +117,55 @@ static void every_charset(void **state)
     assert_true(count > 1000);
 }
 
+#ifdef SG_SANITIZED
+#define LIMIT (2 * CLOCKS_PER_SEC)
+#else
+#define LIMIT (CLOCKS_PER_SEC / 4)
+#endif
+
+/* To load a converter takes longer than to use it, and each of these words is of another charset
+ * than the one before. */
+static void charsets_in_turns(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF written = {0}, read = {0};
+    static const char *const charsets[] = {"iso-2022-cn-ext", "euc-jisx0213", "euc-tw", "gb18030"};
+    for (int i = 0; i < 10000; i++) {
+        sg_buf_addf(&written, "=?%s?q?a?= ", charsets[i % 4]);
+        sg_buf_adds(&read, "a");
+    }
+    sg_buf_adds(&read, " ");
+    clock_t started = clock();
+    assert_string_equal(sg_header_decode(arena, (const char *)written.data),
+                        (const char *)read.data);
+    assert_true(clock() - started < LIMIT);
+}
+
+/* What one run leaves behind is nothing to the next of the same charset; the ninth is unknown. */
+static void charsets_of_one_field(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    assert_string_equal(
+        sg_header_decode(arena, "=?utf-16?b?/v8AYQ==?= x =?utf-16?b?//5iAA==?= =?utf-8?q?=C4?= x "
+                                "=?utf-8?q?b?= =?iso-2022-jp?b?GyRCJCI=?= x =?iso-2022-jp?q?a?="),
+        "a x b\xef\xbf\xbd x b\xe3\x81\x82 x a");
+    assert_string_equal(
+        sg_header_decode(arena, "=?iso-8859-1?q?=E9?= =?iso-8859-2?q?=E9?= =?iso-8859-3?q?=E9?= "
+                                "=?iso-8859-4?q?=E9?= =?iso-8859-9?q?=E9?= =?iso-8859-14?q?=E9?= "
+                                "=?iso-8859-15?q?=E9?= =?iso-8859-16?q?=E9?= =?cp1252?q?=E9?= "
+                                "=?ISO-8859-1?q?=E9?="),
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xef\xbf\xbd\xc3\xa9");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(every_charset)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words),
+        cmocka_unit_test(every_charset),
+        cmocka_unit_test(charsets_in_turns),
+        cmocka_unit_test(charsets_of_one_field),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
