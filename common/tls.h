@@ -7,7 +7,7 @@
 /*
  * A client's context takes chains of at most 32 KiB, four times an ordinary one, and verifies none
  * with a certificate that is not bearable (certificate.h): X509_V_ERR_INVALID_EXTENSION. Who does
- * not verify connects all the same.
+ * not verify connects all the same. No key exchange is offered whose group the server chooses.
  */
 void sg_tls_bound(SSL_CTX *ctx);
 

@@ -1,6 +1,7 @@
 /* client.h: STARTTLS in its four modes; certificates made by the openssl command. */
 #include "bombs.h"
 #include "script.h"
+#include "smtp/tls.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #define OPEN  "A", "S 220 hi", "C EHLO gw.test", "S 250-mx", "S 250 STARTTLS"
 #define BEGIN OPEN, "C STARTTLS", "S 220 go"
@@ -168,6 +170,21 @@ static void certificates_of_a_server(void **state)
     assert_string_equal(err.detail, "server certificate: unable to get local issuer certificate");
 }
 
+/* A server that chooses the group chooses how long we compute. RFC 9325 §4.1 */
+static void no_group_of_the_servers(void **state)
+{
+    (void)state;
+    struct sg_smtp_destination d = {.host = "localhost", .tls = SG_SMTP_TLS_OPPORTUNISTIC};
+    struct sg_error err;
+    SSL_CTX *ctx;
+    assert_true(smtp_tls_context(&d, &ctx, &err));
+    STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+    assert_true(sk_SSL_CIPHER_num(ciphers) > 10);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+        assert_int_not_equal(SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)), NID_kx_dhe);
+    SSL_CTX_free(ctx);
+}
+
 /* Records that are no data keep nobody beyond its time. */
 static void tickets_without_end(void **state)
 {
@@ -271,6 +288,7 @@ int main(void)
         cmocka_unit_test(modes),
         cmocka_unit_test(verified),
         cmocka_unit_test(certificates_of_a_server),
+        cmocka_unit_test(no_group_of_the_servers),
         cmocka_unit_test(tickets_without_end),
         cmocka_unit_test(injection),
         cmocka_unit_test(broken_handshake),
