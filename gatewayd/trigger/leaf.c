@@ -174,29 +174,86 @@ static void message_begin(struct sg_leaf *l, enum sg_transfer transfer)
         s->walk = sg_walk_new(l->scan, l->where);
 }
 
-/* One way to read it. All that is text in some way is read as text too, whatever else it is. */
-static void way_begin(struct sg_leaf *l, enum sg_transfer transfer,
-                      const struct sg_content_type *type, const char *name)
+/* What a type and a name make of a body. */
+struct meaning {
+    bool object, message, uuencoded;
+    enum sg_object_kind kind; /* of the object */
+    unsigned forms;           /* of the text; 0: none */
+    const char *charset;      /* NULL: none is named */
+};
+
+/* All that is text in some way is read as text too, whatever else it is. */
+static struct meaning meaning_of(const struct sg_scan *scan, const struct sg_content_type *type,
+                                 const char *name)
 {
-    enum sg_object_kind kind;
-    const char *what = type_by_name(type->type, l->scan->options->attachments ? name : "");
-    if (is_object(what, name, &kind) && !nests_too_deeply(l)) {
+    struct meaning m = {0};
+    bool attachments = scan->options->attachments;
+    const char *what = type_by_name(type->type, attachments ? name : "");
+    m.object = is_object(what, name, &m.kind);
+    m.message = sg_leaf_is_message(what);
+    m.forms = m.message ? 0 : forms_of(what);
+    m.charset = m.forms ? sg_content_type_parameter(type, "charset") : NULL;
+    m.uuencoded = attachments && strcmp(what, "text/plain") == 0;
+    return m;
+}
+
+static bool same_meaning(const struct meaning *a, const struct meaning *b)
+{
+    return a->object == b->object && a->message == b->message && a->uuencoded == b->uuencoded &&
+           (!a->object || a->kind == b->kind) && a->forms == b->forms &&
+           strcasecmp(a->charset ? a->charset : "", b->charset ? b->charset : "") == 0;
+}
+
+static bool same_octets(enum sg_transfer a, enum sg_transfer b)
+{
+    bool plain_a = a == SG_TRANSFER_IDENTITY || a == SG_TRANSFER_UNKNOWN;
+    bool plain_b = b == SG_TRANSFER_IDENTITY || b == SG_TRANSFER_UNKNOWN;
+    return a == b || (plain_a && plain_b);
+}
+
+/* One way to read it. */
+static void way_begin(struct sg_leaf *l, enum sg_transfer transfer, const struct meaning *m)
+{
+    if (m->object && !nests_too_deeply(l)) {
         struct stream *s = stream_add(l, transfer, READ_OBJECT);
         if (s)
-            s->object = sg_object_new(l->scan, kind, l->where);
+            s->object = sg_object_new(l->scan, m->kind, l->where);
     }
-    if (sg_leaf_is_message(what)) {
+    if (m->message) {
         if (nests_too_deeply(l))
             return;
         message_begin(l, transfer);
         /* It may not be encoded so (RFC 2046 §5.2.1), and not everybody decodes it. */
         if (transfer == SG_TRANSFER_BASE64 || transfer == SG_TRANSFER_UUENCODE)
             message_begin(l, SG_TRANSFER_IDENTITY);
-    } else if (forms_of(what)) {
-        text_begin(l, transfer, forms_of(what), sg_content_type_parameter(type, "charset"));
-        if (l->scan->options->attachments && strcmp(what, "text/plain") == 0)
+    } else if (m->forms) {
+        text_begin(l, transfer, m->forms, m->charset);
+        if (m->uuencoded)
             uuencoded_begin(l);
     }
+}
+
+/* All ways to read it, each once: fields that say the same again add none. */
+static void ways_begin(struct sg_leaf *l, const struct sg_entity *entity)
+{
+    struct meaning meanings[SG_ENTITY_WAYS];
+    enum sg_transfer transfers[SG_ENTITY_WAYS];
+    size_t meaning_count = 0, transfer_count = 0;
+    for (size_t i = 0, n; i < entity->type_count; i++) {
+        meanings[meaning_count] = meaning_of(l->scan, &entity->types[i], entity->name);
+        for (n = 0; n < meaning_count && !same_meaning(&meanings[n], &meanings[meaning_count]); n++)
+            ;
+        meaning_count += n == meaning_count;
+    }
+    for (size_t i = 0, n; i < entity->transfer_count; i++) {
+        transfers[transfer_count] = entity->transfers[i];
+        for (n = 0; n < transfer_count && !same_octets(transfers[n], entity->transfers[i]); n++)
+            ;
+        transfer_count += n == transfer_count;
+    }
+    for (size_t t = 0; t < transfer_count; t++)
+        for (size_t i = 0; i < meaning_count; i++)
+            way_begin(l, transfers[t], &meanings[i]);
 }
 
 /* Is this entity something that is not read: an attachment where these do not count? */
@@ -225,12 +282,10 @@ struct sg_leaf *sg_leaf_new(struct sg_scan *scan, const struct sg_entity *entity
         return l;
     if (strcmp(entity->types[0].type, "message/partial") == 0)
         sg_report_undecodable(scan, l->where, "a piece of a message whose others are elsewhere");
-    for (size_t t = 0; t < entity->transfer_count; t++) {
+    for (size_t t = 0; t < entity->transfer_count; t++)
         if (entity->transfers[t] == SG_TRANSFER_UNKNOWN)
             sg_report_undecodable(scan, l->where, "unknown Content-Transfer-Encoding");
-        for (size_t i = 0; i < entity->type_count; i++)
-            way_begin(l, entity->transfers[t], &entity->types[i], entity->name);
-    }
+    ways_begin(l, entity);
     return l;
 }
 
@@ -283,20 +338,8 @@ void sg_leaf_doubt(struct sg_leaf *l, struct sg_bytes octets)
     sg_blind_push(l->blind, octets.data, octets.len);
 }
 
-static void stream_end(struct sg_leaf *l, struct stream *s)
+static void text_end(struct sg_leaf *l, struct stream *s, bool broken)
 {
-    uint8_t out[SG_TRANSFER_ROOM];
-    stream_push(l, s, out, sg_transfer_end(&s->transfer, out));
-    bool broken = s->transfer.broken && !s->perhaps;
-    if (broken)
-        sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
-    l->scan->ways--;
-    if (s->reading == READ_MESSAGE)
-        sg_walk_end(&s->walk);
-    else if (s->reading == READ_OBJECT)
-        sg_object_end(&s->object);
-    if (s->reading != READ_TEXT)
-        return;
     sg_report_words(l->scan, sg_text_end(s->text), l->where);
     if (s->text->trouble)
         sg_report_undecodable(l->scan, l->where, s->text->trouble);
@@ -306,6 +349,23 @@ static void stream_end(struct sg_leaf *l, struct stream *s)
     }
     free(s->undecoded);
     free(s->text);
+}
+
+/* What is only read now, at the end, may hold more of the same: it is within this way still. */
+static void stream_end(struct sg_leaf *l, struct stream *s)
+{
+    uint8_t out[SG_TRANSFER_ROOM];
+    stream_push(l, s, out, sg_transfer_end(&s->transfer, out));
+    bool broken = s->transfer.broken && !s->perhaps;
+    if (broken)
+        sg_report_undecodable(l->scan, l->where, "broken transfer encoding");
+    if (s->reading == READ_MESSAGE)
+        sg_walk_end(&s->walk);
+    else if (s->reading == READ_OBJECT)
+        sg_object_end(&s->object);
+    else
+        text_end(l, s, broken);
+    l->scan->ways--;
 }
 
 void sg_leaf_end(struct sg_leaf **leaf)

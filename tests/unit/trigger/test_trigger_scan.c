@@ -168,6 +168,75 @@ static void test_ways(void **state)
     assert_int_equal(found.words, S);
 }
 
+/* The header of an entity that says the same in three ways, or two different things. */
+#define TRIPLE(field) field "\r\n" field "\r\n" field "\r\n"
+static const char same_header[] = "X: x\r\n" TRIPLE(
+    "Content-Type: application/pkcs7-mime") "Content-Transfer-Encoding: "
+                                            "binary\r\nContent-Transfer-Encoding: 8bit\r\n"
+                                            "Content-Transfer-Encoding: 7bit\r\n\r\n";
+static const char other_header[] = "X: x\r\nContent-Type: application/pkcs7-mime\r\n"
+                                   "Content-Type: message/rfc822\r\n"
+                                   "Content-Transfer-Encoding: binary\r\n\r\n";
+
+/* A header, and SignedData without signers that holds what the entity was before. */
+static void signed_around(struct sg_buf *entity, const char *header)
+{
+#define OID_CMS  "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
+#define IN(a, b) a "\x80" OID_CMS b "\xa0\x80"
+    static const char before[] =
+        IN("\x30", "\x02") "\x30\x80\x02\x01\x01\x31\x00" IN("\x30", "\x01");
+    static const char behind[] = "\0\0\0\0\x31\0\0\0\0\0\0";
+    SG_AUTO_BUF inner = *entity;
+    const uint8_t length[] = {0x04, 0x83, (uint8_t)(inner.len >> 16), (uint8_t)(inner.len >> 8),
+                              (uint8_t)inner.len};
+    sg_buf_init(entity, 0);
+    sg_buf_adds(entity, header);
+    sg_buf_add(entity, before, sizeof before - 1);
+    sg_buf_add(entity, length, sizeof length);
+    sg_buf_add(entity, inner.data, inner.len);
+    sg_buf_add(entity, behind, sizeof behind); /* with its own 0 the last of them */
+}
+
+/* Signatures within each other, each readable in several ways, around a text; and a text behind. */
+static void nested_scan(const char *header, int depth, uint64_t max_text_bytes,
+                        struct sg_arena *arena, struct sg_trigger_found *found_r)
+{
+    struct sg_trigger_options options = test_options();
+    options.limits.max_text_bytes = max_text_bytes;
+    options.limits.max_parts = 1000000;
+    SG_AUTO_BUF entity = {0}, mail = {0};
+    sg_buf_adds(&entity, "X: x\r\n\r\n[SECRET] of about a hundred octets, which are counted each "
+                         "time that they are read: not often..........\r\n");
+    for (int i = 0; i < depth; i++)
+        signed_around(&entity, header);
+    sg_buf_adds(&mail, MIX "--b\r\n");
+    sg_buf_add(&mail, entity.data, entity.len);
+    sg_buf_adds(&mail, "\r\n--b\r\n\r\n[SENSITIVE]\r\n--b--\r\n");
+    test_scan(arena, mail.data, mail.len, &options, found_r);
+}
+
+/* What says the same thing again is read once, and takes no way from what is in it. */
+static void test_ways_that_are_one(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_trigger_found found;
+    nested_scan(same_header, 7, 1000, arena, &found);
+    assert_int_equal(found.words, S | N);
+    assert_false(found.undecodable);
+}
+
+/* What is read at its end alone is within the way that led to it: the ways do not multiply. */
+static void test_ways_of_objects(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_trigger_found found;
+    nested_scan(other_header, 14, 4000, arena, &found);
+    assert_true(found.undecodable);
+    assert_true(found.words & N);
+}
+
 /* Scans a mail with a winmail.dat that this program reads, which is not the one for it. */
 static bool scan_with(const char *helper, const char *stream, struct sg_trigger_found *found_r,
                       struct sg_arena *arena, struct sg_error *err)
@@ -268,9 +337,14 @@ static void test_time_for_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),           cmocka_unit_test(test_places),
-        cmocka_unit_test(test_limits),          cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_time_for_fields), cmocka_unit_test(test_tnef_reader_fails),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_ways_that_are_one),
+        cmocka_unit_test(test_ways_of_objects),
+        cmocka_unit_test(test_time_for_fields),
+        cmocka_unit_test(test_tnef_reader_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
