@@ -4,6 +4,15 @@
 #include "pipeline/record.h"
 #include "smtp/address.h"
 
+/* An envelope, a signature in it and the mended lines, which may be twice as long, go into it. */
+#define TAKEN_OUT_TIMES 4
+
+struct sg_spool_sum *sg_message_taken_out(struct sg_message *m)
+{
+    m->taken_out.max_bytes = TAKEN_OUT_TIMES * m->gw->spool.max_bytes;
+    return &m->taken_out;
+}
+
 const char *sg_message_header_from(struct sg_message *m)
 {
     struct sg_mailbox *list;

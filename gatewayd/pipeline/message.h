@@ -46,6 +46,7 @@ struct sg_message {
     bool even;     /* its reply waits for the time of all that fail (even.h) */
     bool dry;      /* it is only asked what would become of it: nothing is stored, sent or learnt */
     const struct sg_spool *body;
+    struct sg_spool_sum taken_out; /* sg_message_taken_out() */
     struct sg_header_block headers;
     struct sg_rcpt *rcpts;
     size_t rcpt_count;
@@ -68,6 +69,9 @@ struct sg_message {
 void sg_message_sent_release(struct sg_message *m);
 /* What was sent for m is on disk no sooner than what was sent for other. */
 void sg_message_sent_move(struct sg_message *m, struct sg_courier_sent **other);
+
+/* Where the spools count that hold what is taken out of the message: layers, objects in it. */
+struct sg_spool_sum *sg_message_taken_out(struct sg_message *m);
 
 /* From and Message-ID as they are recorded. */
 const char *sg_message_header_from(struct sg_message *m);

@@ -16,8 +16,10 @@ bool sg_scan(struct sg_message *m, const struct sg_header_block *headers,
              struct sg_trigger_found *found_r, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_SCAN);
-    struct sg_trigger_options options = {
-        .attachments = attachments, .limits = m->gw->trigger, .tnef = m->gw->tnef};
+    struct sg_trigger_options options = {.attachments = attachments,
+                                         .limits = m->gw->trigger,
+                                         .tnef = m->gw->tnef,
+                                         .taken_out = sg_message_taken_out(m)};
     if (!sg_trigger_scan(m->arena, headers, body, offset, len, &options, found_r, err))
         return false;
     for (size_t i = 0; i < found_r->hit_count; i++)

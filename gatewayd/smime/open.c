@@ -56,6 +56,7 @@ static struct sg_spool *spool_add(struct work *w, unsigned times)
     struct sg_spool_limits limits = w->options->spool;
     limits.max_bytes *= times;
     struct sg_spool *spool = sg_spool_new(&limits);
+    sg_spool_count(spool, w->options->taken_out);
     w->owned->spools[w->owned->count++] = spool;
     return spool;
 }
@@ -301,14 +302,14 @@ static void layers_free(struct sg_smime_opened *opened, size_t from)
     opened->layer_count = from;
 }
 
-/* What cannot go on without being changed stays in its layers, which are as if never taken off. */
-static void refuse(struct sg_smime_opened *opened)
+/* What cannot go on stays in its layers, which are as if never taken off. */
+static void refuse(struct sg_smime_opened *opened, const char *why)
 {
     struct sg_smime_layer *outermost = &opened->layers[0];
     layers_free(opened, 1);
     opened->changed = outermost->stripped = false;
     outermost->result = SG_SMIME_UNSUPPORTED;
-    outermost->detail = "a part of the content is binary, which SMTP does not carry";
+    outermost->detail = why;
 }
 
 /* Makes of the entity what SMTP carries (RFC 8551 §3.1.2), in a spool of its own where it is not
@@ -327,16 +328,24 @@ static bool canonical_make(struct work *w, struct entity *entity, struct sg_smim
         !sg_smime_binary_within(entity->spool, headers->body_offset, entity->end, &binary, err))
         return false;
     if (binary) {
-        refuse(opened);
+        refuse(opened, "a part of the content is binary, which SMTP does not carry");
         return true;
     }
     bool encoded = !composite && sg_smime_is_binary(w->arena, headers);
     if (!encoded && carried.lines)
         return true;
     struct sg_spool *to = spool_add(w, 2); /* of LF alone there is twice as much then */
-    return (encoded ? sg_smime_encode(headers, entity->spool, entity->end, to, err)
-                    : sg_smime_lines_mend(entity->spool, entity->start, entity->end, to, err)) &&
-           entity_reread(w, to, entity, err);
+    struct sg_error why = {0};
+    if (encoded ? sg_smime_encode(headers, entity->spool, entity->end, to, &why)
+                : sg_smime_lines_mend(entity->spool, entity->start, entity->end, to, &why))
+        return entity_reread(w, to, entity, err);
+    if (why.code != SG_E_LIMIT) {
+        if (err)
+            *err = why;
+        return false;
+    }
+    refuse(opened, "what is in it is too long in the form that SMTP carries");
+    return true;
 }
 
 static void opened_fill(struct sg_smime_opened *opened, const struct entity *entity)

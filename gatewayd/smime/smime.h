@@ -185,7 +185,8 @@ struct sg_smime_options {
     bool (*certificates_elsewhere)(void *ctx, unsigned round, STACK_OF(X509) **found_r,
                                    struct sg_error *err);
     void *ctx;
-    struct sg_spool_limits spool; /* for what is decrypted */
+    struct sg_spool_limits spool;   /* for what is decrypted */
+    struct sg_spool_sum *taken_out; /* of all its layers; NULL: not counted; outlives the opened */
     struct sg_header_limits headers;
     int max_layers;       /* 8 */
     size_t max_cms_bytes; /* of a CMS structure without its content: 1 MiB */

@@ -57,8 +57,10 @@ struct sg_spool {
     struct sg_spool_limits limits;
     uint8_t **blocks;
     size_t block_count, used;
-    size_t dirty;  /* of the blocks: what was ever written, and is to be wiped */
-    size_t shared; /* what of the share it has taken */
+    size_t dirty;             /* of the blocks: what was ever written, and is to be wiped */
+    size_t shared;            /* what of the share it has taken */
+    struct sg_spool_sum *sum; /* NULL: it counts nowhere */
+    uint64_t counted;         /* what of the sum is its own */
     uint64_t in_file;
     int fd; /* -1 while there is no file */
     uint8_t
@@ -108,6 +110,30 @@ static void share_give(struct sg_spool *s)
     s->shared = 0;
 }
 
+static bool sum_take(struct sg_spool *s, size_t len)
+{
+    struct sg_spool_sum *sum = s->sum;
+    if (!sum)
+        return true;
+    if (sum->bytes > sum->max_bytes || len > sum->max_bytes - sum->bytes)
+        return false;
+    sum->bytes += len;
+    s->counted += len;
+    return true;
+}
+
+static void sum_give(struct sg_spool *s)
+{
+    if (s->sum)
+        s->sum->bytes -= s->counted;
+    s->counted = 0;
+}
+
+void sg_spool_count(struct sg_spool *spool, struct sg_spool_sum *sum)
+{
+    spool->sum = sum;
+}
+
 struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits)
 {
     struct sg_spool *s = calloc(1, sizeof *s);
@@ -141,6 +167,7 @@ void sg_spool_free(struct sg_spool **spool)
     if (s->fd >= 0)
         close(s->fd);
     share_give(s);
+    sum_give(s);
     explicit_bzero(s->key, sizeof s->key);
     free(s);
     *spool = NULL;
@@ -306,6 +333,11 @@ bool sg_spool_write(struct sg_spool *spool, const void *data, size_t len, struct
         s->failed = true;
         return sg_fail(err, SG_E_LIMIT, "message longer than %llu bytes",
                        (unsigned long long)s->limits.max_bytes);
+    }
+    if (!sum_take(s, len)) {
+        s->failed = true;
+        return sg_fail(err, SG_E_LIMIT, "what is taken out of the message has more than %llu bytes",
+                       (unsigned long long)s->sum->max_bytes);
     }
     if (!write_some(s, data, len, err)) {
         s->failed = true;

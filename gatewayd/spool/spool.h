@@ -33,6 +33,14 @@ struct sg_spool *sg_spool_new(const struct sg_spool_limits *limits);
 /* Wipes what is in memory. */
 void sg_spool_free(struct sg_spool **spool);
 
+/* What several spools may hold at once, and do: beyond it is SG_E_LIMIT. One thread writes and
+ * frees them all, and it outlives them. */
+struct sg_spool_sum {
+    uint64_t max_bytes, bytes;
+};
+/* An empty spool counts there from now on; NULL: nowhere. */
+void sg_spool_count(struct sg_spool *spool, struct sg_spool_sum *sum);
+
 SG_MUST_USE bool sg_spool_write(struct sg_spool *spool, const void *data, size_t len,
                                 struct sg_error *err);
 uint64_t sg_spool_size(const struct sg_spool *spool);

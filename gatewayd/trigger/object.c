@@ -202,6 +202,7 @@ struct sg_object *sg_object_new(struct sg_scan *scan, enum sg_object_kind kind, 
         sg_buf_init(&o->tnef, limits->max_tnef_bytes);
     } else {
         o->cms = sg_spool_new(&limits->spool);
+        sg_spool_count(o->cms, scan->options->taken_out);
         if (!scan->found->smime_where)
             scan->found->smime_where = where;
     }

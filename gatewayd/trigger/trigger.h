@@ -46,7 +46,8 @@ struct sg_trigger_options {
     bool attachments; /* read text, HTML, RTF, TNEF and messages among the attachments too (REQ-34)
                        */
     struct sg_trigger_limits limits;
-    struct sg_tnef *tnef; /* reads TNEF; NULL: it is undecodable */
+    struct sg_tnef *tnef;           /* reads TNEF; NULL: it is undecodable */
+    struct sg_spool_sum *taken_out; /* where S/MIME content that is held counts; NULL: nowhere */
 };
 
 struct sg_trigger_hit {

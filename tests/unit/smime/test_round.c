@@ -583,6 +583,35 @@ static void test_limits(void **state)
     sg_smime_opened_free(&o);
 }
 
+/* What is taken out of one message is bounded over all its layers: it stays as it came. */
+static void test_limit_of_all_layers(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    struct sg_smime_opened o;
+    struct sg_error err;
+    struct sg_spool_sum together = {.max_bytes = UINT64_MAX};
+    options.taken_out = &together;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layers[0].result, SG_SMIME_OK);
+    uint64_t needed = together.bytes;
+    assert_true(needed > 0);
+    sg_smime_opened_free(&o);
+    assert_int_equal(together.bytes, 0);
+    together.max_bytes = needed - 1;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layers[0].result, SG_SMIME_UNSUPPORTED);
+    assert_false(o.changed);
+    sg_smime_opened_free(&o);
+    assert_int_equal(together.bytes, 0);
+}
+
 static void test_key_does_not_fit(void **state)
 {
     (void)state;
@@ -606,14 +635,23 @@ int main(void)
     bob = kit_key_load(kit_path(arena, "bob.pem"), kit_path(arena, "bob.key"));
     other = kit_key_load(kit_path(arena, "other.pem"), kit_path(arena, "other.key"));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),           cmocka_unit_test(test_large),
-        cmocka_unit_test(test_line_ends),        cmocka_unit_test(test_individual_is_left_on),
-        cmocka_unit_test(test_not_for_us),       cmocka_unit_test(test_wrong_key),
-        cmocka_unit_test(test_hsm_away),         cmocka_unit_test(test_altered),
-        cmocka_unit_test(test_truncated),        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_key_does_not_fit), cmocka_unit_test(test_binary),
-        cmocka_unit_test(test_not_binary),       cmocka_unit_test(test_binary_part),
-        cmocka_unit_test(test_object_in_der),    cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_individual_is_left_on),
+        cmocka_unit_test(test_not_for_us),
+        cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_hsm_away),
+        cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limit_of_all_layers),
+        cmocka_unit_test(test_key_does_not_fit),
+        cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_not_binary),
+        cmocka_unit_test(test_binary_part),
+        cmocka_unit_test(test_object_in_der),
+        cmocka_unit_test(test_size_limit),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kit_key_free(&alice);

@@ -311,6 +311,32 @@ static void edges_of_the_blocks(void **state)
             }
 }
 
+/* Spools of one message: to the octet what they may hold at once, and again what was freed. */
+static void limit_of_all_together(void **state)
+{
+    (void)state;
+    struct sg_spool_sum sum = {.max_bytes = 1500};
+    struct sg_spool_limits limits = {10, 1000, dir};
+    struct sg_error err;
+    SG_AUTO_SPOOL a = sg_spool_new(&limits);
+    SG_AUTO_SPOOL b = sg_spool_new(&limits);
+    sg_spool_count(a, &sum);
+    sg_spool_count(b, &sum);
+    assert_true(fill(a, 1000, 100, &err));
+    assert_true(fill(b, 500, 100, &err));
+    assert_int_equal(sum.bytes, 1500);
+    assert_false(sg_spool_write(b, "x", 1, &err));
+    assert_int_equal(err.code, SG_E_LIMIT);
+    sg_spool_free(&b);
+    assert_int_equal(sum.bytes, 1000);
+    b = sg_spool_new(&limits);
+    sg_spool_count(b, &sum);
+    assert_true(fill(b, 500, 100, &err));
+    sg_spool_free(&a);
+    sg_spool_free(&b);
+    assert_int_equal(sum.bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +350,7 @@ int main(void)
         cmocka_unit_test(copies_ranges),
         cmocka_unit_test(share_of_the_memory),
         cmocka_unit_test(edges_of_the_blocks),
+        cmocka_unit_test(limit_of_all_together),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

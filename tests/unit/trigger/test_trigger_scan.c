@@ -237,6 +237,31 @@ static void test_ways_of_objects(void **state)
     assert_true(found.words & N);
 }
 
+/* Signatures within each other are not held as often as there are of them. */
+static void test_objects_together(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[100000];
+    struct sg_spool_sum together = {.max_bytes = UINT64_MAX};
+    struct sg_trigger_options options = test_options();
+    options.taken_out = &together;
+    SG_AUTO_BUF entity = {0};
+    sg_buf_adds(&entity, "X: x\r\nContent-Type: application/octet-stream\r\n\r\n");
+    sg_buf_add(&entity, zeros, sizeof zeros);
+    for (int i = 0; i < 6; i++)
+        signed_around(&entity, same_header);
+    for (int few = 0; few < 2; few++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        struct sg_trigger_found found;
+        together.max_bytes = few ? 300000 : 700000;
+        test_scan(arena, entity.data, entity.len, &options, &found);
+        assert_int_equal(found.undecodable, few);
+        if (few)
+            assert_string_equal(found.undecodable_why, "larger than the limit");
+        assert_int_equal(together.bytes, 0);
+    }
+}
+
 /* Scans a mail with a winmail.dat that this program reads, which is not the one for it. */
 static bool scan_with(const char *helper, const char *stream, struct sg_trigger_found *found_r,
                       struct sg_arena *arena, struct sg_error *err)
@@ -343,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_ways_that_are_one),
         cmocka_unit_test(test_ways_of_objects),
+        cmocka_unit_test(test_objects_together),
         cmocka_unit_test(test_time_for_fields),
         cmocka_unit_test(test_tnef_reader_fails),
     };
