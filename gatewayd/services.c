@@ -223,6 +223,7 @@ static void tnef_start(struct services *v)
         .memory_bytes = (size_t)s->tnef_memory,
         .cpu_ms = s->tnef_cpu_ms,
         .timeout_ms = s->tnef_ms,
+        .max_parts = (size_t)s->trigger_parts,
         .max_depth = (unsigned)s->tnef_depth,
     };
     v->gw.tnef = sg_tnef_new(&options);

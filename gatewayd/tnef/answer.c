@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define PIECE      65536
-#define NAME_BYTES 4096 /* of a file name or type; what is longer is cut */
+#define NAME_BYTES 1024 /* of a file name or type; what is longer is cut */
 
 struct answer {
     const struct sg_tnef_options *options;
@@ -26,6 +26,7 @@ struct answer {
     size_t used; /* of answer_bytes */
     struct sg_buf data;
     enum sg_tnef_damage damage;
+    const char *left_out; /* NULL: all that the helper said is in the answer */
 };
 
 static const char *const damages[SG_TNEF_DAMAGES] = {
@@ -86,13 +87,13 @@ static const char *charset_of(struct sg_arena *arena, unsigned codepage)
 }
 
 /* In UTF-8; what cannot be told is a question mark. */
-static const char *utf8_of(struct sg_arena *arena, unsigned codepage, struct sg_bytes bytes)
+static char *utf8_of(struct sg_arena *arena, unsigned codepage, struct sg_bytes bytes)
 {
     char text[3 * NAME_BYTES + 1], *from = (char *)bytes.data, *to = text;
     size_t from_left = bytes.len, to_left = sizeof text - 1;
     iconv_t cd = iconv_open("UTF-8", charset_of(arena, codepage));
     if (cd == (iconv_t)-1)
-        return "";
+        return sg_arena_strdup(arena, "");
     while (from_left && to_left && iconv(cd, &from, &from_left, &to, &to_left) == (size_t)-1 &&
            errno != E2BIG) {
         if (!from_left || !to_left)
@@ -152,17 +153,18 @@ static bool name(struct answer *a, const struct sg_tnef_frame *frame)
             return false;
         left -= n;
     }
-    const char *text = utf8_of(a->arena, frame->codepage, sg_bytes_of(bytes, kept));
+    if (kept < frame->len)
+        a->left_out = "the name of a file is longer than is read";
+    char *text = utf8_of(a->arena, frame->codepage, sg_bytes_of(bytes, kept));
     if (frame->type == SG_TNEF_NAME) {
         a->parts[a->count - 1].name = text;
-        return true;
+        return spend(a, strlen(text)); /* up to three times what came */
     }
-    char *type = sg_arena_strdup(a->arena, text);
-    for (char *p = type; *p; p++)
+    for (char *p = text; *p; p++)
         if (*p >= 'A' && *p <= 'Z')
             *p += 'a' - 'A';
-    a->parts[a->count - 1].type = type;
-    return true;
+    a->parts[a->count - 1].type = text;
+    return spend(a, strlen(text));
 }
 
 static bool data(struct answer *a, const struct sg_tnef_frame *frame)
@@ -199,7 +201,7 @@ static void finish(struct answer *a, struct sg_tnef_content *content_r)
     content_r->parts = SG_ARENA_ARRAY(a->arena, struct sg_tnef_part, a->count);
     if (a->count)
         memcpy(content_r->parts, a->parts, a->count * sizeof *a->parts);
-    content_r->damage = damages[a->damage];
+    content_r->damage = a->damage == SG_TNEF_WHOLE ? a->left_out : damages[a->damage];
 }
 
 static bool frames(struct answer *a, struct sg_tnef_content *content_r)
@@ -210,6 +212,11 @@ static bool frames(struct answer *a, struct sg_tnef_content *content_r)
     while (ok && (ok = receive(a, &frame, sizeof frame) && spend(a, sizeof frame)))
         switch (frame.type) {
         case SG_TNEF_BEGIN:
+            if (a->count == a->options->max_parts) {
+                a->left_out = "the TNEF stream has more parts than are read";
+                finish(a, content_r);
+                return true;
+            }
             ok = begin(a, &frame);
             break;
         case SG_TNEF_NAME:

@@ -23,6 +23,7 @@ struct sg_tnef_options {
     size_t memory_bytes;  /* address space of a helper */
     int64_t cpu_ms;       /* its CPU time (whole seconds, rounded up) */
     int64_t timeout_ms;   /* until the answer is complete, the wait for a process included */
+    size_t max_parts;     /* of what is read; more is damage */
     unsigned max_depth;   /* messages within messages */
 };
 
@@ -40,7 +41,8 @@ struct sg_tnef_part {
 struct sg_tnef_content {
     struct sg_tnef_part *parts;
     size_t count;
-    const char *damage; /* NULL, or what is wrong with the stream: text may be missing */
+    const char *damage; /* NULL, or what is wrong with the stream, or too much in it: text may be
+                         * missing */
 };
 
 struct sg_tnef;

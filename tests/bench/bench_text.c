@@ -108,6 +108,7 @@ int main(int argc, char **argv)
         .processes = 1,
         .request_bytes = 32 << 20,
         .answer_bytes = 64 << 20,
+        .max_parts = 2000,
         .memory_bytes = 64 << 20,
         .cpu_ms = 5000,
         .timeout_ms = 20000,

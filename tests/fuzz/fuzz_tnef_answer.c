@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct sg_tnef_options options = {.answer_bytes = ANSWER_BYTES, .max_depth = 3};
+    struct sg_tnef_options options = {
+        .answer_bytes = ANSWER_BYTES, .max_parts = 20, .max_depth = 3};
     struct sg_tnef_content content = {0};
     struct sg_error err = {0};
     bool closed = false;
@@ -31,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             const struct sg_tnef_part *part = &content.parts[i];
             if (part->kind >= SG_TNEF_KINDS || part->depth > 3 || !part->name || !part->type)
                 abort();
-            bytes += part->bytes.len;
+            bytes += part->bytes.len + strlen(part->name) + strlen(part->type);
         }
-        if (bytes > ANSWER_BYTES)
+        if (bytes > ANSWER_BYTES || content.count > 20)
             abort();
     } else if (err.code == SG_OK) {
         abort();

@@ -32,6 +32,7 @@ static struct sg_tnef_options options_of(const char *helper)
         .memory_bytes = 32 << 20,
         .cpu_ms = 5000,
         .timeout_ms = 20000,
+        .max_parts = 2000,
         .max_depth = 8,
     };
 }
@@ -318,6 +319,82 @@ static void limits_hold_at_their_edge(void **state)
     nothing_is_left(descriptors);
 }
 
+static void attribute_add(struct sg_buf *stream, uint8_t level, uint32_t id, struct sg_bytes data)
+{
+    uint32_t head[] = {id, (uint32_t)data.len};
+    uint16_t sum = 0;
+    for (size_t i = 0; i < data.len; i++)
+        sum = (uint16_t)(sum + data.data[i]);
+    sg_buf_add(stream, &level, 1);
+    sg_buf_add(stream, head, sizeof head);
+    sg_buf_add(stream, data.data, data.len);
+    sg_buf_add(stream, &sum, sizeof sum);
+}
+
+/* Empty files, all under one name of so many octets, each of them two in UTF-8. */
+static void files_of_one_name(struct sg_buf *stream, size_t files, size_t name_len)
+{
+    static const uint8_t rendering[14];
+    const uint32_t codepage[] = {1252, 0};
+    SG_AUTO_BUF name = {0};
+    for (size_t i = 0; i < name_len; i++)
+        sg_buf_add(&name, "\xe9", 1);
+    sg_buf_add(&name, "", 1);
+    sg_buf_add(stream, "\x78\x9f\x3e\x22\x01\x00", 6);
+    attribute_add(stream, 1, 0x9007, sg_bytes_of((const uint8_t *)codepage, sizeof codepage));
+    attribute_add(stream, 2, 0x9002, sg_bytes_of(rendering, sizeof rendering));
+    attribute_add(stream, 2, 0x8010, sg_buf_bytes(&name));
+    for (size_t i = 0; i < files; i++)
+        attribute_add(stream, 2, 0x800f, sg_bytes_of(rendering, 0));
+}
+
+/* Twelve octets of a stream are a file whose name is said again: what is made of the names counts,
+ * and not alone what was said. */
+static void names_count_as_they_are_kept(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF stream = {0}, more = {0}, longer = {0};
+    struct sg_tnef_options options = options_of(SG_TNEF_HELPER);
+    options.answer_bytes = 1 << 20;
+    struct sg_tnef *tnef = sg_tnef_new(&options);
+    files_of_one_name(&stream, 220, 1024);
+    struct sg_tnef_content content = read_well(tnef, arena, sg_buf_bytes(&stream));
+    assert_int_equal(content.count, 220);
+    assert_null(content.damage);
+    assert_int_equal(strlen(content.parts[0].name), 2048);
+
+    files_of_one_name(&more, 400, 1024);
+    expect(tnef, sg_buf_bytes(&more), SG_E_LIMIT, "has more than 1048576 bytes in it");
+
+    files_of_one_name(&longer, 150, 4095);
+    content = read_well(tnef, arena, sg_buf_bytes(&longer));
+    size_t bytes = 0;
+    for (size_t i = 0; i < content.count; i++)
+        bytes += strlen(content.parts[i].name);
+    assert_true(bytes <= options.answer_bytes);
+    assert_string_equal(content.damage, "the name of a file is longer than is read");
+    sg_tnef_free(&tnef);
+}
+
+/* What is within the limit is read, and it is said that there is more. */
+static void parts_have_an_end(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF stream = {0};
+    struct sg_tnef_options options = options_of(SG_TNEF_HELPER);
+    files_of_one_name(&stream, 30, 1);
+    for (size_t most = 29; most <= 30; most++) {
+        options.max_parts = most;
+        struct sg_tnef *tnef = sg_tnef_new(&options);
+        struct sg_tnef_content content = read_well(tnef, arena, sg_buf_bytes(&stream));
+        assert_int_equal(content.count, most);
+        assert_int_equal(content.damage != NULL, most == 29);
+        sg_tnef_free(&tnef);
+    }
+}
+
 static size_t kill_helpers(int signal_number)
 {
     char line[4096] = "", *rest = line;
@@ -457,6 +534,8 @@ int main(void)
         cmocka_unit_test(a_helper_that_cannot_be_started_reads_nothing),
         cmocka_unit_test(without_its_sandbox_no_helper_reads),
         cmocka_unit_test(limits_hold_at_their_edge),
+        cmocka_unit_test(names_count_as_they_are_kept),
+        cmocka_unit_test(parts_have_an_end),
         cmocka_unit_test(a_helper_that_somebody_kills_costs_nothing),
         cmocka_unit_test(a_helper_does_not_end_before_its_daemon),
         cmocka_unit_test(attachments_come_where_they_are_asked_for),

@@ -24,6 +24,7 @@ struct sg_tnef *test_tnef(void)
         .memory_bytes = 32 << 20,
         .cpu_ms = 5000,
         .timeout_ms = 20000,
+        .max_parts = 2000,
         .max_depth = 8,
     };
     return sg_tnef_new(&options);

@@ -274,6 +274,7 @@ static bool scan_with(const char *helper, const char *stream, struct sg_trigger_
         .memory_bytes = 32 << 20,
         .cpu_ms = 1000,
         .timeout_ms = 20000,
+        .max_parts = 2000,
         .max_depth = 8,
     };
     const struct sg_spool_limits limits = {1 << 20, 1 << 20, "/tmp"};
