@@ -48,7 +48,7 @@ def run(*command, check=True, **more):
     return result
 
 
-def wait_for(condition, timeout=10):
+def wait_for(condition, timeout=60):
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -115,7 +115,7 @@ class Process:
         if self.process:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def freeze(self):

@@ -5,6 +5,7 @@ import re
 from sealgate.process import wait_for
 
 LINE = re.compile(r"^@(?P<application>[^@]*)@(?P<pid>\d+) LOG:  (?:execute (?P<name>\w+): |statement: )(?P<sql>.*)$")
+PARAMETERS = re.compile(r"^@[^@]*@(?P<pid>\d+) DETAIL:  parameters: (?P<values>.*)$")
 
 NOTHING = "(nothing)"  # the empty command, with which a listener asks whether something is new
 
@@ -58,3 +59,18 @@ class Statements:
 
     def counted(self, application):
         return collections.Counter(self.of(application))
+
+    def about(self, application, name, text):
+        """How often a statement was sent with a parameter that has this in it: others' are not counted."""
+        asking, count = set(), 0
+        with open(self.postgresql.log, encoding="utf-8", errors="replace") as log:
+            log.seek(self.offset)
+            for line in log:
+                if m := LINE.match(line):
+                    asking.discard(m["pid"])
+                    if (m["application"], m["name"]) == (application, name):
+                        asking.add(m["pid"])
+                elif (m := PARAMETERS.match(line)) and m["pid"] in asking:
+                    count += text in m["values"]
+                    asking.discard(m["pid"])
+        return count

@@ -19,7 +19,8 @@ from sealgate.process import wait_for
 from setting import A, B, FROM_B, header, simple
 
 VERIFIED, UNKNOWN = f"verified; domain={MEMBER}", "unverified; code=104,114"
-SETTINGS = {"gatewayd": {"cache.lifetime": "2s", "certificates.crl_refresh": "1s", "certificates.crl_timeout": "2s", "hold.retry_first": "1s"}}
+# A CA that is there is waited for as long as elsewhere (setting.py); one that is stopped refuses at once.
+SETTINGS = {"gatewayd": {"cache.lifetime": "2s", "certificates.crl_refresh": "1s", "hold.retry_first": "1s", "hold.retry_most": "2s"}}
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +84,18 @@ def test_renewed_without_mail(lab):
     assert verdict(lab, A, subject("first")) == VERIFIED
     for _ in range(2):
         before = fetched(lab)
-        wait_for(lambda: fetched(lab) != before, 10, "the lists to be renewed")
+        wait_for(lambda b=before: fetched(lab) != b, 60, "the lists to be renewed")
 
 
 def test_found_after_a_restart(lab):
     """REQ-39: with the CA away, from the database."""
-    lab.platform.refca.stop()
-    lab.platform.gatewayd.stop()
-    lab.platform.gatewayd.start()
-    name = subject("restarted")
-    assert verdict(lab, A, name) == VERIFIED
-    assert "grace" not in details(lab, name)
-    lab.platform.refca.start()
+    assert verdict(lab, A, subject("before")) == VERIFIED
+    with lists_gone_but_known(lab):
+        lab.platform.gatewayd.stop()
+        lab.platform.gatewayd.start()
+        name = subject("restarted")
+        assert verdict(lab, A, name) == VERIFIED
+        assert "grace" not in details(lab, name)
 
 
 def test_bypass_of_a_domain(lab):
@@ -113,13 +114,20 @@ def test_bypass_of_a_domain(lab):
             assert "checking is bypassed for the whole domain until" in details(lab, name)
             raw = lab.arrived(MEMBER, held)[0].raw
             assert b"Kia ora." in lab.open_at(MEMBER, raw)
-            wait_for(lambda: "checking is bypassed" in details(lab, held), 20, "the trace of the held mail")
+            wait_for(lambda: "checking is bypassed" in details(lab, held), 60, "the trace of the held mail")
             assert verdict(lab, B, subject("b-doubts")) == UNKNOWN
             assert lab.held(lab.b, MEMBER, of_b)
         assert verdict(lab, A, subject("taken-back")) == UNKNOWN
-        with lab.policy(lab.a, {"crl_bypass_until": soon(8)}):
-            assert verdict(lab, A, subject("for-a-while")) == VERIFIED
-            wait_for(lambda: verdict(lab, A, subject("ended")) == UNKNOWN, 30, "the bypass to end")
+        for seconds in (8, 60):  # of a mail that took longer nothing can be said
+            began = time.monotonic()
+            with lab.policy(lab.a, {"crl_bypass_until": soon(seconds)}):
+                during = verdict(lab, A, subject("for-a-while"))
+                in_time = time.monotonic() - began < seconds - 1  # its end is said in whole seconds
+                if in_time:
+                    assert during == VERIFIED
+                    wait_for(lambda: verdict(lab, A, subject("ended")) == UNKNOWN, 60 + seconds, "the bypass to end")
+                    break
+        assert in_time
     lab.settled(of_b, {f"joe@{MEMBER}": "delivered"}, lab.b)
 
 
@@ -149,10 +157,10 @@ def test_a_root_that_is_gone_is_found_out_untold(lab):
     assert verdict(lab, A, subject("rooted")) == VERIFIED
     psql("CREATE TABLE kept AS SELECT * FROM trust_anchor; DELETE FROM trust_anchor")
     try:
-        wait_for(lambda: verdict(lab, A, subject("rootless")) == "unverified; code=102,112", 20, "the root to count no more")
+        wait_for(lambda: verdict(lab, A, subject("rootless")) == "unverified; code=102,112", 60, "the root to count no more")
     finally:
         psql("INSERT INTO trust_anchor SELECT * FROM kept; DROP TABLE kept")
-    wait_for(lambda: verdict(lab, A, subject("rooted")) == VERIFIED, 20, "the root to count again")
+    wait_for(lambda: verdict(lab, A, subject("rooted")) == VERIFIED, 60, "the root to count again")
 
 
 def test_revoked_while_no_mail_passes(lab, record_property):
@@ -160,7 +168,7 @@ def test_revoked_while_no_mail_passes(lab, record_property):
     assert verdict(lab, A, subject("good")) == VERIFIED
     lab.partners[MEMBER].revoke("keyCompromise")
     begin = time.monotonic()
-    wait_for(lambda: verdict(lab, A, subject("revoked")) == "unverified; code=101", 20, "the list to be renewed")
+    wait_for(lambda: verdict(lab, A, subject("revoked")) == "unverified; code=101", 60, "the list to be renewed")
     record_property("seconds_from_publication_to_use", round(time.monotonic() - begin, 2))
     # A bypass does not hide it.
     with lists_gone_but_known(lab), lab.policy(lab.a, {"crl_bypass_until": soon(3600)}):

@@ -49,8 +49,14 @@ def send_many(setting, first, count, threads=8):
         worker.start()
     for worker in workers:
         worker.join()
-    wait_for(lambda: sum(states(setting, SENDER).values()) == count, 60 + count / 10,
-             "all to be held", 0.5)
+    told(setting, count, count, 60 + count / 10)
+
+
+def told(setting, sender, postmaster, timeout):
+    """So many notices stand in the outbox, or did. Each person's is put there by itself: that one was sent says nothing of
+    the other's."""
+    for to, count in ((SENDER, sender), (POSTMASTER, postmaster)):
+        wait_for(lambda t=to, c=count: sum(states(setting, t).values()) == c, timeout, f"{count} notices to {to}", 0.5)
 
 
 def states(setting, to):
@@ -95,6 +101,7 @@ def others(setting, count, timeout):
     setting.submit(SENDER, ["ann@two.test"], simple(SENDER, ["ann@two.test"], "other-partner"))
     notices(setting.servers[A], "delayed", OTHER, "other-sender", timeout=timeout)
     notices(setting.servers[A], "delayed", SENDER, "other-partner", timeout=timeout)
+    told(setting, count + 1, count + 2, timeout)
     settled(setting, timeout)
     # One went singly to the other partner's, one more to the postmaster's of the storm.
     assert states(setting, SENDER) == {"sent": BURST + 1, "folded": count - BURST}
@@ -128,6 +135,7 @@ def check_storm(setting, count, timeout=60):
     wait_for(lambda: rows(setting, "SELECT 1 FROM sealgate.notice_fold") == [], timeout, "the end")
     setting.submit(SENDER, ["ann@one.test"], simple(SENDER, ["ann@one.test"], "after-it"))
     notices(setting.servers[A], "delayed", SENDER, "after-it")
+    told(setting, count + 2, count + 3, timeout)
     settled(setting)
     assert len(setting.servers[A].mails) == before + 4
     assert rows(setting, "SELECT id FROM sealgate.notice WHERE original <> ''") == []
