@@ -169,6 +169,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->max_tries = (size_t)s->max_tries;
     gw->max_layers = (int)s->layers;
     gw->message_ms = s->message_ms;
+    gw->message_cpu_ms = s->message_cpu_ms;
     gw->subject_tags = s->subject_tags;
     gw->failure_ms = s->failure_ms;
     gw->failure_each_ms = s->failure_each_ms;

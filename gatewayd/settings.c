@@ -140,6 +140,9 @@ const struct sg_option settings_options[] = {
     {"limits", "message_time", SG_OPT_DURATION, AT(message_ms), "9m", 100, 60 * MINUTE, NULL,
      "Time for a message: after it no further delivery of it is begun, and the rest is deferred. Less than Postfix waits "
      "(lmtp_data_done_timeout)."},
+    {"limits", "message_cpu", SG_OPT_DURATION, AT(message_cpu_ms), "20s", 10, 60 * MINUTE, NULL,
+     "CPU time to open a message for one of its domains, and again to look for trigger words in it: what takes more counts "
+     "as not supported, or not readable."},
     {"limits", "crash_wait", SG_OPT_DURATION, AT(crash_wait_ms), "10m", 0, DAY, NULL,
      "How long a message (or held mail, a notice) on which gatewayd crashed a second time is put off; it doubles from crash "
      "to crash. 0: nothing is put off."},

@@ -17,7 +17,7 @@ struct settings {
     char *subject_tags;
     int64_t failure_ms, failure_each_ms;
     int64_t max_connections, max_recipients, max_errors, line_bytes, command_ms, data_ms,
-        message_ms;
+        message_ms, message_cpu_ms;
     int64_t crash_wait_ms, crash_most_ms;
     int64_t message_bytes, memory_bytes, header_bytes, header_fields, max_from, cms_bytes, layers;
     int64_t trigger_parts, trigger_depth, trigger_header_bytes, trigger_text_bytes;

@@ -52,7 +52,8 @@ struct sg_gateway {
     struct sg_header_limits headers;
     size_t max_from; /* mailboxes of all From fields together: each is looked up */
     size_t max_cms_bytes;
-    int64_t message_ms; /* after this no further delivery of a message is begun */
+    int64_t message_ms;     /* after this no further delivery of a message is begun */
+    int64_t message_cpu_ms; /* of one thread, to open a message or to read its text */
     size_t max_certificates, max_elements, max_signers, max_tries; /* smime.h */
     int max_layers;
     struct sg_trigger_limits trigger;

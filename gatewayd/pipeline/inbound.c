@@ -1,5 +1,6 @@
 #include "pipeline/inbound.h"
 
+#include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/even.h"
@@ -89,6 +90,9 @@ static void group_process(struct sg_message *m, const struct group *g)
     struct sg_error err = {0};
     if (!sg_domain_active(&g->domain)) {
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
+    } else if (m->until && sg_deadline_left(m->until) == 0) {
+        /* It would be opened for nothing: no delivery is begun any more. */
+        sg_fail(&err, SG_E_TIMEOUT, "the message's time is up");
     } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
         sg_even_note(m, &j);
         bool told = sg_message_on_disk(m, &err) &&

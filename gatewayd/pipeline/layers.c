@@ -77,6 +77,7 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
         .certificates_elsewhere = certificates_elsewhere,
         .ctx = &lookup,
         .spool = m->gw->spool,
+        .budget = &m->budget,
         .taken_out = sg_message_taken_out(m),
         .headers = m->gw->headers,
         .max_layers = m->gw->max_layers,
@@ -87,6 +88,7 @@ bool sg_layers_open(struct sg_message *m, const struct sg_keyring *keyring,
         .max_tries = m->gw->max_tries,
     };
     uint64_t offset = m->headers.body_offset;
+    sg_budget_begin(&m->budget, m->gw->message_cpu_ms);
     bool ok = sg_smime_open(m->arena, &m->headers, m->body, offset, sg_spool_size(m->body) - offset,
                             &options, &j->opened, err);
     for (unsigned i = 0; i < lookup.done; i++)
@@ -170,6 +172,12 @@ static bool authority_choose(const struct judging *g, const struct sg_smime_laye
         struct authority a;
         if (!signer->certificate || !sg_cert_is_domain_authority(signer->certificate))
             continue;
+        if (!sg_budget_left(&g->m->budget)) {
+            g->j->facts.unsupported = true;
+            sg_trace_add(&g->m->trace, "signature", "REQ-18", "detail", "more work than we do",
+                         NULL);
+            break;
+        }
         if (!authority_judge(g, layer, signer, &a, err))
             return false;
         if (judged++ == 0 || rank(&a) > rank(best_r))

@@ -46,6 +46,7 @@ struct sg_message {
     bool even;     /* its reply waits for the time of all that fail (even.h) */
     bool dry;      /* it is only asked what would become of it: nothing is stored, sent or learnt */
     const struct sg_spool *body;
+    struct sg_budget budget;       /* of the opening, then of the reading of its text */
     struct sg_spool_sum taken_out; /* sg_message_taken_out() */
     struct sg_header_block headers;
     struct sg_rcpt *rcpts;

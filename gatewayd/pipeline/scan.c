@@ -19,7 +19,9 @@ bool sg_scan(struct sg_message *m, const struct sg_header_block *headers,
     struct sg_trigger_options options = {.attachments = attachments,
                                          .limits = m->gw->trigger,
                                          .tnef = m->gw->tnef,
+                                         .budget = &m->budget,
                                          .taken_out = sg_message_taken_out(m)};
+    sg_budget_begin(&m->budget, m->gw->message_cpu_ms);
     if (!sg_trigger_scan(m->arena, headers, body, offset, len, &options, found_r, err))
         return false;
     for (size_t i = 0; i < found_r->hit_count; i++)

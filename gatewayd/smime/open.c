@@ -265,11 +265,12 @@ static bool layers_open(struct work *w, struct entity *current, struct sg_smime_
     enum sg_smime_form form;
     while ((form = sg_smime_classify(w->arena, &current->headers, &boundary))) {
         struct sg_smime_layer *layer = &opened->layers[opened->layer_count++];
-        if (opened->layer_count > (size_t)w->options->max_layers) {
+        bool many = opened->layer_count > (size_t)w->options->max_layers;
+        if (many || !sg_budget_left(w->options->budget)) {
             layer->kind = form == SG_SMIME_FORM_DETACHED ? SG_SMIME_SIGNED : SG_SMIME_ENVELOPED;
             layer->result = SG_SMIME_UNSUPPORTED;
             layer->beyond = true;
-            layer->detail = "more layers than we open";
+            layer->detail = many ? "more layers than we open" : "more work than we do";
             return true;
         }
         struct entity inner;

@@ -132,6 +132,8 @@ static bool certificates_read(const struct sg_buf *raw, const struct sg_smime_op
             return sg_fail(err, SG_E_LIMIT, "more than %zu certificates", most);
         if (!sg_ber_next(&in, &one))
             return sg_fail(err, SG_E_CMS, "the certificates are unreadable");
+        if (!sg_budget_check(options->budget, err))
+            return false;
         X509 *certificate = one.tag == SG_BER_SEQUENCE ? sg_x509_decode(one.whole) : NULL;
         if (certificate && sk_X509_push(out, certificate) <= 0)
             abort();
@@ -248,13 +250,14 @@ static void layer_judge(struct sg_smime_layer *layer)
     layer->detail = verdict->detail;
 }
 
-static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd, size_t most,
-                          struct sg_bytes signer_infos, const struct sg_smime_hash *hashes,
-                          size_t hash_count, bool canonical, struct sg_smime_layer *layer,
-                          struct sg_error *err)
+static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd,
+                          const struct sg_smime_options *options, struct sg_bytes signer_infos,
+                          const struct sg_smime_hash *hashes, size_t hash_count, bool canonical,
+                          struct sg_smime_layer *layer, struct sg_error *err)
 {
     struct sg_ber in = sg_ber_of(signer_infos);
     struct sg_tlv info;
+    size_t most = options->max_signers;
     layer->signers = SG_ARENA_ARRAY(arena, struct sg_smime_signer_info, most);
     layer->signer_count = 0;
     while (sg_ber_more(&in)) {
@@ -262,6 +265,8 @@ static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *
             return sg_fail(err, SG_E_LIMIT, "more than %zu signers", most);
         if (!sg_ber_next(&in, &info))
             return sg_fail(err, SG_E_CMS, "the signers are unreadable");
+        if (!sg_budget_check(options->budget, err))
+            return false;
         sg_smime_signer_check(arena, &info, sg_buf_bytes(&sd->content_type), hashes, hash_count,
                               canonical, layer->certificates,
                               &layer->signers[layer->signer_count++]);
@@ -306,8 +311,8 @@ struct verification {
 
 static bool again(struct verification *v, struct sg_smime_layer *layer, struct sg_error *err)
 {
-    return signers_check(v->arena, v->sd, v->options->max_signers, v->signer_infos, v->hashes,
-                         v->hash_count, v->canonical, layer, err);
+    return signers_check(v->arena, v->sd, v->options, v->signer_infos, v->hashes, v->hash_count,
+                         v->canonical, layer, err);
 }
 
 static bool elsewhere_look(struct verification *v, struct sg_smime_layer *layer,

@@ -6,6 +6,7 @@
 #define SG_SMIME_SMIME_H
 
 #include "common/arena.h"
+#include "common/budget.h"
 #include "common/buf.h"
 #include "common/bytes.h"
 #include "common/clock.h"
@@ -187,6 +188,7 @@ struct sg_smime_options {
     void *ctx;
     struct sg_spool_limits spool;   /* for what is decrypted */
     struct sg_spool_sum *taken_out; /* of all its layers; NULL: not counted; outlives the opened */
+    struct sg_budget *budget;       /* CPU time; what is beyond it is UNSUPPORTED; NULL: any */
     struct sg_header_limits headers;
     int max_layers;       /* 8 */
     size_t max_cms_bytes; /* of a CMS structure without its content: 1 MiB */

@@ -58,7 +58,7 @@ static void base64_push(struct sg_blind *b, const uint8_t *data, size_t len)
 void sg_blind_push(struct sg_blind *b, const uint8_t *data, size_t len)
 {
     uint8_t out[PIECE + SG_TRANSFER_ROOM];
-    if (!b || len == 0)
+    if (!b || len == 0 || !sg_scan_goes_on(b->scan, len, "what is read in every way"))
         return;
     sg_text_push(&b->as_is, data, len);
     base64_push(b, data, len);

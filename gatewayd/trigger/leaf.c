@@ -303,6 +303,8 @@ static void text_push(struct sg_leaf *l, struct stream *s, const uint8_t *data, 
 
 static void stream_push(struct sg_leaf *l, struct stream *s, const uint8_t *data, size_t len)
 {
+    if (!sg_scan_goes_on(l->scan, len, l->where))
+        return;
     if (s->reading == READ_TEXT)
         text_push(l, s, data, len);
     else if (s->reading == READ_MESSAGE)

@@ -23,6 +23,13 @@ struct sg_object {
     bool too_large;
 };
 
+/* What is read at its end begins anew: is there time left? */
+static bool object_goes_on(const struct sg_object *o)
+{
+    (void)sg_budget_left(o->scan->options->budget);
+    return sg_scan_goes_on(o->scan, 0, o->where);
+}
+
 /* RTF ------------------------------------------------------------------------------------------ */
 
 static void rtf_out(void *ctx, enum sg_rtf_view view, struct sg_bytes utf8)
@@ -110,6 +117,8 @@ static void tnef_read(struct sg_object *o)
         sg_report_undecodable(o->scan, o->where, sg_arena_strdup(o->scan->arena, content.damage));
     o->scan->depth++;
     for (size_t i = 0; i < content.count; i++) {
+        if (!object_goes_on(o))
+            break;
         if (++o->scan->parts > o->scan->options->limits.max_parts) {
             sg_report_undecodable(o->scan, o->where, "too many parts");
             break;
@@ -125,7 +134,7 @@ static void tnef_end(struct sg_object *o)
         sg_report_undecodable(o->scan, o->where, "TNEF is not read");
     else if (o->tnef.overflown)
         sg_report_undecodable(o->scan, o->where, "larger than the limit");
-    else if (!o->scan->failed)
+    else if (!o->scan->failed && object_goes_on(o))
         tnef_read(o);
     sg_buf_free(&o->tnef);
 }
@@ -158,6 +167,8 @@ static void cms_end(struct sg_object *o)
     struct sg_error why;
     if (o->too_large)
         sg_report_undecodable(scan, o->where, "larger than the limit");
+    else if (!object_goes_on(o))
+        ;
     else if (!sg_smime_look(o->cms, scan->options->limits.max_cms_bytes, &sink, &object, &why))
         cms_failed(o, &why);
     else if (object == SG_SMIME_OBJECT_ENCRYPTED)

@@ -37,6 +37,15 @@ void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *
     found->undecodable_why = why;
 }
 
+bool sg_scan_goes_on(struct sg_scan *scan, size_t octets, const char *where)
+{
+    if (sg_budget_octets(scan->options->budget, octets))
+        return true;
+    sg_report_undecodable(scan, *where ? where : "message",
+                          "takes more time to read than there is");
+    return false;
+}
+
 void sg_report_failure(struct sg_scan *scan, const struct sg_error *error)
 {
     if (!scan->failed)

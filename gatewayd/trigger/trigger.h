@@ -9,6 +9,7 @@
 #define SG_TRIGGER_TRIGGER_H
 
 #include "common/arena.h"
+#include "common/budget.h"
 #include "common/error.h"
 #include "mime/header.h"
 #include "spool/spool.h"
@@ -47,6 +48,7 @@ struct sg_trigger_options {
                        */
     struct sg_trigger_limits limits;
     struct sg_tnef *tnef;           /* reads TNEF; NULL: it is undecodable */
+    struct sg_budget *budget;       /* CPU time; beyond it no more is read; NULL: any */
     struct sg_spool_sum *taken_out; /* where S/MIME content that is held counts; NULL: nowhere */
 };
 

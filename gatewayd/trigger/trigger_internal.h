@@ -23,6 +23,9 @@ struct sg_scan {
 void sg_report_words(struct sg_scan *scan, unsigned words, const char *where);
 void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *why);
 
+/* Is there time for so many octets? What is beyond it is not read at all, and it is said so. */
+bool sg_scan_goes_on(struct sg_scan *scan, size_t octets, const char *where);
+
 void sg_report_failure(struct sg_scan *scan, const struct sg_error *error);
 
 /* The text of an unstructured field with encoded words (RFC 2047) and 8-bit octets. */

@@ -204,6 +204,7 @@ static void header_doubt(struct sg_walk *w, const struct sg_header_block *block)
 
 static void part_count(struct sg_walk *w)
 {
+    (void)sg_budget_left(w->scan->options->budget);
     if (w->rest || ++w->scan->parts <= w->scan->options->limits.max_parts)
         return;
     sg_report_undecodable(w->scan, place(w, "the"), "too many parts");
@@ -437,7 +438,7 @@ static size_t content_length(const struct sg_walk *w, const uint8_t *data, size_
 
 void sg_walk_push(struct sg_walk *w, const uint8_t *data, size_t len)
 {
-    while (len) {
+    while (len && sg_scan_goes_on(w->scan, 0, w->where)) {
         if (w->skip_lf) { /* behind a delimiter's CR; where it stands alone, readers differ */
             w->skip_lf = false;
             if (*data == '\n') {

@@ -612,6 +612,30 @@ static void test_limit_of_all_layers(void **state)
     assert_int_equal(together.bytes, 0);
 }
 
+/* What takes more CPU time than there is is not opened, and it is said so. */
+static void test_budget(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    SG_AUTO_BUF sealed;
+    sg_buf_init(&sealed, 0);
+    sealed_simple(&sealed);
+    SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+    struct sg_smime_own_key own = {bob.certificate, &bob};
+    struct sg_smime_options options = kit_options(&own, 1);
+    struct sg_budget budget;
+    options.budget = &budget;
+    for (int much = 0; much < 2; much++) {
+        struct sg_smime_opened o;
+        struct sg_error err;
+        sg_budget_begin(&budget, much ? 3600000 : 0);
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        assert_int_equal(o.layers[0].result, much ? SG_SMIME_OK : SG_SMIME_UNSUPPORTED);
+        assert_int_equal(o.changed, much);
+        sg_smime_opened_free(&o);
+    }
+}
+
 static void test_key_does_not_fit(void **state)
 {
     (void)state;
@@ -646,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_limit_of_all_layers),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_key_does_not_fit),
         cmocka_unit_test(test_binary),
         cmocka_unit_test(test_not_binary),

@@ -262,6 +262,36 @@ static void test_objects_together(void **state)
     }
 }
 
+/* Whatever is read first, when the time is over the rest is not, and it is said so. */
+static void test_budget(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"\r\n",
+                                        "Content-Type: text/html\r\n\r\n",
+                                        "Content-Type: text/rtf\r\n\r\n",
+                                        MIX,
+                                        MIX "--b\r\nContent-Transfer-Encoding: x\r\n\r\n",
+                                        "Content-Type: message/rfc822\r\n\r\n\r\n"};
+    struct sg_budget budget;
+    struct sg_trigger_options options = test_options();
+    options.budget = &budget;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        for (int much = 0; much < 2; much++) {
+            SG_AUTO_ARENA arena = sg_arena_new();
+            SG_AUTO_BUF mail;
+            struct sg_trigger_found found;
+            sg_budget_begin(&budget, much ? 3600000 : 0);
+            mail_make(&mail, "Subject: [SENSITIVE]\r\n", heads[i], 1, "");
+            for (int line = 0; line < 10000; line++)
+                sg_buf_adds(&mail, "a line of which there are many\r\n");
+            sg_buf_adds(&mail, "[SECRET]\r\n");
+            test_scan(arena, mail.data, mail.len, &options, &found);
+            assert_int_equal(found.words, much ? N | S : N);
+            if (!much)
+                assert_string_equal(found.undecodable_why, "takes more time to read than there is");
+        }
+}
+
 /* Scans a mail with a winmail.dat that this program reads, which is not the one for it. */
 static bool scan_with(const char *helper, const char *stream, struct sg_trigger_found *found_r,
                       struct sg_arena *arena, struct sg_error *err)
@@ -400,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_ways_that_are_one),
         cmocka_unit_test(test_ways_of_objects),
         cmocka_unit_test(test_objects_together),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_time_for_fields),
         cmocka_unit_test(test_time_for_references),
         cmocka_unit_test(test_tnef_reader_fails),
