@@ -279,6 +279,8 @@ bool sg_cert_names_domain(const X509 *certificate, const char *domain);
 /* Is it that domain's authority: does an address with an authority's local part name it (REQ-46)?
  * One of another domain that has a person's address there as well is not. */
 bool sg_cert_speaks_for(const X509 *certificate, const char *domain);
+/* … of all of them? Its addresses are read once. Of none: no. */
+bool sg_cert_speaks_for_all(const X509 *certificate, const char *const *domains, size_t count);
 /* Whose confidentiality authority it says that it is, of several the first: in lower case, and a
  * domain by its form. NULL: nobody's. */
 const char *sg_cert_authority_of(struct sg_arena *arena, const X509 *certificate);

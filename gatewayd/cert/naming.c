@@ -6,6 +6,7 @@
 #include "cert/cert_internal.h"
 
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 static const char *const authorities[] = {"domain-confidentiality-authority",
                                           "domain-signing-authority"};
@@ -126,11 +127,46 @@ bool sg_naming_is_dca_of(const X509 *certificate, const char *domain)
     return search.found;
 }
 
+/* Domains that no address of an authority has named yet. */
+struct unnamed {
+    const char **domains;
+    size_t count;
+};
+
+static bool unnamed_each(void *ctx, struct sg_bytes address)
+{
+    struct unnamed *u = ctx;
+    struct sg_bytes local, domain;
+    bool authority = false;
+    if (!address_split(address, &local, &domain))
+        return true;
+    for (size_t i = 0; i < sizeof authorities / sizeof authorities[0]; i++)
+        authority |= sg_bytes_iequal(local, authorities[i]);
+    for (size_t i = 0; authority && i < u->count;)
+        if (sg_bytes_iequal(domain, u->domains[i]))
+            u->domains[i] = u->domains[--u->count];
+        else
+            i++;
+    return u->count > 0;
+}
+
+bool sg_cert_speaks_for_all(const X509 *certificate, const char *const *domains, size_t count)
+{
+    struct unnamed u = {.count = count};
+    if (count == 0)
+        return false;
+    u.domains = calloc(count, sizeof *u.domains);
+    if (!u.domains)
+        abort();
+    memcpy(u.domains, domains, count * sizeof *u.domains);
+    sg_naming_addresses(certificate, unnamed_each, &u);
+    free(u.domains);
+    return u.count == 0;
+}
+
 bool sg_cert_speaks_for(const X509 *certificate, const char *domain)
 {
-    struct search search = {.domain = domain};
-    sg_naming_addresses(certificate, search_each, &search);
-    return search.found;
+    return sg_cert_speaks_for_all(certificate, &domain, 1);
 }
 
 struct authority {

@@ -114,14 +114,6 @@ struct authority {
     bool names_from;
 };
 
-static bool names_all(const X509 *certificate, const struct sg_origin *origin)
-{
-    for (size_t i = 0; i < origin->from_count; i++)
-        if (!sg_cert_speaks_for(certificate, origin->from[i].domain))
-            return false;
-    return origin->from_count > 0;
-}
-
 /* By the roots that the recipient's domain relies on (REQ-180). */
 static bool authority_judge(const struct judging *g, const struct sg_smime_layer *layer,
                             const struct sg_smime_signer_info *signer, struct authority *a,
@@ -140,7 +132,8 @@ static bool authority_judge(const struct judging *g, const struct sg_smime_layer
                                         .now = m->now};
     *a = (struct authority){.signer = signer,
                             .good = signer->result == SG_SMIME_OK && layer->result == SG_SMIME_OK,
-                            .names_from = names_all(signer->certificate, g->origin)};
+                            .names_from = sg_cert_speaks_for_all(
+                                signer->certificate, g->origin->domains, g->origin->domain_count)};
     if (!sg_cert_check(m->gw->certs, m->arena, &question, &a->certificate, err))
         return false;
     const struct sg_cert_facts *cert = &a->certificate;

@@ -4,12 +4,26 @@
 #include "schema/exception.h"
 #include "schema/member_domain.h"
 
+static void domains_list(struct sg_arena *arena, struct sg_origin *origin)
+{
+    origin->domains = SG_ARENA_ARRAY(arena, const char *, origin->from_count + 1);
+    origin->domain_count = 0;
+    for (size_t i = 0; i < origin->from_count; i++) {
+        size_t k = 0;
+        while (k < origin->domain_count && strcmp(origin->domains[k], origin->from[i].domain) != 0)
+            k++;
+        if (k == origin->domain_count)
+            origin->domains[origin->domain_count++] = origin->from[i].domain;
+    }
+}
+
 /* REQ-47, 65: who does From say it is, and do these take part in Secure Email. */
 static bool from_facts(struct sg_message *m, const char *own_domain, struct sg_inbound_facts *facts,
                        struct sg_origin *origin, struct sg_error *err)
 {
     size_t fields = sg_header_count(&m->headers, "From");
     origin->from_count = sg_message_from(m, &origin->from);
+    domains_list(m->arena, origin);
     facts->from_readable = fields == 0 || (fields == 1 && origin->from_count > 0);
     size_t mailboxes = 0;
     const struct sg_header *field = NULL;

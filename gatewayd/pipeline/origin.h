@@ -11,6 +11,8 @@
 struct sg_origin {
     struct sg_mailbox *from; /* of the first From; none where it cannot be read */
     size_t from_count;
+    const char **domains; /* of these, each once */
+    size_t domain_count;
     const char *member; /* the first domain of all From fields that takes part in Secure Email; "":
                            none, or they were too many to say */
 };

@@ -85,9 +85,9 @@ static bool signed_strip(struct work *w, struct sg_smime_layer *layer, const str
                          uint64_t start, uint64_t end, struct entity *inner_r, struct sg_error *err)
 {
     bool domain = false;
-    for (size_t i = 0; i < layer->signer_count; i++)
-        domain |= layer->signers[i].result == SG_SMIME_OK &&
-                  w->options->is_domain_signer(w->options->ctx, layer->signers[i].certificate);
+    for (size_t i = 0; i < layer->signer_count && !domain; i++)
+        domain = layer->signers[i].result == SG_SMIME_OK &&
+                 w->options->is_domain_signer(w->options->ctx, layer->signers[i].certificate);
     if (layer->result != SG_SMIME_OK || !domain)
         return true;
     if (!entity_read(w, spool, start, end, inner_r, err))

@@ -212,6 +212,53 @@ static void authority_speaks_for_its_domain(void **state)
     X509_free(x);
 }
 
+/* How often a certificate's alternative names were read. */
+static int readings;
+void *__real_X509_get_ext_d2i(const X509 *x, int nid, int *critical, int *at);
+void *__wrap_X509_get_ext_d2i(const X509 *x, int nid, int *critical, int *at);
+
+void *__wrap_X509_get_ext_d2i(const X509 *x, int nid, int *critical, int *at)
+{
+    readings += nid == NID_subject_alt_name;
+    return __real_X509_get_ext_d2i(x, nid, critical, at);
+}
+
+#define MANY 100
+
+/* From has many mailboxes and the certificate many names: these are read once, not for each. */
+static void authority_of_many_domains(void **state)
+{
+    (void)state;
+    char text[MANY + 1][64];
+    const char *domains[MANY + 1];
+    X509 *x = make(NAME("x"), (struct name){0}, (struct name){0});
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    for (int i = 0; i <= MANY; i++) {
+        snprintf(text[i], sizeof text[i], "domain-signing-authority@d%d.test", i);
+        domains[i] = strchr(text[i], '@') + 1;
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        ASN1_IA5STRING *address = ASN1_IA5STRING_new();
+        ASN1_STRING_set(address, text[i], -1);
+        GENERAL_NAME_set0_value(name, GEN_EMAIL, address);
+        if (i < MANY)
+            sk_GENERAL_NAME_push(names, name);
+        else
+            GENERAL_NAME_free(name);
+    }
+    X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0);
+    GENERAL_NAMES_free(names);
+    readings = 0;
+    assert_true(sg_cert_speaks_for_all(x, domains, MANY));
+    assert_int_equal(readings, 1);
+    assert_false(sg_cert_speaks_for_all(x, domains, MANY + 1));
+    assert_int_equal(readings, 2);
+    const char *twice[] = {"d7.test", "D7.test", "d7.test"};
+    assert_true(sg_cert_speaks_for_all(x, twice, 3));
+    assert_false(sg_cert_speaks_for_all(x, domains + MANY, 1));
+    assert_false(sg_cert_speaks_for_all(x, NULL, 0));
+    X509_free(x);
+}
+
 static void broken_extension_names_nothing(void **state)
 {
     (void)state;
@@ -427,6 +474,7 @@ int main(void)
         cmocka_unit_test(subject_address_counts),
         cmocka_unit_test(rfc822_name_silences_the_subject),
         cmocka_unit_test(authority_speaks_for_its_domain),
+        cmocka_unit_test(authority_of_many_domains),
         cmocka_unit_test(broken_extension_names_nothing),
         cmocka_unit_test(authorities_are_known),
         cmocka_unit_test(dca_of_a_domain),
