@@ -250,26 +250,40 @@ static void layer_judge(struct sg_smime_layer *layer)
     layer->detail = verdict->detail;
 }
 
-static bool signers_check(struct sg_arena *arena, const struct sg_smime_signed *sd,
-                          const struct sg_smime_options *options, struct sg_bytes signer_infos,
-                          const struct sg_smime_hash *hashes, size_t hash_count, bool canonical,
-                          struct sg_smime_layer *layer, struct sg_error *err)
+/* What a SignedData is checked over. */
+struct verification {
+    struct sg_arena *arena;
+    const struct sg_smime_signed *sd;
+    const struct sg_smime_options *options;
+    struct sg_bytes signer_infos;
+    struct sg_smime_hash hashes[8];
+    size_t hash_count;
+    bool canonical;
+};
+
+/* again: further certificates are there than the last time. Who was good then is so still. */
+static bool signers_check(struct verification *v, bool again, struct sg_smime_layer *layer,
+                          struct sg_error *err)
 {
-    struct sg_ber in = sg_ber_of(signer_infos);
-    struct sg_tlv info;
-    size_t most = options->max_signers;
-    layer->signers = SG_ARENA_ARRAY(arena, struct sg_smime_signer_info, most);
+    struct sg_ber in = sg_ber_of(v->signer_infos);
+    struct sg_tlv one;
+    size_t most = v->options->max_signers;
+    if (!again)
+        layer->signers = SG_ARENA_ARRAY(v->arena, struct sg_smime_signer_info, most);
     layer->signer_count = 0;
     while (sg_ber_more(&in)) {
         if (layer->signer_count == most)
             return sg_fail(err, SG_E_LIMIT, "more than %zu signers", most);
-        if (!sg_ber_next(&in, &info))
+        if (!sg_ber_next(&in, &one))
             return sg_fail(err, SG_E_CMS, "the signers are unreadable");
-        if (!sg_budget_check(options->budget, err))
+        struct sg_smime_signer_info *info = &layer->signers[layer->signer_count++];
+        if (again && info->result == SG_SMIME_OK)
+            continue;
+        if (!sg_budget_check(v->options->budget, err))
             return false;
-        sg_smime_signer_check(arena, &info, sg_buf_bytes(&sd->content_type), hashes, hash_count,
-                              canonical, layer->certificates,
-                              &layer->signers[layer->signer_count++]);
+        *info = (struct sg_smime_signer_info){0};
+        sg_smime_signer_check(v->arena, &one, sg_buf_bytes(&v->sd->content_type), v->hashes,
+                              v->hash_count, v->canonical, layer->certificates, info);
     }
     if (layer->signer_count == 0)
         return sg_fail(err, SG_E_CMS, "signed by nobody");
@@ -298,23 +312,6 @@ static void certificates_add(STACK_OF(X509) *to, STACK_OF(X509) *found)
     }
 }
 
-/* What a SignedData is checked over. */
-struct verification {
-    struct sg_arena *arena;
-    const struct sg_smime_signed *sd;
-    const struct sg_smime_options *options;
-    struct sg_bytes signer_infos;
-    struct sg_smime_hash hashes[8];
-    size_t hash_count;
-    bool canonical;
-};
-
-static bool again(struct verification *v, struct sg_smime_layer *layer, struct sg_error *err)
-{
-    return signers_check(v->arena, v->sd, v->options, v->signer_infos, v->hashes, v->hash_count,
-                         v->canonical, layer, err);
-}
-
 static bool elsewhere_look(struct verification *v, struct sg_smime_layer *layer,
                            struct sg_error *err)
 {
@@ -326,7 +323,7 @@ static bool elsewhere_look(struct verification *v, struct sg_smime_layer *layer,
         if (!found)
             break;
         certificates_add(layer->certificates, found);
-        if (!again(v, layer, err))
+        if (!signers_check(v, true, layer, err))
             return false;
     }
     return true;
@@ -337,14 +334,14 @@ static bool content_check(struct verification *v, const struct sg_spool *spool, 
                           struct sg_error *err)
 {
     struct hashing h = {.count = v->hash_count};
-    if (!hash_range(&h, v->hashes, spool, from, end, err) || !again(v, layer, err))
+    if (!hash_range(&h, v->hashes, spool, from, end, err) || !signers_check(v, false, layer, err))
         return false;
     if (layer->result != SG_SMIME_ALTERED || !detached || !h.bare)
         return true;
     /* Many a tool signs the canonical form and then hands on its own line ends. */
     h = (struct hashing){.count = h.count, .canonical = true};
     v->canonical = true;
-    return hash_range(&h, v->hashes, spool, from, end, err) && again(v, layer, err);
+    return hash_range(&h, v->hashes, spool, from, end, err) && signers_check(v, false, layer, err);
 }
 
 bool sg_smime_signed_verify(struct sg_arena *arena, const struct sg_smime_signed *sd,

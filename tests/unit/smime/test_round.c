@@ -636,6 +636,64 @@ static void test_budget(void **state)
     }
 }
 
+static int verifications;
+int __real_EVP_PKEY_verify(EVP_PKEY_CTX *ctx, const uint8_t *sig, size_t sig_len,
+                           const uint8_t *tbs, size_t tbs_len);
+int __wrap_EVP_PKEY_verify(EVP_PKEY_CTX *ctx, const uint8_t *sig, size_t sig_len,
+                           const uint8_t *tbs, size_t tbs_len);
+
+int __wrap_EVP_PKEY_verify(EVP_PKEY_CTX *ctx, const uint8_t *sig, size_t sig_len,
+                           const uint8_t *tbs, size_t tbs_len)
+{
+    verifications++;
+    return __real_EVP_PKEY_verify(ctx, sig, sig_len, tbs, tbs_len);
+}
+
+/* In two places there is somebody else's certificate, in the third the one that is looked for. */
+static bool third_place(void *ctx, unsigned round, STACK_OF(X509) **found_r, struct sg_error *err)
+{
+    STACK_OF(X509) **places = ctx;
+    (void)err;
+    *found_r = round < 3 ? places[round == 2] : NULL;
+    return true;
+}
+
+/* REQ-82: while a signer's certificate is looked for, the others are not checked again. */
+static void test_signers_are_checked_once(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    kit_run("printf 'A: 1\\r\\n\\r\\nx\\r\\n' | openssl cms -sign -nodetach -binary -outform DER "
+            "-nocerts -certfile alice.pem -signer alice.pem -inkey alice.key -signer other.pem "
+            "-inkey other.key >two.der");
+    SG_AUTO_BUF mail;
+    sg_buf_init(&mail, 0);
+    sg_buf_adds(&mail, "Content-Type: application/pkcs7-mime\r\n"
+                       "Content-Transfer-Encoding: binary\r\n\r\n");
+    SG_AUTO_SPOOL file = kit_spool_of_file(kit_path(arena, "two.der"));
+    struct sg_sink to_mail = {buf_write, &mail};
+    struct sg_error err;
+    assert_true(sg_spool_copy(file, 0, UINT64_MAX, &to_mail, &err));
+    SG_AUTO_SPOOL spool = kit_spool_of(mail.data, mail.len);
+    STACK_OF(X509) *places[] = {sk_X509_new_null(), sk_X509_new_null()};
+    assert_true(sk_X509_push(places[0], bob.certificate) > 0);
+    assert_true(sk_X509_push(places[1], other.certificate) > 0);
+    struct sg_smime_options options = kit_options(NULL, 0);
+    options.certificates_elsewhere = third_place;
+    options.ctx = places;
+    struct sg_smime_opened o;
+    verifications = 0;
+    assert_true(open_as(arena, spool, &options, &o, &err));
+    assert_int_equal(o.layers[0].signer_count, 2);
+    assert_int_equal(o.layers[0].signers[0].result, SG_SMIME_OK);
+    assert_int_equal(o.layers[0].signers[1].result, SG_SMIME_OK);
+    assert_int_equal(o.layers[0].result, SG_SMIME_OK);
+    assert_int_equal(verifications, 2);
+    sg_smime_opened_free(&o);
+    sk_X509_free(places[0]);
+    sk_X509_free(places[1]);
+}
+
 static void test_key_does_not_fit(void **state)
 {
     (void)state;
@@ -670,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_limit_of_all_layers),
+        cmocka_unit_test(test_signers_are_checked_once),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_key_does_not_fit),
         cmocka_unit_test(test_binary),
