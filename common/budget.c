@@ -33,6 +33,12 @@ bool sg_budget_octets(struct sg_budget *budget, size_t octets)
     return budget->unseen < LOOK_OCTETS ? !budget->spent : sg_budget_left(budget);
 }
 
+void sg_budget_charge(struct sg_budget *budget, int64_t cpu_us)
+{
+    if (budget)
+        budget->end_ns -= cpu_us * 1000;
+}
+
 bool sg_budget_check(struct sg_budget *budget, struct sg_error *err)
 {
     return sg_budget_left(budget) || sg_fail(err, SG_E_LIMIT, "takes more than %lld ms of CPU time",

@@ -24,6 +24,8 @@ void sg_budget_begin(struct sg_budget *budget, int64_t cpu_ms);
 bool sg_budget_left(struct sg_budget *budget);
 /* The same for so many octets of work that is cheap each: looks at the clock now and then. */
 bool sg_budget_octets(struct sg_budget *budget, size_t octets);
+/* What another process has spent for it. */
+void sg_budget_charge(struct sg_budget *budget, int64_t cpu_us);
 /* sg_budget_left(); false with SG_E_LIMIT. */
 SG_MUST_USE bool sg_budget_check(struct sg_budget *budget, struct sg_error *err);
 

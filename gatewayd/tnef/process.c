@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,13 +48,19 @@ bool sg_tnef_process_start(const struct sg_tnef_options *options, struct sg_tnef
     return ok;
 }
 
+static int64_t us(struct timeval t)
+{
+    return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
+}
+
 static int reap(struct sg_tnef_process *process)
 {
     int status = 0;
-    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+    struct rusage used = {0};
+    while (wait4(process->pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
     close(process->fd);
-    *process = (struct sg_tnef_process){.fd = -1};
+    *process = (struct sg_tnef_process){.fd = -1, .cpu_us = us(used.ru_utime) + us(used.ru_stime)};
     return status;
 }
 

@@ -183,8 +183,12 @@ static enum sg_tnef_outcome ask_twice(struct sg_tnef *t, const struct request *q
         return SG_TNEF_OUTCOME_TIMEOUT;
     }
     enum sg_tnef_outcome outcome = ask(t, &process, q, content_r, err);
-    if (outcome == SG_TNEF_OUTCOME_KILLED)
+    int64_t cpu_us = process.cpu_us;
+    if (outcome == SG_TNEF_OUTCOME_KILLED) {
         outcome = ask(t, &process, q, content_r, err);
+        cpu_us += process.cpu_us;
+    }
+    content_r->cpu_us = cpu_us;
     if (outcome != SG_TNEF_OUTCOME_UNAVAILABLE)
         (void)!sg_tnef_process_start(&t->options, &process, &ignored);
     release(t, process);
@@ -231,7 +235,7 @@ bool sg_tnef_read(struct sg_tnef *t, struct sg_bytes stream, bool attachments,
     sg_metric_since(&seconds, 0, 0, began);
     if (outcome == SG_TNEF_OUTCOME_READ || outcome == SG_TNEF_OUTCOME_DAMAGED)
         return true;
-    *content_r = (struct sg_tnef_content){0};
+    *content_r = (struct sg_tnef_content){.cpu_us = content_r->cpu_us};
     tell(outcome, &why);
     if (err)
         *err = why;

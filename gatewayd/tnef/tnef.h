@@ -41,6 +41,7 @@ struct sg_tnef_part {
 struct sg_tnef_content {
     struct sg_tnef_part *parts;
     size_t count;
+    int64_t cpu_us;     /* that the helper took, also where it failed */
     const char *damage; /* NULL, or what is wrong with the stream, or too much in it: text may be
                          * missing */
 };

@@ -24,6 +24,7 @@ enum sg_tnef_outcome {
 struct sg_tnef_process {
     pid_t pid;
     int fd;
+    int64_t cpu_us; /* of one that has ended */
 };
 
 SG_MUST_USE bool sg_tnef_process_start(const struct sg_tnef_options *options,

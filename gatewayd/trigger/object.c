@@ -108,8 +108,10 @@ static void tnef_read(struct sg_object *o)
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_tnef_content content;
     struct sg_error why;
-    if (!sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef), o->scan->options->attachments,
-                      arena, &content, &why)) {
+    bool ok = sg_tnef_read(o->scan->options->tnef, sg_buf_bytes(&o->tnef),
+                           o->scan->options->attachments, arena, &content, &why);
+    sg_budget_charge(o->scan->options->budget, content.cpu_us);
+    if (!ok) {
         tnef_failed(o, &why);
         return;
     }

@@ -292,9 +292,11 @@ static void test_budget(void **state)
         }
 }
 
-/* Scans a mail with a winmail.dat that this program reads, which is not the one for it. */
-static bool scan_with(const char *helper, const char *stream, struct sg_trigger_found *found_r,
-                      struct sg_arena *arena, struct sg_error *err)
+/* Scans a mail with a winmail.dat that this program reads, which is not the one for it; or with
+ * several, under a budget (NULL: any). */
+static bool scan_with(const char *helper, const char *stream, int times, struct sg_budget *budget,
+                      struct sg_trigger_found *found_r, struct sg_arena *arena,
+                      struct sg_error *err)
 {
     const struct sg_tnef_options tnef_options = {
         .helper = helper,
@@ -313,8 +315,11 @@ static bool scan_with(const char *helper, const char *stream, struct sg_trigger_
     SG_AUTO_BUF mail = {0};
     struct sg_header_block block;
     struct sg_trigger_options options = test_options();
+    options.budget = budget;
     struct sg_tnef *tnef = options.tnef = sg_tnef_new(&tnef_options);
-    sg_buf_addf(&mail, "Content-Type: application/ms-tnef\r\n\r\n%s", stream);
+    sg_buf_adds(&mail, MIX);
+    for (int i = 0; i < times; i++)
+        sg_buf_addf(&mail, "--b\r\nContent-Type: application/ms-tnef\r\n\r\n%s\r\n", stream);
     assert_true(sg_spool_write(spool, mail.data, mail.len, err));
     assert_true(sg_header_read(arena, spool, 0, UINT64_MAX, &header_limits, &block, err));
     bool ok = sg_trigger_scan(arena, &block, spool, block.body_offset,
@@ -330,14 +335,37 @@ static void test_tnef_reader_fails(void **state)
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_trigger_found found;
     struct sg_error err;
-    assert_false(scan_with("/nonexistent/sealgate-tnef", "x", &found, arena, &err));
+    assert_false(scan_with("/nonexistent/sealgate-tnef", "x", 1, NULL, &found, arena, &err));
     assert_int_equal(err.code, SG_E_IO);
     /* crash, loop, an end without an answer, nonsense, a forbidden call, a flood */
     for (const char *how = "!LXGoB"; *how; how++) {
         const char stream[] = {*how, 0};
-        assert_true(scan_with(SG_TNEF_HOSTILE, stream, &found, arena, &err));
+        assert_true(scan_with(SG_TNEF_HOSTILE, stream, 1, NULL, &found, arena, &err));
         assert_true(found.undecodable);
     }
+}
+
+static int64_t helpers_asked(void)
+{
+    int64_t n = 0;
+    for (size_t outcome = 0; outcome < sg_tnef_metrics[0]->cell_count; outcome++)
+        n += sg_metric_get(sg_tnef_metrics[0], outcome, 0);
+    return n;
+}
+
+/* What helpers take for a message is its own: each of these ends after a second. */
+static void test_tnef_budget(void **state)
+{
+    (void)state;
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_trigger_found found;
+    struct sg_error err;
+    struct sg_budget budget;
+    int64_t before = helpers_asked();
+    sg_budget_begin(&budget, 1500);
+    assert_true(scan_with(SG_TNEF_HOSTILE, "L", 5, &budget, &found, arena, &err));
+    assert_int_equal(helpers_asked() - before, 2);
+    assert_true(found.undecodable);
 }
 
 #define HEADERS      6
@@ -434,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_time_for_fields),
         cmocka_unit_test(test_time_for_references),
         cmocka_unit_test(test_tnef_reader_fails),
+        cmocka_unit_test(test_tnef_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
