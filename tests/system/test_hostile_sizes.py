@@ -4,6 +4,7 @@ served, no sanitizer has anything to say, and twice the size costs about twice t
 A shape says how large it is made, and makes a message of n of what it is about. What is measured is the CPU of gatewayd,
 hsmd and their helpers, which other work on the machine does not add to."""
 import base64
+import math
 import os
 import re
 import tempfile
@@ -392,31 +393,36 @@ def cpu_ms(setting):
 
 
 def one_in_one_out(setting, subject, message, sender=f"x@{OUTSIDE}"):
-    """Delivered once, or refused and not delivered; the reply. Nothing else is under way but notices."""
-    def arrived():
-        return sum(mail.sender != "" for mail in setting.servers[B].mails)
-    before = arrived()
+    """Delivered once, or refused and not delivered; the reply. What else arrives meanwhile, such as a notice, is not it."""
     reply = setting.lmtp(f"3{subject}", sender, f"ann@{B}", message)
     assert re.match(r"(250|4\d\d|5\d\d) \d\.\d+\.\d+ .+", reply), reply
-    assert arrived() == before + reply.startswith("250"), reply
+    ours = re.compile(rb"^Message-ID: <" + re.escape(subject.encode()) + rb"@x\.test>", re.M)
+    arrived = sum(mail.sender != "" and ours.search(mail.head) is not None for mail in setting.servers[B].mails)
+    assert arrived == reply.startswith("250"), reply
     return reply
+
+
+TRIES = 3  # what the daemons do besides (a key that is made, a list that is renewed) only adds to a cost
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("name", SHAPES)
 def test_shape(setting, name):
     n, make, _ = SHAPES[name]
-    costs = []
-    for times in (1, 2):
-        subject = f"z-{name}-{times}"
-        message = make(setting, subject, n * times)
-        before = cpu_ms(setting)
-        reply = one_in_one_out(setting, subject, message)
-        costs.append(cpu_ms(setting) - before)
-    print(f"\n{name:28} {len(message):9} octets, {costs[0]:6.0f} and {costs[1]:6.0f} ms: {reply[:60]}")
+    costs = [math.inf, math.inf]
+    for attempt in range(TRIES):
+        for times in (1, 2):
+            subject = f"z-{name}-{attempt}-{times}"
+            message = make(setting, subject, n * times)
+            before = cpu_ms(setting)
+            reply = one_in_one_out(setting, subject, message)
+            costs[times - 1] = min(costs[times - 1], cpu_ms(setting) - before)
+        print(f"\n{name:28} {len(message):9} octets, {costs[0]:6.0f} and {costs[1]:6.0f} ms: {reply[:60]}")
+        good = SANITIZED or costs[1] <= 3 * costs[0] + 5 * TICK
+        if good:
+            break
     assert one_in_one_out(setting, f"next-{name}", mail(f"next-{name}", "", "Next.\r\n")).startswith("250")
-    if not SANITIZED:
-        assert costs[1] <= 3 * costs[0] + 5 * TICK
+    assert good, costs
 
 
 @pytest.mark.smoke
