@@ -22,7 +22,7 @@ bool sg_authorities_add(struct sg_certs *certs, struct sg_directory *directory,
     if (!sg_directory_authorities(directory, certs->limits.ldap_timeout_ms, arena, &values, &err))
         return false;
     for (size_t i = 0; i < values.count; i++) {
-        X509 *x = sg_x509_parse(values.items[i]);
+        X509 *x = sg_x509_decode(values.items[i]);
         if (x && sg_is_authority(x) && sk_X509_push(issuers, x))
             came = true;
         else

@@ -61,8 +61,6 @@ void sg_certs_issuers_get(struct sg_certs *certs, STACK_OF(X509) *stack);
 void sg_certs_issuers_add(struct sg_certs *certs, X509 *issuer);
 /* Of a certificate's distribution points so many are looked at. */
 size_t sg_certs_points_most(const struct sg_certs *certs);
-/* A whole DER certificate and nothing behind it; NULL otherwise. */
-X509 *sg_x509_parse(struct sg_bytes der);
 bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r);
 
 /* naming.c */

@@ -78,11 +78,6 @@ size_t sg_certs_points_most(const struct sg_certs *certs)
     return certs->limits.max_points ? certs->limits.max_points : MAX_POINTS;
 }
 
-X509 *sg_x509_parse(struct sg_bytes der)
-{
-    return sg_x509_decode(der);
-}
-
 bool sg_asn1_time(const ASN1_TIME *asn1, sg_time *time_r)
 {
     struct tm tm;
@@ -100,7 +95,7 @@ static bool store_of(struct sg_arena *arena, const struct sg_cert_der_list *list
     if (!*store_r)
         return sg_fail_openssl(err, SG_E_NO_MEMORY, "X509_STORE");
     for (size_t i = 0; i < list->count; i++) {
-        SG_AUTO_X509 x = sg_x509_parse(list->items[i]);
+        SG_AUTO_X509 x = sg_x509_decode(list->items[i]);
         if (!x || X509_check_ca(x) == 0 || !X509_STORE_add_cert(*store_r, x))
             sg_log(SG_LOG_WARNING, "cert.anchor_refused", "subject",
                    x ? sg_facts_name(arena, X509_get_subject_name(x)) : NULL, "reason",

@@ -81,7 +81,7 @@ struct sg_directory *sg_directory_new(struct sg_directories *all,
     d->attribute = copy(source->attribute);
     d->bind_dn = copy(source->bind_dn);
     d->credential = copy(source->credential);
-    d->anchor = sg_x509_parse(source->anchor);
+    d->anchor = sg_x509_decode(source->anchor);
     pthread_mutex_init(&d->lock, NULL);
     sg_cond_init(&d->work);
     sg_cond_init(&d->done);
@@ -129,7 +129,7 @@ static bool same(const char *own, const char *other)
 
 bool sg_directory_is(const struct sg_directory *d, const struct sg_cert_directory *source)
 {
-    SG_AUTO_X509 anchor = sg_x509_parse(source->anchor);
+    SG_AUTO_X509 anchor = sg_x509_decode(source->anchor);
     return same(d->url, source->url) && same(d->base_dn, source->base_dn) &&
            same(d->ca_pem, source->ca_pem) && same(d->filter, source->filter) &&
            same(d->attribute, source->attribute) && same(d->bind_dn, source->bind_dn) &&

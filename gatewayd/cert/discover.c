@@ -88,7 +88,7 @@ static size_t split(struct search *search, const struct sg_bytes *ders, const bo
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        X509 *x = sg_x509_parse(ders[i]);
+        X509 *x = sg_x509_decode(ders[i]);
         if (!x)
             continue;
         if (sg_is_authority(x)) {

@@ -23,7 +23,7 @@ static size_t add(struct sg_certs *certs, struct sg_cert_signers *signers,
     size_t added = 0;
     for (size_t i = 0; i < count; i++) {
         size_t have = (size_t)sk_X509_num(signers->certificates);
-        X509 *x = have < certs->limits.max_certificates ? sg_x509_parse(ders[i]) : NULL;
+        X509 *x = have < certs->limits.max_certificates ? sg_x509_decode(ders[i]) : NULL;
         if (!x)
             continue;
         if (sk_X509_push(signers->certificates, x) <= 0)

@@ -83,8 +83,8 @@ int main(int argc, char **argv)
         return 2;
     SG_AUTO_ARENA arena = sg_arena_new();
     mallopt(M_MMAP_THRESHOLD, 1 << 30); /* all of it is counted */
-    X509 *issuer = sg_x509_parse(file_read(arena, argv[2]));
-    X509 *leaf = sg_x509_parse(file_read(arena, argv[3]));
+    X509 *issuer = sg_x509_decode(file_read(arena, argv[2]));
+    X509 *leaf = sg_x509_decode(file_read(arena, argv[3]));
     if (!issuer || !leaf)
         return 2;
     for (int round = 0; round < atoi(argv[1]); round++)

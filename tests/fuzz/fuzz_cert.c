@@ -26,7 +26,7 @@ static struct sg_certs *certs_get(void)
 
 static void certificate(struct sg_bytes der)
 {
-    SG_AUTO_X509 x = sg_x509_parse(der);
+    SG_AUTO_X509 x = sg_x509_decode(der);
     if (!x)
         return;
     SG_AUTO_ARENA arena = sg_arena_new();

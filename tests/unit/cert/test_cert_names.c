@@ -55,7 +55,7 @@ static X509 *make(struct name cn, struct name email, struct name san)
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
     X509_free(x);
-    x = sg_x509_parse(sg_bytes_of(der, (size_t)len));
+    x = sg_x509_decode(sg_bytes_of(der, (size_t)len));
     OPENSSL_free(der);
     assert_non_null(x);
     return x;
@@ -453,12 +453,12 @@ static void der_is_whole(void **state)
     uint8_t more[4096];
     memcpy(more, der, (size_t)len);
     more[len] = 0;
-    X509 *again = sg_x509_parse(sg_bytes_of(more, (size_t)len));
+    X509 *again = sg_x509_decode(sg_bytes_of(more, (size_t)len));
     assert_non_null(again);
     X509_free(again);
-    assert_null(sg_x509_parse(sg_bytes_of(more, (size_t)len + 1)));
-    assert_null(sg_x509_parse(sg_bytes_of(more, (size_t)len - 1)));
-    assert_null(sg_x509_parse(sg_bytes_of(NULL, 0)));
+    assert_null(sg_x509_decode(sg_bytes_of(more, (size_t)len + 1)));
+    assert_null(sg_x509_decode(sg_bytes_of(more, (size_t)len - 1)));
+    assert_null(sg_x509_decode(sg_bytes_of(NULL, 0)));
     OPENSSL_free(der);
     X509_free(x);
 }
