@@ -243,8 +243,20 @@ def test_what_another_node_had_in_hand(setting):
     assert time.monotonic() - began >= OTHERS_S
 
 
+def quiet(setting):
+    """Nothing comes any more of what the tests before began: held mail is tried, and told of, for as long as it is held."""
+    platform = setting.platform
+    for held in setting.a.held():
+        platform.api.delete(f"{setting.a.path}/held/{held['id']}")
+    untold = "SELECT id FROM notice WHERE finished_at IS NULL"
+    wait_for(lambda: platform.postgresql.rows(untold) == [], 60, "the notices to be on their way")
+    wait_for(lambda: platform.postfix_out.queue() + platform.postfix_in.queue() == [], 60, "Postfix's queues to be empty")
+
+
 def test_recipients_that_are_remembered(setting):
     """PostgreSQL is asked about a message again once it was forgotten."""
+    quiet(setting)
+
     def retried(name, count):
         people = [f"p{i}@{B}" for i in range(count)]
         with connection(setting) as lmtp:
