@@ -57,7 +57,7 @@ bool journal_aside_write(int dir_fd, const struct journal_place *places, size_t 
             sg_fail_errno(err, SG_E_JOURNAL, "cannot rename %s", fresh));
 }
 
-static int compare(const void *a, const void *b)
+int journal_place_compare(const void *a, const void *b)
 {
     const struct journal_place *x = a, *y = b;
     if (x->number != y->number)
@@ -70,9 +70,9 @@ static size_t places_sort(struct journal_place *places, size_t count)
 {
     size_t n = 0;
     if (count)
-        qsort(places, count, sizeof *places, compare);
+        qsort(places, count, sizeof *places, journal_place_compare);
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || compare(&places[n - 1], &places[i]) != 0)
+        if (i == 0 || journal_place_compare(&places[n - 1], &places[i]) != 0)
             places[n++] = places[i];
     return n;
 }

@@ -24,6 +24,9 @@ SG_MUST_USE bool journal_frames_read(struct sg_journal *journal, uint64_t end,
                                      struct sg_error *err);
 /* Opens the frame that the cursor has read and puts it into the batch. */
 void journal_frame_take(struct sg_journal *journal, const struct journal_cursor *cursor);
+/* What a frame says of its record; the payload is the caller's. */
+void journal_record_of(const struct journal_head *head, const struct journal_frame *frame,
+                       struct sg_bytes payload, struct sg_journal_record *record_r);
 void journal_tell_damage(struct journal_feeder *feeder, uint64_t offset, uint64_t length,
                          const char *what);
 void journal_tell_not_read(const struct sg_error *err);
@@ -36,6 +39,11 @@ bool journal_record_set_aside(struct sg_journal *journal, const struct journal_p
                               const struct sg_error *err);
 /* What others need is away as well: what is behind it would not fare better. */
 bool journal_is_away(const struct sg_error *err);
+
+/* witness.c: this one was taken. */
+void journal_witness_note(struct journal_witness *witness, const struct sg_journal_record *record);
+/* Is there one? It may be asked of the disk and of hsmd, until they have answered once. */
+bool journal_witness_find(struct sg_journal *journal);
 
 /* again.c: tries what was set aside. false: the journal is closing. */
 SG_MUST_USE bool journal_aside_feed(struct sg_journal *journal);

@@ -122,6 +122,18 @@ void journal_tell_not_read(const struct sg_error *err)
     sg_log_error(SG_LOG_WARNING, "journal.not-read", err, NULL);
 }
 
+void journal_record_of(const struct journal_head *head, const struct journal_frame *frame,
+                       struct sg_bytes payload, struct sg_journal_record *r)
+{
+    memset(r, 0, sizeof *r);
+    r->type = frame->type;
+    r->at = frame->at;
+    memcpy(r->id, frame->id, sizeof r->id);
+    r->payload = payload;
+    if (frame->original)
+        journal_ref(head->node, frame->number, frame->offset, r->archive_ref);
+}
+
 /* Opens the frame that the cursor has read and puts it into the batch. */
 void journal_frame_take(struct sg_journal *j, const struct journal_cursor *c)
 {
@@ -137,13 +149,7 @@ void journal_frame_take(struct sg_journal *j, const struct journal_cursor *c)
         journal_tell_damage(f, c->frame.offset, c->frame.length, "seal");
         return;
     }
-    memset(r, 0, sizeof *r);
-    r->type = c->frame.type;
-    r->at = c->frame.at;
-    memcpy(r->id, c->frame.id, sizeof r->id);
-    r->payload = sg_arena_copy(f->arena, sg_buf_bytes(&payload));
-    if (c->frame.original)
-        journal_ref(f->head.node, c->frame.number, c->frame.offset, r->archive_ref);
+    journal_record_of(&f->head, &c->frame, sg_arena_copy(f->arena, sg_buf_bytes(&payload)), r);
     f->places[f->count] = (struct journal_place){c->frame.number, c->frame.offset};
     f->count++;
     f->bytes += payload.len;

@@ -49,7 +49,6 @@ static bool may_be_of_one(const struct sg_error *err)
 /* How far the batch is fed. */
 struct progress {
     size_t at, n, most; /* the first that is not taken; tried at once; at most */
-    size_t taken;       /* behind the last that was */
     int64_t ms;         /* the back-off */
     unsigned tries;     /* of what was set aside */
     unsigned refused;   /* how often a query failed … */
@@ -66,7 +65,11 @@ static void progress_go(const struct journal_feeder *f, struct progress *p, size
 
 static bool feed(struct sg_journal *j, size_t at, size_t count, struct sg_error *err)
 {
-    return j->options.feed(j->options.feed_ctx, j->feeder.batch + at, count, err);
+    const struct sg_journal_record *records = j->feeder.batch + at;
+    if (!j->options.feed(j->options.feed_ctx, records, count, err))
+        return false;
+    journal_witness_note(&j->witness, &records[count - 1]);
+    return true;
 }
 
 /* It is not the hour of a migration, or somebody at work on the database. */
@@ -82,31 +85,33 @@ static bool is_refused_for_long(const struct sg_journal *j, struct progress *p,
 }
 
 /*
- * Is one beside it taken at this moment: one of those behind it, or the last that was taken, which
- * is handed on again? *refused_r: so many are not, from it on; *behind_r: and the next one is.
+ * Is one beside it taken at this moment: one of those behind it, or one that was taken before,
+ * which is handed on again? *refused_r: so many are not, from it on; *behind_r: and the next one
+ * is.
  */
 static bool is_beside_taken(struct sg_journal *j, const struct progress *p, size_t *refused_r,
                             bool *behind_r)
 {
     struct journal_feeder *f = &j->feeder;
     struct sg_error err = {0};
-    (void)!journal_batch_gather(j, &err); /* what has come since */
-    *behind_r = true;
-    for (size_t k = 1; k <= BESIDE && p->at + k < f->count; k++) {
-        *refused_r = k;
+    bool before = journal_witness_find(j);
+    size_t most = before ? BESIDE : SIZE_MAX; /* without one all of the batch is asked */
+    (void)!journal_batch_gather(j, &err);     /* what has come since */
+    size_t n = 1;
+    *behind_r = false;
+    for (; n <= most && p->at + n < f->count && !*behind_r; n += !*behind_r) {
         sg_error_reset(&err);
-        if (feed(j, p->at + k, 1, &err))
-            return true;
-        if (!may_be_of_one(&err) && !is_for_good(&err))
+        *behind_r = feed(j, p->at + n, 1, &err);
+        if (!*behind_r && !may_be_of_one(&err) && !is_for_good(&err))
             return false;
     }
-    *refused_r = 1;
-    *behind_r = false;
-    return p->taken > 0 && feed(j, p->taken - 1, 1, &err);
+    *refused_r = n;
+    return *behind_r ||
+           (before && j->options.feed(j->options.feed_ctx, &j->witness.record, 1, &err));
 }
 
-/* One that is refused is set aside, with those that are refused as well up to one that is taken.
- * false: none is, and all wait. */
+/* One that is refused is set aside, with those behind it that are refused as well. false: none
+ * is taken, and all wait. */
 static bool refused_set_aside(struct sg_journal *j, struct progress *p, const struct sg_error *err)
 {
     struct journal_feeder *f = &j->feeder;
@@ -117,7 +122,6 @@ static bool refused_set_aside(struct sg_journal *j, struct progress *p, const st
     for (; refused > 0; refused--, p->at++)
         if (!journal_record_set_aside(j, &f->places[p->at], err))
             return false;
-    p->taken = behind ? p->at + 1 : p->taken;
     progress_go(f, p, behind);
     return true;
 }
@@ -149,7 +153,6 @@ bool journal_batch_feed(struct sg_journal *j)
     while (p.at < f->count) {
         struct sg_error err = {0};
         if (feed(j, p.at, p.n, &err)) {
-            p.taken = p.at + p.n;
             progress_go(f, &p, p.n);
         } else if (is_for_good(&err) && p.n > 1) {
             p.n /= 2;

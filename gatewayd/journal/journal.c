@@ -76,6 +76,7 @@ static struct sg_journal *journal_new(const struct sg_journal_options *o,
     j->queue_end = &j->queue;
     j->segments_end = &j->segments;
     sg_buf_init(&j->writer.buffer, 0);
+    sg_buf_init(&j->witness.payload, 0);
     pthread_mutex_init(&j->lock, NULL);
     for (size_t i = 0; i < JOURNAL_WAKES; i++)
         journal_cond_init(&j->wakes[i]);
@@ -89,6 +90,7 @@ static void journal_free(struct sg_journal *j)
 {
     journal_writer_close(j);
     journal_feeder_free(j);
+    sg_buf_free(&j->witness.payload);
     for (struct journal_segment *s = j->segments, *next; s; s = next) {
         next = s->next;
         sg_secret_wipe(&s->key);

@@ -109,6 +109,14 @@ struct journal_feeder {
     bool away;  /* … for want of hsmd or of the database, as would those behind it */
 };
 
+/* A record that was taken: where queries fail, it tells whether the database takes anything. */
+struct journal_witness {
+    struct sg_journal_record record; /* of payload */
+    struct sg_buf payload;
+    bool known;
+    bool sought; /* in the files */
+};
+
 struct sg_journal {
     struct sg_journal_options options;
     char *dir, *node;
@@ -144,6 +152,7 @@ struct sg_journal {
 
     struct journal_writer writer;
     struct journal_feeder feeder;
+    struct journal_witness witness; /* the feeder's */
     pthread_t feeding;
 };
 
@@ -212,6 +221,9 @@ SG_MUST_USE bool journal_aside_read(int dir_fd, struct journal_place **places_r,
                                     struct sg_error *err);
 SG_MUST_USE bool journal_aside_write(int dir_fd, const struct journal_place *places, size_t count,
                                      struct sg_error *err);
+
+/* In the order of the journal; for qsort() and bsearch(). */
+int journal_place_compare(const void *a, const void *b);
 
 /* recover.c: lists what is to be fed again, cuts torn tails, sets the next number. */
 SG_MUST_USE bool journal_recover(struct sg_journal *journal, struct sg_error *err);

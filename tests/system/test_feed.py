@@ -145,3 +145,41 @@ def test_killed_while_some_are_set_aside(setting):
         wait_for(lambda: len([name for name in names if rows(setting, name)]) == 16, 30, "the others' records")
     again(platform)
     recorded(setting, *names)
+
+
+@contextlib.contextmanager
+def failing(platform, recipient):
+    """A query fails for whatever names that recipient, in a way that does not say that it is for good."""
+    platform.postgresql.psql(
+        "SET search_path = sealgate; CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION USING ERRCODE = ''raise_exception''; END'; "
+        "CREATE TRIGGER failing BEFORE INSERT ON message_recipient FOR EACH ROW "
+        f"WHEN (NEW.recipient = '{recipient}') EXECUTE FUNCTION failing()")
+    try:
+        yield
+    finally:
+        platform.postgresql.psql("DROP FUNCTION sealgate.failing CASCADE")
+
+
+def test_many_in_a_row_for_which_a_query_fails(setting):
+    """At a start, where nothing that was taken is known and all mail waits for the feed."""
+    platform = setting.platform
+    ops = Ops(platform.layout.ops("gatewayd"))
+    mail(setting, "before-many")
+    recorded(setting, "before-many")
+    assert ops.series()[SET_ASIDE] == 0
+    odd = [f"many-{n}" for n in range(10)]
+    with failing(platform, f"odd@{A}"):
+        for name in odd:
+            setting.from_outside(f"joe@{OUTSIDE}", [f"odd@{A}"], simple(f"joe@{OUTSIDE}", [f"odd@{A}"], name))
+            setting.arrived(A, name)
+        platform.gatewayd.stop()
+        platform.gatewayd.start()
+        wait_for(lambda: ops.ready()[0] == 200, 120, "what cannot be fed to be set aside")
+        mail(setting, "behind-many")
+        recorded(setting, "behind-many")
+        assert ops.series()[SET_ASIDE] == 2 * len(odd)
+        assert not [name for name in odd if rows(setting, name)]
+    again(platform)
+    recorded(setting, *odd)
+    assert ops.series()[SET_ASIDE] == 0
