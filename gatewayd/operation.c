@@ -47,7 +47,9 @@ static struct sg_metric fed_segment = {
 };
 static struct sg_metric set_aside = {
     .name = "sealgate_gateway_journal_set_aside_records_total",
-    .help = "Records in the journal that PostgreSQL would never have taken and does not have.",
+    .help =
+        "Records in the journal that PostgreSQL does not have: it would never have taken them, or "
+        "their segment was given up.",
     .cells = SG_CELLS(1),
     .cell_count = 1,
 };

@@ -27,7 +27,7 @@ static bool aside_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
     bool open;
     for (unsigned i = 1;
          !(open = journal_segment_open(j, lost_r, err)) && !*lost_r && i < JOURNAL_TRIES; i++) {
-        journal_tell_not_read(err);
+        journal_tell_not_read(j->feeder.segment->number, err);
         if (!journal_back_off(j, &ms))
             break;
     }

@@ -40,10 +40,11 @@ static bool list_end(FILE *list, const char *file, const struct journal_place *p
     return ok;
 }
 
-bool journal_aside_add(int dir_fd, const struct journal_place *place, struct sg_error *err)
+bool journal_aside_add(int dir_fd, const struct journal_place *places, size_t count,
+                       struct sg_error *err)
 {
     FILE *list = list_open(dir_fd, name, O_WRONLY | O_CREAT | O_APPEND, "a", err);
-    if (!list || !list_end(list, name, place, 1, err))
+    if (!list || !list_end(list, name, places, count, err))
         return false;
     return fsync(dir_fd) == 0 || sg_fail_errno(err, SG_E_JOURNAL, "cannot sync the journal");
 }

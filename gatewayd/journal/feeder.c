@@ -91,8 +91,12 @@ bool journal_batch_gather(struct sg_journal *j, struct sg_error *err)
         } else if (lost) {
             journal_tell_damage(f, f->offset, view.end - f->offset, err->detail);
             f->offset = view.end;
-        } else {
+        } else if (!journal_segment_given_up(j, err)) {
             return false;
+        } else {
+            struct sg_error why = *err;
+            if (!journal_segment_set_aside(j, view.end, &why, err))
+                return false;
         }
     }
     return true;
@@ -194,7 +198,7 @@ static bool batch_work(struct sg_journal *j, int64_t *ms)
         *ms = JOURNAL_BACKOFF_MS;
         return true;
     }
-    journal_tell_not_read(&err);
+    journal_tell_not_read(f->segment ? f->segment->number : 0, &err);
     return journal_back_off(j, ms);
 }
 

@@ -29,7 +29,8 @@ void journal_record_of(const struct journal_head *head, const struct journal_fra
                        struct sg_bytes payload, struct sg_journal_record *record_r);
 void journal_tell_damage(struct journal_feeder *feeder, uint64_t offset, uint64_t length,
                          const char *what);
-void journal_tell_not_read(const struct sg_error *err);
+/* … of that segment. */
+void journal_tell_not_read(uint64_t number, const struct sg_error *err);
 
 /* handover.c: hands the batch on until it is taken, but for what never is. false: the journal is
  * closing. */
@@ -44,6 +45,12 @@ bool journal_is_away(const struct sg_error *err);
 void journal_witness_note(struct journal_witness *witness, const struct sg_journal_record *record);
 /* Is there one? It may be asked of the disk and of hsmd, until they have answered once. */
 bool journal_witness_find(struct sg_journal *journal);
+
+/* giveup.c: may the segment at hand, which did not open for that, be passed over? */
+bool journal_segment_given_up(const struct sg_journal *journal, const struct sg_error *err);
+/* Sets aside all of it up to end, for that reason. false: it could not be read or noted down. */
+SG_MUST_USE bool journal_segment_set_aside(struct sg_journal *journal, uint64_t end,
+                                           const struct sg_error *why, struct sg_error *err);
 
 /* again.c: tries what was set aside. false: the journal is closing. */
 SG_MUST_USE bool journal_aside_feed(struct sg_journal *journal);

@@ -115,11 +115,12 @@ void journal_tell_damage(struct journal_feeder *f, uint64_t offset, uint64_t len
 }
 
 /* That hsmd is away and gives no key is no fault of the journal. */
-void journal_tell_not_read(const struct sg_error *err)
+void journal_tell_not_read(uint64_t number, const struct sg_error *err)
 {
     if (err->code == SG_E_IO || err->code == SG_E_JOURNAL)
         journal_fault(JOURNAL_NOT_READ);
-    sg_log_error(SG_LOG_WARNING, "journal.not-read", err, NULL);
+    sg_log_error(SG_LOG_WARNING, "journal.not-read", err, "segment", sg_log_num((int64_t)number),
+                 NULL);
 }
 
 void journal_record_of(const struct journal_head *head, const struct journal_frame *frame,

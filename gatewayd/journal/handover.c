@@ -17,7 +17,7 @@ bool journal_record_set_aside(struct sg_journal *j, const struct journal_place *
 {
     struct journal_feeder *f = &j->feeder;
     struct sg_error why = {0};
-    if (!f->again && !journal_aside_add(j->dir_fd, place, &why)) {
+    if (!f->again && !journal_aside_add(j->dir_fd, place, 1, &why)) {
         sg_log_error(SG_LOG_ERROR, "journal.not-set-aside", &why, NULL);
         return false;
     }

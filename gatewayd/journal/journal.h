@@ -110,8 +110,8 @@ int64_t sg_journal_oldest_ms(struct sg_journal *journal);
 /* The segment that the feed stands in, also after a crash: with those before it it is done, but for
  * what was set aside. 0: nothing was fed yet. */
 uint64_t sg_journal_fed_segment(struct sg_journal *journal);
-/* Records that the feed would never have taken, and has not: they are in their segments alone, and
- * are tried again when the journal is opened. */
+/* Records that the feed would never have taken, and has not, and those of segments that were given
+ * up: they are in their segments alone, and are tried again when the journal is opened. */
 uint64_t sg_journal_set_aside(struct sg_journal *journal);
 
 /* Of the whole process. */

@@ -211,11 +211,11 @@ SG_MUST_USE bool journal_position_write(int dir_fd, struct journal_position *pos
                                         const struct journal_place *place, struct sg_error *err);
 
 /*
- * aside.c: where the records stand that were set aside. Adds one, which is on disk afterwards;
+ * aside.c: where the records stand that were set aside. Adds some, which are on disk afterwards;
  * reads all of them, in order (the caller frees; none where there is no file); puts others in their
  * place.
  */
-SG_MUST_USE bool journal_aside_add(int dir_fd, const struct journal_place *place,
+SG_MUST_USE bool journal_aside_add(int dir_fd, const struct journal_place *places, size_t count,
                                    struct sg_error *err);
 SG_MUST_USE bool journal_aside_read(int dir_fd, struct journal_place **places_r, size_t *count_r,
                                     struct sg_error *err);

@@ -1,10 +1,13 @@
 """What PostgreSQL does not take of the journal holds up no other record, and mail least of all (REQ-117)."""
 import contextlib
 import datetime
+import json
+import shutil
 import tempfile
 
 import pytest
 
+from sealgate import hsm
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
@@ -183,3 +186,53 @@ def test_many_in_a_row_for_which_a_query_fails(setting):
     again(platform)
     recorded(setting, *odd)
     assert ops.series()[SET_ASIDE] == 0
+
+
+def hsmd_with(platform, tokens):
+    """hsmd with the token as it was at another time."""
+    platform.hsmd.stop()
+    shutil.rmtree(platform.layout.hsm / "tokens")
+    shutil.copytree(tokens, platform.layout.hsm / "tokens", copy_function=shutil.copy2)
+    for path in [platform.layout.hsm / "tokens", *(platform.layout.hsm / "tokens").rglob("*")]:
+        shutil.chown(path, hsm.HSM, hsm.GROUP)
+    platform.hsmd.start()
+
+
+def test_a_segment_whose_key_is_gone(setting, tmp_path):
+    """docs/operations/bad-day.md: the token came back from a copy without its newest key-encryption key. All mail waits
+    until an operator gives the segment up; its records come when the key is there again."""
+    platform, gatewayd = setting.platform, setting.platform.gatewayd
+    ops, journal = Ops(platform.layout.ops("gatewayd")), platform.layout.archive / "journal"
+    tokens, older, newer = platform.layout.hsm / "tokens", tmp_path / "older", tmp_path / "newer"
+    gatewayd.stop()
+    platform.hsmd.stop()
+    shutil.copytree(tokens, older)
+    hsm.ctl(platform.layout, "kek-make")
+    shutil.copytree(tokens, newer)
+    platform.hsmd.start()
+    gatewayd.start()
+    with away(platform):
+        mail(setting, "keyless")
+        gatewayd.stop()
+    hsmd_with(platform, older)
+    since = len(gatewayd.log.read_text())
+    gatewayd.start()
+
+    def waits():
+        return [line for line in map(json.loads, gatewayd.log.read_text()[since:].splitlines()) if line["event"] == "journal.not-read"]
+    wait_for(lambda: len(waits()) >= 3, 30, "the segment to be refused")
+    assert ops.ready()[0] == 503 and ops.series()[SET_ASIDE] == 0
+    number = waits()[-1]["segment"]
+    (journal / f"{int(number):016}.give-up").touch()
+    wait_for(lambda: ops.ready()[0] == 200, 30, "the replay")
+    mail(setting, "beside-keyless")
+    recorded(setting, "beside-keyless")
+    assert rows(setting, "keyless") == []
+    wait_for(lambda: ops.series()[SET_ASIDE] == 2, 30, "its records to be set aside")
+    assert '"journal.given-up"' in gatewayd.log.read_text()[since:]
+
+    gatewayd.stop()
+    hsmd_with(platform, newer)
+    gatewayd.start()
+    recorded(setting, "keyless")
+    wait_for(lambda: ops.series()[SET_ASIDE] == 0, 30, "none to be set aside")
