@@ -1,4 +1,5 @@
 /* The journal's records on their way into PostgreSQL. */
+#include "journal/reader.h"
 #include "pipeline/message.h"
 #include "pipeline/record.h"
 #include "schema/message.h"
@@ -7,7 +8,8 @@
 #include <string.h>
 
 struct batch {
-    const char *node;
+    struct sg_arena *arena;
+    const char *node; /* our name now */
     struct sg_message_row *messages;
     struct sg_recipient_row *recipients;
     struct sg_trace_row *traces;
@@ -42,6 +44,16 @@ static void recipient_add(struct batch *b, const struct head *h, struct sg_recor
     row->outcome_at = h->at;
 }
 
+/* The one that received it, which may have had another name then. */
+static const char *node_of(const struct batch *b, const struct sg_journal_record *record)
+{
+    char node[SG_JOURNAL_NODE_MAX + 1];
+    uint64_t number, offset;
+    return sg_journal_ref_parse(record->archive_ref, node, &number, &offset, NULL)
+               ? sg_arena_strdup(b->arena, node)
+               : b->node;
+}
+
 static void message_add(struct batch *b, const struct head *h, struct sg_record_reader *r,
                         const struct sg_journal_record *record)
 {
@@ -49,7 +61,7 @@ static void message_add(struct batch *b, const struct head *h, struct sg_record_
     row->id = h->msg_id;
     row->received_at = h->received_at;
     row->tenant_id = h->tenant;
-    row->node = b->node;
+    row->node = node_of(b, record);
     row->direction = sg_record_text(r);
     row->queue_id = sg_record_text(r);
     row->sender = sg_record_text(r);
@@ -121,7 +133,7 @@ bool sg_message_feed_records(void *gateway, const struct sg_journal_record *reco
         recipients += opened[i].recipients;
         traces += opened[i].steps;
     }
-    struct batch b = {.node = gw->node};
+    struct batch b = {.arena = arena, .node = gw->node};
     b.messages = SG_ARENA_ARRAY(arena, struct sg_message_row, count + 1);
     b.recipients = SG_ARENA_ARRAY(arena, struct sg_recipient_row, recipients + 1);
     b.traces = SG_ARENA_ARRAY(arena, struct sg_trace_row, traces + 1);

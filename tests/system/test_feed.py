@@ -236,3 +236,26 @@ def test_a_segment_whose_key_is_gone(setting, tmp_path):
     gatewayd.start()
     recorded(setting, "keyless")
     wait_for(lambda: ops.series()[SET_ASIDE] == 0, 30, "none to be set aside")
+
+
+def test_renamed_before_it_was_fed(setting):
+    """What a node received under its old name is recorded as that one's: its original is found by it."""
+    platform, gatewayd = setting.platform, setting.platform.gatewayd
+    conf = platform.layout.etc / "gatewayd.conf"
+    before = conf.read_text()
+    with away(platform):
+        mail(setting, "old-name")
+        gatewayd.stop()
+    conf.write_text(before.replace("node = gw1\n", "node = gw1-renamed\n"))
+    try:
+        gatewayd.start()
+        wait_for(lambda: Ops(platform.layout.ops("gatewayd")).ready()[0] == 200, 30, "gatewayd")
+        mail(setting, "new-name")
+        recorded(setting, "old-name", "new-name")
+        places = platform.postgresql.rows("SELECT message_id, node, split_part(archive_ref, '/', 1) FROM sealgate.message "
+                                          "WHERE message_id LIKE '%-name@x.test' ORDER BY message_id DESC")
+        assert places == [["old-name@x.test", "gw1", "gw1"], ["new-name@x.test", "gw1-renamed", "gw1-renamed"]]
+    finally:
+        gatewayd.stop()
+        conf.write_text(before)
+        gatewayd.start()
