@@ -1,5 +1,7 @@
 #include "common/deadline.h"
 
+#include "common/resolve.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
@@ -113,19 +115,12 @@ static bool unix_address(const char *address, struct sockaddr_un *un, struct sg_
     return true;
 }
 
-static bool inet_resolve(const char *address, int flags, struct addrinfo **list_r,
-                         struct sg_error *err)
+static bool inet_parts(const char *address, char *host, size_t host_size, char *port,
+                       size_t port_size, struct sg_error *err)
 {
-    char host[256], port[16];
-    if (strncmp(address, "inet:", 5) != 0 ||
-        !split_inet(address + 5, host, sizeof host, port, sizeof port))
-        return sg_fail(err, SG_E_CONFIG, "not an address (unix:PATH or inet:HOST:PORT): %s",
-                       address);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    int rc = getaddrinfo(host, port, &hints, list_r);
-    if (rc != 0)
-        return sg_fail(err, SG_E_IO, "cannot resolve %s: %s", host, gai_strerror(rc));
-    return true;
+    return (strncmp(address, "inet:", 5) == 0 &&
+            split_inet(address + 5, host, host_size, port, port_size)) ||
+           sg_fail(err, SG_E_CONFIG, "not an address (unix:PATH or inet:HOST:PORT): %s", address);
 }
 
 static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg_deadline deadline,
@@ -164,14 +159,17 @@ static bool connect_one(int family, const struct sockaddr *sa, socklen_t len, sg
 static bool connect_inet(const char *address, sg_io_may may, const void *ctx, sg_deadline deadline,
                          int *fd_r, struct sg_error *err)
 {
-    struct addrinfo *list;
-    if (!inet_resolve(address, 0, &list, err))
+    char host[256], port[16];
+    SG_AUTO_LOOKUP lookup = NULL;
+    if (!inet_parts(address, host, sizeof host, port, sizeof port, err) ||
+        !sg_lookup(host, port, deadline, &lookup, err))
         return false;
+    const struct addrinfo *list = sg_lookup_addresses(lookup);
     int to_try = 0;
     for (const struct addrinfo *a = list; a; a = a->ai_next)
         to_try += !may || may(ctx, a->ai_addr);
     bool ok = false, tried = to_try > 0;
-    for (struct addrinfo *a = list; a && !ok; a = a->ai_next) {
+    for (const struct addrinfo *a = list; a && !ok; a = a->ai_next) {
         if (may && !may(ctx, a->ai_addr))
             continue;
         /* One that does not answer leaves their share of the time to those behind it. */
@@ -180,7 +178,6 @@ static bool connect_inet(const char *address, sg_io_may may, const void *ctx, sg
         to_try--;
         ok = connect_one(a->ai_family, a->ai_addr, a->ai_addrlen, until, address, fd_r, err);
     }
-    freeaddrinfo(list);
     return ok ||
            (tried ? false
                   : sg_fail(err, SG_E_EGRESS, "no address of %s may be connected to", address));
@@ -259,9 +256,13 @@ bool sg_io_listen(const char *address, mode_t mode, int backlog, int *fd_r, stru
         }
         return true;
     }
-    struct addrinfo *list;
-    if (!inet_resolve(address, AI_PASSIVE, &list, err))
+    char host[256], port[16];
+    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    if (!inet_parts(address, host, sizeof host, port, sizeof port, err))
         return false;
+    int rc = getaddrinfo(host, port, &hints, &list); /* at the start, when nobody waits yet */
+    if (rc != 0)
+        return sg_fail(err, SG_E_IO, "cannot resolve %s: %s", host, gai_strerror(rc));
     bool ok =
         listen_one(list->ai_family, list->ai_addr, list->ai_addrlen, backlog, address, fd_r, err);
     freeaddrinfo(list);

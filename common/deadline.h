@@ -32,8 +32,8 @@ SG_MUST_USE bool sg_io_write_full(int fd, const void *data, size_t len, sg_deadl
                                   struct sg_error *err);
 
 /* "unix:/path" or "inet:host:port" ("inet:[::1]:25"). The descriptor is non-blocking,
- * close-on-exec. The addresses of a host are tried in their order, each for its share of the time
- * that is left. */
+ * close-on-exec. A name is looked up within the deadline (resolve.h); its addresses are tried in
+ * their order, each for its share of the time that is left. */
 SG_MUST_USE bool sg_io_connect(const char *address, sg_deadline deadline, int *fd_r,
                                struct sg_error *err);
 /* The same for the addresses alone that may says yes to; SG_E_EGRESS: to none of them. may NULL: to

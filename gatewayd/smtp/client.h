@@ -94,10 +94,9 @@ SG_MUST_USE bool sg_smtp_client_send(struct sg_smtp_client *client,
 
 /*
  * Asks whether the server would take mail for an address: MAIL with the null sender, RCPT, RSET.
- * *reply_r is the reply to RCPT. All of it, the wait for a slot too, takes at most within_ms (but
- * names are looked up by the resolver's own time). false: it could not be asked. SG_E_BUSY: no
- * slot; SG_E_SMTP_TLS, SG_E_SMTP_CONNECT: no connection, or lost, or not in time; SG_E_SMTP_PEER:
- * the server does not take the null sender.
+ * *reply_r is the reply to RCPT. All of it, the wait for a slot too, takes at most within_ms.
+ * false: it could not be asked. SG_E_BUSY: no slot; SG_E_SMTP_TLS, SG_E_SMTP_CONNECT: no
+ * connection, or lost, or not in time; SG_E_SMTP_PEER: the server does not take the null sender.
  */
 SG_MUST_USE bool sg_smtp_client_ask(struct sg_smtp_client *client,
                                     const struct sg_smtp_destination *destination,

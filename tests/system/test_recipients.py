@@ -1,6 +1,7 @@
 """Recipients whom their own server does not know are refused while the sender is still there: Postfix "in"
 asks gatewayd at RCPT, gatewayd asks the server. In doubt they are let in, and delivering decides."""
 import itertools
+import pathlib
 import re
 import smtplib
 import socket
@@ -15,6 +16,7 @@ from sealgate.ops import Ops
 from sealgate.platform import Platform
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
+from test_cert_hostile import Names
 
 HARVESTER, CUSTOMER = "127.0.0.5", "127.0.0.6"
 SENDER = "x@outside.test"
@@ -48,10 +50,12 @@ class World:
             except smtplib.SMTPRecipientsRefused as refused:
                 return refused.recipients
 
-    def restart(self, **settings):
+    def restart(self, before=(), connect_timeout="15s", **settings):
         gatewayd = self.platform.gatewayd
+        gatewayd.before = before
         self.platform.settings["gatewayd"].update(
             {f"recipients.{name}": value for name, value in settings.items()})
+        self.platform.settings["gatewayd"]["client.connect_timeout"] = connect_timeout
         self.platform._configure()
         gatewayd.stop()
         gatewayd.start()
@@ -194,6 +198,30 @@ def test_server_hangs_once(world):
     assert time.monotonic() - once < 1.9
     assert agency.asked() == 1
     agency.arrived("hangs")
+
+
+def test_the_dns_says_nothing_of_a_server(world):
+    """The resolver waits for 20 s: a question and a delivery have their own times, and other servers' mail goes on."""
+    agency, other = world.agency(), world.agency()
+    agency.route(host="silent.test")
+    with Names(pathlib.Path(world.folder), lambda _: None) as names:
+        world.restart(before=names.before, connect_timeout="3s")
+        began = time.monotonic()
+        assert agency.send("ann", "silent") is None
+        assert 1.9 < time.monotonic() - began < 10
+        taken = time.monotonic()
+        for i in range(20):
+            assert agency.send(f"ann{i}", f"silent-{i}") is None
+        assert other.send("bob", "heard") is None
+        other.arrived("heard", timeout=15)
+        wait_for(lambda: any(m["queue_name"] == "deferred" for m in world.platform.postfix_in.queue()), 15,
+                 "the deferral")
+        assert time.monotonic() - taken < 15
+    world.restart()
+    agency.route()
+    for i in range(20):
+        agency.arrived(f"silent-{i}")
+    agency.arrived("silent")
 
 
 def test_tarpit(world):

@@ -177,13 +177,15 @@ class Service:
     """A daemon in the foreground, detached from the terminal, its output in log/NAME.log.
 
     Without ready it is one that says READY=1 by sd_notify; else ready() is asked until it is true,
-    and may raise what comes up meanwhile. limits: resource limits, as prlimit takes them."""
+    and may raise what comes up meanwhile. limits: resource limits, as prlimit takes them. before: a
+    command that becomes it, as `unshare`."""
 
     def __init__(self, layout, name, command, ready=None, env=None, uid=0, gid=0, groups=(),
-                 timeout=20.0, grace=15.0, limits=()):
+                 timeout=20.0, grace=15.0, limits=(), before=()):
         self.name, self.command, self.ready = name, command, ready
         self.env, self.uid, self.gid, self.groups = env or {}, uid, gid, groups
         self.timeout, self.grace, self.limits = timeout, grace, limits
+        self.before = before
         self.log = layout.log / f"{name}.log"
         self.pid_file = PidFile(layout.pids / f"{name}.pid")
 
@@ -210,7 +212,7 @@ class Service:
                    **{name: value for name, value in os.environ.items() if name in SANITIZERS},
                    **self.env, **(notify.env if notify else {})}
             with open(self.log, "ab") as log:
-                command = as_user(self.command, self.uid, self.gid, self.groups)
+                command = [*self.before, *as_user(self.command, self.uid, self.gid, self.groups)]
                 process = subprocess.Popen(
                     ["prlimit", *self.limits, *command] if self.limits else command, env=env, cwd="/",
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

@@ -227,6 +227,45 @@ static const char *const crowded = "crowded.test";
 static uint16_t crowd[4];
 static int crowd_count;
 
+/* Names that the DNS says nothing of until it is back (or, so that no test hangs, for long); then
+ * their addresses are the same. */
+static const char *const silent = "silent";
+#define SILENT_S 20
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool back;
+    int waiting, most; /* most: that waited at the same time */
+} dns = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void dns_wait(void)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += SILENT_S;
+    pthread_mutex_lock(&dns.lock);
+    dns.waiting++;
+    dns.most = dns.waiting > dns.most ? dns.waiting : dns.most;
+    pthread_cond_broadcast(&dns.changed);
+    while (!dns.back && pthread_cond_timedwait(&dns.changed, &dns.lock, &end) == 0)
+        ;
+    dns.waiting--;
+    pthread_cond_broadcast(&dns.changed);
+    pthread_mutex_unlock(&dns.lock);
+}
+
+static void dns_back(bool back)
+{
+    pthread_mutex_lock(&dns.lock);
+    dns.back = back;
+    pthread_cond_broadcast(&dns.changed);
+    while (back && dns.waiting)
+        pthread_cond_wait(&dns.changed, &dns.lock);
+    if (!back)
+        dns.most = 0;
+    pthread_mutex_unlock(&dns.lock);
+}
+
 int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **list_r);
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
@@ -235,8 +274,11 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **list_r)
 {
-    if (strcmp(host, crowded) != 0)
+    bool is_silent = strncmp(host, silent, strlen(silent)) == 0;
+    if (hints->ai_flags & AI_NUMERICHOST || (strcmp(host, crowded) != 0 && !is_silent))
         return __real_getaddrinfo(host, port, hints, list_r);
+    if (is_silent)
+        dns_wait();
     struct addrinfo **next = list_r;
     for (int i = 0; i < crowd_count; i++, next = &(*next)->ai_next) {
         char text[8];
@@ -318,6 +360,116 @@ static void test_addresses_in_turn(void **state)
     assert_int_equal(err.code, SG_E_EGRESS);
     close(first);
     close(dead_fd);
+}
+
+static void dns_await(int waiting)
+{
+    pthread_mutex_lock(&dns.lock);
+    while (dns.waiting < waiting)
+        pthread_cond_wait(&dns.changed, &dns.lock);
+    pthread_mutex_unlock(&dns.lock);
+}
+
+#define ASKERS 20
+
+struct asker {
+    pthread_t thread;
+    const char *host;
+    int64_t within_ms, took_ms;
+    bool ok;
+    struct sg_error err;
+};
+
+static void *asker_run(void *arg)
+{
+    struct asker *a = arg;
+    int64_t from = sg_clock_monotonic_ms();
+    char address[64];
+    int fd;
+    snprintf(address, sizeof address, "inet:%s:25", a->host);
+    a->ok = sg_io_connect(address, sg_deadline_in(a->within_ms), &fd, &a->err);
+    a->took_ms = sg_clock_monotonic_ms() - from;
+    if (a->ok)
+        close(fd);
+    return NULL;
+}
+
+static void asker_begin(struct asker *a, const char *host, int64_t within_ms)
+{
+    *a = (struct asker){.host = host, .within_ms = within_ms};
+    assert_int_equal(pthread_create(&a->thread, NULL, asker_run, a), 0);
+}
+
+static void asker_end(struct asker *a)
+{
+    assert_int_equal(pthread_join(a->thread, NULL), 0);
+}
+
+/* Whoever asks has his own time; the name has one thread, and others are found meanwhile. */
+static void test_a_silent_name(void **state)
+{
+    (void)state;
+    int fd;
+    struct asker askers[ASKERS];
+    crowd[0] = listen_at(2 * ASKERS, &fd);
+    crowd_count = 1;
+    dns_back(false);
+    for (int i = 0; i < ASKERS; i++)
+        asker_begin(&askers[i], "silent.test", i % 2 ? 100 : 300);
+    for (int i = 0; i < ASKERS; i++) {
+        asker_end(&askers[i]);
+        assert_false(askers[i].ok);
+        assert_int_equal(askers[i].err.code, SG_E_TIMEOUT);
+        assert_non_null(strstr(askers[i].err.detail, "silent.test"));
+        assert_in_range(askers[i].took_ms, askers[i].within_ms - 1, 5000);
+    }
+    asker_begin(&askers[0], crowded, 5000);
+    asker_end(&askers[0]);
+    assert_true(askers[0].ok);
+    asker_begin(&askers[0], "silent.test", 30000); /* waits with the first question, and is told */
+    asker_begin(&askers[1], "silent-too.test", 30000);
+    dns_await(2);
+    dns_back(true);
+    assert_int_equal(dns.most, 2);
+    for (int i = 0; i < 2; i++) {
+        asker_end(&askers[i]);
+        assert_true(askers[i].ok);
+        assert_in_range(askers[i].took_ms, 0, 15000);
+    }
+    close(fd);
+}
+
+/* The threads have a bound, and who comes then has his time all the same. */
+static void test_many_silent_names(void **state)
+{
+    (void)state;
+    enum { MOST = 64, MORE = 6 };
+    int fd;
+    static char names[MOST + MORE][32];
+    static struct asker askers[MOST + MORE];
+    crowd[0] = listen_at(2 * MOST, &fd);
+    crowd_count = 1;
+    dns_back(false);
+    for (int i = 0; i < MOST + MORE; i++) {
+        snprintf(names[i], sizeof names[i], "silent-%d.test", i);
+        asker_begin(&askers[i], names[i], 500);
+    }
+    for (int i = 0; i < MOST + MORE; i++) {
+        asker_end(&askers[i]);
+        assert_false(askers[i].ok);
+        assert_int_equal(askers[i].err.code, SG_E_TIMEOUT);
+        assert_in_range(askers[i].took_ms, 499, 10000);
+    }
+    asker_begin(&askers[0], "127.0.0.1", 5000); /* no name: whatever comes of it comes at once */
+    asker_end(&askers[0]);
+    assert_int_not_equal(askers[0].err.code, SG_E_TIMEOUT);
+    asker_begin(&askers[0], "silent-last.test", 30000); /* there is room once the DNS is back */
+    dns_await(MOST);
+    dns_back(true);
+    asker_end(&askers[0]);
+    assert_true(askers[0].ok);
+    assert_int_equal(dns.most, MOST);
+    close(fd);
 }
 
 static void test_bad_addresses(void **state)
@@ -637,6 +789,8 @@ int main(void)
         cmocka_unit_test(test_log_limits),
         cmocka_unit_test(test_log_priorities),
         cmocka_unit_test(test_addresses_in_turn),
+        cmocka_unit_test(test_a_silent_name),
+        cmocka_unit_test(test_many_silent_names),
         cmocka_unit_test(test_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
