@@ -53,12 +53,13 @@ static bool inside(struct sg_bytes *in, struct sg_bytes *content_r)
 /*
  * Its key is on a curve that the certificate brings along, or cannot be told. OpenSSL finds such a
  * key's point by square roots modulo whatever stands there for a prime: 0.15 s for 665 octets, as
- * soon as the certificate is decoded. No policy lets one pass (RFC 5480 §2.1.1: named curves
- * alone).
+ * soon as the certificate is decoded, and takes SM2's keys for such too; of all that it knows no
+ * third. No policy lets one pass (RFC 5480 §2.1.1: named curves alone).
  */
 static bool brings_a_curve(struct sg_bytes der)
 {
     static const uint8_t ec[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+    static const uint8_t sm2[] = {0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d};
     struct sg_bytes all, tbs, any, key, algorithm, oid, parameters;
     int tag;
     if (!inside(&der, &all) || !inside(&all, &tbs) || !element(&tbs, &tag, &any))
@@ -70,7 +71,8 @@ static bool brings_a_curve(struct sg_bytes der)
             return true;
     if (!inside(&tbs, &key) || !inside(&key, &algorithm) || !element(&algorithm, &tag, &oid))
         return true;
-    return sg_bytes_equal(oid, sg_bytes_of(ec, sizeof ec)) &&
+    return (sg_bytes_equal(oid, sg_bytes_of(ec, sizeof ec)) ||
+            sg_bytes_equal(oid, sg_bytes_of(sm2, sizeof sm2))) &&
            (!element(&algorithm, &tag, &parameters) || tag != V_ASN1_OBJECT);
 }
 

@@ -1,5 +1,6 @@
 /* client.h: STARTTLS in its four modes; certificates made by the openssl command. */
 #include "bombs.h"
+#include "common/tls.h"
 #include "script.h"
 #include "smtp/tls.h"
 
@@ -170,6 +171,45 @@ static void certificates_of_a_server(void **state)
     assert_string_equal(err.detail, "server certificate: unable to get local issuer certificate");
 }
 
+/* Behind the server's own: a certificate whose key is on P-256, which is named or told. */
+static void curve_append(const char *path, int encoding)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+    X509 *x = X509_new();
+    assert_true(
+        EVP_PKEY_keygen_init(ctx) == 1 &&
+        EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, NID_X9_62_prime256v1) == 1 &&
+        EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding) == 1 && EVP_PKEY_keygen(ctx, &key) == 1 &&
+        X509_set_pubkey(x, key) == 1 && X509_gmtime_adj(X509_getm_notBefore(x), 0) &&
+        X509_gmtime_adj(X509_getm_notAfter(x), 3600) && X509_sign(x, key, EVP_sha256()) > 0);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    assert_int_equal(PEM_write_X509(f, x), 1);
+    fclose(f);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    EVP_PKEY_CTX_free(ctx);
+}
+
+/* OpenSSL decodes a chain before anybody can look at it: with 47 such it took 5.5 s, of a server
+ * that is not verified too. */
+static void curves_of_a_server(void **state)
+{
+    (void)state;
+    char chain[64], key[64];
+    struct sg_error err;
+    snprintf(key, sizeof key, "%s/bomb.key", dir);
+    bombs_save("chain.pem", chain, 100, 0, 1);
+    curve_append(chain, OPENSSL_EC_NAMED_CURVE);
+    script_tls(chain, key);
+    assert_int_equal(play(through, "localhost", SG_SMTP_TLS_OPPORTUNISTIC, "", &err), 250);
+    bombs_save("chain.pem", chain, 100, 0, 1);
+    curve_append(chain, OPENSSL_EC_EXPLICIT_CURVE);
+    assert_int_equal(play(stopped, "localhost", SG_SMTP_TLS_OPPORTUNISTIC, "", &err),
+                     -SG_E_SMTP_TLS);
+}
+
 /* A server that chooses the group chooses how long we compute. RFC 9325 §4.1 */
 static void no_group_of_the_servers(void **state)
 {
@@ -182,6 +222,22 @@ static void no_group_of_the_servers(void **state)
     assert_true(sk_SSL_CIPHER_num(ciphers) > 10);
     for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
         assert_int_not_equal(SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)), NID_kx_dhe);
+    SSL_CTX_free(ctx);
+}
+
+/* What the machine's administrator does not want is not wanted here. */
+static void what_the_machine_allows(void **state)
+{
+    (void)state;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(
+        SSL_CTX_set_cipher_list(ctx, "ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES256-GCM-SHA384"), 1);
+    sg_tls_bound(ctx);
+    STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+    int of_1_2 = 0;
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+        of_1_2 += SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) != NID_kx_any;
+    assert_int_equal(of_1_2, 1);
     SSL_CTX_free(ctx);
 }
 
@@ -288,7 +344,9 @@ int main(void)
         cmocka_unit_test(modes),
         cmocka_unit_test(verified),
         cmocka_unit_test(certificates_of_a_server),
+        cmocka_unit_test(curves_of_a_server),
         cmocka_unit_test(no_group_of_the_servers),
+        cmocka_unit_test(what_the_machine_allows),
         cmocka_unit_test(tickets_without_end),
         cmocka_unit_test(injection),
         cmocka_unit_test(broken_handshake),

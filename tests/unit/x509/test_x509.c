@@ -182,8 +182,8 @@ static void no_larger_than_any_authority_makes_one(void **state)
     assert_false(is_decoded(65536 - around + 1, 0));
 }
 
-/* Of a P-256 key whose curve is told so. */
-static bool is_decoded_with_curve(int encoding)
+/* Of a P-256 key whose curve is told so, and whose algorithm is called so. */
+static bool is_decoded_with_curve(int encoding, int algorithm)
 {
     EVP_PKEY *key = NULL;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
@@ -192,11 +192,14 @@ static bool is_decoded_with_curve(int encoding)
                 EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding) == 1 &&
                 EVP_PKEY_keygen(ctx, &key) == 1);
     X509 *made = X509_new();
+    X509_ALGOR *algor;
     ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
     X509_gmtime_adj(X509_getm_notBefore(made), 0);
     X509_gmtime_adj(X509_getm_notAfter(made), 3600);
     assert_true(X509_set_version(made, X509_VERSION_3) == 1 && X509_set_pubkey(made, key) == 1 &&
-                X509_sign(made, key, EVP_sha256()) > 0);
+                X509_PUBKEY_get0_param(NULL, NULL, NULL, &algor, X509_get_X509_PUBKEY(made)) == 1);
+    algor->algorithm = OBJ_nid2obj(algorithm);
+    assert_true(X509_sign(made, key, EVP_sha256()) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509(made, &der);
     X509 *x = sg_x509_decode(sg_bytes_of(der, (size_t)len));
@@ -214,8 +217,11 @@ static bool is_decoded_with_curve(int encoding)
 static void a_curve_of_its_own_is_not_looked_at(void **state)
 {
     (void)state;
-    assert_true(is_decoded_with_curve(OPENSSL_EC_NAMED_CURVE));
-    assert_false(is_decoded_with_curve(OPENSSL_EC_EXPLICIT_CURVE));
+    static const int algorithms[] = {NID_X9_62_id_ecPublicKey, NID_sm2};
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        assert_true(is_decoded_with_curve(OPENSSL_EC_NAMED_CURVE, algorithms[i]));
+        assert_false(is_decoded_with_curve(OPENSSL_EC_EXPLICIT_CURVE, algorithms[i]));
+    }
 }
 
 static void digests_are_of_the_octets(void **state)
