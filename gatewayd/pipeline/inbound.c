@@ -115,7 +115,10 @@ static bool serve(struct sg_message *m, const struct sg_domain_row *domain, stru
 {
     bool ping = sg_ping_is(m->gw, rcpt->normalised), request = sg_request_is(rcpt->normalised);
     struct sg_error err = {0};
-    if ((ping || request) && !sg_message_on_disk(m, &err))
+    bool in_time = !m->until || sg_deadline_left(m->until) > 0;
+    if (!in_time)
+        sg_fail(&err, SG_E_TIMEOUT, "the message's time is up");
+    if ((ping || request) && (!in_time || !sg_message_on_disk(m, &err)))
         sg_rcpt_defer(rcpt, &err);
     else if (ping)
         sg_ping_answer(m, domain, rcpt);

@@ -10,16 +10,17 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
-static void add(STACK_OF(X509) *out, size_t most, X509 *x)
+/* What cannot be decoded takes its time too. */
+static bool may_look(struct found *f)
 {
-    if (!x || (size_t)sk_X509_num(out) >= most || !sk_X509_push(out, x))
-        X509_free(x);
+    return (size_t)sk_X509_num(f->certificates) < f->most && sg_budget_left(f->budget);
 }
 
-static bool read_certificate(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
+static bool read_certificate(struct sg_bytes der, struct found *f)
 {
     X509 *x = sg_x509_decode(der);
-    add(out, most, x);
+    if (x && !sk_X509_push(f->certificates, x))
+        X509_free(x);
     return x != NULL;
 }
 
@@ -42,7 +43,7 @@ static struct sg_ber signed_data_of(struct sg_bytes der)
 
 /* It has no signers, as a rule; what was signed with it is nothing to us. OpenSSL would decode all
  * of its certificates before it is asked for one. */
-static bool read_cms(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
+static bool read_cms(struct sg_bytes der, struct found *f)
 {
     struct sg_ber in = signed_data_of(der);
     struct sg_tlv one;
@@ -51,16 +52,15 @@ static bool read_cms(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
         if (!sg_ber_next(&in, &one))
             return is;
     in = inside(in, SG_BER_EXPLICIT(0));
-    while ((size_t)sk_X509_num(out) < most && sg_ber_next(&in, &one))
+    while (may_look(f) && sg_ber_next(&in, &one))
         if (one.tag == SG_BER_SEQUENCE)
-            add(out, most, sg_x509_decode(one.whole));
+            (void)read_certificate(one.whole, f);
     return is;
 }
 
-static bool read_der(struct sg_bytes der, size_t most, STACK_OF(X509) *out)
+static bool read_der(struct sg_bytes der, struct found *f)
 {
-    return der.len > 0 && der.data[0] == 0x30 &&
-           (read_certificate(der, most, out) || read_cms(der, most, out));
+    return der.len > 0 && der.data[0] == 0x30 && (read_certificate(der, f) || read_cms(der, f));
 }
 
 static bool is_certificate_block(const char *name)
@@ -72,16 +72,16 @@ static bool is_certificate_block(const char *name)
     return false;
 }
 
-static bool read_pem(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
+static bool read_pem(struct sg_bytes text, struct found *f)
 {
     BIO *in = BIO_new_mem_buf(text.data, (int)text.len);
     char *name = NULL, *header = NULL;
     unsigned char *data = NULL;
     long len = 0;
     bool any = false;
-    while (in && (size_t)sk_X509_num(out) < most && PEM_read_bio(in, &name, &header, &data, &len)) {
+    while (in && may_look(f) && PEM_read_bio(in, &name, &header, &data, &len)) {
         if (is_certificate_block(name))
-            any |= read_der(sg_bytes_of(data, (size_t)len), most, out);
+            any |= read_der(sg_bytes_of(data, (size_t)len), f);
         OPENSSL_free(name);
         OPENSSL_free(header);
         OPENSSL_free(data);
@@ -91,7 +91,7 @@ static bool read_pem(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
 }
 
 /* Base64 without the lines of PEM: some software exports it so. */
-static bool read_base64(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
+static bool read_base64(struct sg_bytes text, struct found *f)
 {
     struct sg_base64_decoder decoder = {0};
     uint8_t *der = malloc(text.len + 8);
@@ -99,14 +99,14 @@ static bool read_base64(struct sg_bytes text, size_t most, STACK_OF(X509) *out)
         return false;
     size_t len = sg_base64_decode(&decoder, text.data, text.len, der);
     len += sg_base64_decode_end(&decoder, der + len);
-    bool ok = !decoder.bad && read_der(sg_bytes_of(der, len), most, out);
+    bool ok = !decoder.bad && read_der(sg_bytes_of(der, len), f);
     free(der);
     return ok;
 }
 
-void sg_request_part_read(struct sg_bytes part, size_t most, STACK_OF(X509) *out)
+void sg_request_part_read(struct sg_bytes part, struct found *f)
 {
-    if ((size_t)sk_X509_num(out) < most && !read_der(part, most, out) && !read_pem(part, most, out))
-        (void)read_base64(part, most, out);
+    if (may_look(f) && !read_der(part, f) && !read_pem(part, f))
+        (void)read_base64(part, f);
     ERR_clear_error();
 }

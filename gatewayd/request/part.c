@@ -9,7 +9,7 @@ struct walk {
     struct sg_arena *arena;
     const struct sg_request_limits *limits;
     size_t parts;
-    STACK_OF(X509) *out;
+    struct found found;
 };
 
 static bool one_of(const char *value, const char *const *list)
@@ -43,7 +43,7 @@ static void leaf(struct walk *w, const struct sg_entity *e, struct sg_bytes body
         return;
     size_t len = sg_transfer_decode(&decoder, body.data, body.len, plain);
     len += sg_transfer_end(&decoder, plain + len);
-    sg_request_part_read(sg_bytes_of(plain, len), w->limits->max_certificates, w->out);
+    sg_request_part_read(sg_bytes_of(plain, len), &w->found);
     free(plain);
 }
 
@@ -124,12 +124,15 @@ static void entity(struct walk *w, const struct sg_header_block *block, struct s
 
 STACK_OF(X509) *sg_request_certificates(struct sg_arena *arena,
                                         const struct sg_header_block *headers, struct sg_bytes body,
-                                        const struct sg_request_limits *limits)
+                                        const struct sg_request_limits *limits,
+                                        struct sg_budget *budget)
 {
-    struct walk w = {.arena = arena, .limits = limits, .out = sk_X509_new_null()};
-    if (w.out && body.len)
+    struct walk w = {.arena = arena,
+                     .limits = limits,
+                     .found = {sk_X509_new_null(), limits->max_certificates, budget}};
+    if (w.found.certificates && body.len)
         entity(&w, headers,
                sg_bytes_slice(body, 0, body.len < limits->max_bytes ? body.len : limits->max_bytes),
                0);
-    return w.out;
+    return w.found.certificates;
 }

@@ -6,6 +6,7 @@
 #define SG_REQUEST_REQUEST_H
 
 #include "common/arena.h"
+#include "common/budget.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "mime/header.h"
@@ -29,11 +30,13 @@ struct sg_request_limits {
 /*
  * The certificates in a message's attachments: .cer, .crt, .p7b, .p7c and the types that go with
  * them, in DER, PEM or base64. Each once at most as it comes; a part that cannot be read has none.
- * NULL only without memory; to be freed with sk_X509_pop_free().
+ * Those behind the end of the budget (may be NULL) are not looked at. NULL only without memory; to
+ * be freed with sk_X509_pop_free().
  */
 STACK_OF(X509) *sg_request_certificates(struct sg_arena *arena,
                                         const struct sg_header_block *headers, struct sg_bytes body,
-                                        const struct sg_request_limits *limits);
+                                        const struct sg_request_limits *limits,
+                                        struct sg_budget *budget);
 
 /* Which address a Subject asks for, normalised: without white space and angle brackets, lower case.
  * "" where it is none. */

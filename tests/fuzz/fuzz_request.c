@@ -22,8 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         !sg_header_read(arena, spool, 0, size, &most, &block, NULL))
         return 0;
     size_t offset = (size_t)block.body_offset;
-    STACK_OF(X509) *found =
-        sg_request_certificates(arena, &block, sg_bytes_of(data + offset, size - offset), &request);
+    STACK_OF(X509) *found = sg_request_certificates(
+        arena, &block, sg_bytes_of(data + offset, size - offset), &request, NULL);
     if (sk_X509_num(found) > 4)
         abort();
     for (int i = 0; i < sk_X509_num(found); i++)

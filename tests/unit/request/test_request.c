@@ -31,7 +31,8 @@ static X509 *made(const char *name)
     return x;
 }
 
-static int count_of(struct sg_bytes message, const struct sg_request_limits *limits)
+static int count_within(struct sg_bytes message, const struct sg_request_limits *limits,
+                        struct sg_budget *budget)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_spool_limits most = {1 << 20, 1 << 20, "/tmp"};
@@ -42,10 +43,15 @@ static int count_of(struct sg_bytes message, const struct sg_request_limits *lim
     assert_true(sg_header_read(arena, spool, 0, message.len, &headers, &block, NULL));
     size_t at = (size_t)block.body_offset;
     STACK_OF(X509) *found = sg_request_certificates(
-        arena, &block, sg_bytes_slice(message, at, message.len - at), limits);
+        arena, &block, sg_bytes_slice(message, at, message.len - at), limits, budget);
     int count = sk_X509_num(found);
     sk_X509_pop_free(found, X509_free);
     return count;
+}
+
+static int count_of(struct sg_bytes message, const struct sg_request_limits *limits)
+{
+    return count_within(message, limits, NULL);
 }
 
 static const struct sg_request_limits LIMITS = {.max_bytes = 1 << 20,
@@ -179,6 +185,28 @@ static int found_behind(int fields, int octets)
 }
 
 /* Each field is looked for among all: a megabyte of them took ten seconds. */
+/* Not one more is decoded than there is time for, however many could be. */
+static void time_is_limited(void **state)
+{
+    SG_AUTO_BUF out = {0};
+    struct sg_budget none = {0}, enough;
+    X509 *leaf = made("leaf");
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    (void)state;
+    struct sg_request_mail mail = {.id = "crq_1",
+                                   .hostname = "gw.test",
+                                   .from_domain = "a.test",
+                                   .to = "domain-certificate-answer@b.test",
+                                   .in_reply_to = "x@b.test"};
+    assert_true(sg_request_answer_write(&mail, leaf, chain, &out, NULL));
+    sg_budget_begin(&enough, 60000);
+    assert_int_equal(count_within(sg_buf_bytes(&out), &LIMITS, &enough), 2); /* .p7c, .cer */
+    sg_budget_begin(&none, 0);
+    assert_int_equal(count_within(sg_buf_bytes(&out), &LIMITS, &none), 0);
+    sk_X509_free(chain);
+    X509_free(leaf);
+}
+
 static void headers_of_parts_are_limited(void **state)
 {
     (void)state;
@@ -211,6 +239,7 @@ int main(void)
         cmocka_unit_test(own_answer_is_read),
         cmocka_unit_test(whole_body_may_be_one),
         cmocka_unit_test(what_nobody_made_is_passed_over),
+        cmocka_unit_test(time_is_limited),
         cmocka_unit_test(headers_of_parts_are_limited),
         cmocka_unit_test(targets),
     };
