@@ -81,7 +81,10 @@ static sg_time until(const struct crash_suspect *s)
 static bool is_suspect(const struct crash_name *name, struct crash_suspect *suspect_r)
 {
     pthread_mutex_lock(&lock);
-    const struct crash_suspect *s = crash_table_find(table, name);
+    struct crash_suspect *s = crash_table_find(table, name);
+    sg_time now = sg_clock_now();
+    if (s && s->at > now) /* the clock was set back */
+        s->at = now;
     if (s)
         *suspect_r = *s;
     pthread_mutex_unlock(&lock);

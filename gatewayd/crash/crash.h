@@ -24,7 +24,7 @@ enum sg_crash_kind {
     SG_CRASH_HELD = 4, /* rows of PostgreSQL */
     SG_CRASH_NOTICE = 5,
     SG_CRASH_REQUEST = 6,
-    SG_CRASH_DISCOVERY = 7, /* a domain whose certificates are looked for */
+    SG_CRASH_DISCOVERY = 7, /* a domain whose certificates are looked for, and for whom */
     SG_CRASH_KINDS
 };
 
@@ -47,12 +47,12 @@ void sg_crash_close(void);
  * This thread has it in hand, until sg_crash_end(). false: it has not, for that is put off until
  * *until_r (which is 0 otherwise; may be NULL): logged (`crash.deferred`) and counted, and
  * err->detail has words for whoever asks why it waits. An empty id names nothing; one beyond 59
- * octets is known by the first of them. What is taken within something else is to blame alone for a
- * crash meanwhile.
+ * octets is known by the first of them and a digest of all. What is taken within something else is
+ * to blame alone for a crash meanwhile.
  */
 SG_MUST_USE bool sg_crash_begin(enum sg_crash_kind kind, const char *id, sg_time *until_r,
                                 struct sg_error *err);
-/* done: it will not come again, and its crashes are forgotten. */
+/* done: it will not come again, and its crashes are forgotten; else they are in time. */
 void sg_crash_end(bool done);
 
 /* For a part of the monitor: false while something is put off, with its names. */

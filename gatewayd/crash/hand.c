@@ -1,8 +1,10 @@
 /* What a thread has in hand, and the handler that notes it when the thread crashes. */
 #include "crash/crash_internal.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,8 @@ static const int crashing[] = {SIGABRT};
 #else
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #endif
+
+#define DIGEST_SHOWN 8 /* octets of it, in hexadecimal digits, at the end of an id that is cut */
 
 #define DEPTH 2 /* a message, and what is looked at because of it */
 
@@ -102,7 +106,14 @@ bool crash_hand_watch(struct crash_table *t, struct sg_error *err)
 struct crash_name crash_name_of(enum sg_crash_kind kind, const char *id)
 {
     struct crash_name name = {.kind = *id ? kind : SG_CRASH_NOTHING};
-    memcpy(name.id, id, strnlen(id, sizeof name.id - 1));
+    size_t len = strlen(id), room = sizeof name.id - 1;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    memcpy(name.id, id, len < room ? len : room);
+    if (len <= room)
+        return name;
+    EVP_Digest(id, len, digest, NULL, EVP_sha256(), NULL);
+    for (size_t i = 0; i < DIGEST_SHOWN; i++)
+        snprintf(name.id + room - 2 * (DIGEST_SHOWN - i), 3, "%02x", digest[i]);
     return name;
 }
 

@@ -189,10 +189,14 @@ bool sg_outbound_discover(struct sg_gateway *gw, struct sg_arena *arena,
                           const struct sg_cert_wanted *wanted, struct sg_cert_found *found_r,
                           struct sg_error *err)
 {
-    if (!sg_crash_begin(SG_CRASH_DISCOVERY, wanted->domain, NULL, err))
+    /* What is read is partly of the domain that relies on it: no other's mail is to wait for that.
+     */
+    const char *id = sg_arena_printf(arena, "%s:%s", wanted->domain, wanted->relying);
+    if (!sg_crash_begin(SG_CRASH_DISCOVERY, id, NULL, err))
         return false;
     bool ok = sg_cert_discover(gw->certs, arena, wanted, found_r, err);
-    sg_crash_end(ok);
+    /* The next question may read more than this one did. */
+    sg_crash_end(false);
     return ok;
 }
 

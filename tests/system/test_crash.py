@@ -184,7 +184,7 @@ def test_a_partners_certificate(crashing):
     crashing.submit(f"joe@{A}", people, simple(f"joe@{A}", people, "deadly-partner"))
     for crashes in ("1", "2"):
         found = crashing.dies(out.flush)
-        assert (found["in_hand"], found["domain"], found["crashes"]) == ("discovery", "deadly.test", crashes)
+        assert (found["in_hand"], found["domain"], found["crashes"]) == ("discovery", f"deadly.test:{crashing.a.domain['id']}", crashes)
     pid = crashing.gatewayd.pid()
     out.flush_until(lambda: crashing.events("crash.deferred")[-1].get("domain"), 60, "it to be put off")
     out.flush_until(lambda: any("the gateway has crashed on it" in why for why in reasons(out)), 60, "words in the queue")

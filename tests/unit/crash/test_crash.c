@@ -469,6 +469,18 @@ static void a_clock_that_was_set_back(void **state)
     now += 300 * SG_DAY;
 }
 
+static void a_clock_that_is_set_back_later(void **state)
+{
+    (void)state;
+    dies_times(SG_CRASH_OUTBOUND, "a", 2);
+    opened();
+    now -= 300 * SG_DAY;
+    assert_false(may(SG_CRASH_OUTBOUND, "a"));
+    now += 10 * MINUTE;
+    assert_true(may(SG_CRASH_OUTBOUND, "a"));
+    now += 300 * SG_DAY;
+}
+
 static void the_oldest_go_first(void **state)
 {
     char id[20];
@@ -539,6 +551,9 @@ static void a_long_id_is_cut(void **state)
     opened();
     assert_false(may(SG_CRASH_OUTBOUND, id));
     assert_true(may(SG_CRASH_OUTBOUND, other));
+    memcpy(other, id, sizeof id);
+    other[sizeof other - 2] = 'y'; /* anybody's domain that begins as another's does */
+    assert_true(may(SG_CRASH_OUTBOUND, other));
 }
 
 /* Files that nobody wrote so: nothing is believed, and it is noted as ever. */
@@ -607,6 +622,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(success_clears, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_elsewhere_is_not_told_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_was_set_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_later, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_go_first, setup, teardown),
         cmocka_unit_test_setup_teardown(all_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_id_is_cut, setup, teardown),
