@@ -192,7 +192,7 @@ static bool is_decoded_with_curve(int encoding, int algorithm)
                 EVP_PKEY_CTX_set_ec_param_enc(ctx, encoding) == 1 &&
                 EVP_PKEY_keygen(ctx, &key) == 1);
     X509 *made = X509_new();
-    X509_ALGOR *algor;
+    X509_ALGOR *algor = NULL;
     ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
     X509_gmtime_adj(X509_getm_notBefore(made), 0);
     X509_gmtime_adj(X509_getm_notAfter(made), 3600);
