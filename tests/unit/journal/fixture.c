@@ -191,6 +191,22 @@ void fixture_free(struct fixture *f)
     dir_remove(f->dir);
 }
 
+int fixture_setup(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    assert_non_null(f);
+    fixture_init(f);
+    *state = f;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_free(*state);
+    free(*state);
+    return 0;
+}
+
 bool fixture_append(struct fixture *f, const char *text, const struct sg_spool *original,
                     struct sg_journal_record *record_r, struct sg_error *err)
 {

@@ -41,6 +41,9 @@ struct fixture {
 
 void fixture_init(struct fixture *f);
 void fixture_free(struct fixture *f);
+/* Of a test: *state is a fixture. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
 /* Opens with the system's calls, or with those of io; must work. */
 void fixture_open(struct fixture *f, const struct journal_io *io);
 void fixture_close(struct fixture *f);

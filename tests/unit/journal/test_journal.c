@@ -7,22 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 static void test_order(void **state)
 {
     struct fixture *f = *state;
@@ -709,29 +693,32 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_age),
-        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_originals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_original_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_room, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reopen, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_feed_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_set_aside, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_set_aside_badly, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_set_aside_unopened, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_set_aside_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_set_aside_elsewhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_query_fails_for_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_query_fails_for_all, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_query_fails_for_a_while, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_feed_takes_too_long, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_close_unfed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_hsm_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_hsm_hangs_at_rotation, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_key_that_does_not_open, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_interval, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_originals, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_original_refused, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_room, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_segments, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_reopen, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_feed_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_badly, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_unopened, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_away, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_set_aside_elsewhere, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_one, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_all, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_query_fails_for_a_while, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_feed_takes_too_long, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_close_unfed, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_away, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_away_at_rotation, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_hsm_hangs_at_rotation, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_key_that_does_not_open, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

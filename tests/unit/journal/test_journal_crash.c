@@ -15,22 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 static int64_t faults(enum journal_fault kind)
 {
     return sg_metric_get(sg_journal_metrics[0], kind, 0);
@@ -771,21 +755,21 @@ static void test_synced_before_fed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_torn_everywhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_tail_of_zeros, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damage_inside, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged_original, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damage_at_an_old_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_room_of_an_old_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_foreign_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damage_later, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_headless, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_position_lost, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wrong_name, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_segments_gone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_position_twice, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_synced_before_fed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_torn_everywhere, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_tail_of_zeros, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_damage_inside, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_original, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_damage_at_an_old_end, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_room_of_an_old_end, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_names, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_damage_later, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_headless, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_position_lost, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_name, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_segments_gone, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_position_twice, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_synced_before_fed, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,22 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 /* What the next calls do; reset by themselves. */
 static atomic_int write_fails; /* so many writes fail with ENOSPC, after half of their bytes */
 static atomic_int sync_fails;  /* so many syncs fail with EIO */
@@ -395,16 +379,16 @@ static void test_health(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_write_and_cut_fail, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_new_segment_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_health, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_write_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_write_and_cut_fail, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_sync_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_new_segment_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_health, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_file_size_limit, fixture_setup, fixture_teardown),
 #ifndef SG_SANITIZED
-        cmocka_unit_test_setup_teardown(test_bounded_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bounded_memory, fixture_setup, fixture_teardown),
 #endif
-        cmocka_unit_test_setup_teardown(test_large_does_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_does_not_fit, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 static void test_crc(void **state)
 {
     (void)state;
@@ -329,10 +313,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crc),
         cmocka_unit_test(test_reference),
-        cmocka_unit_test_setup_teardown(test_layout, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bit_flips, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_crc_mended, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_chunks_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_layout, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_bit_flips, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_crc_mended, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_chunks_bound, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

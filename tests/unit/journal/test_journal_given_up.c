@@ -9,22 +9,6 @@
 
 #define RECORDS 30
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 static size_t records_append(struct fixture *f)
 {
     char text[16];
@@ -133,8 +117,9 @@ static void test_given_up_and_not_noted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_given_up_and_not_noted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_given_up, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_given_up_and_not_noted, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,20 +10,11 @@
 
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
+    int rc = fixture_setup(state);
+    struct fixture *f = *state;
     f->options.feed_batch = BATCH;
     atomic_store(&f->odd, "odd");
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
+    return rc;
 }
 
 static void append_many(struct fixture *f, const char *text, size_t count)
@@ -151,10 +142,10 @@ static void test_all_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_many_in_a_row, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many_in_a_row_at_a_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many_before_the_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_all_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_in_a_row, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_many_in_a_row_at_a_start, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_many_before_the_first, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_all_refused, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,18 +63,9 @@ static bool gate_reached(void *ctx)
 
 static int setup(void **state)
 {
-    current = malloc(sizeof *current);
-    assert_non_null(current);
-    fixture_init(current);
-    *state = current;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
+    int rc = fixture_setup(state);
+    current = *state;
+    return rc;
 }
 
 struct worker {
@@ -309,12 +300,12 @@ static void test_close_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sixteen_threads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_shared_sync, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_begun, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_begun_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_close_in_flight, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sixteen_threads, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_shared_sync, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_begun, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_begun_fails, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_time_out, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_close_in_flight, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

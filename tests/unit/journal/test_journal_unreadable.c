@@ -9,22 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    assert_non_null(f);
-    fixture_init(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    free(*state);
-    return 0;
-}
-
 /* A place of a file that cannot be read, for whoever of the process reads it. */
 static struct {
     atomic_ullong inode, from, to; /* 0: none */
@@ -414,16 +398,20 @@ static void test_block_of_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_unreadable_at_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unreadable_twice, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unreadable_for_a_moment, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unreadable_while_running, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_head_unreadable, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_position_unreadable, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_disk_unreadable, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_head_damaged_while_running, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_originals_jumped_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_block_of_zeros, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_at_start, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_twice, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_for_a_moment, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_while_running, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_head_unreadable, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_position_unreadable, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_disk_unreadable, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_head_damaged_while_running, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_originals_jumped_over, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_block_of_zeros, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
