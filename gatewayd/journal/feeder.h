@@ -19,6 +19,9 @@ SG_MUST_USE bool journal_back_off(struct sg_journal *journal, int64_t *ms);
  * there, or its head is no head, or cannot be read for good. */
 SG_MUST_USE bool journal_segment_open(struct sg_journal *journal, bool *lost_r,
                                       struct sg_error *err);
+/* The data key of the segment with that head. */
+SG_MUST_USE bool journal_key_open(const struct sg_journal *journal, const struct journal_head *head,
+                                  struct sg_secret *key_r, struct sg_error *err);
 /* Reads frames of the segment at hand up to end, or until the batch is full. */
 SG_MUST_USE bool journal_frames_read(struct sg_journal *journal, uint64_t end,
                                      struct sg_error *err);

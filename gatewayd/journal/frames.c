@@ -74,12 +74,21 @@ static bool head_learn(struct sg_journal *j, int fd, bool *lost_r, struct sg_err
     return false;
 }
 
+bool journal_key_open(const struct sg_journal *j, const struct journal_head *head,
+                      struct sg_secret *key_r, struct sg_error *err)
+{
+    char binding[SG_JOURNAL_BINDING];
+    journal_binding(head->node, head->number, binding);
+    return j->options.keys.open(j->options.keys.ctx, binding,
+                                sg_bytes_of(head->wrapped, head->wrapped_len), key_r, err);
+}
+
 /* Opens the file and, where it is not known, the data key. *lost_r: the file is not there, or its
  * head is no head, or cannot be read for good. */
 bool journal_segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *err)
 {
     struct journal_feeder *f = &j->feeder;
-    char name[SG_JOURNAL_FILE], binding[SG_JOURNAL_BINDING];
+    char name[SG_JOURNAL_FILE];
     sg_journal_file_name(f->segment->number, name);
     *lost_r = false;
     if (f->fd < 0) {
@@ -99,12 +108,7 @@ bool journal_segment_open(struct sg_journal *j, bool *lost_r, struct sg_error *e
         if (f->offset < f->head.length)
             f->offset = f->head.length;
     }
-    if (f->segment->key.len)
-        return true;
-    journal_binding(f->head.node, f->head.number, binding);
-    return j->options.keys.open(j->options.keys.ctx, binding,
-                                sg_bytes_of(f->head.wrapped, f->head.wrapped_len), &f->segment->key,
-                                err);
+    return f->segment->key.len || journal_key_open(j, &f->head, &f->segment->key, err);
 }
 
 void journal_tell_damage(struct journal_feeder *f, uint64_t offset, uint64_t length,

@@ -97,17 +97,16 @@ static bool is_beside_taken(struct sg_journal *j, const struct progress *p, size
     bool before = journal_witness_find(j);
     size_t most = before ? BESIDE : SIZE_MAX; /* without one all of the batch is asked */
     (void)!journal_batch_gather(j, &err);     /* what has come since */
-    size_t n = 1;
-    *behind_r = false;
-    for (; n <= most && p->at + n < f->count && !*behind_r; n += !*behind_r) {
+    *behind_r = true;
+    for (*refused_r = 1; *refused_r <= most && p->at + *refused_r < f->count; ++*refused_r) {
         sg_error_reset(&err);
-        *behind_r = feed(j, p->at + n, 1, &err);
-        if (!*behind_r && !may_be_of_one(&err) && !is_for_good(&err))
+        if (feed(j, p->at + *refused_r, 1, &err))
+            return true;
+        if (!may_be_of_one(&err) && !is_for_good(&err))
             return false;
     }
-    *refused_r = n;
-    return *behind_r ||
-           (before && j->options.feed(j->options.feed_ctx, &j->witness.record, 1, &err));
+    *behind_r = false;
+    return before && j->options.feed(j->options.feed_ctx, &j->witness.record, 1, &err);
 }
 
 /* One that is refused is set aside, with those behind it that are refused as well. false: none

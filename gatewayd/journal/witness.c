@@ -57,15 +57,11 @@ static bool record_note(struct sg_journal *j, int fd, const struct journal_head 
     struct journal_cursor c;
     struct sg_secret key = {0};
     struct sg_journal_record record;
-    char binding[SG_JOURNAL_BINDING];
     enum journal_step step;
     SG_AUTO_BUF payload;
     sg_buf_init(&payload, 0);
-    journal_binding(head->node, head->number, binding);
     journal_cursor_init(&c, fd, head->number, offset, UINT64_MAX);
-    bool ok = journal_cursor_next(&c, &step, err) &&
-              j->options.keys.open(j->options.keys.ctx, binding,
-                                   sg_bytes_of(head->wrapped, head->wrapped_len), &key, err) &&
+    bool ok = journal_cursor_next(&c, &step, err) && journal_key_open(j, head, &key, err) &&
               sg_aead_open(&key, journal_frame_aad(c.head), sg_buf_bytes(&c.piece), &payload, err);
     if (ok) {
         journal_record_of(head, &c.frame, sg_buf_bytes(&payload), &record);
