@@ -43,7 +43,8 @@ static int verify(X509_STORE_CTX *store, void *unused)
 }
 
 /* RFC 9325 §4.1; the group is the server's choice, and of 10,000 bits takes most of a second. All
- * else stays as the machine's configuration has it. */
+ * else stays as the machine's configuration has it; who has nothing else speaks TLS 1.3, whose
+ * groups have names. */
 static void without_dhe(SSL_CTX *ctx)
 {
     SG_AUTO_BUF names = {0};
@@ -54,7 +55,10 @@ static void without_dhe(SSL_CTX *ctx)
         if (exchange != NID_kx_dhe && exchange != NID_kx_dhe_psk && exchange != NID_kx_any)
             sg_buf_addf(&names, "%s%s", names.len ? ":" : "", SSL_CIPHER_get_name(c));
     }
-    if (names.len && SSL_CTX_set_cipher_list(ctx, (const char *)names.data) != 1)
+    if (names.len == 0)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 |
+                                     SSL_OP_NO_TLSv1_2);
+    else if (SSL_CTX_set_cipher_list(ctx, (const char *)names.data) != 1)
         abort();
 }
 

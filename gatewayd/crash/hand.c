@@ -111,7 +111,8 @@ struct crash_name crash_name_of(enum sg_crash_kind kind, const char *id)
     memcpy(name.id, id, len < room ? len : room);
     if (len <= room)
         return name;
-    EVP_Digest(id, len, digest, NULL, EVP_sha256(), NULL);
+    if (EVP_Digest(id, len, digest, NULL, EVP_sha256(), NULL) != 1)
+        abort();
     for (size_t i = 0; i < DIGEST_SHOWN; i++)
         snprintf(name.id + room - 2 * (DIGEST_SHOWN - i), 3, "%02x", digest[i]);
     return name;

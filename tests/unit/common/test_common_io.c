@@ -4,6 +4,7 @@
 #include "common/daemon.h"
 #include "common/deadline.h"
 #include "common/log.h"
+#include "common/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -443,7 +444,7 @@ static void test_a_silent_name(void **state)
 static void test_many_silent_names(void **state)
 {
     (void)state;
-    enum { MOST = 64, MORE = 6 };
+    enum { MOST = SG_LOOKUPS_MOST, MORE = 6 };
     int fd;
     static char names[MOST + MORE][32];
     static struct asker askers[MOST + MORE];

@@ -239,6 +239,18 @@ static void what_the_machine_allows(void **state)
         of_1_2 += SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) != NID_kx_any;
     assert_int_equal(of_1_2, 1);
     SSL_CTX_free(ctx);
+    /* Nothing that is offered is left of TLS 1.2. */
+    ctx = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(SSL_CTX_set_cipher_list(ctx, "DHE-RSA-AES256-GCM-SHA384"), 1);
+    sg_tls_bound(ctx);
+    SSL *ssl = SSL_new(ctx);
+    STACK_OF(SSL_CIPHER) *offered = SSL_get1_supported_ciphers(ssl);
+    assert_true(sk_SSL_CIPHER_num(offered) > 0);
+    for (int i = 0; i < sk_SSL_CIPHER_num(offered); i++)
+        assert_int_equal(SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(offered, i)), NID_kx_any);
+    sk_SSL_CIPHER_free(offered);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
 }
 
 /* Records that are no data keep nobody beyond its time. */
