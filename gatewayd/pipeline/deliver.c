@@ -1,6 +1,5 @@
 #include "pipeline/deliver.h"
 
-#include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/egress.h"
 #include "pipeline/metrics.h"
@@ -133,9 +132,7 @@ static bool send_rest(struct sg_message *m, const struct sending *s, struct sg_r
  */
 static bool may_send(struct sg_message *m, struct sg_error *err)
 {
-    if (m->until && sg_deadline_left(m->until) == 0)
-        return sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
-    if (!sg_message_on_disk(m, err))
+    if (!sg_message_in_time(m, err) || !sg_message_on_disk(m, err))
         return false;
     return sg_journal_takes(m->gw->journal) ||
            sg_fail(err, SG_E_JOURNAL, "what becomes of the message could not be recorded");

@@ -1,6 +1,5 @@
 #include "pipeline/inbound.h"
 
-#include "common/deadline.h"
 #include "common/log.h"
 #include "pipeline/deliver.h"
 #include "pipeline/even.h"
@@ -90,10 +89,8 @@ static void group_process(struct sg_message *m, const struct group *g)
     struct sg_error err = {0};
     if (!sg_domain_active(&g->domain)) {
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
-    } else if (m->until && sg_deadline_left(m->until) == 0) {
-        /* It would be opened for nothing: no delivery is begun any more. */
-        sg_fail(&err, SG_E_TIMEOUT, "the message's time is up");
-    } else if (sg_inbound_judge(m, &g->domain, &j, &err)) {
+    } else if (sg_message_in_time(m, &err) /* else it would be opened for nothing */ &&
+               sg_inbound_judge(m, &g->domain, &j, &err)) {
         sg_even_note(m, &j);
         bool told = sg_message_on_disk(m, &err) &&
                     sg_inbound_tell_before(m, &g->domain, g->rcpts, g->count, &j, &err);
@@ -115,10 +112,7 @@ static bool serve(struct sg_message *m, const struct sg_domain_row *domain, stru
 {
     bool ping = sg_ping_is(m->gw, rcpt->normalised), request = sg_request_is(rcpt->normalised);
     struct sg_error err = {0};
-    bool in_time = !m->until || sg_deadline_left(m->until) > 0;
-    if (!in_time)
-        sg_fail(&err, SG_E_TIMEOUT, "the message's time is up");
-    if ((ping || request) && (!in_time || !sg_message_on_disk(m, &err)))
+    if ((ping || request) && (!sg_message_in_time(m, &err) || !sg_message_on_disk(m, &err)))
         sg_rcpt_defer(rcpt, &err);
     else if (ping)
         sg_ping_answer(m, domain, rcpt);

@@ -1,5 +1,6 @@
 #include "pipeline/message.h"
 
+#include "common/deadline.h"
 #include "pipeline/metrics.h"
 #include "pipeline/record.h"
 #include "smtp/address.h"
@@ -147,6 +148,12 @@ bool sg_message_record_received(struct sg_message *m, struct sg_error *err)
     sg_buf_free(&text);
     return sg_journal_begin(m->gw->journal, record, m->tenant, m->body, &m->receipt, err) &&
            (sg_spool_size(m->body) <= RECEIVE_LATER || sg_message_on_disk(m, err));
+}
+
+bool sg_message_in_time(const struct sg_message *m, struct sg_error *err)
+{
+    return !m->until || sg_deadline_left(m->until) > 0 ||
+           sg_fail(err, SG_E_TIMEOUT, "the message's time is up");
 }
 
 bool sg_message_on_disk(struct sg_message *m, struct sg_error *err)

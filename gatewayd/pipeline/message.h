@@ -87,6 +87,8 @@ size_t sg_message_from(struct sg_message *m, struct sg_mailbox **list_r);
  * the message, sg_message_on_disk() must have said yes (invariant 1).
  */
 SG_MUST_USE bool sg_message_record_received(struct sg_message *m, struct sg_error *err);
+/* May something be begun with it yet? SG_E_TIMEOUT: its time is up. */
+SG_MUST_USE bool sg_message_in_time(const struct sg_message *m, struct sg_error *err);
 /* Waits until `received` is on disk; at once true where it was, or where nothing is received. */
 SG_MUST_USE bool sg_message_on_disk(struct sg_message *m, struct sg_error *err);
 /*

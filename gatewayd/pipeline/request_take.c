@@ -86,8 +86,8 @@ static bool certificates_read(struct taking *t, const struct sg_inbound_judgemen
     uint8_t *body = malloc(most + 1);
     if (!body)
         return sg_fail(err, SG_E_NO_MEMORY, "out of memory");
-    bool ok = sg_spool_read(spool, offset, body, most, &got, err);
     sg_budget_begin(&m->budget, m->gw->message_cpu_ms);
+    bool ok = sg_spool_read(spool, offset, body, most, &got, err);
     if (ok)
         t->came = sg_request_certificates(m->arena, opened ? &j->opened.headers : &m->headers,
                                           sg_bytes_of(body, got), limits, &m->budget);

@@ -152,12 +152,14 @@ def test_time_of_a_command_and_of_content(bounded):
     assert b"421 4.4.2 " in content.said and DATA - 0.5 <= took < DATA + 3
 
 
-def test_time_of_a_message(bounded):
-    """The first recipient's server hangs until the message's time is up: the second one's is not begun with, and both wait."""
+@pytest.mark.parametrize("second", ("ann", "domain-certificate-answer"))
+def test_time_of_a_message(bounded, second):
+    """The first recipient's server hangs until the message's time is up: the second one's is not begun with, nor what the
+    gateway itself would take, and both wait."""
     client = Client(bounded.platform.port["inbound"])
     bounded.servers[B].answer("connect", HANG)
     try:
-        client.say(b"LHLO x", b"MAIL FROM:<a@outside.test>", f"RCPT TO:<ann@{B}>".encode(), f"RCPT TO:<ann@{C}>".encode(),
+        client.say(b"LHLO x", b"MAIL FROM:<a@outside.test>", f"RCPT TO:<ann@{B}>".encode(), f"RCPT TO:<{second}@{C}>".encode(),
                    b"DATA")
         client.until(b"354 ")
         client.said = b""

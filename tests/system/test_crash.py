@@ -179,11 +179,14 @@ def test_a_partners_certificate(crashing):
     partner = platform.organisation("Deadly", "deadly.test", next_hop_port=platform.port["agency_b"], key_kind="wrapped")
     crashing.restart(broken=False)
     partner.provision()
-    crashing.restart(broken=True)
     people = ["ann@deadly.test", f"ann@{B}"]
-    crashing.submit(f"joe@{A}", people, simple(f"joe@{A}", people, "deadly-partner"))
-    for crashes in ("1", "2"):
+    for crashes, subject in (("1", "deadly-first"), ("2", "deadly-partner")):
+        crashing.restart(broken=True)
+        crashing.submit(f"joe@{A}", people, simple(f"joe@{A}", people, subject))
         found = crashing.dies(out.flush)
+        if crashes == "1":  # a look that ends well clears nothing: the next may read more
+            crashing.restart(broken=False)
+            out.flush_until(lambda: not out.queue(), 60, "an empty queue")
         assert (found["in_hand"], found["domain"], found["crashes"]) == ("discovery", f"deadly.test:{crashing.a.domain['id']}", crashes)
     pid = crashing.gatewayd.pid()
     out.flush_until(lambda: crashing.events("crash.deferred")[-1].get("domain"), 60, "it to be put off")
