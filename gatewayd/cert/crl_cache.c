@@ -128,14 +128,17 @@ bool sg_crl_entry_current(const struct sg_crl_entry *entry, sg_time now)
 
 /*
  * Is it to be fetched, or waited for? A list that has lapsed serves within its grace while somebody
- * is at it. The thread that renews tries again before anybody else does.
+ * is at it. The thread that renews tries again before anybody else does; whoever finds out whether
+ * one that was away is back does so alone, or those who wait would take all the threads, again and
+ * again.
  */
 static bool wanted(const struct sg_certs *certs, const struct sg_crl_entry *entry, sg_time now)
 {
     if (sg_crl_entry_current(entry, now))
         return false;
     if (entry->busy)
-        return !sg_crl_entry_current(entry, now - certs->limits.crl_grace_ms * 1000);
+        return entry->failures == 0 &&
+               !sg_crl_entry_current(entry, now - certs->limits.crl_grace_ms * 1000);
     return entry->failures == 0 ||
            sg_clock_monotonic_ms() > entry->next_ms + certs->limits.crl_retry_ms;
 }
@@ -145,7 +148,8 @@ static void wait_until_idle(struct sg_certs *certs, const struct sg_crl_entry *e
 {
     sg_deadline until = sg_deadline_in(certs->limits.crl_timeout_ms + 1000);
     until = until < end ? until : end;
-    while (entry->busy && sg_cond_wait(&certs->crls->done, &certs->crls->lock, until))
+    while (entry->busy && entry->failures == 0 &&
+           sg_cond_wait(&certs->crls->done, &certs->crls->lock, until))
         ;
 }
 

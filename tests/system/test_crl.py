@@ -332,6 +332,20 @@ def test_asked_for_again(lab):
     assert time.monotonic() - before >= 1.5 and lab.ca.shelf.asked["/ca.crl"] == 2
 
 
+def test_nobody_waits_for_what_was_away(lab):
+    """While the thread asks again for a list that nobody ever had, it counts as away; once it is there, it serves."""
+    over, leaf = lab.ca.shelf.withhold(LIST), lab.leaf()
+    probe = lab.probe(crl_timeout_ms=1500, crl_retry_ms=200, verdict_ttl_ms=1)
+    assert probe.check(leaf)["status"] == "status-unknown"
+    wait_for(lambda: lab.ca.shelf.asked[LIST] == 2, 20)
+    answers = probe.checks(8, leaf)
+    assert {a["status"] for a in answers} == {"status-unknown"} and max(a["ms"] for a in answers) < 1000, answers
+    assert "timed out" in answers[0]["detail"]
+    lab.ca.shelf.faults.clear()
+    over.set()
+    wait_for(lambda: probe.check(leaf)["status"] == "valid", 20)
+
+
 # What lists say -------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("serial, listed, revoked", [
