@@ -57,11 +57,11 @@ class PlatformCA(certlab.CA):
 class Member:
     """A domain that takes part, with a key of its own and any number of certificates for it."""
 
-    def __init__(self, setting, domain, member="seemail"):
+    def __init__(self, setting, domain, member="seemail", key=None):
         self.setting, self.domain = setting, domain
         self.folder = setting.platform.layout.dir / "members" / domain
         self.folder.mkdir(parents=True)
-        self.key = certlab.rsa_key(domain)
+        self.key = key or certlab.rsa_key(domain)
         (self.folder / "key.pem").write_bytes(certlab.key_pem(self.key))
         self.leaves = []
         self.software = peers.OpenSsl(self.folder, setting.root)
@@ -140,6 +140,15 @@ class Members(Setting):
         made.issue(**terms)
         return made
 
+    def newcomers(self, domains, **terms):
+        """Members whose certificates are in the directory, and known to nobody yet. One key for all of them, and one entry
+        into the directory: they are many."""
+        key, entries = certlab.rsa_key("newcomers"), []
+        for domain in domains:
+            made = self.members[domain] = Member(self, domain, key=key)
+            entries.append(self._entries(domain, [made.issue(**terms)]))
+        self._add("\n".join(entries))
+
     # The directory ------------------------------------------------------------------------------------------
 
     def _ldap(self, command, *arguments, stdin=""):
@@ -154,14 +163,19 @@ class Members(Setting):
 
     def publish(self, domain, *leaves):
         """These certificates and no others under its address; its newest one, unless told."""
-        ders = [leaf.certificate.public_bytes(certlab.DER)
-                for leaf in leaves or self.members[domain].leaves[-1:]]
-        values = "".join(f"userCertificate;binary:: {base64.b64encode(der).decode()}\n" for der in ders)
         self.unpublish(domain)
-        done = self._ldap("ldapadd", stdin=(
-            f"dn: ou={domain},c=NZ\nobjectClass: organizationalUnit\nou: {domain}\n\n"
-            f"dn: cn={DCA},ou={domain},c=NZ\nobjectClass: inetOrgPerson\n"
-            f"cn: {DCA}\nsn: {DCA}\nmail: {DCA}@{domain}\n{values}"))
+        self._add(self._entries(domain, leaves or self.members[domain].leaves[-1:]))
+
+    @staticmethod
+    def _entries(domain, leaves):
+        ders = [leaf.certificate.public_bytes(certlab.DER) for leaf in leaves]
+        values = "".join(f"userCertificate;binary:: {base64.b64encode(der).decode()}\n" for der in ders)
+        return (f"dn: ou={domain},c=NZ\nobjectClass: organizationalUnit\nou: {domain}\n\n"
+                f"dn: cn={DCA},ou={domain},c=NZ\nobjectClass: inetOrgPerson\n"
+                f"cn: {DCA}\nsn: {DCA}\nmail: {DCA}@{domain}\n{values}")
+
+    def _add(self, entries):
+        done = self._ldap("ldapadd", stdin=entries)
         assert done.returncode == 0, done.stderr
 
     @contextlib.contextmanager

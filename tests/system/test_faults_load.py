@@ -1,26 +1,33 @@
 """Parts that are stopped, hung and killed while mail flows both ways: every accepted message arrives, and once; nothing
 leaves in the clear; what was brought back serves again without a hand. Invariants 1 and 2 of the architecture.
 
+A directory or a CA that goes is felt by mail to members that nobody has written to yet: it waits, and no other does.
+
 A few faults and rounds of kill -9 in tools/check, all of them with --long. Run with -s for the figures.
 """
 import collections
+import math
 import os
 import re
 import signal
 import smtplib
+import statistics
 import tempfile
 import threading
 import time
 
 import pytest
 
+from members import Members
 from sealgate.mailserver import HANG, MailServer
+from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import NotReady, children, wait_for
 from setting import A, B, C, FROM_A, FROM_B, OUTSIDE, Setting, simple
 
 MARK = "Plaintext-Marker-4711"
 SUBJECT = re.compile(rb"(?:^|\r\n)Subject: (\S+)")
+MARKED = re.compile(MARK.encode() + rb"-(\S+)\r\n")
 
 
 class SlowServer(MailServer):
@@ -38,8 +45,8 @@ class SlowServer(MailServer):
 
 
 class Busy(Setting):
-    def __init__(self, folder, block, **more):
-        super().__init__(folder, block, **more)
+    def __init__(self, folder, block, routes=None, **more):
+        super().__init__(folder, block, routes, **more)
         for domain in (A, B, C):
             usual = self.servers[domain]
             self.servers[domain] = SlowServer(usual.port, usual.folder)
@@ -49,10 +56,10 @@ class Busy(Setting):
         return platform.postfix_out.queue() + platform.postfix_in.queue()
 
     def copies(self):
-        """Subject → when each copy came to a customer's server."""
+        """Subject → when each copy came to a customer's server, or to that of the members elsewhere."""
         found = collections.defaultdict(list)
-        for domain in (A, B, C):
-            for mail in self.servers[domain].mails:
+        for where in {A, B, C, "members"} & self.servers.keys():
+            for mail in self.servers[where].mails:
                 found[SUBJECT.search(mail.head)[1].decode()].append(mail.received_at)
         return found
 
@@ -60,7 +67,8 @@ class Busy(Setting):
         """What passed the wire, or reached somebody outside, with the text of that load."""
         mark = f"{MARK}-{name}-".encode()
         return ([raw for _, raw in self.tap.messages if mark in raw]
-                + [mail.raw for mail in self.servers[OUTSIDE].mails if mark in mail.raw])
+                + [mail.raw for where in {OUTSIDE, "members"} & self.servers.keys()
+                   for mail in self.servers[where].mails if mark in mail.raw])
 
 
 class Load:
@@ -89,16 +97,21 @@ class Load:
         count = 0
         while not self._stop.is_set():
             count += 1
-            subject = f"{self.name}-{number}-{count}"
-            sender, recipient = f"joe@{author}", f"ann@{to}"
-            message = simple(sender, [recipient], subject, f"{MARK}-{subject}\r\n" + 40 * ("x" * 70 + "\r\n"))
-            try:
-                self.setting.submit(sender, [recipient], message, source=source)
-                self.accepted[subject] = time.time()
-            except (OSError, smtplib.SMTPException):
-                self.refused += 1  # it may arrive, if the reply was lost, but not twice
+            if not self.write(f"{self.name}-{number}-{count}", author, source, to):
                 self._stop.wait(0.2)
             self.between(number)
+
+    def write(self, subject, author, source, to):
+        """Was it accepted?"""
+        sender, recipient = f"joe@{author}", f"ann@{to}"
+        message = simple(sender, [recipient], subject, f"{MARK}-{subject}\r\n" + 40 * ("x" * 70 + "\r\n"))
+        try:
+            self.setting.submit(sender, [recipient], message, source=source)
+        except (OSError, smtplib.SMTPException):
+            self.refused += 1  # it may arrive, if the reply was lost, but not twice
+            return False
+        self.accepted[subject] = time.time()
+        return True
 
     def between(self, number):
         """The pause of a writer before its next mail."""
@@ -107,6 +120,16 @@ class Load:
     def arrived(self):
         copies = self.setting.copies()
         return [subject for subject in list(self.accepted) if subject in copies]
+
+    @staticmethod
+    def number(subject):
+        return int(subject.rsplit("-", 2)[1])
+
+    def of(self, *numbers):
+        """When each of these writers' mails that arrived was accepted, and how long it took, in seconds."""
+        copies = self.setting.copies()
+        return [(at, copies[s][0] - at) for s, at in list(self.accepted.items())
+                if self.number(s) in numbers and s in copies]
 
     def under_way(self):
         return len(self.accepted) - len(self.arrived())
@@ -152,10 +175,45 @@ class Load:
             f"WHERE t.step = 'not-sent-again' AND m.message_id LIKE '{self.name}-%'")[0][0])
 
 
+NEWCOMERS = 24  # more than the mails that Postfix hands on at a time (20), and than a directory is asked at a time (4)
+QUESTION = 3  # seconds, for a directory's answer and for a revocation list
+NEEDED = {"directory": 'sealgate_gateway_directories{state="away"}',  # by new partners, and where it is seen to be missing
+          "refca": 'sealgate_gateway_crls{state="failing"}'}
+
+
+class Elsewhere(Members, Busy):
+    """… and members elsewhere, some for each way in which what they need can go."""
+
+    def __init__(self, folder, block):
+        self.new = {(what, how): [f"{what}-{how}-{i}.test" for i in range(NEWCOMERS)]
+                    for what in NEEDED for how in ("stop", "hang")}
+        super().__init__(folder, block, sum(self.new.values(), []), {
+            "hold.discover": "1s", "certificates.crl_retry": "100ms", "certificates.ldap_timeout": f"{QUESTION}s",
+            "certificates.crl_timeout": f"{QUESTION}s"})
+
+    def join(self, what, how):
+        """The domains of new members. What a CA that goes has to be asked for is a list that nobody has fetched yet."""
+        point = self.platform.refca.crl_url
+        self.newcomers(self.new[what, how], points=[f"{point}?{how}" if what == "refca" else point])
+        return self.new[what, how]
+
+    def away(self, what):
+        return Ops(self.platform.layout.ops("gatewayd")).series()[NEEDED[what]] > 0
+
+    def waiting(self):
+        """Held mail: the domain that it is for."""
+        return sorted(row["recipient_domain"] for one in (self.a, self.b) for row in one.held(state="held"))
+
+    def opened(self, domain):
+        """What came for that member, opened with its key: the text's first lines."""
+        return sorted(MARKED.search(self.members[domain].open(mail.raw))[1].decode()
+                      for mail in self.outside.mails if mail.recipients == [f"ann@{domain}"])
+
+
 @pytest.fixture(scope="module")
 def busy():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgl", dir="/var/tmp") as folder:
-        s = Busy(folder, block)
+        s = Elsewhere(folder, block)
         try:
             yield s.start()
         finally:
@@ -241,6 +299,74 @@ def test_a_part_goes_and_comes_back(busy, what, how):
         recovered = load.more(8, 120)
     load.account()
     print(f"\n{what} {how}: {len(load.accepted)} accepted, {load.refused} refused, next eight after {recovered:.1f} s")
+
+
+class Acquainting(Load):
+    """… and a mail to each of some members, by A and B in turn. Not as much as the machine can do: the mail that takes its
+    time is to wait for what is away, and not for a processor."""
+
+    USUAL, NEW = range(len(Load.WAYS)), len(Load.WAYS)
+
+    def __init__(self, setting, name):
+        super().__init__(setting, name)
+        self.written = {}
+
+    def between(self, number):
+        self._stop.wait(0.3)
+
+    def write_to(self, domains):
+        """… one each; all of them so far are in .written, the domain by the subject."""
+        for domain in domains:
+            subject = f"{self.name}-{self.NEW}-{len(self.written)}"
+            assert self.write(subject, *((A, FROM_A), (B, FROM_B))[len(self.written) % 2], domain)
+            self.written[subject] = domain
+
+    def usual(self, since=0.0, until=math.inf):
+        """How long each of the usual mails took that were accepted in that time."""
+        return [took for at, took in self.of(*self.USUAL) if since < at < until]
+
+
+def figures(times):
+    return f"{statistics.median(times):.2f} s, at most {max(times):.2f} s ({len(times)})"
+
+
+@pytest.mark.parametrize("what, how", [
+    pytest.param(what, how, marks=[] if (what, how) == ("directory", "hang") else [pytest.mark.long])
+    for what in NEEDED for how in ("hang", "stop")])
+def test_what_new_partners_need_goes_and_comes_back(busy, what, how):
+    """Their mail is held and then goes by itself. The first of it may take all of Postfix's connections to gatewayd for the
+    time of one question, and the usual mail waits so long; from then on it is known that nobody answers, one asks whether
+    that is still so, and nobody else waits, however much more mail comes that needs it."""
+    part, back, domains = part_of(busy, what), {"stop": "start", "hang": "thaw"}[how], busy.join(what, how)
+    with Acquainting(busy, f"new-{what}-{how}") as load:
+        load.more(20)
+        assert not busy.away(what)
+        before = load.usual()
+        getattr(part, how)()
+        try:
+            gone = time.time()
+            load.write_to(domains)
+            wait_for(lambda: busy.away(what), 20, f"the {what} to be missed")
+            wait_for(lambda: busy.waiting() == sorted(load.written.values()), 60, "the new partners' mail to be held")
+            known = time.time()
+            load.write_to(2 * domains)
+            wait_for(lambda: busy.waiting() == sorted(load.written.values()), 60, "their further mail to be held")
+            wait_for(lambda: len(load.usual(known)) >= 20, 30, "the usual mail")
+            assert load.of(load.NEW) == [] and busy.away(what)
+        finally:
+            returned = time.time()
+            getattr(part, back)()
+        wait_for(lambda: len(load.of(load.NEW)) == len(load.written), 60, "the new partners' mail")
+        recovered = time.time() - returned
+        wait_for(lambda: not busy.away(what), 30, f"the {what} to be seen again")
+    load.account()
+    for domain in domains:
+        assert busy.opened(domain) == sorted(subject for subject, to in load.written.items() if to == domain)
+    first, later = load.usual(gone, known), load.usual(known, returned)
+    print(f"\n{what} {how}: the usual mail took {figures(before)}; until that was known {figures(first)}; then "
+          f"{figures(later)}; new partners' came after {recovered:.1f} s")
+    assert max(first) < max(before) + QUESTION + 2
+    assert statistics.median(later) < statistics.median(before) + 1 and max(later) < max(before) + QUESTION - 1
 
 
 @pytest.mark.parametrize("what, rounds", [

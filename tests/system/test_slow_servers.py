@@ -83,16 +83,6 @@ class Flood(Load):
     def waiting(self, *numbers):
         return sum(1 for s in list(self.accepted) if self.number(s) in numbers) - len(self.of(*numbers))
 
-    @staticmethod
-    def number(subject):
-        return int(subject.rsplit("-", 2)[1])
-
-    def of(self, *numbers):
-        """When each of these writers' mails that arrived was accepted, and how long it took, in seconds."""
-        copies = self.setting.copies()
-        return [(at, copies[s][0] - at) for s, at in list(self.accepted.items())
-                if self.number(s) in numbers and s in copies]
-
 
 @pytest.fixture(scope="module")
 def several():
