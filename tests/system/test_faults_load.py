@@ -321,6 +321,11 @@ class Acquainting(Load):
             assert self.write(subject, *((A, FROM_A), (B, FROM_B))[len(self.written) % 2], domain)
             self.written[subject] = domain
 
+    def held(self):
+        """Is all of that held?"""
+        assert self.setting.in_the_clear(self.name) == []
+        return self.setting.waiting() == sorted(self.written.values())
+
     def usual(self, since=0.0, until=math.inf):
         """How long each of the usual mails took that were accepted in that time."""
         return [took for at, took in self.of(*self.USUAL) if since < at < until]
@@ -347,12 +352,12 @@ def test_what_new_partners_need_goes_and_comes_back(busy, what, how):
             gone = time.time()
             load.write_to(domains)
             wait_for(lambda: busy.away(what), 20, f"the {what} to be missed")
-            wait_for(lambda: busy.waiting() == sorted(load.written.values()), 60, "the new partners' mail to be held")
+            wait_for(load.held, 60, "the new partners' mail to be held")
             known = time.time()
             load.write_to(2 * domains)
-            wait_for(lambda: busy.waiting() == sorted(load.written.values()), 60, "their further mail to be held")
+            wait_for(load.held, 60, "their further mail to be held")
             wait_for(lambda: len(load.usual(known)) >= 20, 30, "the usual mail")
-            assert load.of(load.NEW) == [] and busy.away(what)
+            assert load.held() and load.of(load.NEW) == [] and busy.away(what)
         finally:
             returned = time.time()
             getattr(part, back)()
