@@ -15,6 +15,7 @@ import resource
 import secrets
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -204,7 +205,7 @@ class Hsmd:
         self.settings.update(settings)
         s = dict(self.settings)
         hsmd = {k: s.pop(k) for k in list(s) if k in (
-            "max_connections", "connections_per_user", "request_timeout", "idle_timeout",
+            "socket_mode", "max_connections", "connections_per_user", "request_timeout", "idle_timeout",
             "answer_timeout", "generate_timeout")}
         rules, level = s.pop("rules"), s.pop("level")
         lines = ["[hsmd]", f"socket = {self.socket}", f"socket_group = {GROUP if ROOT else ''}",
@@ -289,6 +290,26 @@ class Hsmd:
         shutil.rmtree(self.dir)
         assert "Sanitizer" not in text, text
         assert status == 0, text
+
+
+def ops(hsmd, path):
+    """From hsmd's own HTTP: status and text."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(hsmd.ops_socket))
+        s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = b""
+        while chunk := s.recv(65536):
+            answer += chunk
+    return int(answer.split()[1]), answer.decode()
+
+
+def figure(hsmd, name):
+    lines = [line for line in ops(hsmd, "/metrics")[1].splitlines() if line.startswith(name + " ")]
+    return int(lines[0].split()[1])
+
+
+BUSY = 'sealgate_hsm_sessions{state="busy"}'
 
 
 @contextlib.contextmanager
@@ -933,24 +954,25 @@ def test_clients_outlive_a_restart(sig):
 
 @pytest.mark.smoke
 def test_killed_under_load_and_restarted():
-    with running(sessions=4) as hsmd:
+    """All sessions are at an operation that does not come back before the kill, and others wait for one."""
+    with running(module=BUILD / "tests/p11-faults.so", sessions=4) as hsmd:
         tenant, gateway = hsmd.client(TENANT), hsmd.client(GATEWAY, connections=8)
         key = tenant.generate(Key("wrapped"))
         value = hashlib.sha256(b"x").hexdigest()
         for _ in range(3):
             gateway.send(f"load 8 2000 {key.words()} pkcs1 sha256 {value}")
-            cpu = cpu_ticks(hsmd.process.pid)
-            wait_for(lambda: cpu_ticks(hsmd.process.pid) > cpu + 10, "work in flight")
+            done = 'sealgate_hsm_operations_total{operation="sign",result="ok"}'
+            wait_for(lambda: figure(hsmd, done) > 100, "signatures")
+            hung = hsmd.faults.with_name("fault.hung")
+            hung.unlink(missing_ok=True)
+            hsmd.fault("hang sign")
+            wait_for(lambda: hung.exists() and figure(hsmd, BUSY) == 4, "all sessions to be at a signature")
             hsmd.stop(signal.SIGKILL)
+            hsmd.faults.unlink()
             good, bad, first = gateway.receive()
             assert int(good) > 0 and int(bad) > 0 and first == "SG_E_HSM_UNAVAILABLE"
             hsmd.start()
             verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
-
-
-def cpu_ticks(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
 
 
 @pytest.mark.smoke

@@ -7,14 +7,13 @@ supervisor. REQ-132
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
-from test_hsm import (BUILD, GATEWAY, TENANT, Hsmd, HsmError, Key, as_user, healthy, refused, running, verify,
-                      wait_for)
+from test_hsm import (BUILD, BUSY, GATEWAY, TENANT, Hsmd, HsmError, Key, as_user, figure, healthy, ops, refused, running,
+                      verify, wait_for)
 
 ANSWER, REPLACE = 2.0, 60.0
 SLACK = 3.0  # of a busy machine
@@ -131,29 +130,11 @@ def hang(hsmd, call, how="hang"):
     wait_for(hung.exists, f"a call to {call}")
 
 
-def ops(hsmd, path):
-    """From hsmd's own HTTP: status and text."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect(str(hsmd.ops_socket))
-        s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        answer = b""
-        while chunk := s.recv(65536):
-            answer += chunk
-    return int(answer.split()[1]), answer.decode()
-
-
-def figure(hsmd, name):
-    lines = [line for line in ops(hsmd, "/metrics")[1].splitlines() if line.startswith(name + " ")]
-    return int(lines[0].split()[1])
-
-
 def threads(hsmd):
     return len(os.listdir(f"/proc/{hsmd.process.pid}/task"))
 
 
 CIRCUIT, STUCK = "sealgate_hsm_circuit_open", 'sealgate_hsm_sessions{state="stuck"}'
-BUSY = 'sealgate_hsm_sessions{state="busy"}'
 
 
 # What it gets over by itself ----------------------------------------------------------------------
@@ -421,7 +402,7 @@ def test_the_time_for_a_key_pair(attacked):
     tenant = hsmd.client(TENANT)
     wait_for(lambda: slow_key(tenant), "a pair that takes longer")
     assert figure(hsmd, "sealgate_hsm_unanswered_total") >= 1
-    wait_for(lambda: figure(hsmd, STUCK) == 0, "the pair to be made")
+    wait_for(lambda: figure(hsmd, STUCK) == figure(hsmd, BUSY) == 0, "the pair to be made")
 
 
 def slow_key(tenant):
