@@ -6,9 +6,11 @@ A directory or a CA that goes is felt by mail to members that nobody has written
 A few faults and rounds of kill -9 in tools/check, all of them with --long. Run with -s for the figures.
 """
 import collections
+import itertools
 import math
 import os
 import re
+import shutil
 import signal
 import smtplib
 import statistics
@@ -19,6 +21,7 @@ import time
 import pytest
 
 from members import Members
+from sealgate.layout import GROUP, HSM
 from sealgate.mailserver import HANG, MailServer
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
@@ -69,6 +72,38 @@ class Busy(Setting):
         return ([raw for _, raw in self.tap.messages if mark in raw]
                 + [mail.raw for where in {OUTSIDE, "members"} & self.servers.keys()
                    for mail in self.servers[where].mails if mark in mail.raw])
+
+
+class Faulty(Busy):
+    """hsmd is on a module with faults (tests/unit/hsm/p11_faults.c)."""
+
+    def __init__(self, folder, block, settings=None):
+        module = f"{folder}/p11-faults.so"
+        settings = settings or {}
+        super().__init__(folder, block, settings={**settings, "hsmd": {"pkcs11.module": module, **settings.get("hsmd", {})}})
+        os.chmod(folder, 0o755)
+        shutil.copy(self.platform.build / "tests/p11-faults.so", module)
+        self.faults = self.platform.layout.dir / "faults/fault"
+        self.faults.parent.mkdir(mode=0o755, parents=True)
+        os.chown(self.faults.parent, HSM, GROUP)
+        self.platform.hsmd.env["SG_FAULT_FILE"] = str(self.faults)
+
+    def fault(self, name):
+        """Strikes with the next call."""
+        hung = self.faults.with_name("fault.hung")
+        hung.unlink(missing_ok=True)
+        temporary = self.faults.with_name("new")
+        temporary.write_text(name, encoding="ascii")
+        temporary.rename(self.faults)
+        wait_for(hung.exists, 60, "a call that hangs")
+
+    def operations(self):
+        """How many hsmd has at the module, by its own count."""
+        return Ops(self.platform.layout.ops("hsmd")).series()['sealgate_hsm_sessions{state="busy"}']
+
+    def stop(self):
+        self.faults.unlink(missing_ok=True)
+        super().stop()
 
 
 class Load:
@@ -181,7 +216,7 @@ NEEDED = {"directory": 'sealgate_gateway_directories{state="away"}',  # by new p
           "refca": 'sealgate_gateway_crls{state="failing"}'}
 
 
-class Elsewhere(Members, Busy):
+class Elsewhere(Members, Faulty):
     """… and members elsewhere, some for each way in which what they need can go."""
 
     def __init__(self, folder, block):
@@ -378,10 +413,11 @@ def test_what_new_partners_need_goes_and_comes_back(busy, what, how):
     ("gatewayd", 4), ("hsmd", 3), pytest.param("gatewayd", 100, marks=pytest.mark.long),
     pytest.param("hsmd", 100, marks=pytest.mark.long)])
 def test_killed_with_mail_in_flight(busy, what, rounds):
+    """Of hsmd: amid operations that have begun in its module, and do not come back before the kill."""
     part = getattr(busy.platform, what)
     for domain in (A, B, C):
         busy.servers[domain].pause = 0.05
-    in_flight = []
+    in_flight, operations, calls = [], [], itertools.cycle(("sign", "decrypt"))
     try:
         with Load(busy, f"kill-{what}-{rounds}") as load:
             for _ in range(rounds):
@@ -389,13 +425,20 @@ def test_killed_with_mail_in_flight(busy, what, rounds):
                 # Mail is at a customer's server, which has not answered, or on its way to it.
                 wait_for(lambda: load.under_way() and any(busy.servers[d].in_hand for d in (A, B, C)), 60,
                          "mail in flight", 0.001)
+                if what == "hsmd":
+                    busy.fault(f"hang {next(calls)}")
+                    operations.append(busy.operations())
                 in_flight.append(load.under_way())
                 part.kill()
+                busy.faults.unlink(missing_ok=True)
                 part.start()
             load.more(8, 120)
     finally:
+        busy.faults.unlink(missing_ok=True)
         for domain in (A, B, C):
             busy.servers[domain].pause = 0.0
     load.account()
+    assert min(in_flight) >= 1 and min(operations, default=1) >= 1, (in_flight, operations)
     print(f"\nkill -9 of {what}, {rounds} times: {len(load.accepted)} accepted, {load.refused} refused, "
-          f"{min(in_flight)} to {max(in_flight)} in flight, none lost, none twice, {load.proved()} proved")
+          f"{min(in_flight)} to {max(in_flight)} in flight, operations of hsmd {operations}, none lost, none twice, "
+          f"{load.proved()} proved")
