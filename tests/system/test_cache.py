@@ -12,7 +12,6 @@ import socket
 import tempfile
 import time
 
-import psycopg2
 import pytest
 from cryptography import x509
 
@@ -311,8 +310,7 @@ def test_database_hangs(setting):
 
 def heard(postgresql, *scripts):
     """Notifications of rows that each script causes."""
-    admin = (postgresql.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
-    connection = psycopg2.connect(postgresql.conninfo, user="postgres", password=admin)
+    connection = postgresql.connect()
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute("LISTEN sealgate_row")

@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import stat
+import statistics
 import struct
 import termios
 import time
@@ -16,7 +17,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from test_hsm import (BUILD, GATEWAY, HSM, ROOT, RULES, TENANT, Key, figure, healthy, refused, running, wait_for)
+from test_hsm import (BUILD, BUSY, GATEWAY, HSM, ROOT, RULES, TENANT, Key, figure, healthy, refused, running, verify,
+                      wait_for)
 
 SLACK = 5.0  # of a busy machine
 HEALTH = b"\2\1" + bytes(16)  # hsm/client/protocol.h: a request without names
@@ -144,6 +146,24 @@ def test_the_time_to_lie_idle():
             return answered(busy) and len(os.listdir(threads)) <= before - 2
         wait_for(fewer, "the end of the client's connection")
         gateway.health()
+
+
+def test_the_connections_of_a_client():
+    """The client library's: while an operation hangs in each of them, the next waits its time and never gets to hsmd."""
+    with running(module=BUILD / "tests/p11-faults.so", sessions=8, answer_timeout="30s") as hsmd:
+        key = hsmd.client(TENANT).generate(Key("token"), 2048)
+        gateway = hsmd.client(GATEWAY, connections=2, timeout_ms=3000)
+        gateway.public(key)
+        hsmd.fault("hang sign")
+        began, seen = time.monotonic(), []
+        gateway.send(f"load 4 1 {key.words()} pkcs1 sha256 {'00' * 32}")
+        while time.monotonic() - began < 3:  # before that nobody gives up, and lets in the next
+            seen.append(figure(hsmd, BUSY))
+        assert statistics.median_low(seen) == 2  # hsmd's own look at the token is one, now and then
+        good, bad, _ = gateway.receive()
+        assert (good, bad) == ("0", "4") and 3 <= time.monotonic() - began < 3 + SLACK
+        hsmd.faults.unlink()
+        verify(key, "sha256", b"x", gateway.sign(key, "sha256", b"x"), "pkcs1")
 
 
 # Keys that are kept -------------------------------------------------------------------------------

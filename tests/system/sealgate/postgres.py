@@ -49,13 +49,16 @@ class PostgreSQL:
                         "-h", self.socket, "-p", self.port, "-U", "postgres", "-d", database,
                         input=sql).strip()
 
+    def connect(self):
+        """The administrator's, of psycopg2."""
+        admin = (self.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
+        return psycopg2.connect(self.conninfo, user="postgres", password=admin, options="-c search_path=sealgate")
+
     def rows(self, sql):
         """The same over a connection that is kept, for what is asked again and again: rows of text as psql
         shows them, of the last statement."""
         if self.kept is None or self.kept.closed:
-            admin = (self.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
-            self.kept = psycopg2.connect(self.conninfo, user="postgres", password=admin,
-                                         options="-c search_path=sealgate")
+            self.kept = self.connect()
             self.kept.autocommit = True
         shown = {None: "", True: "t", False: "f"}
         with self.kept.cursor() as cursor:
