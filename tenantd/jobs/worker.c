@@ -208,6 +208,8 @@ static void job_do(struct sg_workers *w, struct sg_job *job)
     struct sg_error err = {0};
     json_error_t where;
     int64_t began = sg_metric_now();
+    sg_log(SG_LOG_DEBUG, "job.begun", "job", row->id, "kind", row->kind, "attempt",
+           sg_log_num(row->attempts), NULL);
     job->payload = json_loads(row->payload, 0, &where);
     bool ok;
     if (row->cancel)
