@@ -56,7 +56,8 @@ struct sg_message_batch {
 };
 /*
  * Writes a batch in one transaction; the same may come again. An outcome never replaces a later
- * one, and a final one (delivered, refused, discarded) stays. Months without a partition get one.
+ * one, and a final one (delivered, refused, discarded) stays, but that delivered replaces the
+ * others. Months without a partition get one.
  */
 SG_MUST_USE bool sg_message_feed(struct sg_db *db, const struct sg_message_batch *batch,
                                  struct sg_error *err);

@@ -24,9 +24,10 @@ class Held(Setting):
     def rows(self):
         return self.platform.postgresql.rows
 
-    def member(self, name):
+    def member(self, name, **more):
         """An organisation whose mail goes to B's server, and of whom there is no certificate yet."""
-        one = self.platform.organisation(name, f"{name}.test", next_hop_port=self.platform.port["agency_b"], key_kind="wrapped")
+        one = self.platform.organisation(name, f"{name}.test", next_hop_port=self.platform.port["agency_b"], key_kind="wrapped",
+                                         **more)
         one.configure()
         return one
 
@@ -36,10 +37,11 @@ class Held(Setting):
         one.certify()
         one.publish()
 
-    def send(self, one):
+    def send(self, one, fields="", body="Kia ora.\r\n"):
         """A mail to it; its subject is the organisation's name."""
         to = f"ann@{one.domain_name}"
-        self.submit(f"joe@{A}", [to], simple(f"joe@{A}", [to], one.name))
+        mail = simple(f"joe@{A}", [to], one.name, body)
+        self.submit(f"joe@{A}", [to], mail.replace(b"Subject:", f"{fields}Subject:".encode(), 1))
 
     def held(self, one):
         return wait_for(lambda: self.a.held(state="held", recipient_domain=one.domain_name), 30, "held mail")[0]
@@ -228,3 +230,34 @@ def test_who_is_told_that_it_failed(setting):
     wait_for(lambda: setting.outcomes(one) == ["expired"], 20, "the outcome in the log")
     notice, = setting.servers[A].wait(1, 60, lambda m: b"SECURE DELIVERY FAILURE" in m.raw and b"Subject: expired" in m.raw)
     assert notice.recipients == [f"joe@{A}"]
+
+
+ATTACHED = ('--b\r\nContent-Type: text/plain\r\n\r\nSee the attached.\r\n--b\r\nContent-Type: text/plain\r\n'
+            'Content-Disposition: attachment; filename="a.txt"\r\n\r\nIt is [SENSITIVE].\r\n--b--\r\n')
+
+
+def test_refused_by_rules_that_were_changed_back(setting):
+    """The rules refuse what is held, PostgreSQL does not take its end, and by the time of the next attempt the rules let it
+    go: the log says what became of it, and nobody was told that it failed."""
+    rows, api, policy = setting.rows, setting.platform.api, f"{setting.a.domain_path}/policy"
+    one = setting.member("changed", environment="securemail")
+    setting.send(one, 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n', ATTACHED)
+    held = setting.held(one)
+    before = api.get(policy)["settings"]
+    rows("CREATE FUNCTION test_fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$")
+    rows("CREATE TRIGGER test_fail BEFORE UPDATE OF recipients ON held_message FOR EACH ROW EXECUTE FUNCTION test_fail()")
+    try:
+        api.put(policy, {**before, "attachment_scanning": True})
+        setting.release(held)
+        wait_for(lambda: setting.outcomes(one) == ["refused"], 60, "the refusal in the log")
+        wait_for(lambda: setting.row(held)["attempts"] == 1, 60, "the end of the attempt")
+    finally:
+        rows("DROP FUNCTION test_fail CASCADE")
+        api.put(policy, before)
+    assert setting.row(held)["state"] == "held"
+    setting.certified(one)
+    setting.release(held)
+    wait_for(lambda: setting.row(held)["state"] == "sent", 60, "held mail sent")
+    setting.quiet()
+    assert len(setting.copies(one)) == 1 and setting.failures(held) == []
+    wait_for(lambda: setting.outcomes(one) == ["delivered"], 20, "the outcome in the log")
