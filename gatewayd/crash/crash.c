@@ -139,6 +139,12 @@ void sg_crash_end(bool done)
     pthread_mutex_unlock(&lock);
 }
 
+/* Those whose end clears them are told of until it was tried; a look-up is never cleared. */
+static sg_time told_until(const struct crash_suspect *s)
+{
+    return until(s) + (s->name.kind == SG_CRASH_DISCOVERY ? 0 : GONE);
+}
+
 /* Put off, as far as anybody knows: what was not tried long after it could be is elsewhere. */
 static size_t waiting(struct sg_buf *names)
 {
@@ -149,7 +155,7 @@ static size_t waiting(struct sg_buf *names)
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < CRASH_SUSPECTS; i++) {
         const struct crash_suspect *s = &table->suspects[i];
-        if (s->name.kind == SG_CRASH_NOTHING || until(s) + GONE <= now)
+        if (s->name.kind == SG_CRASH_NOTHING || told_until(s) <= now)
             continue;
         n++;
         if (names)

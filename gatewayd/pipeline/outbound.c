@@ -185,18 +185,28 @@ struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, 
                                    .change = change_of(policy->changed_certificate)};
 }
 
+bool sg_outbound_discovery_begin(struct sg_arena *arena, const char *domain, const char *relying,
+                                 struct sg_error *err)
+{
+    /* What is read is partly of the domain that relies on it: no other's mail is to wait for that.
+     */
+    const char *id = sg_arena_printf(arena, "%s:%s", domain, relying);
+    return sg_crash_begin(SG_CRASH_DISCOVERY, id, NULL, err);
+}
+
+void sg_outbound_discovery_end(void)
+{
+    sg_crash_end(false); /* The next question may read more than this one did. */
+}
+
 bool sg_outbound_discover(struct sg_gateway *gw, struct sg_arena *arena,
                           const struct sg_cert_wanted *wanted, struct sg_cert_found *found_r,
                           struct sg_error *err)
 {
-    /* What is read is partly of the domain that relies on it: no other's mail is to wait for that.
-     */
-    const char *id = sg_arena_printf(arena, "%s:%s", wanted->domain, wanted->relying);
-    if (!sg_crash_begin(SG_CRASH_DISCOVERY, id, NULL, err))
+    if (!sg_outbound_discovery_begin(arena, wanted->domain, wanted->relying, err))
         return false;
     bool ok = sg_cert_discover(gw->certs, arena, wanted, found_r, err);
-    /* The next question may read more than this one did. */
-    sg_crash_end(false);
+    sg_outbound_discovery_end();
     return ok;
 }
 

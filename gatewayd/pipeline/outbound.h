@@ -47,8 +47,13 @@ SG_MUST_USE bool sg_outbound_sign(struct sg_outbound *o, struct sg_error *err);
  * relies on is for the caller to say. */
 struct sg_cert_wanted sg_outbound_wanted(const struct sg_domain_policy *policy, const char *domain,
                                          sg_time now);
+/* A domain whose certificates are looked at for one of ours, itself perhaps, is in hand
+ * (crash/crash.h) between the two; false: it is put off. */
+SG_MUST_USE bool sg_outbound_discovery_begin(struct sg_arena *arena, const char *domain,
+                                             const char *relying, struct sg_error *err);
+void sg_outbound_discovery_end(void);
 /*
- * What the store and the directories have of a domain, with the domain in hand (crash/crash.h):
+ * What the store and the directories have of a domain, with the domain in hand:
  * what crashes us there is not the message's fault, and its other recipients are not to wait.
  */
 SG_MUST_USE bool sg_outbound_discover(struct sg_gateway *gw, struct sg_arena *arena,

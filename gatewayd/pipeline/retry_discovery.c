@@ -30,17 +30,30 @@ static bool look_up(struct sg_gateway *gw, struct sg_arena *arena,
     return ok;
 }
 
-/* REQ-67: our own, whose revocation list may have been away. */
-static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
-                        const struct sg_held_wanting *wanting, struct sg_error *err)
+static bool can_sign(struct sg_gateway *gw, struct sg_arena *arena,
+                     const struct sg_held_wanting *wanting, sg_time now, bool *can_r,
+                     struct sg_error *err)
 {
     SG_AUTO_KEYRING keyring = {0};
     struct sg_keyring_item *signer = NULL;
     struct sg_cert_facts facts = {0};
+    bool ok = sg_keyring_load(gw, arena, wanting->domain_id, wanting->name, &keyring, err) &&
+              sg_keyring_signer(&keyring, arena, now, &signer, &facts, err);
+    *can_r = signer;
+    return ok;
+}
+
+/* REQ-67: our own, whose revocation list may have been away. */
+static bool look_up_own(struct sg_gateway *gw, struct sg_arena *arena,
+                        const struct sg_held_wanting *wanting, struct sg_error *err)
+{
     sg_time now = sg_clock_now();
-    return sg_keyring_load(gw, arena, wanting->domain_id, wanting->name, &keyring, err) &&
-           sg_keyring_signer(&keyring, arena, now, &signer, &facts, err) &&
-           (!signer || sg_held_wake_own(gw->db, wanting, SG_RETRY_PORTION, now, err));
+    bool can = false;
+    if (!sg_outbound_discovery_begin(arena, wanting->name, wanting->domain_id, err))
+        return false;
+    bool ok = can_sign(gw, arena, wanting, now, &can, err);
+    sg_outbound_discovery_end();
+    return ok && (!can || sg_held_wake_own(gw->db, wanting, SG_RETRY_PORTION, now, err));
 }
 
 struct round {

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a saniti
 class Crashing(Setting):
     def __init__(self, folder, block):
         super().__init__(folder, block, clock=True, settings={"gatewayd": {
-            "hold.poll": "200ms", "hold.retry_first": "5m", "notice.merge": "500ms"}})
+            "hold.poll": "200ms", "hold.retry_first": "5m", "hold.discover": "500ms", "notice.merge": "500ms"}})
         self.ahead = 0
 
     def start(self):
@@ -203,6 +203,50 @@ def test_a_partners_certificate(crashing):
     assert crashing.figure("crash_suspects") == 0
     for subject, count in (("deadly-partner", 2), ("deadly-second", 1)):
         crashing.arrived(B, subject, count)
+
+
+def test_our_own_certificate(crashing):
+    """Held mail waits for it: the look at it that comes every minute is put off, and the other mail and rounds go on."""
+    platform, rows = crashing.platform, crashing.platform.postgresql.rows
+    crashing.restart(broken=False)
+    own = platform.organisation("Own", "own-deadly.test", network="127.0.0.6/32", next_hop_port=platform.port["agency_a"],
+                                key_kind="wrapped")
+    own.configure()
+    crashing.submit("joe@own-deadly.test", [f"ann@{B}"], simple("joe@own-deadly.test", [f"ann@{B}"], "own"), "127.0.0.6")
+    held, = wait_for(lambda: own.held(state="held"), 30, "held mail")
+    assert held["reason"] == "211"
+    wait_for(lambda: not rows("SELECT 1 FROM notice WHERE state NOT IN ('sent', 'folded')"), 60, "word of the delay")
+
+    def waits(reason):
+        """For that alone, and not for its turn."""
+        rows("SELECT set_config('app.actor', 'test', false), set_config('app.now', now()::text, false)")
+        rows(f"UPDATE held_message SET reason = '{reason}', next_try_at = '2100-01-01', expires_at = '2100-01-01'"
+             f" WHERE id = '{held['id']}'")
+
+    waits("")
+    own.make_key()
+    own.certify()
+    crashing.restart(broken=True)
+    name = f"own-deadly.test:{own.domain['id']}"
+    for crashes in ("1", "2"):
+        pid = crashing.gatewayd.pid()
+        waits("211")
+        wait_for(lambda gone_one=pid: gone(gone_one), 60, "gatewayd to crash")
+        waits("")
+        crashing.gatewayd.start()
+        found = crashing.events("crash.found")[-1]
+        assert (found["in_hand"], found.get("domain"), found.get("crashes")) == ("discovery", name, crashes)
+    pid = crashing.gatewayd.pid()
+    waits("211")
+    wait_for(lambda: any(e.get("domain") == name for e in crashing.events("crash.deferred")), 60, "it to be put off")
+    crashing.arrives("others-own")
+    wait_for(lambda: name in json.dumps(crashing.part()), 10, "word of it in /readyz")
+    assert crashing.gatewayd.pid() == pid
+    # Mended: it is looked at when its time has come, and what waits for it goes.
+    crashing.restart(broken=False)
+    crashing.clock(11 * MINUTES)
+    wait_for(lambda: platform.api.get(f"{own.path}/held/{held['id']}")["state"] == "sent", 60, "held mail sent")
+    crashing.arrived(B, "own")
 
 
 @pytest.mark.parametrize("number", (signal.SIGKILL, signal.SIGABRT))

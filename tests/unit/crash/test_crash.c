@@ -457,6 +457,28 @@ static void one_that_is_elsewhere_is_not_told_of(void **state)
     assert_true(may(SG_CRASH_OUTBOUND, "deleted"));
 }
 
+/* No good look-up clears it, so nobody waits for one to be told. */
+static void a_domain_is_told_of_while_it_is_put_off(void **state)
+{
+    struct sg_error err = {0};
+    (void)state;
+    dies_times(SG_CRASH_DISCOVERY, "partner.test:dom_1", 2);
+    opened();
+    now += 10 * MINUTE - 1;
+    assert_false(may(SG_CRASH_DISCOVERY, "partner.test:dom_1"));
+    assert_int_equal(figure(1), 1);
+    assert_false(sg_crash_check(&err));
+    now += 1;
+    assert_true(may(SG_CRASH_DISCOVERY, "partner.test:dom_1"));
+    assert_int_equal(figure(1), 0);
+    assert_true(sg_crash_check(&err));
+    sg_crash_close();
+    dies_of(SG_CRASH_DISCOVERY, "partner.test:dom_1"); /* its crashes are not forgotten */
+    opened();
+    now += 20 * MINUTE - 1;
+    assert_int_equal(figure(1), 1);
+}
+
 static void a_clock_that_was_set_back(void **state)
 {
     (void)state;
@@ -621,6 +643,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(waits_double_up_to_the_most, setup, teardown),
         cmocka_unit_test_setup_teardown(success_clears, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_elsewhere_is_not_told_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_is_told_of_while_it_is_put_off, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_was_set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_later, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_go_first, setup, teardown),
