@@ -204,10 +204,10 @@ const struct sg_option settings_options[] = {
     {"client", "helper_timeout", SG_OPT_DURATION, AT(courier_alive_ms), "30s", 1000, 10 * MINUTE, NULL,
      "One that gives no sign of life for so long is killed, and another started: mail in its hands is deferred."},
     {"client", "slots", SG_OPT_INT, AT(slots), "10", 1, 1000, NULL,
-     "Connections to one next hop at the same time."},
+     "Connections to one next hop of a tenant at the same time."},
     {"client", "connections", SG_OPT_INT, AT(shared_connections), "80", 0, 10000, NULL,
      "Connections to all next hops at the same time: each may have half of what is left, so that some that hang "
-     "leave something for the others. Fewer than Postfix \"in\" has processes for gatewayd; 0: no limit."},
+     "leave something for the others, and those of one tenant half of all of them. Fewer than Postfix \"in\" has processes for gatewayd; 0: no limit."},
     {"client", "slot_wait", SG_OPT_DURATION, AT(slot_wait_ms), "2s", 0, 10 * MINUTE, NULL,
      "How long to wait for a slot; where it would take longer, as it was of late, mail is deferred at once."},
     {"client", "connect_timeout", SG_OPT_DURATION, AT(connect_ms), "15s", 100, 5 * MINUTE, NULL,

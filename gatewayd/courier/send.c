@@ -151,7 +151,8 @@ static void head_write(struct output *o, const struct sg_smtp_destination *d,
                        const struct sg_smtp_envelope *e, const uint8_t (*ids)[SG_COURIER_ID],
                        uint64_t size)
 {
-    const char *first[] = {d->host, d->ca_pem ? d->ca_pem : "", e->sender};
+    const char *first[COURIER_FIRST] = {d->host, d->ca_pem ? d->ca_pem : "",
+                                        d->owner ? d->owner : "", e->sender};
     struct sg_bytes networks = d->within ? sg_networks_pack(d->within) : sg_bytes_of(NULL, 0);
     struct courier_job job = {.size = size,
                               .networks_version = d->within ? sg_networks_version(d->within) : 0,
@@ -165,12 +166,12 @@ static void head_write(struct output *o, const struct sg_smtp_destination *d,
                               .body_8bit = e->body_8bit,
                               .notify_never = e->notify_never,
                               .within = d->within != NULL};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < COURIER_FIRST; i++)
         job.strings += (uint32_t)strlen(first[i]) + 1;
     for (size_t i = 0; i < e->recipient_count; i++)
         job.strings += (uint32_t)strlen(e->recipients[i]) + 1;
     sg_buf_add(&o->buf, &job, sizeof job);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < COURIER_FIRST; i++)
         sg_buf_add(&o->buf, first[i], strlen(first[i]) + 1);
     for (size_t i = 0; i < e->recipient_count; i++)
         sg_buf_add(&o->buf, e->recipients[i], strlen(e->recipients[i]) + 1);

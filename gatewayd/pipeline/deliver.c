@@ -252,6 +252,7 @@ void sg_deliver_next_hop(struct sg_message *m, const char *domain_id, struct sg_
         return;
     }
     d.within = within;
+    d.owner = m->tenant;
     const struct sending s = {&d, pieces, piece_count, true};
     struct sg_smtp_reply *replies = transact(m, &s, rcpts, count, &err);
     sg_networks_unref(&within);

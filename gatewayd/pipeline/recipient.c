@@ -42,6 +42,7 @@ static enum sg_recipient_answer ask(struct sg_gateway *gw, struct sg_arena *aren
     }
     if (!found || !sg_domain_active(&domain))
         return SG_RECIPIENT_UNDECIDED;
+    server.owner = domain.tenant_id;
     return sg_recipients_ask(gw->recipients, &server, given, address, client, source_r);
 }
 

@@ -25,6 +25,7 @@ struct sg_smtp_destination {
     enum sg_smtp_tls tls;
     const char *ca_pem;               /* VERIFIED: the CAs to trust; "" means the system's */
     const struct sg_networks *within; /* no address outside is connected to; NULL: all are good */
+    const char *owner;                /* the tenant whose it is, see below; NULL or "": nobody's */
     /* 0: one of those that share connections. Else it is of this platform: it has its slots beside
      * what they share, and is waited for so long. A connection over which it said "later" ends. */
     int64_t own_wait_ms;
@@ -32,7 +33,7 @@ struct sg_smtp_destination {
 
 struct sg_smtp_client_options {
     const char *hostname; /* for EHLO/LHLO */
-    int slots;            /* connections to one destination at the same time */
+    int slots;            /* connections to one destination of an owner at the same time */
     int connections;      /* to all that share, see below; 0: any number */
     int64_t slot_wait_ms; /* for a slot; SG_E_BUSY after it, or at once where it would be longer */
     int64_t connect_timeout_ms, command_timeout_ms;
@@ -45,7 +46,8 @@ struct sg_smtp_client_options {
 /*
  * What destinations share: one may have another connection while what it has is less than half of
  * what is left of `connections`; a first one it may always have. So some that hang leave something
- * for everybody else, and nobody waits for what hangs.
+ * for everybody else, and nobody waits for what hangs. All of one owner's have no more than half of
+ * `connections` together, and one server that two owners name is two destinations.
  */
 
 /* The message: pieces that are sent one after the other. */

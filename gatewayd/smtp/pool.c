@@ -53,7 +53,8 @@ static bool same(const struct smtp_place *p, const struct sg_smtp_destination *b
 {
     const struct sg_smtp_destination *a = &p->destination;
     return p->within == within(b) && a->port == b->port && a->lmtp == b->lmtp && a->tls == b->tls &&
-           strcmp(a->host, b->host) == 0 && strcmp(a->ca_pem, b->ca_pem ? b->ca_pem : "") == 0;
+           strcmp(a->host, b->host) == 0 && strcmp(a->ca_pem, b->ca_pem ? b->ca_pem : "") == 0 &&
+           strcmp(a->owner, b->owner ? b->owner : "") == 0;
 }
 
 static struct smtp_place *place_get(struct smtp_pool *pool, const struct sg_smtp_destination *d)
@@ -69,6 +70,7 @@ static struct smtp_place *place_get(struct smtp_pool *pool, const struct sg_smtp
     p->within = within(d);
     p->destination.host = copy(d->host);
     p->destination.ca_pem = copy(d->ca_pem);
+    p->destination.owner = copy(d->owner);
     p->next = pool->places;
     pool->places = p;
     return p;
@@ -85,6 +87,7 @@ static void place_drop(struct smtp_pool *pool, struct smtp_place *place)
     *p = place->next;
     free((char *)place->destination.host);
     free((char *)place->destination.ca_pem);
+    free((char *)place->destination.owner);
     SSL_CTX_free(place->tls);
     free(place);
 }
@@ -192,11 +195,25 @@ static bool shares(const struct smtp_place *place)
     return place->destination.own_wait_ms == 0;
 }
 
+/* Has the place's owner what all of his may have together? A first one he may always have. */
+static bool owner_is_full(const struct smtp_pool *pool, const struct smtp_place *place)
+{
+    int used = 0;
+    for (const struct smtp_place *p = pool->places; p; p = p->next)
+        if (shares(p) && strcmp(p->destination.owner, place->destination.owner) == 0)
+            used += p->used;
+    return *place->destination.owner && used && used >= pool->connections / 2;
+}
+
 /* May the place have another connection? */
 static bool has_room(const struct smtp_pool *pool, const struct smtp_place *place)
 {
-    return place->used < pool->slots && (!shares(place) || !pool->connections || place->used == 0 ||
-                                         place->used < (pool->connections - pool->shared) / 2);
+    if (place->used >= pool->slots)
+        return false;
+    if (!shares(place) || !pool->connections)
+        return true;
+    return (place->used == 0 || place->used < (pool->connections - pool->shared) / 2) &&
+           !owner_is_full(pool, place);
 }
 
 /* How long one more would wait: as long as it took of late until a slot came back, or as long as

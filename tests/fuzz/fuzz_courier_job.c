@@ -59,7 +59,8 @@ bool sg_smtp_client_send(struct sg_smtp_client *client,
     size_t most = hop & 1 ? 100 : SIZE_MAX, letters = 0;
     struct sg_sink sink = {content_count, &most};
     (void)client;
-    letters += strlen(destination->host) + strlen(destination->ca_pem) + strlen(envelope->sender);
+    letters += strlen(destination->host) + strlen(destination->ca_pem) +
+               strlen(destination->owner) + strlen(envelope->sender);
     for (size_t i = 0; i < envelope->recipient_count; i++)
         letters += strlen(envelope->recipients[i]);
     check(piece_count == 1 && letters <= COURIER_STRINGS);

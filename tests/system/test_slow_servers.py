@@ -3,8 +3,10 @@ nothing were, and what is for him waits, comes when he is back, and once.
 
 Run with -s for the figures.
 """
+import contextlib
 import os
 import signal
+import socket
 import statistics
 import tempfile
 import time
@@ -14,10 +16,12 @@ import pytest
 from sealgate import mailserver
 from sealgate.mailserver import HANG
 from sealgate.ports import PortBlock
-from sealgate.process import children, wait_for
+from sealgate.process import children, courier, wait_for
 from setting import A, B, C, FROM_A, FROM_B, OUTSIDE, simple
+from test_connections import peers
 from test_faults_load import Busy, Load, SlowServer
 
+SHARED = 12  # [client] connections
 FLOOD = 60  # mails for each slow one that are under way: more than slots, and than Postfix's connections
 
 
@@ -55,7 +59,7 @@ class Several(Busy):
         super().__init__(folder, block,
                          postfix_values={"gateway_processes": 15, "queue_run_delay": "3s", "minimal_backoff_time": "6s",
                                          "maximal_backoff_time": "6s"},
-                         settings={"gatewayd": {"client.connections": 12}})
+                         settings={"gatewayd": {"client.connections": SHARED}})
         for domain in (A, B):
             usual = self.servers[domain]
             self.servers[domain] = Dripping(usual.port, usual.folder)
@@ -138,6 +142,85 @@ def test_others_mail_goes_on(several, how, slow):
     load.account()
     print(f"\n{' and '.join(slow)}: {how}: others' mail took {statistics.median(usual):.2f} s, at most {max(usual):.2f} s; "
           f"meanwhile {statistics.median(meanwhile):.2f} s, at most {max(meanwhile):.2f} s; {len(load.accepted)} accepted")
+    assert statistics.median(meanwhile) < statistics.median(usual) + 2
+
+
+@contextlib.contextmanager
+def silent():
+    """The port of a server on all addresses of this machine, which takes connections and never says a word."""
+    with contextlib.closing(socket.create_server(("", 0), backlog=1000)) as server:
+        yield server.getsockname()[1]
+
+
+def settled(look, seconds=3):
+    """What look() gives, once it has given the same for so long."""
+    last = {"seen": look(), "at": time.monotonic()}
+
+    def stays():
+        seen = look()
+        if seen != last["seen"]:
+            last.update(seen=seen, at=time.monotonic())
+        return time.monotonic() - last["at"] >= seconds
+    wait_for(stays, 60, "what stays as it is", 0.2)
+    return last["seen"]
+
+
+def comes_in(setting, name, to, count=8):
+    """Mail from outside, one after the other; how long each took."""
+    took = []
+    for i in range(count):
+        subject, began = f"{name}-{i}", time.monotonic()
+        setting.from_outside(f"joe@{OUTSIDE}", [f"ann@{to}"], simple(f"joe@{OUTSIDE}", [f"ann@{to}"], subject))
+        setting.arrived(to, subject)
+        took.append(time.monotonic() - began)
+    return took
+
+
+DOMAINS = 20  # more than Postfix "in" has processes for gatewayd
+
+
+def test_many_servers_of_one_tenant(several):
+    """Each of its domains has a server of its own, and all of them hang: together they have half of the connections."""
+    api, postfix, tenant = several.platform.api, several.platform.postfix_in, several.a
+    usual = comes_in(several, "one-tenant-usual", C)
+    with silent() as port:
+        for i in range(DOMAINS):
+            name = f"silent-{i}.test"
+            made = api.post(f"{tenant.path}/domains", {"name": name, "environment": "seemail", "attested": True})
+            api.put(f"{tenant.path}/domains/{made['id']}/next-hop",
+                    {"protocol": "smtp", "host": f"127.0.1.{i + 1}", "port": port, "tls": "none", "ca_pem": ""})
+            for n in range(3):
+                several.from_outside(f"joe@{OUTSIDE}", [f"ann@{name}"], simple(f"joe@{OUTSIDE}", [f"ann@{name}"], f"silent-{i}-{n}"))
+        hang = settled(lambda: len(peers(courier(several.platform.gatewayd.pid()), port)))
+        try:
+            meanwhile = comes_in(several, "one-tenant-meanwhile", C)
+        finally:
+            postfix.run("postsuper", "-d", "ALL")
+    print(f"\n{hang} connections hang of {DOMAINS} servers: others' mail took {statistics.median(usual):.2f} s, at most "
+          f"{max(usual):.2f} s; meanwhile {statistics.median(meanwhile):.2f} s, at most {max(meanwhile):.2f} s")
+    assert hang == SHARED / 2 and statistics.median(meanwhile) < statistics.median(usual) + 2
+
+
+def test_another_tenants_server_as_ones_own(several):
+    """Two tenants name the same server: the mail of one, which it keeps waiting, takes no connection of the other's."""
+    api, server, postfix = several.platform.api, several.servers[B], several.platform.postfix_in
+    made = api.post(f"{several.a.path}/domains", {"name": "borrowed.test", "environment": "seemail", "attested": True})
+    hop = api.get(f"{several.b.domain_path}/next-hop")
+    api.put(f"{several.a.path}/domains/{made['id']}/next-hop",
+            {name: hop[name] for name in ("protocol", "host", "port", "tls", "ca_pem")})
+    usual = comes_in(several, "borrowed-usual", B)
+    waits = server.verdict
+    server.verdict = lambda mail: time.sleep(60) if b"Subject: borrowing" in mail.head else waits(mail)
+    try:
+        for i in range(FLOOD):
+            several.from_outside(f"joe@{OUTSIDE}", ["ann@borrowed.test"],
+                                 simple(f"joe@{OUTSIDE}", ["ann@borrowed.test"], f"borrowing-{i}"))
+        port = several.platform.port["agency_b"]
+        settled(lambda: len(peers(courier(several.platform.gatewayd.pid()), port)))
+        meanwhile = comes_in(several, "borrowed-meanwhile", B)
+    finally:
+        server.verdict = waits
+        postfix.run("postsuper", "-d", "ALL")
     assert statistics.median(meanwhile) < statistics.median(usual) + 2
 
 

@@ -228,7 +228,7 @@ static bool content_source(void *channel, const struct sg_sink *sink, struct sg_
 struct job {
     struct courier_job head;
     char *strings;
-    const char **texts; /* host, CAs, sender, recipients */
+    const char **texts; /* host, CAs, owner, sender, recipients */
     uint8_t *networks;
     struct sg_networks *within;
 };
@@ -252,7 +252,7 @@ static void *room(size_t size)
 /* The strings' places. false: there are not as many as there should be. */
 static bool texts_find(struct job *job)
 {
-    size_t count = job->head.recipients + 3u, n = 0;
+    size_t count = job->head.recipients + (size_t)COURIER_FIRST, n = 0;
     job->texts = room(count * sizeof *job->texts);
     for (size_t at = 0; at < job->head.strings && n < count;) {
         job->texts[n++] = job->strings + at;
@@ -325,10 +325,11 @@ static bool job_do(struct channel *c, const struct job *job)
                                               .lmtp = h->lmtp,
                                               .tls = (enum sg_smtp_tls)h->tls,
                                               .ca_pem = job->texts[1],
+                                              .owner = job->texts[2],
                                               .own_wait_ms = h->own_wait_ms,
                                               .within = job->within};
-    struct sg_smtp_envelope envelope = {.sender = job->texts[2],
-                                        .recipients = job->texts + 3,
+    struct sg_smtp_envelope envelope = {.sender = job->texts[3],
+                                        .recipients = job->texts + COURIER_FIRST,
                                         .recipient_count = h->recipients,
                                         .smtputf8 = h->smtputf8,
                                         .body_8bit = h->body_8bit,

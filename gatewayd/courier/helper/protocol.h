@@ -8,9 +8,9 @@
  * the same octet) and bids it good-bye (COURIER_END); an end without good-bye is gatewayd's death,
  * or its stop where it owes the journal an outcome.
  *
- * Over a channel go jobs, one after the other: head, strings (host, CAs, sender, recipients, each
- * with its NUL), ids, networks, then the content in chunks: length (4), octets; length 0 ends it.
- * Only then is the job whole, and the message may be sent. The answer: head, then an error or a
+ * Over a channel go jobs, one after the other: head, strings (host, CAs, owner, sender, recipients,
+ * each with its NUL), ids, networks, then the content in chunks: length (4), octets; length 0 ends
+ * it. Only then is the job whole, and the message may be sent. The answer: head, then an error or a
  * struct sg_smtp_reply for each recipient. A further job says that the answer to the one before
  * was journaled. A channel that gatewayd has closed has nobody waiting: its message is not sent.
  */
@@ -25,6 +25,7 @@
 #define COURIER_ALIVE   'A'
 #define COURIER_STRINGS (8u << 20) /* of a job, at most */
 #define COURIER_MANY    100000     /* recipients */
+#define COURIER_FIRST   4          /* strings before those of the recipients */
 #define COURIER_ID      32
 
 struct courier_job {

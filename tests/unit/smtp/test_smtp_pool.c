@@ -390,6 +390,63 @@ static void shares(void **state)
     smtp_pool_free(&pool);
 }
 
+/* All that one owner's servers have together, of 8: his fifth waits though there is room, and
+ * others have as before. One may always have his first. */
+static void shares_of_an_owner(void **state)
+{
+    (void)state;
+    static const int may[] = {3, 1, 0, 0}, others[] = {1, 1, 1};
+    struct smtp_pool *pool = smtp_pool_new(9, 8, 1000);
+    struct smtp_place *taken[4], *other[4], *none;
+    struct sg_smtp_destination d = {.host = "192.0.2.1", .owner = "ten_a"},
+                               e = {.host = "192.0.2.1", .owner = "ten_b"};
+    int count = 0, other_count = 0;
+    for (int i = 0; i < 4; i++) {
+        d.port = i + 1;
+        for (int k = 0; k < may[i]; k++)
+            assert_true(take(pool, &d, &taken[count++]));
+        assert_false(take(pool, &d, &none));
+    }
+    assert_int_equal(count, 8 / 2);
+    for (int i = 0; i < 3; i++) { /* the same servers, as another's */
+        e.port = i + 1;
+        for (int k = 0; k < others[i]; k++)
+            assert_true(take(pool, &e, &other[other_count++]));
+        assert_false(take(pool, &e, &none));
+    }
+    smtp_pool_give(pool, &taken[--count], NULL);
+    assert_true(take(pool, &d, &taken[count++])); /* his fourth server has its first now */
+    while (count)
+        smtp_pool_give(pool, &taken[--count], NULL);
+    while (other_count)
+        smtp_pool_give(pool, &other[--other_count], NULL);
+    smtp_pool_free(&pool);
+    pool = smtp_pool_new(9, 1, 1000);
+    assert_true(take(pool, &d, &taken[0]));
+    assert_false(take(pool, &d, &none));
+    assert_true(take(pool, &e, &other[0]));
+    smtp_pool_give(pool, &taken[0], NULL);
+    smtp_pool_give(pool, &other[0], NULL);
+    smtp_pool_free(&pool);
+}
+
+/* One server that two name: what one of them has taken is not lacking to the other, and no
+ * connection is another's. */
+static void not_shared_by_owners(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {HELLO, MESSAGE("S 250 1"), HELLO, MESSAGE("S 250 2"), NULL};
+    struct script *s = script_begin(steps);
+    struct sg_smtp_destination d = at(s);
+    struct sg_smtp_client *c = sg_smtp_client_new(&options);
+    d.owner = "ten_a";
+    expect(c, &d, 250);
+    d.owner = "ten_b";
+    expect(c, &d, 250);
+    sg_smtp_client_free(&c);
+    script_end(&s);
+}
+
 /* Where no slot came back for longer than one may wait, nobody begins to. */
 static void nobody_waits_for_what_hangs(void **state)
 {
@@ -437,6 +494,8 @@ int main(void)
         cmocka_unit_test(what_ours_could_not_tell),
         cmocka_unit_test(not_shared),
         cmocka_unit_test(not_shared_within),
+        cmocka_unit_test(not_shared_by_owners),
+        cmocka_unit_test(shares_of_an_owner),
         cmocka_unit_test(closed_while_kept),
         cmocka_unit_test(stale),
         cmocka_unit_test(never_twice),
