@@ -254,7 +254,7 @@ void sg_ping_answer(struct sg_message *m, const struct sg_domain_row *domain, st
         sg_fail(&err, SG_E_BUSY, "the domain is suspended");
     } else if (sg_inbound_gather(m, domain, &j, &err)) {
         /* The answer may tell the time as well as a reply. */
-        m->even = j.facts.for_us && !proved(&j.facts);
+        m->even |= j.facts.for_us && !proved(&j.facts);
         sg_even_wait(m);
         bool ok = answer(m, domain, rcpt, &j, &err);
         sg_inbound_judgement_free(&j);

@@ -221,8 +221,8 @@ class Observer:
 
     CONNECTIONS = 4
 
-    def __init__(self, setting, attempts_, to=f"ann@{B}"):
-        self.setting, self.attempts, self.to = setting, attempts_, to
+    def __init__(self, setting, attempts_, *to):
+        self.setting, self.attempts, self.to = setting, attempts_, to or (f"ann@{B}",)
         self.times, self.replies = {name: [] for name in attempts_}, {}
         self.run, self.number, self.lock = os.urandom(4).hex(), itertools.count(), threading.Lock()
 
@@ -273,14 +273,15 @@ class Observer:
         text = message(queue_id, self.attempts[name]())
         assert lines.say(f"XFORWARD IDENT={queue_id} ADDR=192.0.2.1").startswith("250")
         assert lines.say(f"MAIL FROM:<x@{OUTSIDE}>").startswith("250")
-        assert lines.say(f"RCPT TO:<{self.to}>").startswith("250")
+        for to in self.to:
+            assert lines.say(f"RCPT TO:<{to}>").startswith("250")
         assert lines.say("DATA").startswith("354")
         lines.file.write(text)
         lines.file.flush()
         start = time.perf_counter()
         lines.file.write(b".\r\n")
         lines.file.flush()
-        reply = lines.reply()
+        reply = "".join(lines.reply() for _ in self.to)
         seconds = time.perf_counter() - start
         with self.lock:
             self.times[name].append(seconds)

@@ -71,6 +71,15 @@ def test_nothing_tells_where_the_gateway_itself_answers(setting, address):
     assert len(seen.replies) == 1 and next(iter(seen.replies)).startswith("250 ")
 
 
+def test_another_recipient_changes_nothing_of_the_time(setting):
+    """What was sealed to one domain is no business of the other, where the gateway answers pings: no sooner for that."""
+    setting.platform.api.post(f"{setting.b.path}/domains", {"name": "second.test", "environment": "seemail", "attested": True})
+    some = {name: make for name, make in attempts(setting).items() if name in ("v15-noise", "signature")}
+    seen = Observer(setting, some, f"domain-certificate-answer@{B}", "secure-email-ping@second.test").rounds(12)
+    assert all(reply.count("250 ") == 2 for reply in seen.replies), seen.replies
+    assert min(time for times in seen.times.values() for time in times) > 0.0195
+
+
 @pytest.mark.long
 def test_nothing_tells_in_2000_tries(setting):
     seen = Observer(setting, attempts(setting)).rounds(2000)
