@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -54,11 +55,12 @@ static bool group_set(const char *path, const char *group, struct sg_error *err)
 static void memory_lock(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY &&
-        mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
-        return;
-    sg_log(SG_LOG_WARNING, "hsm.memory-not-locked", "reason", "RLIMIT_MEMLOCK is not unlimited",
-           NULL);
+    const char *why = "RLIMIT_MEMLOCK is not unlimited";
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+        why = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? NULL : strerror(errno);
+    sg_hsm_show_memory(!why);
+    if (why)
+        sg_log(SG_LOG_WARNING, "hsm.memory-not-locked", "reason", why, NULL);
 }
 
 static bool listen_on(const struct sg_hsmd_settings *s, int *fd_r, struct sg_error *err)

@@ -72,9 +72,16 @@ static struct sg_metric unanswered = {
     .cells = SG_CELLS(1),
     .cell_count = 1,
 };
+static struct sg_metric locked = {
+    .name = "sealgate_hsm_memory_locked",
+    .help = "1: the memory of hsmd, with keys and the PIN, is never written into swap.",
+    .type = SG_GAUGE,
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
 
-struct sg_metric *const sg_hsm_metrics[] = {&done,    &seconds, &cached,     &sessions,
-                                            &circuit, &logins,  &unanswered, NULL};
+struct sg_metric *const sg_hsm_metrics[] = {&done,   &seconds,    &cached, &sessions, &circuit,
+                                            &logins, &unanswered, &locked, NULL};
 
 void sg_hsm_count(enum sg_hsm_op op, const struct sg_error *err, int64_t began_us)
 {
@@ -94,6 +101,11 @@ void sg_hsm_count_unanswered(void)
 void sg_hsm_count_cache(enum sg_hsm_cache_name cache, enum sg_cache_found found)
 {
     sg_metric_add(&cached, cache, found, 1);
+}
+
+void sg_hsm_show_memory(bool is_locked)
+{
+    sg_metric_set(&locked, 0, 0, is_locked);
 }
 
 void sg_hsm_metrics_collect(struct sg_pool *pool)

@@ -12,6 +12,8 @@ enum sg_hsm_cache_name { SG_CACHE_TOKEN, SG_CACHE_WRAPPED };
 /* An operation that its caller was told has not been answered in time. */
 void sg_hsm_count_unanswered(void);
 void sg_hsm_count_cache(enum sg_hsm_cache_name cache, enum sg_cache_found found);
+/* Whether no memory of the process gets into swap. */
+void sg_hsm_show_memory(bool is_locked);
 
 struct sg_pool;
 /* Sets the gauges. */

@@ -15,6 +15,7 @@ from conftest import ROOT
 import unitfilter
 from sealgate import layout as lay
 from sealgate.hsm import may_lock
+from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import as_user, courier, wait_for
 from setting import A, B, FROM_A, Setting, header, simple
@@ -199,6 +200,27 @@ def test_memory_of_hsmd_stays_out_of_swap(setting):
     locked, resident = (int(found[name].split()[0]) for name in ("VmLck", "RssAnon"))
     assert (locked >= resident > 0) == may_lock()
     assert ("hsm.memory-not-locked" in setting.platform.hsmd.log.read_text("utf-8")) != may_lock()
+    assert Ops(setting.platform.layout.ops("hsmd")).series()["sealgate_hsm_memory_locked"] == may_lock()
+
+
+def test_hsmd_without_the_right_to_lock_its_memory(setting):
+    """It serves all the same, and says so in log and figures: a limit would end it when its memory grows beyond."""
+    hsmd = setting.platform.hsmd
+    limits, said = hsmd.limits, hsmd.log.read_text("utf-8").count("hsm.memory-not-locked")
+    hsmd.stop()
+    hsmd.limits = ("--memlock=65536",)
+    try:
+        hsmd.start()
+        lines = [line for line in hsmd.log.read_text("utf-8").splitlines() if "hsm.memory-not-locked" in line][said:]
+        assert len(lines) == 1 and "RLIMIT_MEMLOCK is not unlimited" in lines[0] and '"level":"warning"' in lines[0]
+        assert int(status(pathlib.Path(f"/proc/{hsmd.pid()}"))["VmLck"].split()[0]) == 0
+        assert Ops(setting.platform.layout.ops("hsmd")).series()["sealgate_hsm_memory_locked"] == 0
+        setting.submit(f"joe@{A}", [f"ann@{B}"], simple(f"joe@{A}", [f"ann@{B}"], "not-locked"))
+        setting.arrived(B, "not-locked")
+    finally:
+        hsmd.stop()
+        hsmd.limits = limits
+        hsmd.start()
 
 
 def test_no_core_dump(setting, daemon):
