@@ -1,5 +1,7 @@
 #include "pipeline/even.h"
 
+#include "pipeline/metrics.h"
+
 #include <errno.h>
 
 #define NS_PER_S  INT64_C(1000000000)
@@ -20,13 +22,16 @@ void sg_even_note(struct sg_message *m, const struct sg_inbound_judgement *j)
 #endif
 }
 
-void sg_even_wait(const struct sg_message *m)
+void sg_even_wait(struct sg_message *m)
 {
     if (!m->even)
         return;
+    m->even = false;
     double mib = (double)sg_spool_size(m->body) / (1024 * 1024);
     int64_t end = m->began + m->gw->failure_ms * NS_PER_MS +
                   (int64_t)(mib * (double)(m->gw->failure_each_ms * NS_PER_MS));
+    if (m->gw->failure_ms && sg_even_now() > end)
+        sg_count_floor_exceeded();
     struct timespec ts = {end / NS_PER_S, end % NS_PER_S};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
         ;

@@ -13,7 +13,8 @@
 int64_t sg_even_now(void);
 /* Notes in the message whether its reply must wait. */
 void sg_even_note(struct sg_message *m, const struct sg_inbound_judgement *j);
-/* Waits, if it must, until the floor; at once where that has passed. */
-void sg_even_wait(const struct sg_message *m);
+/* Waits, if it must, until the floor, and need not again for what was noted so far. Where the floor
+ * has passed it does not wait, which is counted. */
+void sg_even_wait(struct sg_message *m);
 
 #endif

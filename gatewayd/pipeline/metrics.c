@@ -113,9 +113,22 @@ static struct sg_metric asked = {
     .cell_count = KNOWLEDGE * SOURCES,
 };
 
-struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms,   &by_code,
-                                                 &seconds,  &edge,       &notices, &folded,
-                                                 &asked,    &egress,     NULL};
+static struct sg_metric exceeded = {
+    .name = "sealgate_gateway_failure_floor_exceeded_total",
+    .help = "Replies to mail that was sealed to us and did not pass that came after [inbound] "
+            "failure_time, so that the time may tell what was wrong with it.",
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+
+struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms,    &by_code,
+                                                 &seconds,  &edge,       &notices,  &folded,
+                                                 &asked,    &egress,     &exceeded, NULL};
+
+void sg_count_floor_exceeded(void)
+{
+    sg_metric_add(&exceeded, 0, 0, 1);
+}
 
 struct sg_stage_timer sg_stage_begin(enum sg_stage stage)
 {

@@ -41,6 +41,9 @@ void sg_count_edge(const char *answer);
 void sg_count_notice(const char *kind, const char *state);
 void sg_count_folded(size_t count);
 
+/* A reply that was to wait for the floor of failures (even.h) came after it. */
+void sg_count_floor_exceeded(void);
+
 /* What became of a question of Postfix "in" about a recipient. */
 void sg_count_asked(enum sg_recipient_answer answer, enum sg_recipient_source source);
 
