@@ -11,7 +11,13 @@
 
 #include <netdb.h>
 
-/* Lookups at the same time; who comes when there are as many waits for the end of one. */
+/*
+ * Lookups of the process at the same time; who comes when there are as many waits for the end of
+ * one. A constant and no option: it bounds threads that are left behind, not what is served. A name
+ * has one however many ask, and one whose servers answer has it for milliseconds; what is to be
+ * changed where names hang is the resolver (resolv.conf: timeout, attempts), which decides how
+ * long.
+ */
 #define SG_LOOKUPS_MOST 64
 
 struct sg_lookup;
