@@ -83,6 +83,8 @@ static bool feed(void *ctx, const struct sg_journal_record *records, size_t coun
 {
     struct fixture *f = ctx;
     atomic_fetch_add(&f->feed_calls, 1);
+    if (count > atomic_load(&f->batch_most)) /* the feeder is one thread */
+        atomic_store(&f->batch_most, count);
     if (atomic_load(&f->feed_fails))
         return sg_fail(err, SG_E_DB_UNAVAILABLE, "the database is away");
     if (f->slow && count > f->slow)

@@ -36,6 +36,7 @@ struct fixture {
     _Atomic(const char *) odd; /* … by a query that fails; "": all */
     size_t slow;               /* more records than these take too long; 0: any number is good */
     atomic_ullong locked;      /* a segment whose key is not to be had; 0: none */
+    atomic_size_t batch_most;  /* the largest batch that was handed on, taken or not */
     atomic_int feed_calls, keys_made, keys_opened, keys_refused;
 };
 

@@ -202,6 +202,42 @@ static bool feed_tried(void *ctx)
     return atomic_load(&f->feed_calls) >= 3;
 }
 
+/* A batch goes as soon as it is full and not before, however long the interval; and however many
+ * records there are by then, no batch is larger. */
+static bool seven_fed(void *ctx)
+{
+    struct fixture *f = ctx;
+    pthread_mutex_lock(&f->lock);
+    bool so = f->fed_count == 7;
+    pthread_mutex_unlock(&f->lock);
+    return so;
+}
+
+static void test_batches(void **state)
+{
+    struct fixture *f = *state;
+    f->options.feed_batch = 7;
+    f->options.feed_interval_ms = 600000;
+    fixture_open(f, NULL);
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(atomic_load(&f->feed_calls), 0);
+        fixture_must_append(f, "early", NULL);
+    }
+    fixture_await(seven_fed, f);
+    assert_int_equal(atomic_load(&f->feed_calls), 1);
+    assert_int_equal(atomic_load(&f->batch_most), 7);
+
+    atomic_store(&f->feed_fails, true);
+    atomic_store(&f->feed_calls, 0);
+    for (int i = 0; i < 15; i++) /* two batches, and one record */
+        fixture_must_append(f, "late", NULL);
+    fixture_await(feed_tried, f);
+    atomic_store(&f->feed_fails, false);
+    fixture_drain(f);
+    assert_int_equal(f->fed_count, 7 + 15);
+    assert_int_equal(atomic_load(&f->batch_most), 7);
+}
+
 static void test_feed_fails(void **state)
 {
     struct fixture *f = *state;
@@ -694,6 +730,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_age),
         cmocka_unit_test_setup_teardown(test_order, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_batches, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_interval, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_originals, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_original_refused, fixture_setup, fixture_teardown),

@@ -117,6 +117,12 @@ struct stream {
     struct sg_ber_stream ber;
 };
 
+static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+{
+    (void)err;
+    return sg_buf_add(ctx, data, len);
+}
+
 static void stream_begin(struct stream *s, struct sg_bytes raw, size_t budget)
 {
     struct sg_header_block none = {0};
@@ -169,10 +175,62 @@ static void test_stream_take(void **state)
                      SG_E_LIMIT);
 }
 
-static bool buf_write(void *ctx, const void *data, size_t len, struct sg_error *err)
+/* As many octets as there may be of structure pass, one more does not; what is only entered costs
+ * nothing, the end marker of what is taken does. */
+static void test_stream_budget(void **state)
 {
-    (void)err;
-    return sg_buf_add(ctx, data, len);
+    (void)state;
+    static const struct {
+        struct sg_bytes raw;
+        size_t cost;
+    } cases[] = {
+        {{(const uint8_t *)"\x30\x05\x31\x03\x02\x01\x07", 7}, 5},
+        {{(const uint8_t *)"\x30\x80\x31\x80\x30\x80\0\0\x02\x01\x07\0\0\0\0", 15}, 11},
+        {{(const uint8_t *)"\x30\x06\x31\x81\x03\x02\x01\x07", 8}, 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(stream_take(cases[i].raw, cases[i].cost, NULL), SG_OK);
+        assert_int_equal(stream_take(cases[i].raw, cases[i].cost - 1, NULL), SG_E_LIMIT);
+    }
+}
+
+/* Elements within each other: as deep as may be, and one deeper; entered, taken, or of a string. */
+static void test_stream_depth(void **state)
+{
+    (void)state;
+    for (int depth = SG_BER_DEPTH - 1; depth <= SG_BER_DEPTH + 2; depth++) {
+        SG_AUTO_BUF sequences, strings;
+        sg_buf_init(&sequences, 0);
+        sg_buf_init(&strings, 0);
+        for (int i = 0; i < depth; i++) {
+            sg_buf_add(&sequences, "\x30\x80", 2);
+            sg_buf_add(&strings, "\x24\x80", 2);
+        }
+        sg_buf_add(&strings, "\x04\x01x", 3);
+        for (int i = 0; i < depth; i++) {
+            sg_buf_add(&sequences, "\0\0", 2);
+            sg_buf_add(&strings, "\0\0", 2);
+        }
+        enum sg_error_code expected = depth <= SG_BER_DEPTH ? SG_OK : SG_E_CMS;
+        for (int how = 0; how < 3; how++) {
+            struct stream s;
+            struct sg_error err = {0};
+            SG_AUTO_BUF out;
+            sg_buf_init(&out, 0);
+            const struct sg_sink sink = {buf_write, &out};
+            stream_begin(&s, sg_buf_bytes(how < 2 ? &sequences : &strings), 1000);
+            bool ok = true;
+            if (how == 0)
+                for (int i = 0; ok && i < depth; i++)
+                    ok = sg_ber_stream_enter(&s.ber, SG_BER_SEQUENCE, &err);
+            else if (how == 1)
+                ok = sg_ber_stream_take(&s.ber, SG_BER_SEQUENCE, &out, &err);
+            else
+                ok = sg_ber_stream_octets(&s.ber, SG_BER_OCTETS, &sink, &err);
+            stream_end(&s);
+            assert_int_equal(ok ? SG_OK : err.code, expected);
+        }
+    }
 }
 
 static void test_stream_octets(void **state)
@@ -210,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_lengths),       cmocka_unit_test(test_strings),
         cmocka_unit_test(test_depth),         cmocka_unit_test(test_to_der),
         cmocka_unit_test(test_set_order),     cmocka_unit_test(test_stream_take),
+        cmocka_unit_test(test_stream_budget), cmocka_unit_test(test_stream_depth),
         cmocka_unit_test(test_stream_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * changed on the way. gatewayd/smime/. REQ-22 REQ-38 REQ-70 REQ-71 REQ-80 REQ-87 REQ-88
  */
 #include "smime/base64.h"
+#include "smime/ber.h"
 #include "testkit.h"
 
 #include <setjmp.h>
@@ -495,6 +496,18 @@ static void test_hsm_away(void **state)
     assert_int_equal(err.code, SG_E_HSM_UNAVAILABLE);
 }
 
+/* The CMS object in the body of a message, decoded; the caller frees. */
+static uint8_t *cms_of(const struct sg_buf *message, size_t *len_r)
+{
+    char *text = strstr((char *)message->data, "\r\n\r\n") + 4;
+    size_t text_len = message->len - (size_t)(text - (char *)message->data);
+    uint8_t *der = malloc(text_len);
+    struct sg_base64_decoder d = {0};
+    assert_non_null(der);
+    *len_r = sg_base64_decode(&d, (uint8_t *)text, text_len, der);
+    return der;
+}
+
 /* One octet changed anywhere in the CMS: no layer inside passes with other content. */
 static void test_altered(void **state)
 {
@@ -502,11 +515,8 @@ static void test_altered(void **state)
     SG_AUTO_BUF sealed;
     sg_buf_init(&sealed, 0);
     sealed_simple(&sealed);
-    char *text = strstr((char *)sealed.data, "\r\n\r\n") + 4;
-    size_t text_len = sealed.len - (size_t)(text - (char *)sealed.data);
-    uint8_t *der = malloc(text_len);
-    struct sg_base64_decoder d = {0};
-    size_t len = sg_base64_decode(&d, (uint8_t *)text, text_len, der);
+    size_t len;
+    uint8_t *der = cms_of(&sealed, &len);
     struct sg_smime_own_key own = {bob.certificate, &bob};
     struct sg_smime_options options = kit_options(&own, 1);
     for (size_t i = 0; i < len; i++) {
@@ -558,29 +568,80 @@ static void test_truncated(void **state)
     }
 }
 
-static void test_limits(void **state)
+/* What an envelope has beside its content and the heads of what that stands in. */
+static size_t envelope_structure(struct sg_bytes der)
+{
+    struct sg_ber in = sg_ber_of(der);
+    struct sg_tlv tlv;
+    size_t octets = 0;
+    const int into[] = {SG_BER_SEQUENCE, SG_BER_EXPLICIT(0), SG_BER_SEQUENCE, SG_BER_SEQUENCE};
+    for (size_t i = 0; i < sizeof into / sizeof *into; i++) {
+        while (sg_ber_next(&in, &tlv) && tlv.tag != into[i])
+            octets += tlv.whole.len;
+        assert_int_equal(tlv.tag, into[i]);
+        in = sg_ber_of(tlv.content);
+    }
+    while (sg_ber_next(&in, &tlv) && (tlv.tag & SG_BER_CONTEXT) == 0)
+        octets += tlv.whole.len;
+    return octets;
+}
+
+/* As many layers as may be are opened; of one more, those that may be, and the rest is left. */
+static void test_limit_of_layers(void **state)
 {
     (void)state;
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_BUF sealed;
     sg_buf_init(&sealed, 0);
-    sealed_simple(&sealed);
+    sealed_simple(&sealed); /* two */
     SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
     struct sg_smime_own_key own = {bob.certificate, &bob};
     struct sg_smime_options options = kit_options(&own, 1);
-    struct sg_smime_opened o;
-    struct sg_error err;
-    options.max_layers = 1;
-    assert_true(open_as(arena, spool, &options, &o, &err));
-    assert_int_equal(o.layer_count, 2);
-    assert_int_equal(o.layers[1].result, SG_SMIME_UNSUPPORTED);
-    sg_smime_opened_free(&o);
-    options.max_layers = 8;
-    options.max_cms_bytes = 300;
-    assert_true(open_as(arena, spool, &options, &o, &err));
-    assert_int_equal(o.layer_count, 1);
-    assert_int_equal(o.layers[0].result, SG_SMIME_UNSUPPORTED);
-    sg_smime_opened_free(&o);
+    for (int most = 1; most <= 3; most++) {
+        struct sg_smime_opened o;
+        struct sg_error err;
+        options.max_layers = most;
+        assert_true(open_as(arena, spool, &options, &o, &err));
+        assert_int_equal(o.layer_count, 2);
+        assert_int_equal(o.layers[0].result, SG_SMIME_OK);
+        assert_int_equal(o.layers[1].result, most < 2 ? SG_SMIME_UNSUPPORTED : SG_SMIME_OK);
+        assert_int_equal(o.layers[1].beyond, most < 2);
+        assert_int_equal(o.layers[1].stripped, most >= 2);
+        sg_smime_opened_free(&o);
+    }
+}
+
+/* As much structure as may be is read, and one octet more is not; the content does not count. */
+static void test_limit_of_structure(void **state)
+{
+    (void)state;
+    SG_AUTO_BUF body;
+    sg_buf_init(&body, 0);
+    for (int large = 0; large < 2; large++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        SG_AUTO_BUF sealed;
+        sg_buf_init(&sealed, 0);
+        seal(sg_bytes_str(plain_headers), sg_buf_bytes(&body), SG_SMIME_AES256_CBC, &sealed);
+        size_t len;
+        uint8_t *der = cms_of(&sealed, &len);
+        size_t structure = envelope_structure(sg_bytes_of(der, len));
+        free(der);
+        assert_in_range(structure, 500, 2000);
+        SG_AUTO_SPOOL spool = kit_spool_of(sealed.data, sealed.len);
+        struct sg_smime_own_key own = {bob.certificate, &bob};
+        struct sg_smime_options options = kit_options(&own, 1);
+        for (size_t less = 0; less < 2; less++) {
+            struct sg_smime_opened o;
+            struct sg_error err;
+            options.max_cms_bytes = structure - less;
+            assert_true(open_as(arena, spool, &options, &o, &err));
+            assert_int_equal(o.layers[0].result, less ? SG_SMIME_UNSUPPORTED : SG_SMIME_OK);
+            assert_int_equal(o.layers[0].stripped, !less);
+            sg_smime_opened_free(&o);
+        }
+        for (int i = 0; i < 1000; i++)
+            sg_buf_adds(&body, "more than all of the structure\r\n");
+    }
 }
 
 /* What is taken out of one message is bounded over all its layers: it stays as it came. */
@@ -726,7 +787,8 @@ int main(void)
         cmocka_unit_test(test_hsm_away),
         cmocka_unit_test(test_altered),
         cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limit_of_layers),
+        cmocka_unit_test(test_limit_of_structure),
         cmocka_unit_test(test_limit_of_all_layers),
         cmocka_unit_test(test_signers_are_checked_once),
         cmocka_unit_test(test_budget),
