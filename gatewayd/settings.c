@@ -265,7 +265,7 @@ const struct sg_option settings_options[] = {
     {"simulation", "listen", SG_OPT_STRING, AT(simulation), "", 0, 0, NULL,
      "Where apid asks for dry runs: unix:PATH; empty: there are none."},
     {"simulation", "at_once", SG_OPT_INT, AT(simulation_at_once), "4", 1, 256, NULL,
-     "Dry runs at a time."},
+     "Dry runs at a time; further ones wait."},
     {"simulation", "recipients", SG_OPT_INT, AT(simulation_recipients), "100", 1, 10000, NULL,
      "Recipients of one dry run."},
 

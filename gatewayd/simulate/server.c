@@ -5,15 +5,18 @@
 #include "simulate/request.h"
 
 #include <microhttpd.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define IDLE_S      30
 #define SOCKET_MODE 0660
+#define CONNECTIONS 1024 /* as many as apid can have threads */
 
 struct sg_simulate_server {
     struct sg_simulate_options options;
     struct MHD_Daemon *http;
+    sem_t slots; /* each for a dry run: MHD would cut off a connection that is one too many */
 };
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, json_t *body)
@@ -51,10 +54,13 @@ static enum MHD_Result answer(struct sg_simulate_server *server, struct MHD_Conn
     struct sg_simulation simulation;
     struct sg_error err = {0};
     json_t *plans = NULL;
-    if (!sg_simulate_request_end(r, server->options.max_recipients, &simulation, &err) ||
-        !sg_simulate(server->options.gw, r->arena, &simulation, &plans, &err))
+    if (!sg_simulate_request_end(r, server->options.max_recipients, &simulation, &err))
         return fault(connection, &err);
-    return reply(connection, 200, plans);
+    while (sem_wait(&server->slots) != 0)
+        ; /* a signal */
+    bool ok = sg_simulate(server->options.gw, r->arena, &simulation, &plans, &err);
+    sem_post(&server->slots);
+    return ok ? reply(connection, 200, plans) : fault(connection, &err);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
@@ -105,14 +111,17 @@ bool sg_simulate_start(const struct sg_simulate_options *options,
     if (!server)
         abort();
     server->options = *options;
+    if (sem_init(&server->slots, 0, (unsigned)options->at_once) != 0)
+        abort();
     server->http = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL,
         NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)options->at_once, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+        (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
         MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
     if (!server->http) {
         sg_fail_errno(err, SG_E_IO, "no HTTP server on %s", options->listen);
         close(fd);
+        sem_destroy(&server->slots);
         free(server);
         return false;
     }
@@ -126,6 +135,7 @@ void sg_simulate_stop(struct sg_simulate_server **server)
     if (!s)
         return;
     MHD_stop_daemon(s->http); /* closes the listening socket too */
+    sem_destroy(&s->slots);
     free(s);
     *server = NULL;
 }

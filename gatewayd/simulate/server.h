@@ -11,7 +11,7 @@
 
 struct sg_simulate_options {
     const char *listen; /* unix:PATH; "": not served */
-    int at_once;        /* requests at a time; more wait */
+    int at_once;        /* dry runs at a time; further ones wait */
     size_t max_recipients;
     struct sg_gateway *gw;
 };

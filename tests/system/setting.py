@@ -1,5 +1,8 @@
 """Three organisations on one platform, somebody outside, and a tap in the wire: for tests of mail."""
+import contextlib
 import smtplib
+
+import psycopg2
 
 import corpus
 from sealgate import kept
@@ -99,3 +102,12 @@ class Setting:
     def on_wire(self, subject, count=1):
         field = b"\r\nSubject: " + subject.encode()
         return self.tap.wait(count, 60, lambda _, raw: field in raw)
+
+    @contextlib.contextmanager
+    def locked(self, table):
+        """Nobody reads it meanwhile."""
+        admin = (self.platform.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
+        with contextlib.closing(psycopg2.connect(self.platform.postgresql.conninfo, user="postgres", password=admin)) as other:
+            with other.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE sealgate.{table} IN ACCESS EXCLUSIVE MODE")
+                yield

@@ -265,6 +265,23 @@ def serials():
     return many_serials(MANY)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_size_of_a_list(lab, told):
+    """As large as may be, and an octet larger; whether its server tells how large it is or not."""
+    def untold(request):
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write((lab.ca.folder / "ca.crl").read_bytes())
+    leaf = lab.leaf()
+    size = len(lab.list_of(*(der_entry(n) for n in range(1000, 3000))))
+    if not told:
+        lab.ca.shelf.faults[LIST] = untold
+    assert lab.probe(max_crl_bytes=size).check(leaf)["status"] == "valid"
+    answer = lab.probe(max_crl_bytes=size - 1).check(leaf)
+    assert answer["status"] == "status-unknown"
+    assert f"larger than {size - 1} bytes" in answer["detail"]
+
+
 def test_large_list(lab, serials, record_property):
     """A list of 100,000 is read in a form that is small, and reading it again and again stalls nobody."""
     leaf, revoked, elsewhere = lab.leaf(), lab.leaf(), lab.leaf([lab.url("small.crl")])

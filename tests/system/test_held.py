@@ -6,7 +6,6 @@ REQ-42 REQ-56
 import contextlib
 import tempfile
 
-import psycopg2
 import pytest
 
 from sealgate.ports import PortBlock
@@ -99,15 +98,6 @@ class Held(Setting):
             self.rows("DROP FUNCTION test_remote CASCADE")
             setting("synchronous_standby_names", "RESET synchronous_standby_names", "")
             setting("synchronous_commit", "RESET synchronous_commit", "on")
-
-    @contextlib.contextmanager
-    def locked(self, table):
-        """Nobody reads it meanwhile."""
-        admin = (self.platform.layout.secrets / "postgres.admin").read_text(encoding="ascii").strip()
-        with contextlib.closing(psycopg2.connect(self.platform.postgresql.conninfo, user="postgres", password=admin)) as other:
-            with other.cursor() as cursor:
-                cursor.execute(f"LOCK TABLE sealgate.{table} IN ACCESS EXCLUSIVE MODE")
-                yield
 
 
 @pytest.fixture(scope="module")

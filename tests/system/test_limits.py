@@ -1,5 +1,6 @@
 """The limits of what comes in, each at its edge: as much as is allowed is served, one more is refused in clear words or
 judged as what we do not do, and the next mail is served. A client that drips is cut off in time. REQ-22 REQ-81"""
+import base64
 import contextlib
 import os
 import socket
@@ -10,15 +11,17 @@ import time
 import pytest
 
 import forge
-from forge import der, integer, octets, seq
+from forge import der, integer, octets, oid, seq
+from sealgate.api import Problem
 from sealgate.mailserver import HANG
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
-from sealgate.process import wait_for
+from sealgate.process import NotReady, wait_for
 from setting import A, B, OUTSIDE, header, simple
 from spoof import VICTIM, Spoof
 from statements import Statements
-from test_cache import ACTOR
+from test_cache import ACTOR, NOCERT
+from test_feed import away
 from test_hostile_sizes import CONTENT, entity, mail, signed
 from test_mail_hostile import Lines
 from test_stop_load import Log
@@ -28,6 +31,10 @@ CERTIFICATES, ELEMENTS, SIGNERS, KEYS = 500, 200, 20, 16
 WAITING_SHARE, WAITING_EACH, WAITING_S = 10, 3, 10  # a tenth of the connections: four
 REMEMBERED = 100  # messages, of one recipient each
 FROM, OTHERS_S = 7, 3
+LAYERS, CMS = 3, 5 << 18
+FEED = 6
+LIFETIME_H, FIRST_H, MOST_H = 90, 7, 20
+DRY_RUNS, DRY_RECIPIENTS = 2, 5
 
 
 class Limited(Spoof):
@@ -39,7 +46,14 @@ class Limited(Spoof):
             "limits.certificate_elements": ELEMENTS, "limits.envelope_keys": KEYS, "limits.waiting_share": WAITING_SHARE,
             "limits.waiting_each": WAITING_EACH, "limits.waiting_time": f"{WAITING_S}s",
             "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1, "limits.from_mailboxes": FROM,
-            "hold.others": f"{OTHERS_S}s"}}
+            "hold.others": f"{OTHERS_S}s", "limits.layers": LAYERS, "limits.cms": CMS, "journal.feed_batch": FEED,
+            "hold.lifetime": f"{LIFETIME_H}h", "hold.retry_first": f"{FIRST_H}h", "hold.retry_most": f"{MOST_H}h",
+            "simulation.at_once": DRY_RUNS, "simulation.recipients": DRY_RECIPIENTS}}
+
+    def start(self):
+        super().start()
+        self.platform.api.post("/v1/member-domains", {"name": NOCERT, "environment": "seemail"})
+        return self
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +66,16 @@ def setting():
             s.stop()
 
 
+def await_feed(setting):
+    ops = Ops(setting.platform.layout.ops("gatewayd"))
+    wait_for(lambda: ops.series()["sealgate_gateway_journal_backlog_records"] == 0, 30, "the journal to be fed")
+
+
 @pytest.fixture(autouse=True)
 def all_is_fed(setting):
     """Postfix's queue ids say when a message came; of one without that, which the registry may have forgotten, nobody can
     tell whether it is new before PostgreSQL has all of the journal."""
-    ops = Ops(setting.platform.layout.ops("gatewayd"))
-    wait_for(lambda: ops.series()["sealgate_gateway_journal_backlog_records"] == 0, 30, "the journal to be fed")
+    await_feed(setting)
 
 
 @contextlib.contextmanager
@@ -127,6 +145,39 @@ def test_keys_of_an_envelope(setting):
             forge.DATA, seq(forge.AES256_CBC, octets(iv)), der(0x80, text))))
     assert verdict(setting, "keys-most", envelope(KEYS - 1)) == GOOD
     assert verdict(setting, "keys-more", envelope(KEYS)) == NOT_OPENED
+
+
+@pytest.mark.smoke
+def test_layers(setting):
+    """Envelopes around a signature; of one more than is opened the innermost is left."""
+    def mail_of(envelopes):
+        text = forge.entity(signed(setting), "signed-data")
+        for _ in range(envelopes):
+            cek, iv = os.urandom(32), os.urandom(16)
+            text, cms = None, forge.enveloped_data([forge.transport(setting.agency[B], cek)], iv, forge.cbc(cek, iv, text))
+            text = forge.entity(cms, "enveloped-data")
+        return cms
+    assert verdict(setting, "layers-most", mail_of(LAYERS - 1)) == GOOD
+    assert verdict(setting, "layers-more", mail_of(LAYERS)) == UNSUPPORTED
+
+
+@pytest.mark.smoke
+def test_structure_of_a_cms_object(setting):
+    """All but the content and the heads of what that stands in: of an envelope, made so large by a recipient of a kind of
+    its own (RFC 5652 section 6.2.5)."""
+    def envelope(structure):
+        cek, iv = os.urandom(32), os.urandom(16)
+        ours, cipher = forge.transport(setting.agency[B], cek), seq(forge.AES256_CBC, octets(iv))
+
+        def infos(filler):
+            return der(0x31, ours + der(0xa4, oid("1.2.3.4"), octets(b"x" * filler)))
+        rest = len(forge.ENVELOPED + integer(0) + forge.DATA + cipher)
+        filler = structure - rest - (len(infos(1 << 20)) - (1 << 20))
+        assert len(infos(filler)) + rest == structure
+        text = forge.cbc(cek, iv, forge.detached(CONTENT, [setting.victim]))
+        return forge.content_info(forge.ENVELOPED, seq(integer(0), infos(filler), seq(forge.DATA, cipher, der(0x80, text))))
+    assert verdict(setting, "cms-most", envelope(CMS)) == GOOD
+    assert verdict(setting, "cms-more", envelope(CMS + 1)) == UNSUPPORTED
 
 
 @pytest.mark.smoke
@@ -231,22 +282,88 @@ def test_mailboxes_of_from(setting):
         assert header(setting.arrived(B, name)[0].raw, "X-Sealgate-Verdict") == expected
 
 
+def held_mail(setting, name):
+    """The only one."""
+    setting.submit(f"joe@{A}", [f"x@{NOCERT}"], simple(f"joe@{A}", [f"x@{NOCERT}"], name))
+    held, = wait_for(lambda: setting.a.held(state="held"), 30, "held mail")
+    return held
+
+
 def test_what_another_node_had_in_hand(setting):
     """It is left to that node for so long, and then taken."""
-    setting.platform.api.post("/v1/member-domains", {"name": "nocert.test", "environment": "seemail"})
-    setting.submit(f"joe@{A}", ["x@nocert.test"], simple(f"joe@{A}", ["x@nocert.test"], "in-hand"))
-    held, = wait_for(setting.a.held, 30, "held mail")
+    held = held_mail(setting, "in-hand")
     began = time.monotonic()
     setting.platform.postgresql.psql(f"BEGIN; {ACTOR} UPDATE sealgate.held_message SET leased_by = 'another',"
                                      " leased_until = now(), next_try_at = now(); COMMIT")
     wait_for(lambda: setting.a.held()[0]["attempts"] > held["attempts"], 60, "its next try")
     assert time.monotonic() - began >= OTHERS_S
+    setting.platform.api.delete(f"{setting.a.path}/held/{held['id']}")
+
+
+def test_waits_of_held_mail(setting):
+    """REQ-57: the first, doubled, the longest; and the time after which it is given up."""
+    held = held_mail(setting, "waits")
+    ((id_, lifetime, first),) = setting.platform.postgresql.rows(
+        "SELECT id, extract(epoch FROM expires_at - held_at), extract(epoch FROM next_try_at - held_at) FROM held_message"
+        f" WHERE id = '{held['id']}'")
+    assert (float(lifetime), float(first)) == (LIFETIME_H * 3600, FIRST_H * 3600)
+    for tries, hours in ((1, 2 * FIRST_H), (2, MOST_H), (3, MOST_H)):
+        setting.platform.postgresql.psql(f"BEGIN; {ACTOR} UPDATE sealgate.held_message SET next_try_at = now()"
+                                         f" WHERE id = '{id_}'; COMMIT")
+        left = "extract(epoch FROM next_try_at - now())"
+        ((seconds,),) = wait_for(lambda n=tries: setting.platform.postgresql.rows(
+            f"SELECT {left} FROM held_message WHERE id = '{id_}' AND attempts = {n} AND {left} > 60"), 30, f"try {tries}")
+        assert hours * 3600 - 60 < float(seconds) <= hours * 3600
+    setting.platform.api.delete(f"{setting.a.path}/held/{id_}")
+
+
+def dry_run(setting, people):
+    return setting.platform.api.post(f"{setting.a.path}/simulations", {
+        "direction": "outbound", "sender": f"joe@{A}", "recipients": people,
+        "message": base64.b64encode(simple(f"joe@{A}", people, "dry")).decode()})["plans"]
+
+
+def test_dry_runs_at_a_time(setting):
+    """One more waits until another is done. Each asks for a domain of which nothing is known yet, and cannot be told of it."""
+    plans = []
+    threads = [threading.Thread(target=lambda n=n: plans.extend(dry_run(setting, [f"x@dry{n}.{OUTSIDE}"])))
+               for n in range(DRY_RUNS + 1)]
+    asking = ("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gatewayd' AND wait_event_type = 'Lock'"
+              " AND query LIKE '%member_domain%'")
+    with setting.locked("member_domain"):
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(setting.platform.postgresql.rows(asking)) >= DRY_RUNS, 20, "as many as may run")
+        with pytest.raises(NotReady):
+            wait_for(lambda: len(setting.platform.postgresql.rows(asking)) > DRY_RUNS, 1, "one more")
+    for thread in threads:
+        thread.join()
+    assert [plan["action"] for plan in plans] == ["plain"] * (DRY_RUNS + 1)
+
+
+def test_recipients_of_a_dry_run(setting):
+    people = [f"p{n}@{B}" for n in range(DRY_RECIPIENTS + 1)]
+    assert dry_run(setting, people[1:])[0]["recipients"] == people[1:]
+    with pytest.raises(Problem) as problem:
+        dry_run(setting, people)
+    assert problem.value.status == 422 and f"1 to {DRY_RECIPIENTS}" in str(problem.value.body)
+
+
+def test_records_fed_at_a_time(setting):
+    """What has piled up comes in transactions of so many records, each message being one and its end another."""
+    with away(setting.platform):
+        for n in range(2 * FEED):
+            assert sent(setting, f"Fed{n}", mail(f"fed-{n}", "", "x\r\n")).startswith("250")
+    await_feed(setting)
+    counts = [int(n) for n, in setting.platform.postgresql.rows(
+        "SELECT count(*) FROM message WHERE message_id LIKE 'fed-%' GROUP BY xmin::text")]
+    assert sum(counts) == 2 * FEED and max(counts) == FEED // 2, counts
 
 
 def quiet(setting):
     """Nothing comes any more of what the tests before began: held mail is tried, and told of, for as long as it is held."""
     platform = setting.platform
-    for held in setting.a.held():
+    for held in setting.a.held(state="held"):
         platform.api.delete(f"{setting.a.path}/held/{held['id']}")
     untold = "SELECT id FROM notice WHERE finished_at IS NULL"
     wait_for(lambda: platform.postgresql.rows(untold) == [], 60, "the notices to be on their way")

@@ -1,5 +1,6 @@
 """The ping responder: who is answered, with what, and who is not (REQ-96 to 99)."""
 import contextlib
+import itertools
 import tempfile
 
 import pytest
@@ -14,13 +15,15 @@ from setting import A, B, C, OUTSIDE, Setting, header, simple
 
 MEMBER, QUIET = "partner.test", "quiet.test"  # of the second there is nothing in the directory
 PING = "secure-email-ping"
+AGENCIES = 7
 
 
 class Pinged(Setting):
     """With members elsewhere whose keys we have."""
 
     def __init__(self, folder, block):
-        super().__init__(folder, block, {MEMBER: block.base + 18, QUIET: block.base + 18})
+        super().__init__(folder, block, {MEMBER: block.base + 18, QUIET: block.base + 18},
+                         settings={"gatewayd": {"ping.agencies": AGENCIES}})
         self.servers[MEMBER] = MailServer(block.base + 18, f"{folder}/mail/member")
 
     def start(self):
@@ -115,6 +118,27 @@ def test_member_is_answered_sealed(setting, domain, environment):
                  "Encrypted to this domain: yes", f"  {MEMBER}"):
         assert line.encode() in opened, line
     assert [m for m in setting.servers[domain].mails if PING in str(m.recipients)] == []
+
+
+def test_as_many_agencies_as_may_be_listed(setting):
+    """REQ-99: of one more there is a word, but not its name."""
+    api = setting.platform.api
+    listed = {row["name"] for row in api.list("/v1/member-domains") if row["environment"] == "seemail"}
+    more = [f"agency-{n}.test" for n in range(AGENCIES - len(listed))]
+    made = [api.post("/v1/member-domains", {"name": name, "environment": "seemail"}) for name in more]
+
+    def answered(subject):
+        setting.from_outside(f"joe@{MEMBER}", [f"{PING}@{B}"], setting.sealed(B, subject))
+        text = setting.answer(subject)[1].decode().replace("\r\n", "\n")
+        lines = text.partition("SEEMail agencies known here:\n")[2].split("\n")
+        return [line.strip() for line in itertools.takewhile(lambda line: line.startswith("  "), lines)]
+    try:
+        assert answered("ping-most") == sorted(listed | set(more))
+        made.append(api.post("/v1/member-domains", {"name": "zz.test", "environment": "seemail"}))
+        assert answered("ping-more") == [*sorted(listed | set(more)), "and more"]
+    finally:
+        for row in made:
+            api.delete(f"/v1/member-domains/{row['id']}")
 
 
 def test_customer_pings_a_customer(setting):
