@@ -24,6 +24,7 @@ from statements import NOTHING, Statements
 QUERIES = pathlib.Path(__file__).parents[2] / "schema/queries"
 NOCERT = "nocert.test"
 ENTRIES, MANY = 1000, 10000
+ENTRIES_KEPT = 'sealgate_gateway_cache_size{size="entries"}'
 ROUNDS = 20
 # Workers that look through what is due, the journal's feed, clocks and monitoring: not of a message.
 BESIDE = {"certificate_request_claim", "held_claim_due", "held_wake_next", "held_wanting", "held_wanting_own",
@@ -340,11 +341,39 @@ def test_bulk_changes_are_told_in_few_words(setting):
     assert none == []  # nothing that is kept depends on it
 
 
+def what_a_start_takes(setting):
+    """Of gatewayd, to which nobody sends anything: what it keeps then, how many rows PostgreSQL has read for it, and the
+    names of what it asked for. Nobody else asks meanwhile, and the counts of who is gone are complete. Where an index is all that
+    is read, its entries count."""
+    platform, postgresql = setting.platform, setting.platform.postgresql
+    rows = "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables) + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
+    others = (platform.tenantd, platform.apid, platform.gatewayd)
+    for part in others:
+        part.stop()
+    alone = "SELECT 1 FROM pg_stat_activity WHERE usename ~ '^sg_' AND usename <> 'sg_postfix'"
+    wait_for(lambda: not postgresql.rows(alone), 30, "the end of all connections")
+    ((before,),) = postgresql.rows(rows)
+    with Statements(postgresql) as statements:
+        statements.begin()
+        platform.gatewayd.start()
+        wait_for(lambda: setting.ops.ready()[0] == 200, 20, "gatewayd")
+        kept = setting.ops.series()[ENTRIES_KEPT]
+        platform.gatewayd.stop()
+        wait_for(lambda: not postgresql.rows(alone), 30, "the end of all connections")
+        ((after,),) = postgresql.rows(rows)
+        asked = {name for name in statements.of("gatewayd") if name not in BESIDE | TRANSACTION | {NOTHING, "SELECT", "LISTEN"}}
+    for part in reversed(others):
+        part.start()
+    wait_for(lambda: setting.ops.ready()[0] == 200, 20, "gatewayd")
+    return kept, int(after) - int(before), asked
+
+
 def test_many_domains_in_bounded_memory(setting):
     """10,000 domains asked for one after the other, room for 1,000: for each that is cold two questions that read as much
     as it does among few; the start does not read them. REQ-6"""
     s = setting
     gatewayd = s.platform.gatewayd
+    few = what_a_start_takes(s)
     s.platform.postgresql.psql(f"""SET search_path = sealgate; BEGIN; {ACTOR}
         INSERT INTO domain (id, tenant_id, name, environment, state, created_at, updated_at)
         SELECT 'dom_' || lpad(n::text, 26, '0'), '{s.b.tenant['id']}', 'many-' || n || '.test', 'seemail', 'attested', now(), now()
@@ -382,21 +411,15 @@ def test_many_domains_in_bounded_memory(setting):
     assert asked == {"domain_find_by_name": 100, "next_hop_find": 100}, counted
     assert blocks() <= 10  # two indexes and two rows
     figures = s.ops.series()
-    assert figures['sealgate_gateway_cache_size{size="entries"}'] <= ENTRIES
+    assert figures[ENTRIES_KEPT] <= ENTRIES
     assert figures['sealgate_gateway_cache_events_total{event="eviction"}'] > MANY
     assert rss() - warm < 4096, "KiB more"
 
-    with Statements(s.platform.postgresql) as statements:
-        gatewayd.stop()
-        statements.begin()
-        began = time.monotonic()
-        gatewayd.start()
-        took = time.monotonic() - began
-        wait_for(lambda: s.ops.ready()[0] == 200, 20, "gatewayd")
-        asked = [name for name in statements.of("gatewayd")
-                 if name not in BESIDE | TRANSACTION | {NOTHING, "SELECT", "LISTEN"}]
-    print(f"start with {MANY} domains: {took:.2f} s")
-    assert len(asked) < 20, asked  # what some mail that waits wants, and nothing of all the others
+    held, read, asked = what_a_start_takes(s)
+    assert len(asked) < 20 and held <= len(asked), (held, asked)  # nothing but what some mail that waits wants
+    assert read <= few[1] + 20, "rows more than with few domains"
+    walk(1, 10)
+    assert s.ops.series()[ENTRIES_KEPT] == held + 20  # of each the domain and its next hop
     send(s, "sealed", "after-many")
 
 

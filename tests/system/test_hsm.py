@@ -33,6 +33,8 @@ from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.x509.oid import NameOID
 
+from sealgate.ops import Ops
+
 REPO = Path(__file__).resolve().parents[2]
 BUILD = REPO / os.environ.get("SG_BUILD", "build/release")
 ROOT = os.geteuid() == 0
@@ -1161,6 +1163,33 @@ def test_what_a_module_without_descriptors_hides_is_there(faulty):
     assert not faulty.faults.exists()
     refused("SG_E_HSM_KEY", tenant.public, key)
     assert f"dca/{TEN}/{DOM}" not in faulty.ctl("list").stdout
+
+
+def test_a_start_does_not_read_the_keys(faulty):
+    """REQ-6: what hsmd finds on the token when it starts are its own key-encryption keys; a domain's is looked for when it
+    is asked for, and that one alone."""
+    found = Path(f"{faulty.faults}.found")
+
+    def counted():
+        return sum(map(int, found.read_text().split())) if found.exists() else 0
+
+    def started():
+        faulty.faults.unlink(missing_ok=True)
+        faulty.stop()
+        found.unlink(missing_ok=True)
+        faulty.fault("count")
+        faulty.start()
+        faulty.client(GATEWAY).health()
+        caches = [n for name, n in Ops(faulty.ops_socket).series().items() if name.startswith("sealgate_hsm_cache_total")]
+        assert caches and not any(caches), "looked for in a cache"
+        return counted()
+    few = started()
+    assert few == 3  # one key, and what was derived from it
+    tenant = faulty.client(TENANT)
+    made = [tenant.generate(Key("token"), 256) for _ in range(20)]
+    assert started() == few
+    faulty.client(GATEWAY).sign(made[7], "sha256", b"x", "ecdsa")
+    assert few < counted() <= few + 2  # the key, perhaps with its public half
 
 
 def test_starts_without_the_hsm(faulty):

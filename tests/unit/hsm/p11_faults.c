@@ -19,10 +19,11 @@
  *   swap    once:  C_GenerateKeyPair gives the public half of another pair
  *   slow    as long as the file is there: C_Sign takes 300 ms longer, and makes a file of that
  *           name with ".slow" behind it when it begins
- *   hang CALL   as long as the file says so: that call, or with "all" each of them, does not come
- *           back; a file of that name with ".hung" behind it is made when one begins to hang
- *   never CALL  the same, and it does not come back either when the file is gone
- *           CALL: initialize finalize open-session login info find generate sign decrypt unwrap
+ *   count   as long as the file is there: how many objects each C_FindObjects has found is a line
+ * of the file of that name with ".found" behind it hang CALL   as long as the file says so: that
+ * call, or with "all" each of them, does not come back; a file of that name with ".hung" behind it
+ * is made when one begins to hang never CALL  the same, and it does not come back either when the
+ * file is gone CALL: initialize finalize open-session login info find generate sign decrypt unwrap
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -222,6 +223,17 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, C
     return real->C_Login(session, user, pin, len);
 }
 
+static void found_note(CK_ULONG count)
+{
+    char path[256], line[32];
+    snprintf(path, sizeof path, "%s.found", getenv("SG_FAULT_FILE"));
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int len = snprintf(line, sizeof line, "%lu\n", count);
+    if (fd < 0 || write(fd, line, (size_t)len) != len)
+        abort();
+    close(fd);
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG count)
 {
     hang("find");
@@ -234,6 +246,8 @@ static CK_RV find(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *found, CK_ULONG m
     CK_RV rv = real->C_FindObjects(session, found, max, count_r);
     if (fault("hide"))
         *count_r = 0;
+    if (rv == CKR_OK && fault("count"))
+        found_note(*count_r);
     return rv;
 }
 
