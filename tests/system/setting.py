@@ -38,7 +38,7 @@ class Setting:
     PATIENT = {"certificates.crl_timeout": "40s"}
     KEYS = {A: {}, B: {"key_kind": "wrapped"}, C: {"key_kind": "wrapped", "algorithm": "rsa-3072"}}
 
-    def __init__(self, folder, block, routes=None, settings=None, **more):
+    def __init__(self, folder, block, routes=None, *, settings=None, **more):
         settings = settings or {}
         self.platform = Platform(folder, block.base, tap=True,
                                  routes={"nocert.test": block.base + 12, **(routes or {})},

@@ -77,10 +77,11 @@ class Busy(Setting):
 class Faulty(Busy):
     """hsmd is on a module with faults (tests/unit/hsm/p11_faults.c)."""
 
-    def __init__(self, folder, block, routes=None, settings=None, **more):
+    def __init__(self, folder, block, routes=None, *, settings=None, **more):
         module = f"{folder}/p11-faults.so"
         settings = settings or {}
-        super().__init__(folder, block, routes, **more, settings={**settings, "hsmd": {"pkcs11.module": module, **settings.get("hsmd", {})}})
+        super().__init__(folder, block, routes, **more, settings={
+            **settings, "hsmd": {"pkcs11.module": module, **settings.get("hsmd", {})}})
         os.chmod(folder, 0o755)
         shutil.copy(self.platform.build / "tests/p11-faults.so", module)
         self.faults = self.platform.layout.dir / "faults/fault"

@@ -14,7 +14,7 @@ REPLACE = 15
 @pytest.fixture(scope="module")
 def faulty():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgh", dir="/var/tmp") as folder:
-        s = Faulty(folder, block, {"hsmd": {"hsmd.answer_timeout": "2s", "pkcs11.replace": f"{REPLACE}s"}})
+        s = Faulty(folder, block, settings={"hsmd": {"hsmd.answer_timeout": "2s", "pkcs11.replace": f"{REPLACE}s"}})
         try:
             yield s.start()
         finally:

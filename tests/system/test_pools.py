@@ -22,6 +22,7 @@ from test_mail_hostile import Lines
 from test_stop_load import Log
 
 SLACK = 3.0  # of a busy machine; the defaults are all farther away
+TICK = 0.001  # gatewayd counts whole ones, and its time begins with one that has begun
 OTHERS_S = 5.0  # mail that waits for nothing
 DATABASE, DATABASE_S = 4, 1
 HSM, HSM_S = 2, 6
@@ -32,7 +33,7 @@ CONNECT_S, COMMAND_S, DATA_S = 1, 2, 3
 @pytest.fixture(scope="module")
 def pools():
     with PortBlock() as block, tempfile.TemporaryDirectory(prefix="sgp", dir="/var/tmp") as folder:
-        s = Faulty(folder, block, {"hsmd": {"hsmd.answer_timeout": "30s"}, "gatewayd": {
+        s = Faulty(folder, block, settings={"hsmd": {"hsmd.answer_timeout": "30s"}, "gatewayd": {
             "database.connections": DATABASE, "database.wait": f"{DATABASE_S}s",
             "hsm.connections": HSM, "hsm.timeout": f"{HSM_S}s",
             "recipients.slots": SLOTS, "recipients.deadline": f"{DEADLINE_S}s", "recipients.pause": "100ms",
@@ -148,9 +149,9 @@ def test_all_connections_to_postgresql(pools):
         pools.submit(f"joe@{A}", [f"ann@{C}"], simple(f"joe@{A}", [f"ann@{C}"], "database-cold"))
         # Of a server that is not known yet, and of a recipient.
         answer, took = timed(ask, pools, client_address="127.0.1.99")
-        assert answer.startswith("451 4.3.0") and DATABASE_S <= took < DATABASE_S + SLACK
+        assert answer.startswith("451 4.3.0") and DATABASE_S - TICK <= took < DATABASE_S + SLACK
         answer, took = timed(known, pools, "ann@cold.test")
-        assert answer == "DUNNO" and DATABASE_S <= took < DATABASE_S + SLACK
+        assert answer == "DUNNO" and DATABASE_S - TICK <= took < DATABASE_S + SLACK
         assert any("no connection was free within 1000 ms" in e["detail"] for e in log.of("edge.deferred"))
         assert plain(pools, "database-warm") < OTHERS_S
         wait_for(lambda: any("451 4.3.0" in reason for reason in reasons(pools.platform.postfix_out)), 30, "mail that is put off")
@@ -182,7 +183,7 @@ def test_all_connections_to_hsmd(pools):
         wait_for(lambda: sum("451 4.3." in reason for reason in reasons(pools.platform.postfix_out)) >= len(subjects), 60,
                  "mail that is put off", 0.1)
         failed = [at(e) - clock for e in log.of("seal.failed")][:len(subjects)]
-        assert HSM_S <= min(failed) and max(failed) < HSM_S + SLACK, failed
+        assert HSM_S - TICK <= min(failed) and max(failed) < HSM_S + SLACK, failed
     finally:
         pools.faults.unlink()
     arrive_by_themselves(pools, B, *subjects)
@@ -210,7 +211,7 @@ def test_all_questions_to_a_server(pools):
             assert asked_now == SLOTS and not done
     others.took_less_than(OTHERS_S)
     for answer, took in calls.end().values():
-        assert answer == "DUNNO" and DEADLINE_S <= took < DEADLINE_S + SLACK
+        assert answer == "DUNNO" and DEADLINE_S - TICK <= took < DEADLINE_S + SLACK
     server.accept_all()
     server.answer("rcpt", "550 5.1.1 no such mailbox")
     wait_for(lambda: known(pools, f"nobody@{B}").startswith("550"), 30, "the server to be asked again")
@@ -272,6 +273,6 @@ def test_a_server_that_hangs(pools, stage, seconds, reply):
         calls.begin("mail", lmtp, pools, f"3{stage}", f"ann@{B}", message)
         assert from_outside(pools, f"others-{stage}") < OTHERS_S
         (answer, took), = calls.end().values()
-    assert answer.startswith(reply) and seconds <= took < seconds + SLACK, (answer, took)
+    assert answer.startswith(reply) and seconds - TICK <= took < seconds + SLACK, (answer, took)
     assert lmtp(pools, f"3{stage}", f"ann@{B}", message).startswith("250")
     assert len(pools.arrived(B, subject)) == 1
