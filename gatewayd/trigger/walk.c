@@ -258,21 +258,22 @@ static void entity_begin(struct sg_walk *w, const struct sg_header_block *block,
     leaf_begin(w, &entity, doubtful, block->raw);
 }
 
-static void header_end(struct sg_walk *w)
+/* cut: where it ends is in doubt. */
+static void header_end(struct sg_walk *w, bool cut)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     struct sg_header_block block;
     struct sg_bytes raw = sg_arena_copy(arena, sg_buf_bytes(&w->header));
     w->header.len = 0;
     bool clean = sg_entity_fields(arena, raw, &block);
-    entity_begin(w, &block, !clean);
+    entity_begin(w, &block, cut || !clean);
 }
 
 /* Ends what is being read, whatever it is. */
 static void piece_end(struct sg_walk *w)
 {
     if (w->state == IN_HEADER)
-        header_end(w);
+        header_end(w, false);
     if (w->state == IN_HEADER) { /* the header was one of a message, whose own is missing */
         w->state = OUTSIDE;
         w->header.len = 0;
@@ -296,20 +297,34 @@ static size_t empty_line(const struct sg_buf *header)
 
 static void content_push(struct sg_walk *w, const uint8_t *data, size_t len);
 
+/* The header passes the limit: it ends in front of the line in which it does, which is read as
+ * content with what follows. So it is the same however the octets come, and no word is cut. */
+static void header_cut(struct sg_walk *w, const uint8_t *data, size_t len)
+{
+    SG_AUTO_ARENA arena = sg_arena_new();
+    struct sg_bytes held = sg_buf_bytes(&w->header);
+    const uint8_t *lf = held.len ? memrchr(held.data, '\n', held.len) : NULL;
+    size_t lines = lf ? (size_t)(lf - held.data) + 1 : 0;
+    struct sg_bytes begun = sg_arena_copy(arena, sg_bytes_slice(held, lines, SIZE_MAX));
+    w->header.len = lines;
+    sg_report_undecodable(w->scan, place(w, "the header of"), "larger than the limit");
+    w->doubt = true;
+    header_end(w, true);
+    content_push(w, begun.data, begun.len);
+    content_push(w, data, len);
+}
+
 /* A line of a header, or a piece of one. */
 static void header_push(struct sg_walk *w, const uint8_t *data, size_t len)
 {
     if (!sg_buf_add(&w->header, data, len)) {
-        sg_report_undecodable(w->scan, place(w, "the header of"), "larger than the limit");
-        w->doubt = true;
-        header_end(w);
-        content_push(w, data, len);
+        header_cut(w, data, len);
         return;
     }
     size_t line = empty_line(&w->header);
     if (line) {
         w->header.len -= line;
-        header_end(w);
+        header_end(w, false);
     }
 }
 

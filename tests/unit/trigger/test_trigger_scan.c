@@ -262,6 +262,27 @@ static void test_objects_together(void **state)
     }
 }
 
+/* Wherever a part's header passes the limit, and however the octets come, the word in it is found,
+ * in one line or folded. */
+static void test_header_cut(void **state)
+{
+    (void)state;
+    struct sg_trigger_options options = test_options();
+    options.limits.max_header_bytes = 300;
+    for (int n = 0; n < 120; n++) {
+        SG_AUTO_ARENA arena = sg_arena_new();
+        SG_AUTO_BUF mail = {0};
+        sg_buf_addf(&mail, MIX "--b\r\nX: %*d\r\nSubject: x [SEC%sRET] xx\r\n\r\ny\r\n--b--\r\n",
+                    240 + n / 2, 1, n % 2 ? "\r\n " : "");
+        struct sg_trigger_found whole, octets;
+        test_scan(arena, mail.data, mail.len, &options, &whole);
+        test_scan_octets(arena, sg_buf_bytes(&mail), &options, &octets);
+        assert_int_equal(whole.words, S);
+        assert_int_equal(octets.words, S);
+        assert_int_equal(whole.undecodable, octets.undecodable);
+    }
+}
+
 /* Whatever is read first, when the time is over the rest is not, and it is said so. */
 static void test_budget(void **state)
 {
@@ -454,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_header_cut),
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_ways_that_are_one),
         cmocka_unit_test(test_ways_of_objects),
