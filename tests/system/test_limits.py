@@ -11,6 +11,7 @@ import time
 import pytest
 
 import forge
+from crllab import Shelf, der_entry, signed_list
 from forge import der, integer, octets, oid, seq
 from sealgate.api import Problem
 from sealgate.mailserver import HANG
@@ -31,7 +32,9 @@ CERTIFICATES, ELEMENTS, SIGNERS, KEYS = 500, 200, 20, 16
 WAITING_SHARE, WAITING_EACH, WAITING_S = 10, 3, 10  # a tenth of the connections: four
 REMEMBERED = 100  # messages, of one recipient each
 FROM, OTHERS_S = 7, 3
+RECIPIENTS, HEADER, FIELDS, ERRORS, COMMAND = 900, 200 << 10, 1500, 15, 9000
 LAYERS, CMS = 3, 5 << 18
+CRL = 20000
 FEED = 6
 LIFETIME_H, FIRST_H, MOST_H = 90, 7, 20
 DRY_RUNS, DRY_RECIPIENTS = 2, 5
@@ -40,6 +43,7 @@ DRY_RUNS, DRY_RECIPIENTS = 2, 5
 class Limited(Spoof):
     def __init__(self, folder, block):
         super().__init__(folder, block)
+        self.free_port = block.base + 17
         self.platform.settings = {"gatewayd": {
             "limits.command_timeout": f"{COMMAND_S}s", "limits.data_timeout": f"{DATA_S}s", "limits.message": MESSAGE,
             "limits.connections": CONNECTIONS, "limits.certificates": CERTIFICATES, "limits.signers": SIGNERS,
@@ -47,8 +51,10 @@ class Limited(Spoof):
             "limits.waiting_each": WAITING_EACH, "limits.waiting_time": f"{WAITING_S}s",
             "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1, "limits.from_mailboxes": FROM,
             "hold.others": f"{OTHERS_S}s", "limits.layers": LAYERS, "limits.cms": CMS, "journal.feed_batch": FEED,
+            "certificates.crl_size": CRL,
             "hold.lifetime": f"{LIFETIME_H}h", "hold.retry_first": f"{FIRST_H}h", "hold.retry_most": f"{MOST_H}h",
-            "simulation.at_once": DRY_RUNS, "simulation.recipients": DRY_RECIPIENTS}}
+            "limits.recipients": RECIPIENTS, "limits.header": HEADER, "limits.header_fields": FIELDS, "limits.errors": ERRORS,
+            "limits.command_bytes": COMMAND, "simulation.at_once": DRY_RUNS, "simulation.recipients": DRY_RECIPIENTS}}
 
     def start(self):
         super().start()
@@ -91,6 +97,7 @@ def served(setting, name):
 
 
 def sent(setting, name, message):
+    await_feed(setting)  # as at a test's begin
     return setting.lmtp(f"3{name}", f"x@{OUTSIDE}", f"ann@{B}", message)
 
 
@@ -108,6 +115,7 @@ def sealed_signed(setting, **how):
 
 
 GOOD, UNSUPPORTED, NOT_OPENED = f"verified; domain={VICTIM}", "unverified; code=002", "unverified; code=003"
+NO_LIST = "unverified; code=104"
 
 
 @pytest.mark.smoke
@@ -181,9 +189,43 @@ def test_structure_of_a_cms_object(setting):
 
 
 @pytest.mark.smoke
+def test_size_of_a_revocation_list(setting, tmp_path):
+    """Of the signer's certificate; tests/system/test_crl.py has the rest of it."""
+    shelf = Shelf(tmp_path, setting.free_port)
+    shelf.start()
+
+    def list_of(size):
+        """Serial numbers of 16 octets, and of two as many as are left."""
+        def made(count, *octets_):
+            return signed_list(setting.authority.key, setting.authority.certificate,
+                               [der_entry((0x40 << 8 * (n - 1)) + i) for i, n in enumerate((*[16] * count, *octets_))])
+        each = len(der_entry(0x40 << 8 * 15))
+        count = 100 + (size - len(made(100, 16, 16))) // each
+        left = 32 + size - len(made(count, 16, 16))
+        count, left = (count, left) if left <= 40 else (count + 1, left - each)
+        data = made(count, left // 2, left - left // 2)
+        assert len(data) == size
+        return data
+
+    def verdict_of(name, size):
+        (tmp_path / f"{name}.crl").write_bytes(list_of(size))
+        authority = forge.Authority(setting.authority.certificate, setting.authority.key,
+                                    f"http://127.0.0.1:{shelf.port}/{name}.crl", setting.authority.chain)
+        signer = authority.certificate_for([f"{forge.DCA}@{VICTIM}"], setting.folder)
+        cek, iv = os.urandom(32), os.urandom(16)
+        return verdict(setting, name, forge.enveloped_data([forge.transport(setting.agency[B], cek)], iv,
+                                                           forge.cbc(cek, iv, forge.detached(CONTENT, [signer]))))
+    try:
+        assert verdict_of("list-most", CRL) == GOOD
+        assert verdict_of("list-more", CRL + 1) == NO_LIST
+    finally:
+        shelf.stop()
+
+
+@pytest.mark.smoke
 def test_recipients(setting):
-    """1,000 of one message are one message; the 1,001st is told to come again."""
-    people = [f"p{i}@{B}" for i in range(1000)]
+    """So many of one message are one message; one more is told to come again."""
+    people = [f"p{i}@{B}" for i in range(RECIPIENTS)]
     with connection(setting) as lmtp:
         assert lmtp.say("XFORWARD IDENT=3Thousand ADDR=192.0.2.1").startswith("250")
         assert lmtp.say(f"MAIL FROM:<x@{OUTSIDE}>").startswith("250")
@@ -222,7 +264,7 @@ def test_header(setting):
         if fields is not None:
             more = b"X-F: y\r\n" * (fields - 5)
         return mail(name, more, b"x\r\n")
-    for name, limit in (("octets_", 256 << 10), ("fields", 2000)):
+    for name, limit in (("octets_", HEADER), ("fields", FIELDS)):
         assert sent(setting, f"header-most-{name}", with_header(f"header-most-{name}", **{name: limit})).startswith("250")
         assert sent(setting, f"header-more-{name}", with_header(f"header-more-{name}", **{name: limit + 1})).startswith("451")
         setting.arrived(B, f"header-most-{name}")
@@ -330,6 +372,7 @@ def test_dry_runs_at_a_time(setting):
                for n in range(DRY_RUNS + 1)]
     asking = ("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gatewayd' AND wait_event_type = 'Lock'"
               " AND query LIKE '%member_domain%'")
+    quiet(setting)  # mail asks for it as well
     with setting.locked("member_domain"):
         for thread in threads:
             thread.start()
@@ -353,7 +396,8 @@ def test_records_fed_at_a_time(setting):
     """What has piled up comes in transactions of so many records, each message being one and its end another."""
     with away(setting.platform):
         for n in range(2 * FEED):
-            assert sent(setting, f"Fed{n}", mail(f"fed-{n}", "", "x\r\n")).startswith("250")
+            reply = setting.lmtp(f"3Fed{n}", f"x@{OUTSIDE}", f"ann@{B}", mail(f"fed-{n}", "", "x\r\n"))
+            assert reply.startswith("250"), reply
     await_feed(setting)
     counts = [int(n) for n, in setting.platform.postgresql.rows(
         "SELECT count(*) FROM message WHERE message_id LIKE 'fed-%' GROUP BY xmin::text")]
@@ -409,10 +453,10 @@ def test_size(setting):
 def test_commands(setting):
     """Their length, with the line end, and how many may be none."""
     with connection(setting) as lmtp:
-        assert lmtp.say("NOOP " + "x" * (8192 - 7)).startswith("250")
-        assert lmtp.say("NOOP " + "x" * (8192 - 6)).startswith("500 5.5.2 line too long")
+        assert lmtp.say("NOOP " + "x" * (COMMAND - 7)).startswith("250")
+        assert lmtp.say("NOOP " + "x" * (COMMAND - 6)).startswith("500 5.5.2 line too long")
         assert lmtp.say("NOOP " + "x" * 1000000).startswith("500 5.5.2 line too long")
-        for _ in range(18):
+        for _ in range(ERRORS - 2):
             assert lmtp.say("WHAT").startswith("500")
         assert lmtp.say("WHAT").startswith("421 4.7.0 too many errors")
         assert lmtp.file.readline() == b""
