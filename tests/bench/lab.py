@@ -27,8 +27,9 @@ from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key, load_pem_private_key  # noqa: E402
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
 
+import forge  # noqa: E402
 import peers  # noqa: E402
-from partners import DCA, Partner  # noqa: E402
+from partners import DCA, Partner, from_directory  # noqa: E402
 from sealgate.layout import GATEWAY, GROUP, TENANT  # noqa: E402
 from sealgate.platform import Platform  # noqa: E402
 from sealgate.ports import PortBlock  # noqa: E402
@@ -153,7 +154,7 @@ class Lab:
             self.platform.api.post("/v1/partner-certificates", {
                 "domain": PARTNER, "origin": "bench", "pem": path.read_text(encoding="ascii")})
         self.software = peers.OpenSsl(self.folder, self.layout.ca / "root.pem")
-        self.software.own(self.partner.identity)
+        self.identities = {PARTNER: self.partner.identity}
         self.stack.callback(self.software.close)
 
     def sql(self, text):
@@ -189,10 +190,10 @@ class Lab:
         key = load_pem_private_key((self.partner.folder / "key.pem").read_bytes(), None).public_key()
         chain = [x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
                  for path in self.partner.identity.chain]
-        names = [f"m{n}.test" for n in range(count)]
+        made = {name: self.certificate(name, key) for name in (f"m{n}.test" for n in range(count))}
         rows = []
-        for name in names:
-            for der in [self.certificate(name, key), *chain]:
+        for name in made:
+            for der in [made[name], *chain]:
                 digest = hashes.Hash(hashes.SHA256())
                 digest.update(der)
                 rows.append(f"('{entity_id('pcr')}', '\\x{digest.finalize().hex()}', '{name}', '\\x{der.hex()}', 'api', "
@@ -200,8 +201,28 @@ class Lab:
         self.load("INSERT INTO partner_certificate (id, sha256, domain, der, source, origin, not_before, not_after,"
                   f" fetched_at) VALUES {','.join(rows)};"
                   " INSERT INTO member_domain (id, name, environment, created_at) VALUES "
-                  + ",".join(f"('{entity_id('mem')}', '{name}', 'seemail', now())" for name in names) + ";")
-        return names
+                  + ",".join(f"('{entity_id('mem')}', '{name}', 'seemail', now())" for name in made) + ";")
+        folder = self.folder / "members"
+        folder.mkdir()
+        for name, der in made.items():
+            path = folder / f"{name}.pem"
+            path.write_bytes(x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM))
+            self.identities[name] = peers.Identity(name, path, self.partner.identity.key, self.partner.identity.chain)
+        return list(made)
+
+    def from_members(self, names, path):
+        """A plan of mail from each of them to B, signed and sealed by other software than ours."""
+        fields, kind, text = path.read_bytes().partition(b"Content-Type:")
+        folder = self.folder / "from-members"
+        recipient = from_directory(self.platform, B, folder)
+        lines = []
+        for name in names:
+            sealed = forge.sealed(forge.detached(kind + text, [self.identities[name]]), recipient)
+            mail = folder / name
+            mail.write_bytes(f"From: <joe@{name}>\r\nTo: <bob@{B}>\r\nMessage-ID: <1@{name}>\r\n"
+                             "X-NZ-Secure-email: 1.0\r\n".encode() + fields + sealed)
+            lines.append((f"joe@{name}", f"bob@{B}", mail))
+        return self.plan("from-members", lines)
 
     def tenants(self, count, certified=True, first=0):
         """So many tenants with a domain each, d<first>.test and on, a wrapped P-256 key and a certificate: written into the
@@ -327,8 +348,9 @@ class Lab:
             sender, recipient, path, _ = line.split(" ")
             yield sender, recipient, re.sub(rb"(?m)^\.\.", b".", Path(path).read_bytes())
 
-    def check_sealed(self, message):
-        """Opened by the partner's key and verified, by openssl: the content."""
+    def check_sealed(self, message, recipient):
+        """Opened by the recipient's key and verified, by openssl: the content."""
+        self.software.own(self.identities[recipient.partition("@")[2]])
         return self.software.verify(self.software.decrypt(message))
 
 

@@ -1,5 +1,5 @@
 """Section `memory` of tools/bench: the largest resident memory of gatewayd (with its courier) and hsmd together while 32 messages of 25 MB
-are on their way at once, outbound and then inbound (VmHWM of both, which counts mapped shared memory; spool files are
+are on their way at once, outbound, inbound, and half of them each way (VmHWM of both, which counts mapped shared memory; spool files are
 on a disk, which is asserted: neither tmpfs nor memfd).
 """
 import contextlib
@@ -42,20 +42,22 @@ def measure(lab, rounds):
     into = lab.capture("large", lab.plan("back", [(f"ann@{A}", f"bob@{B}", path)]), 2)
     out = lab.plan("out", [(f"ann@{A}", f"joe@{PARTNER}", path)])
     figures, most = [], 0
-    for way, plan in (("outbound", out), ("inbound", into)):
+    for name, ways in (("outbound", {"outbound": out}), ("inbound", {"inbound": into}), ("both", {"outbound": out, "inbound": into})):
         for pid in daemons:
             Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
-        sender = lab.sender(way, plan, at_once, at_once)
-        sender.go()
-        while sender.process.poll() is None:
+        share = at_once // len(ways)
+        senders = [lab.sender(way, plan, share, share) for way, plan in ways.items()]
+        for sender in senders:
+            sender.go()
+        while any(sender.process.poll() is None for sender in senders):
             assert not any(unmapped(pid) for pid in daemons)
-            try:
-                sender.process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                pass
-        assert float(sender.done()[1]) == 0, lab.platform.gatewayd.tail()
+            for sender in senders:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    sender.process.wait(0.1)
+        for sender in senders:
+            assert float(sender.done()[1]) == 0, lab.platform.gatewayd.tail()
         found = [peak(pid) for pid in daemons]
-        figures += [(f"rss_{way}_gatewayd_mib", sum(found[:-1]), "MiB"), (f"rss_{way}_hsmd_mib", found[-1], "MiB")]
+        figures += [(f"rss_{name}_gatewayd_mib", sum(found[:-1]), "MiB"), (f"rss_{name}_hsmd_mib", found[-1], "MiB")]
         most = max(most, sum(found))
     return [("rss_32x25m_mib", most, "MiB"), *figures]
 

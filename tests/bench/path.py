@@ -1,9 +1,11 @@
 """Section `path` of tools/bench: what a message costs gatewayd and hsmd, beside one bare private-key operation, plain
 mail and opendkim; RSA-2048 in SoftHSM; rounds interleaved, medians. One round is a smoke: few messages.
 """
+import pathlib
 import shutil
 import statistics
 import subprocess
+import tempfile
 
 import lab as base
 from lab import A, B, PARTNER, PLAIN, Lab, tail_of, wait_for
@@ -64,27 +66,30 @@ class Path:
             back = lab.plan(f"back-{size}", [(f"ann@{A}", f"bob@{B}", path)])
             self.into[size] = lab.capture(size, back, self.large // 2 if size == "1m" else self.small // 4)
         self.out["partners"] = lab.plan("partners", [(f"ann@{A}", f"joe@{name}", lab.sizes["10k"]) for name in names])
+        self.into["partners"] = lab.from_members(names, lab.sizes["10k"])
         self.plain = lab.plan("plain", [(f"ann@{A}", f"joe@{PLAIN}", lab.sizes["10k"])])
-        lab.send("outbound", self.out["partners"], self.partners)  # first contact is not what is measured
-        self.check()
+        for way, plans in (("outbound", self.out), ("inbound", self.into)):
+            lab.send(way, plans["partners"], self.partners)  # first contact is not what is measured
 
-    def check(self):
-        """A sample of what came out: opened and verified by others, both ways."""
-        lab = self.lab
-        for size, path in lab.sizes.items():
-            for way, plan, count in (("outbound", self.out[size], 3), ("inbound", self.into[size], 3)):
-                folder = lab.folder / f"sample-{way}-{size}"
-                folder.mkdir()
-                lab.sink.keep(folder, 1)
-                lab.send(way, plan, count)
-                lab.sink.keep(folder, 0)
-                for _, _, message in lab.kept(folder / "plan"):
-                    if way == "outbound":
-                        assert tail_of(lab.check_sealed(message), path.read_bytes()), f"{size}: sealed is not what was sent"
-                        assert path.read_bytes()[-200:] not in message
-                    else:
-                        assert f"X-Sealgate-Verdict: verified; domain={A}".encode() in message, message[:2000]
-                        assert tail_of(message, path.read_bytes()), f"{size}: opened is not what was sent"
+    def sent(self, way, kind, count):
+        """Of what is measured a few are kept, and opened and verified by others, or found to be what was sent."""
+        lab, plan = self.lab, (self.out if way == "outbound" else self.into)[kind]
+        written = lab.sizes.get(kind, lab.sizes["10k"]).read_bytes()
+        with tempfile.TemporaryDirectory(dir=lab.folder) as folder:
+            lab.sink.keep(folder, max(1, count // 3))
+            found = lab.send(way, plan, count, CONNECTIONS)
+            lab.sink.keep(folder, 0)
+            kept = list(lab.kept(pathlib.Path(folder, "plan")))
+        assert kept, "nothing was kept of what came out"
+        for sender, recipient, message in kept:
+            if way == "outbound":
+                assert tail_of(lab.check_sealed(message, recipient), written), f"{kind}: sealed is not what was sent"
+                assert written[-200:] not in message
+            else:
+                verified = f"X-Sealgate-Verdict: verified; domain={sender.partition('@')[2]}"
+                assert verified.encode() in message, message[:2000]
+                assert tail_of(message, written), f"{kind}: opened is not what was sent"
+        return found
 
     def note(self, name, value):
         self.taken.setdefault(name, []).append(value)
@@ -95,36 +100,39 @@ class Path:
         bare = [lab.private_operation(small)]
         for size in lab.sizes:
             count = large if size == "1m" else small
-            for way, plan in (("outbound", self.out[size]), ("inbound", self.into[size])):
-                used, said = lab.send(way, plan, count, CONNECTIONS)
+            for way in ("outbound", "inbound"):
+                used, said = self.sent(way, size, count)
                 self.note(f"{way}_{size}", used)
                 self.note(f"{way}_{size}_rate", count / said["seconds"])
                 bare.append(lab.private_operation(small))
         self.note("private_operation", statistics.mean(bare))
-        self.note("outbound_10k_partners", lab.send("outbound", self.out["partners"], small, CONNECTIONS)[0])
+        for way in ("outbound", "inbound"):
+            self.note(f"{way}_10k_partners", self.sent(way, "partners", small)[0])
         self.note("plain_10k", lab.send("outbound", self.plain, small, CONNECTIONS)[0])
         self.note("opendkim_10k", dkim.cost(small))
         self.note("edge", lab.edge_question(small))
 
-    def latency(self):
-        """At half of what went through, by a clock of arrivals."""
-        rate = statistics.median(self.taken["outbound_10k_rate"]) / 2
+    def latency(self, way, plan):
+        """At half of what went through, by a clock of arrivals: the 99th percentile in ms, and that rate."""
+        rate = statistics.median(self.taken[f"{way}_10k_rate"]) / 2
         count = 40 if self.smoke else int(rate * 10)
-        return self.lab.send("outbound", self.out["10k"], count, 50, rate)[1]["p99"], rate
+        return self.lab.send(way, plan, count, 50, rate)[1]["p99"], rate
 
     def figures(self):
         t = self.taken
         middle = {name: statistics.median(values) for name, values in t.items()}
         every = {name: statistics.median(each / one for each, one in zip(t[name], t["private_operation"]))
-                 for name in ("outbound_10k", "inbound_10k", "outbound_10k_partners")}
+                 for name in ("outbound_10k", "inbound_10k", "outbound_10k_partners", "inbound_10k_partners")}
         own = statistics.median(each - one for each, one in zip(t["outbound_10k"], t["private_operation"]))
-        p99, rate = self.latency()
+        p99, rate = self.latency("outbound", self.out["10k"])
+        inbound_p99, inbound_rate = self.latency("inbound", self.into["10k"])
         alone = passes(self.lab, self.rounds, base.MIB)
         text = alone["encode"], alone["decode"]
         found = [("private_operation_cpu_ms", middle["private_operation"], "ms"),
                  ("outbound_10k_cpu_ratio", every["outbound_10k"], "ratio"),
                  ("inbound_10k_cpu_ratio", every["inbound_10k"], "ratio"),
                  ("outbound_10k_partners_cpu_ratio", every["outbound_10k_partners"], "ratio"),
+                 ("inbound_10k_partners_cpu_ratio", every["inbound_10k_partners"], "ratio"),
                  ("own_cpu_ms", own, "ms")]
         for size in self.lab.sizes:
             for way in ("outbound", "inbound"):
@@ -137,7 +145,8 @@ class Path:
         found += [("plain_10k_cpu_ms", middle["plain_10k"], "ms"), ("opendkim_10k_cpu_ms", middle["opendkim_10k"], "ms"),
                   ("opendkim_cpu_ratio", statistics.median(
                       ours / theirs for ours, theirs in zip(t["outbound_10k"], t["opendkim_10k"])), "ratio"),
-                  ("latency_rate", rate, "messages/s"), ("latency_p99_ms", p99, "ms")]
+                  ("latency_rate", rate, "messages/s"), ("latency_p99_ms", p99, "ms"),
+                  ("inbound_latency_rate", inbound_rate, "messages/s"), ("inbound_latency_p99_ms", inbound_p99, "ms")]
         return found
 
 
