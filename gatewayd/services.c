@@ -115,6 +115,7 @@ static bool connections_make(struct services *v, struct sg_error *err)
         .ldap_timeout_ms = s->ldap_ms,
         .clock_tolerance_ms = s->tolerance_ms,
         .verdicts = (size_t)s->verdicts,
+        .harvested = (size_t)s->harvested,
         .verdict_ttl_ms = s->verdict_ms,
         .kept_ms = s->cache_lifetime_ms,
         .max_points = (size_t)s->crl_points,

@@ -342,6 +342,9 @@ const struct sg_option settings_options[] = {
      "domain's own takes one, and a partner's two."},
     {"certificates", "verdict_lifetime", SG_OPT_DURATION, AT(verdict_ms), "60s", 0, 10 * MINUTE, NULL,
      "For how long at most. A new revocation list, or another CA that is trusted, ends it at once."},
+    {"certificates", "harvested", SG_OPT_INT, AT(harvested), "32000", 0, 1000000, NULL,
+     "Partners' certificates in their mail that are not stored again for each message, at 56 octets each, for six hours: "
+     "those used last. A partner takes one for each way in which domains here rely on him."},
     {"certificates", "crl_memory", SG_OPT_SIZE, AT(crl_memory), "256m", MIB, 64 * GIB, NULL,
      "Memory for revocation lists; those that do not fit in are read again from the database."},
     {"certificates", "crl_lists", SG_OPT_INT, AT(crl_lists), "1024", 1, 100000, NULL,

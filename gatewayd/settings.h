@@ -50,7 +50,7 @@ struct settings {
     int64_t crl_points, crl_redirections, own_root_waits, crl_lists, crl_retry_ms;
     int64_t ldap_ms, ldap_certificates, ldap_bytes, tolerance_ms, max_certificates, decoded;
     int64_t ldap_slots, ldap_waiting, ldap_pause_ms, ldap_refused_ms, ldap_more_ms;
-    int64_t verdicts, verdict_ms;
+    int64_t verdicts, verdict_ms, harvested;
     int64_t max_elements, max_signers, max_tries;
     int64_t shared_bytes, shared_each;
     char *credentials_dir;

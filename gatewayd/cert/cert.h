@@ -54,6 +54,7 @@ struct sg_cert_limits {
     int64_t crl_refresh_ms; /* lists in use are asked for again so often; 0: ahead of their end */
     size_t verdicts;        /* so many chains that were good are remembered; 0: none */
     int64_t verdict_ttl_ms; /* for so long; 0: not at all */
+    size_t harvested;       /* so many of mail are remembered, not to be stored again; 0: none */
     int64_t kept_ms;        /* anchors and directories are read again so often, flushed or not; 0:
                                each time */
     size_t max_points;      /* distribution points of one certificate that are asked; 0: 8 */

@@ -304,7 +304,7 @@ SG_MUST_USE bool sg_check(struct sg_certs *certs, struct sg_arena *arena,
                           bool *issuer_missing_r, STACK_OF(X509) **chain_r, struct sg_error *err);
 
 /* memo.c */
-struct sg_memo *sg_memo_new(void);
+struct sg_memo *sg_memo_new(size_t room);
 void sg_memo_free(struct sg_memo **memo);
 void sg_memo_flush(struct sg_memo *memo);
 void sg_memo_mark(const X509 *certificate, const struct sg_cert_wanted *wanted,

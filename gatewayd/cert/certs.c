@@ -28,7 +28,7 @@ struct sg_certs *sg_certs_new(const struct sg_cert_limits *limits,
     certs->crls = sg_crl_cache_new();
     certs->verdicts = sg_verdicts_new(limits->verdicts, limits->verdict_ttl_ms);
     certs->directories = sg_directories_new(&certs->limits);
-    certs->harvested = sg_memo_new();
+    certs->harvested = sg_memo_new(limits->harvested);
     sg_fetch_init();
     if (!certs->issuers)
         abort();

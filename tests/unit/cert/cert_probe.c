@@ -327,6 +327,7 @@ static void limit_set(struct sg_cert_limits *limits, const char *word)
     LIMIT(max_crl_memory)
     LIMIT(further_private)
     LIMIT(verdicts)
+    LIMIT(harvested)
     LIMIT(verdict_ttl_ms)
     LIMIT(kept_ms)
     LIMIT(max_points)
@@ -357,6 +358,7 @@ int main(int argc, char **argv)
                                     .ldap_timeout_ms = 3000,
                                     .clock_tolerance_ms = 60000,
                                     .verdicts = 100,
+                                    .harvested = 100,
                                     .verdict_ttl_ms = 60000,
                                     .kept_ms = 30000,
                                     .max_redirections = 3,

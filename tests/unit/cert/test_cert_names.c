@@ -406,6 +406,67 @@ static void verdicts_have_their_room(void **state)
     sg_arena_free(&arena);
 }
 
+static void mark_of(uint32_t n, uint8_t mark[SG_SHA256])
+{
+    EVP_Digest(&n, sizeof n, mark, NULL, EVP_sha256(), NULL);
+}
+
+/* A partner's certificate is not stored again for each of his mails, however many partners there
+ * are: of a quarter as many as there is room for hardly one is pushed out. */
+static void harvested_is_remembered(void **state)
+{
+    (void)state;
+    const uint32_t room = 32000, partners = room / 4;
+    struct sg_memo *memo = sg_memo_new(room);
+    uint8_t mark[SG_SHA256];
+    uint32_t known = 0;
+    bool good;
+    for (uint32_t i = 0; i < partners; i++) {
+        mark_of(i, mark);
+        sg_memo_put(memo, mark, 0, i % 2);
+    }
+    for (uint32_t i = 0; i < partners; i++) {
+        mark_of(i, mark);
+        bool has = sg_memo_has(memo, mark, 6 * 3600 * SG_SECOND - 1, &good);
+        known += has;
+        assert_int_equal(good, has && i % 2);
+        assert_false(sg_memo_has(memo, mark, 6 * 3600 * SG_SECOND, &good));
+    }
+    assert_true(known > partners / 100 * 99);
+    sg_memo_flush(memo);
+    assert_false(sg_memo_has(memo, mark, 0, &good));
+    sg_memo_put(memo, mark, 0, true);
+    assert_true(sg_memo_has(memo, mark, 0, &good) && good);
+    sg_memo_free(&memo);
+}
+
+/* Room for none, and for four: the fifth pushes out what was not used for longest. */
+static void harvested_has_its_room(void **state)
+{
+    (void)state;
+    uint8_t marks[5][SG_SHA256];
+    bool good;
+    struct sg_memo *memo = sg_memo_new(0);
+    mark_of(0, marks[0]);
+    sg_memo_put(memo, marks[0], 0, true);
+    assert_false(sg_memo_has(memo, marks[0], 0, &good));
+    sg_memo_free(&memo);
+    memo = sg_memo_new(4);
+    for (uint32_t i = 0; i < 4; i++) {
+        mark_of(i, marks[i]);
+        sg_memo_put(memo, marks[i], 0, true);
+    }
+    sg_memo_put(memo, marks[2], 0, true); /* anew, in its own place */
+    for (int i = 0; i < 4; i++)
+        assert_true(sg_memo_has(memo, marks[i], 0, &good));
+    assert_true(sg_memo_has(memo, marks[0], 0, &good));
+    mark_of(4, marks[4]);
+    sg_memo_put(memo, marks[4], 0, true);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(sg_memo_has(memo, marks[i], 0, &good), i != 1);
+    sg_memo_free(&memo);
+}
+
 /* REQ-180: a root of one domain's own makes good for that domain alone. */
 static void verdicts_are_of_who_relies_on_them(void **state)
 {
@@ -482,6 +543,8 @@ int main(void)
         cmocka_unit_test(filters_are_escaped),
         cmocka_unit_test(verdicts_have_their_time),
         cmocka_unit_test(verdicts_have_their_room),
+        cmocka_unit_test(harvested_is_remembered),
+        cmocka_unit_test(harvested_has_its_room),
         cmocka_unit_test(verdicts_are_of_who_relies_on_them),
         cmocka_unit_test(verdicts_begun_before_a_flush_are_dropped),
         cmocka_unit_test(der_is_whole),
