@@ -16,7 +16,7 @@ struct sg_blind *sg_blind_new(struct sg_scan *scan)
 {
     const unsigned forms = SG_TEXT_PLAIN | SG_TEXT_HTML;
     if (scan->blinds == MAX_BLINDS) {
-        sg_report_undecodable(scan, "messages within each other", "more doubt than is followed");
+        sg_report_limit(scan, "messages within each other", "more doubt than is followed");
         return NULL;
     }
     scan->blinds++;

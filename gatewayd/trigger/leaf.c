@@ -119,7 +119,7 @@ static const char *type_by_name(const char *type, const char *name)
 static struct stream *stream_add(struct sg_leaf *l, enum sg_transfer transfer, enum reading reading)
 {
     if (l->scan->ways == MAX_WAYS) {
-        sg_report_undecodable(l->scan, l->where, "more ways to read it than are tried");
+        sg_report_limit(l->scan, l->where, "more ways to read it than are tried");
         return NULL;
     }
     struct stream *s = &l->streams[l->stream_count++];
@@ -133,7 +133,7 @@ static bool nests_too_deeply(struct sg_leaf *l)
 {
     if (l->scan->depth < l->scan->options->limits.max_depth)
         return false;
-    sg_report_undecodable(l->scan, l->where, "nests too deeply");
+    sg_report_limit(l->scan, l->where, "nests too deeply");
     return true;
 }
 
@@ -294,7 +294,7 @@ static void text_push(struct sg_leaf *l, struct stream *s, const uint8_t *data, 
     uint64_t max = l->scan->options->limits.max_text_bytes;
     uint64_t left = max - l->scan->text_bytes;
     if (len > left) {
-        sg_report_undecodable(l->scan, l->where, "more text than is read");
+        sg_report_limit(l->scan, l->where, "more text than is read");
         len = (size_t)left;
     }
     l->scan->text_bytes += len;

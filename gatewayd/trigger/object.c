@@ -122,7 +122,7 @@ static void tnef_read(struct sg_object *o)
         if (!object_goes_on(o))
             break;
         if (++o->scan->parts > o->scan->options->limits.max_parts) {
-            sg_report_undecodable(o->scan, o->where, "too many parts");
+            sg_report_limit(o->scan, o->where, "too many parts");
             break;
         }
         tnef_part_read(o, &content.parts[i]);

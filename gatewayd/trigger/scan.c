@@ -37,6 +37,12 @@ void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *
     found->undecodable_why = why;
 }
 
+void sg_report_limit(struct sg_scan *scan, const char *where, const char *why)
+{
+    scan->limited = true;
+    sg_report_undecodable(scan, where, why);
+}
+
 bool sg_scan_goes_on(struct sg_scan *scan, size_t octets, const char *where)
 {
     if (sg_budget_octets(scan->options->budget, octets))

@@ -16,12 +16,15 @@ struct sg_scan {
     size_t depth;
     size_t ways, blinds; /* in which octets are being read at the same time */
     uint64_t text_bytes;
+    bool limited; /* one of these was passed: where it was depends on how the octets came */
     bool failed; /* our own trouble, in error: nothing is known */
     struct sg_error error;
 };
 
 void sg_report_words(struct sg_scan *scan, unsigned words, const char *where);
 void sg_report_undecodable(struct sg_scan *scan, const char *where, const char *why);
+/* The same of what is counted together, above. */
+void sg_report_limit(struct sg_scan *scan, const char *where, const char *why);
 
 /* Is there time for so many octets? What is beyond it is not read at all, and it is said so. */
 bool sg_scan_goes_on(struct sg_scan *scan, size_t octets, const char *where);

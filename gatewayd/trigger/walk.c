@@ -82,7 +82,7 @@ static bool level_allowed(struct sg_walk *w)
 {
     if (w->scan->depth < w->scan->options->limits.max_depth)
         return true;
-    sg_report_undecodable(w->scan, place(w, "the"), "nests too deeply");
+    sg_report_limit(w->scan, place(w, "the"), "nests too deeply");
     return false;
 }
 
@@ -207,7 +207,7 @@ static void part_count(struct sg_walk *w)
     (void)sg_budget_left(w->scan->options->budget);
     if (w->rest || ++w->scan->parts <= w->scan->options->limits.max_parts)
         return;
-    sg_report_undecodable(w->scan, place(w, "the"), "too many parts");
+    sg_report_limit(w->scan, place(w, "the"), "too many parts");
     w->rest = true;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Trigger words of anything: pieces of any size give the same as the whole; a plain word that was
- * put behind the header of a message that is all text is found; the work is bounded. The first
+ * Trigger words of anything: pieces of any size give the same as the whole, within what is read at
+ * all; a plain word that was put behind the header of a message that is all text is found; the work
+ * is bounded. The first
  * octet chooses how the body is cut, and whether attachments count.
  */
 #include "common/buf.h"
@@ -21,7 +22,8 @@ static const struct sg_trigger_limits limits = {
     .spool = {.memory_bytes = 1 << 20, .max_bytes = 1 << 20, .dir = "/tmp"},
 };
 
-static void scan(struct sg_arena *arena, const struct sg_trigger_options *options,
+/* false: a limit was passed. */
+static bool scan(struct sg_arena *arena, const struct sg_trigger_options *options,
                  struct sg_bytes mail, size_t piece, struct sg_trigger_found *found_r)
 {
     *found_r = (struct sg_trigger_found){
@@ -34,6 +36,7 @@ static void scan(struct sg_arena *arena, const struct sg_trigger_options *option
     if (s.failed || s.depth || s.text_bytes > limits.max_text_bytes ||
         found_r->hit_count > SG_TRIGGER_WORDS)
         abort();
+    return !s.limited;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -44,10 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sg_trigger_options options = {.attachments = data[0] & 1, .limits = limits};
     struct sg_bytes mail = sg_bytes_of(data + 1, size - 1);
     struct sg_trigger_found whole, pieces;
-    scan(arena, &options, mail, mail.len + 1, &whole);
-    scan(arena, &options, mail, (data[0] >> 1 & 15) + 1u, &pieces);
-    if (whole.words != pieces.words || whole.undecodable != pieces.undecodable ||
-        whole.opaque != pieces.opaque)
+    bool within = scan(arena, &options, mail, mail.len + 1, &whole);
+    within &= scan(arena, &options, mail, (data[0] >> 1 & 15) + 1u, &pieces);
+    if (within && (whole.words != pieces.words || whole.undecodable != pieces.undecodable ||
+                   whole.opaque != pieces.opaque))
         abort();
 
     SG_AUTO_BUF text;
