@@ -17,7 +17,7 @@ struct sg_scan {
     size_t ways, blinds; /* in which octets are being read at the same time */
     uint64_t text_bytes;
     bool limited; /* one of these was passed: where it was depends on how the octets came */
-    bool failed; /* our own trouble, in error: nothing is known */
+    bool failed;  /* our own trouble, in error: nothing is known */
     struct sg_error error;
 };
 
