@@ -14,7 +14,8 @@ class Postfix:
     """which: "out" or "in". values: of the templates."""
 
     FILES = {"out": (("main.cf", 0o644), ("master.cf", 0o644), ("transport", 0o644),
-                     ("hosted-transport.cf", 0o644), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o644)),
+                     ("hosted-transport.cf", 0o644), ("sealed-routes", 0o644), ("sealed-hosted.cf", 0o644),
+                     ("gateway-filter.cf", 0o644)),
              "in": (("main.cf", 0o644), ("master.cf", 0o644), ("hosted-domains.cf", 0o644),
                     ("suspended-domains.cf", 0o644), ("gateway-transport.cf", 0o644))}
 

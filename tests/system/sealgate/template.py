@@ -106,6 +106,12 @@ def values(layout, routes, peer_port, log_level="info", dns=False, **more):
         "message_size": 62914560,
         "transit_size": 104857600,
         "gateway_processes": 40,
+        "world_processes": 300,
+        "world_timeout": "60s",
+        "edge_processes": 500,
+        "edge_timeout": 60,
+        "edge_connections": 20,
+        "active_messages": 100000,
         # Quick to try again, since tests take things away and bring them back.
         "queue_run_delay": "2s",
         "minimal_backoff_time": "2s",
