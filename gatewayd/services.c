@@ -202,6 +202,7 @@ static bool gateway_fill(struct services *v, struct sg_error *err)
     gw->hold_retry_most = s->hold_most_ms * 1000;
     gw->hold_lifetime = s->hold_life_ms * 1000;
     gw->hold_others_ms = s->hold_others_ms;
+    gw->hold_tenant_bytes = s->hold_tenant_bytes;
     gw->notice_merge = s->notice_merge_ms * 1000;
     gw->notice_waiting = s->notice_waiting_ms * 1000;
     gw->notice_lines = (int)s->notice_lines;

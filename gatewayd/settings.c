@@ -275,6 +275,9 @@ const struct sg_option settings_options[] = {
      "The longest wait."},
     {"hold", "lifetime", SG_OPT_DURATION, AT(hold_life_ms), "5d", 1000, 60 * DAY, NULL,
      "After this the sender is told that the message could not be sent."},
+    {"hold", "tenant_size", SG_OPT_SIZE, AT(hold_tenant_bytes), "20g", MIB, 1024 * GIB, NULL,
+     "Mail of one tenant that is held or quarantined, in PostgreSQL, once for each domain that it is for. What would be beyond it stays in "
+     "Postfix's queue (452 4.3.1); what is on its way at the same moment may pass it."},
     {"hold", "others", SG_OPT_DURATION, AT(hold_others_ms), "1h", 0, 7 * DAY, NULL,
      "How long held mail, notices and requests that another node had in hand are left to it, beyond the time that it "
      "had for them: that node alone knows what of them was sent before it died."},

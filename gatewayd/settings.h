@@ -44,7 +44,7 @@ struct settings {
     int64_t request_repeat_ms, request_answer_ms, request_age_ms;
     int64_t request_bytes, request_parts, request_depth, request_certificates;
     int64_t discover_ms;
-    int64_t hold_first_ms, hold_most_ms, hold_life_ms, hold_others_ms, poll_ms;
+    int64_t hold_first_ms, hold_most_ms, hold_life_ms, hold_others_ms, poll_ms, hold_tenant_bytes;
     int64_t notice_merge_ms, notice_waiting_ms, notice_lines, notice_attempts;
     int64_t crl_bytes, crl_ms, crl_total_ms, crl_grace_ms, crl_refresh_ms, crl_memory;
     int64_t crl_points, crl_redirections, own_root_waits, crl_lists, crl_retry_ms;

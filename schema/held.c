@@ -322,6 +322,21 @@ static bool take_bool(struct sg_row *r, int index, int count, void *arg, struct 
     return true;
 }
 
+static bool take_size(struct sg_row *r, int index, int count, void *arg, struct sg_error *err)
+{
+    (void)index, (void)count, (void)err;
+    *(int64_t *)arg = sg_row_int(r);
+    return true;
+}
+
+bool sg_held_size(struct sg_db *db, const char *tenant_id, int64_t *size_r, struct sg_error *err)
+{
+    struct sg_params p = {0};
+    sg_param_text(&p, tenant_id);
+    *size_r = 0;
+    return sg_db_read(db, NULL, SG_Q_HELD_SIZE, &p, take_size, size_r, err);
+}
+
 bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r, struct sg_error *err)
 {
     struct sg_params p = {0};

@@ -116,6 +116,9 @@ SG_MUST_USE bool sg_held_done(struct sg_db *db, const char *held_id, const char 
 /* Is it held still (and not deleted meanwhile)? */
 SG_MUST_USE bool sg_held_is(struct sg_db *db, const char *held_id, bool *held_r,
                             struct sg_error *err);
+/* Octets of a tenant's mail that are held now. */
+SG_MUST_USE bool sg_held_size(struct sg_db *db, const char *tenant_id, int64_t *size_r,
+                              struct sg_error *err);
 /* What is, or was, held of a message, the oldest first. */
 struct sg_held_part {
     const char *id;

@@ -66,6 +66,7 @@ struct sg_gateway {
     sg_time request_age, request_ahead;  /* … unless signed longer ago, or so far in the future */
     struct sg_request_limits request;    /* of what is read of an answer */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
+    int64_t hold_tenant_bytes; /* of one tenant's mail that is held, at most */
     int64_t hold_others_ms; /* what another node had in hand is left to it for so long */
     sg_time notice_merge;   /* so long further recipients come to a notice */
     sg_time notice_waiting; /* … the sender is told that it waits; 0: never */

@@ -100,12 +100,30 @@ static bool store(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_
     return true;
 }
 
+/* Asked before anybody is told that it is held. */
+static bool has_room(const struct sg_outbound *o, struct sg_error *err)
+{
+    const struct sg_message *m = o->m;
+    int64_t held, most = m->gw->hold_tenant_bytes, size = (int64_t)sg_spool_size(m->body);
+    if (!sg_held_size(m->gw->db, m->tenant, &held, err))
+        return false;
+    if (size <= most - held)
+        return true;
+    sg_count_hold_full();
+    return sg_fail(
+        err, SG_E_HOLD_FULL,
+        "%lld octets of the tenant's mail are held already, and [hold] tenant_size is %lld",
+        (long long)held, (long long)most);
+}
+
 static bool hold(struct sg_outbound *o, struct sg_outbound_group *g, struct sg_error *err)
 {
     SG_MEASURE(SG_STAGE_HOLD);
     struct sg_message *m = o->m;
     struct sg_id id = sg_id_new("hld");
     bool quarantined = g->plan.action == SG_ACT_QUARANTINE;
+    if (!has_room(o, err))
+        return false;
     const char **recipients = SG_ARENA_ARRAY(m->arena, const char *, g->count + 1);
     for (size_t i = 0; i < g->count; i++)
         recipients[i] = g->rcpts[i]->address;

@@ -121,9 +121,22 @@ static struct sg_metric exceeded = {
     .cell_count = 1,
 };
 
-struct sg_metric *const sg_pipeline_metrics[] = {&messages, &recipients, &forms,    &by_code,
-                                                 &seconds,  &edge,       &notices,  &folded,
-                                                 &asked,    &egress,     &exceeded, NULL};
+static struct sg_metric hold_full = {
+    .name = "sealgate_gateway_hold_full_total",
+    .help = "Mail that was to be held and stays in Postfix's queue, its tenant having as much held "
+            "as [hold] tenant_size.",
+    .cells = SG_CELLS(1),
+    .cell_count = 1,
+};
+
+struct sg_metric *const sg_pipeline_metrics[] = {
+    &messages, &recipients, &forms,  &by_code,  &seconds,   &edge, &notices,
+    &folded,   &asked,      &egress, &exceeded, &hold_full, NULL};
+
+void sg_count_hold_full(void)
+{
+    sg_metric_add(&hold_full, 0, 0, 1);
+}
 
 void sg_count_floor_exceeded(void)
 {

@@ -41,6 +41,8 @@ void sg_count_edge(const char *answer);
 void sg_count_notice(const char *kind, const char *state);
 void sg_count_folded(size_t count);
 
+/* A mail that was not held for want of room ([hold] tenant_size). */
+void sg_count_hold_full(void);
 /* A reply that was to wait for the floor of failures (even.h) came after it. */
 void sg_count_floor_exceeded(void);
 

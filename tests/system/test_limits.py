@@ -18,7 +18,7 @@ from sealgate.mailserver import HANG
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import NotReady, wait_for
-from setting import A, B, OUTSIDE, header, simple
+from setting import A, B, FROM_A, FROM_B, OUTSIDE, header, simple
 from spoof import VICTIM, Spoof
 from statements import Statements
 from test_cache import ACTOR, NOCERT
@@ -37,6 +37,7 @@ LAYERS, CMS = 3, 5 << 18
 CRL = 20000
 FEED = 6
 LIFETIME_H, FIRST_H, MOST_H = 90, 7, 20
+HELD = 3 << 20  # octets of a tenant
 DRY_RUNS, DRY_RECIPIENTS = 2, 5
 
 
@@ -52,7 +53,7 @@ class Limited(Spoof):
             "gateway.registry": REMEMBERED, "gateway.registry_recipients": 1, "limits.from_mailboxes": FROM,
             "hold.others": f"{OTHERS_S}s", "limits.layers": LAYERS, "limits.cms": CMS, "journal.feed_batch": FEED,
             "certificates.crl_size": CRL,
-            "hold.lifetime": f"{LIFETIME_H}h", "hold.retry_first": f"{FIRST_H}h", "hold.retry_most": f"{MOST_H}h",
+            "hold.tenant_size": HELD, "hold.lifetime": f"{LIFETIME_H}h", "hold.retry_first": f"{FIRST_H}h", "hold.retry_most": f"{MOST_H}h",
             "limits.recipients": RECIPIENTS, "limits.header": HEADER, "limits.header_fields": FIELDS, "limits.errors": ERRORS,
             "limits.command_bytes": COMMAND, "simulation.at_once": DRY_RUNS, "simulation.recipients": DRY_RECIPIENTS}}
 
@@ -357,6 +358,41 @@ def test_waits_of_held_mail(setting):
             f"SELECT {left} FROM held_message WHERE id = '{id_}' AND attempts = {n} AND {left} > 60"), 30, f"try {tries}")
         assert hours * 3600 - 60 < float(seconds) <= hours * 3600
     setting.platform.api.delete(f"{setting.a.path}/held/{id_}")
+
+
+def test_held_mail_of_a_tenant(setting):
+    """What would be beyond it stays in the queue of Postfix "out", and is held when there is room again. Another tenant's is held."""
+    quiet(setting)
+    out = setting.platform.postfix_out
+
+    def submit(name, octets, author=f"joe@{A}", source=FROM_A):
+        setting.submit(author, [f"x@{NOCERT}"], simple(author, [f"x@{NOCERT}"], name, "\r\n" * (octets // 2)), source)
+
+    def held(name):
+        return wait_for(lambda: setting.platform.postgresql.rows(
+            "SELECT h.id, h.size_bytes, m.size_bytes FROM held_message h JOIN message m ON m.id = h.msg_id "
+            f"WHERE h.state = 'held' AND m.message_id LIKE '{name}@%'"), 30, f"{name} to be held")[0]
+
+    submit("room-1", HELD // 3)
+    first, stored, size = held("room-1")
+    left = HELD // 3 + HELD - int(stored) - int(size)  # what another one may have
+    submit("room-2", left - 64)  # Postfix's field differs by a few octets
+    second, *_ = held("room-2")
+    setting.platform.api.delete(f"{setting.a.path}/held/{second}")
+    submit("room-3", left + 64)
+    full = wait_for(lambda: [m for m in out.queue() if m["queue_name"] == "deferred"], 30, "one that is put off")
+    assert "452 4.3.1 no more mail can be held" in full[0]["recipients"][0]["delay_reason"]
+    submit("room-4", HELD // 2, f"bob@{B}", FROM_B)
+    held("room-4")
+    assert Ops(setting.platform.layout.ops("gatewayd")).series()["sealgate_gateway_hold_full_total"] >= 1
+    assert "delayed" not in str(setting.platform.postgresql.rows(
+        "SELECT kind FROM notice n JOIN message m ON m.id = n.msg_id WHERE m.message_id LIKE 'room-3@%'"))
+    setting.platform.api.delete(f"{setting.a.path}/held/{first}")
+    out.flush()
+    held("room-3")
+    for organisation in (setting.a, setting.b):
+        for one in organisation.held(state="held"):
+            setting.platform.api.delete(f"{organisation.path}/held/{one['id']}")
 
 
 def dry_run(setting, people):
