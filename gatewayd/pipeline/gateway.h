@@ -67,10 +67,10 @@ struct sg_gateway {
     struct sg_request_limits request;    /* of what is read of an answer */
     sg_time hold_retry_first, hold_retry_most, hold_lifetime;
     int64_t hold_tenant_bytes; /* of one tenant's mail that is held, at most */
-    int64_t hold_others_ms; /* what another node had in hand is left to it for so long */
-    sg_time notice_merge;   /* so long further recipients come to a notice */
-    sg_time notice_waiting; /* … the sender is told that it waits; 0: never */
-    int notice_lines;       /* of a summary */
+    int64_t hold_others_ms;    /* what another node had in hand is left to it for so long */
+    sg_time notice_merge;      /* so long further recipients come to a notice */
+    sg_time notice_waiting;    /* … the sender is told that it waits; 0: never */
+    int notice_lines;          /* of a summary */
     int notice_attempts;
     _Atomic int64_t away; /* PostgreSQL was: counts until this deadline (keep.h) */
     struct sg_unsettled unsettled_notice, unsettled_request;

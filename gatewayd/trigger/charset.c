@@ -85,13 +85,14 @@ static bool begins(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* In lower case, without what does not belong into a name: quotes, blanks, control characters. */
+/* In lower case, without what does not belong into a name and what iconv would leave out: else a
+ * charset that we read ourselves would be read by iconv. */
 static void clean(const char *label, char name[SG_CHARSET_NAME])
 {
     size_t n = 0;
     for (; label && *label && n < SG_CHARSET_NAME - 1; label++) {
         unsigned char c = (unsigned char)*label;
-        if (c > ' ' && c < 0x7f && !strchr("\"'/;,", c))
+        if ((c < 0x80 && isalnum(c)) || (c && strchr("-_.:", c)))
             name[n++] = (char)tolower(c);
     }
     name[n] = 0;

@@ -43,6 +43,8 @@ static void test_readings(void **state)
         {"ISO-8859-15", {NULL}, false},
         {" \"Windows-1252\" ", {NULL}, false},
         {"utf-7", {NULL, "UTF-7"}, false},
+        {"UTF-7@", {NULL, "UTF-7"}, false},
+        {"(utf)-16+", {NULL, "UTF-16BE", "UTF-16LE"}, false},
         {"UNICODE-1-1-UTF-7", {NULL, "UTF-7"}, false},
         {"utf-16", {NULL, "UTF-16BE", "UTF-16LE"}, false},
         {"UTF-16LE", {NULL, "UTF-16BE", "UTF-16LE"}, false},
