@@ -18,7 +18,7 @@ from sealgate.mailserver import HANG
 from sealgate.ops import Ops
 from sealgate.ports import PortBlock
 from sealgate.process import NotReady, wait_for
-from setting import A, B, FROM_A, FROM_B, OUTSIDE, header, simple
+from setting import A, B, C, FROM_A, FROM_B, OUTSIDE, header, simple
 from spoof import VICTIM, Spoof
 from statements import Statements
 from test_cache import ACTOR, NOCERT
@@ -400,21 +400,23 @@ def test_held_mail_of_a_tenant(setting):
             setting.platform.api.delete(f"{organisation.path}/held/{one['id']}")
 
 
-def dry_run(setting, people):
-    return setting.platform.api.post(f"{setting.a.path}/simulations", {
-        "direction": "outbound", "sender": f"joe@{A}", "recipients": people,
-        "message": base64.b64encode(simple(f"joe@{A}", people, "dry")).decode()})["plans"]
+def dry_run(setting, people, organisation=None, author=f"joe@{A}"):
+    return setting.platform.api.post(f"{(organisation or setting.a).path}/simulations", {
+        "direction": "outbound", "sender": author, "recipients": people,
+        "message": base64.b64encode(simple(author, people, "dry")).decode()})["plans"]
 
 
 def test_dry_runs_at_a_time(setting):
-    """One more waits until another is done. Each asks for a domain of which nothing is known yet, and cannot be told of it."""
+    """One more waits until another is done. Each asks for a domain of which nothing is known yet, and cannot be told of it. Each is of
+    another tenant: what is not known of that any more would be one question for all."""
     plans = []
-    threads = [threading.Thread(target=lambda n=n: plans.extend(dry_run(setting, [f"x@dry{n}.{OUTSIDE}"])))
-               for n in range(DRY_RUNS + 1)]
+    who = ((setting.a, f"joe@{A}"), (setting.b, f"bob@{B}"), (setting.c, f"cat@{C}"))
+    assert len(who) == DRY_RUNS + 1
+    threads = [threading.Thread(target=lambda n=n, one=one: plans.extend(dry_run(setting, [f"x@dry{n}.{OUTSIDE}"], *one)))
+               for n, one in enumerate(who)]
     asking = ("SELECT 1 FROM pg_stat_activity WHERE application_name = 'gatewayd' AND wait_event_type = 'Lock'"
               " AND query LIKE '%member_domain%'")
     quiet(setting)  # mail asks for it as well
-    dry_run(setting, [f"x@{OUTSIDE}"])  # what all of them need is known: they would wait for one question about it
     with setting.locked("member_domain"):
         for thread in threads:
             thread.start()
