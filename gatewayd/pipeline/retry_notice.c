@@ -14,6 +14,9 @@
 #include "smtp/address.h"
 
 #define CLOSE_AT_ONCE 50
+#define SHARE         10   /* of the worker's time: what a server that is slow may have */
+#define SLOW_MS       1000 /* so long for one notice */
+#define AS_ITSELF     INT64_MAX
 
 static bool about_write(struct sg_gateway *gw, struct sg_arena *arena,
                         const struct sg_notice_row *row, const struct sg_notice *notice,
@@ -91,16 +94,21 @@ static bool is_at_home(const struct sg_outbound *o, const struct sg_outbound_gro
            strcmp(g->domain, o->own.name) == 0;
 }
 
-/* Whether its server kept us waiting, perhaps for as long as the time-outs are. */
-static bool hand_over(struct sg_outbound *o, struct sg_rcpt *rcpt)
+/* For how long, in ms, other notices to that server are to be put off; AS_ITSELF: as this one is.
+ */
+static int64_t hand_over(struct sg_outbound *o, struct sg_rcpt *rcpt)
 {
     struct sg_smtp_piece piece = {.spool = o->m->body, .len = UINT64_MAX};
+    int64_t began = sg_clock_monotonic_ms();
     sg_deliver_next_hop(o->m, o->own.id, &rcpt, 1, &piece, 1, "opened", "");
-    return strcmp(rcpt->outcome, "deferred") == 0;
+    int64_t took = sg_clock_monotonic_ms() - began;
+    return strcmp(rcpt->outcome, "deferred") == 0 ? AS_ITSELF
+           : took >= SLOW_MS                      ? (SHARE - 1) * took
+                                                  : 0;
 }
 
 /* The notice as a message from the domain's postmaster, with the null sender. */
-static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, bool *kept_waiting_r,
+static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, int64_t *others_ms_r,
                     struct sg_error *err)
 {
     struct sg_outbound o;
@@ -113,7 +121,7 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, bool *kept_waiti
     else if (ok && g.plan.action == SG_ACT_PLAIN)
         plain(m, rcpt);
     else if (ok && is_at_home(&o, &g))
-        *kept_waiting_r = hand_over(&o, rcpt);
+        *others_ms_r = hand_over(&o, rcpt);
     else if (ok)
         ok = sg_fail(err, SG_E_CERT_NONE, "%s", g.plan.explanation);
     if (ok && (!rcpt->decided || strcmp(rcpt->outcome, "delivered") != 0))
@@ -124,7 +132,7 @@ static bool deliver(struct sg_message *m, struct sg_rcpt *rcpt, bool *kept_waiti
 }
 
 static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
-                    struct sg_courier_sent **sent, bool *kept_waiting_r, struct sg_error *err)
+                    struct sg_courier_sent **sent, int64_t *others_ms_r, struct sg_error *err)
 {
     SG_AUTO_ARENA arena = sg_arena_new();
     SG_AUTO_SPOOL body = sg_spool_new(&gw->spool);
@@ -162,7 +170,7 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
                            .purpose = row->id};
     sg_trace_init(&m.trace);
     bool ok = sg_header_read(arena, body, 0, sg_spool_size(body), &gw->headers, &m.headers, err) &&
-              deliver(&m, &rcpt, kept_waiting_r, err);
+              deliver(&m, &rcpt, others_ms_r, err);
     sg_message_sent_move(&m, sent);
     sg_trace_free(&m.trace);
     return ok;
@@ -170,12 +178,12 @@ static bool attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
 
 /* Not even opened where gatewayd has crashed on it: *until_r. */
 static bool guarded_attempt(struct sg_gateway *gw, const struct sg_notice_row *row,
-                            struct sg_courier_sent **sent, bool *kept_waiting_r, sg_time *until_r,
+                            struct sg_courier_sent **sent, int64_t *others_ms_r, sg_time *until_r,
                             struct sg_error *err)
 {
     if (!sg_crash_begin(SG_CRASH_NOTICE, row->id, until_r, err))
         return false;
-    bool ok = attempt(gw, row, sent, kept_waiting_r, err);
+    bool ok = attempt(gw, row, sent, others_ms_r, err);
     sg_crash_end(ok);
     return ok;
 }
@@ -197,7 +205,7 @@ static bool sent_settle(struct sg_gateway *gw)
 }
 
 /* One worker sends everybody's: a server that hangs costs one time-out, and not one for each notice
- * that waits for it. */
+ * that waits for it; one that is slow costs a SHAREth of the worker's time. */
 static void rest_put_off(struct sg_gateway *gw, const struct sg_notice_row *row, sg_time now,
                          sg_time next)
 {
@@ -219,14 +227,18 @@ static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
 {
     struct sg_error err = {0}, again = {0};
     struct sg_courier_sent *sent = NULL;
-    bool kept_waiting = false, ok = false;
+    int64_t others_ms = 0;
+    bool ok = false;
     sg_time until = 0;
     if (is_used_up(gw, row))
         sg_fail(&err, SG_E_INTERNAL, "the last of its tries did not come to an end");
     else
-        ok = guarded_attempt(gw, row, &sent, &kept_waiting, &until, &err);
+        ok = guarded_attempt(gw, row, &sent, &others_ms, &until, &err);
     bool last = !ok && row->attempts >= gw->notice_attempts;
     sg_time now = sg_clock_now(), next = sg_keep_next_try(gw, NULL, row->attempts - 1, now);
+    if (others_ms)
+        rest_put_off(gw, row, now,
+                     others_ms == AS_ITSELF ? next : now + others_ms * (SG_SECOND / 1000));
     sg_count_notice(row->kind, ok ? "sent" : last ? "failed" : "deferred");
     if (ok) {
         gw->unsettled_notice = (struct sg_unsettled){.at = now, .sent = sent};
@@ -236,8 +248,6 @@ static bool notice_try(struct sg_gateway *gw, const struct sg_notice_row *row)
     sg_courier_release(gw->courier, &sent);
     sg_log_error(last ? SG_LOG_ERROR : SG_LOG_WARNING, last ? "notice.failed" : "notice.deferred",
                  &err, "notice", row->id, "msg_id", row->msg_id, "tenant", row->tenant_id, NULL);
-    if (kept_waiting)
-        rest_put_off(gw, row, now, next);
     bool stored = last ? sg_notice_finish(gw->db, row->id, "failed", err.detail, now, &again)
                        : sg_notice_reschedule(gw->db, row->id, next > until ? next : until,
                                               err.detail, &again);

@@ -3,6 +3,7 @@ never twice, none in answer to a machine.
 
 REQ-41 REQ-42 REQ-56 REQ-57 REQ-62 REQ-74 REQ-77 REQ-78 REQ-79 REQ-82 REQ-92 REQ-93 REQ-94 REQ-95 REQ-183
 """
+import contextlib
 import tempfile
 import time
 
@@ -15,9 +16,11 @@ from partners import Partner, further_ca
 from sealgate.mailserver import HANG, MailServer
 from sealgate.ports import PortBlock
 from sealgate.process import wait_for
-from setting import A, B, OUTSIDE, Setting, header, simple
+from setting import A, B, FROM_B, OUTSIDE, Setting, header, simple
+from test_faults_load import SlowServer
 
 POSTMASTER = f"postmaster@{A}"
+SLOW_S = 4
 SETTINGS = {"gatewayd": {"hold.retry_first": "12h", "hold.retry_most": "12h", "notice.merge": "3s",
                          "client.data_timeout": "15s"}}
 
@@ -28,6 +31,7 @@ def setting():
         s = Setting(folder, block, settings=SETTINGS, routes={
             **{name: block.base + 12 for name in ("one.test", "two.test", "silent.test")},
             "mixed.test": block.base + 17})
+        s.servers[A] = SlowServer(s.servers[A].port, s.servers[A].folder)
         s.servers["mixed.test"] = MailServer(block.base + 17, f"{folder}/mail/mixed")
         try:
             s.start()
@@ -381,24 +385,30 @@ def test_a_certificate_that_was_passed_over_is_its_agencys_to_know(setting):
     assert told(setting, "mixed", "certificate") == ["postmaster@mixed.test"]
 
 
-def test_a_server_that_hangs_costs_one_time_out(setting):
-    """The domain's own people are told by way of its server while its certificate is not good (REQ-57): others' notices
-    do not wait for each of them to time out."""
-    server, platform = setting.servers[A], setting.platform
-    senders = [f"hang-{n}@{A}" for n in range(4)]
-    pending = f"SELECT attempts, next_try_at > now() + interval '1 hour' AND leased_by = '' AS later " \
-              f"FROM sealgate.notice WHERE state = 'pending' AND recipient LIKE '%@{A}'"
-
+@contextlib.contextmanager
+def bad_certificate(setting):
+    """A's own: its people are told by way of its server (REQ-57)."""
     def own(der):
-        platform.postgresql.psql(
+        setting.platform.postgresql.psql(
             f"SET app.actor = 'test'; SET app.now = '{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}'; UPDATE "
             f"sealgate.certificate SET der = decode('{der}', 'hex') WHERE id = '{setting.a.certificate['id']}'")
     settled(setting)
     good, = rows(setting, "SELECT encode(der, 'hex') AS der FROM sealgate.certificate "
                           f"WHERE id = '{setting.a.certificate['id']}'")
-    nobody = forge.self_made([POSTMASTER], platform.layout.dir)
-    own(forge.load(nobody.certificate).public_bytes(forge.DER).hex())
+    own(forge.load(forge.self_made([POSTMASTER], setting.platform.layout.dir).certificate).public_bytes(forge.DER).hex())
     try:
+        yield
+    finally:
+        own(good["der"])
+
+
+def test_a_server_that_hangs_costs_one_time_out(setting):
+    """Others' notices do not wait for each of those to time out that go to it."""
+    server, platform = setting.servers[A], setting.platform
+    senders = [f"hang-{n}@{A}" for n in range(4)]
+    pending = f"SELECT attempts, next_try_at > now() + interval '1 hour' AND leased_by = '' AS later " \
+              f"FROM sealgate.notice WHERE state = 'pending' AND recipient LIKE '%@{A}'"
+    with bad_certificate(setting):
         server.answer("data", HANG)
         for n, sender in enumerate(senders):
             send(setting, f"hanging-{n}", f"ann@{B}", sender=sender, author=sender)
@@ -410,5 +420,24 @@ def test_a_server_that_hangs_costs_one_time_out(setting):
         for n, sender in enumerate(senders):
             notices(server, "delayed", sender, f"hanging-{n}")
         settled(setting)
-    finally:
-        own(good["der"])
+
+
+def test_a_server_that_is_slow_has_a_share_of_the_time(setting):
+    """It takes each notice, after four seconds: a tenth of the time is spent on it, and another tenant's comes in between."""
+    server, platform = setting.servers[A], setting.platform
+    senders = [f"slow-{n}@{A}" for n in range(4)]
+    pending = f"SELECT id FROM sealgate.notice WHERE state = 'pending' AND recipient LIKE '%@{A}'"
+    with bad_certificate(setting):
+        server.pause = SLOW_S
+        for n, sender in enumerate(senders):
+            send(setting, f"slow-{n}", f"ann@{B}", sender=sender, author=sender)
+        wait_for(lambda: len(rows(setting, f"{pending} AND next_try_at > now() + interval '{5 * SLOW_S} s'")) == 2 * len(senders) - 1, 60,
+                 "one of them to be taken")
+        setting.submit(f"bob@{B}", ["x@one.test"], simple(f"bob@{B}", ["x@one.test"], "in-between"), FROM_B)
+        notices(setting.servers[B], "delayed", f"bob@{B}", "in-between", timeout=4 * SLOW_S)
+        assert len(rows(setting, pending)) == 2 * len(senders) - 1
+        server.pause = 0
+        platform.postgresql.psql("UPDATE sealgate.notice SET next_try_at = now() WHERE state = 'pending'")
+        for n, sender in enumerate(senders):
+            notices(server, "delayed", sender, f"slow-{n}")
+        settled(setting)
