@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 void smtp_stream_init(struct smtp_stream *stream, int fd)
 {
@@ -18,6 +19,17 @@ void smtp_stream_free(struct smtp_stream *stream)
     SSL_free(stream->ssl);
     stream->ssl = NULL;
     sg_buf_free(&stream->out);
+}
+
+int smtp_stream_peek(struct smtp_stream *stream)
+{
+    struct sg_bytes input = smtp_stream_input(stream);
+    uint8_t octet;
+    if (input.len)
+        return input.data[0];
+    if (stream->ssl)
+        return SSL_pending(stream->ssl) && SSL_peek(stream->ssl, &octet, 1) == 1 ? octet : -1;
+    return recv(stream->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1 ? octet : -1;
 }
 
 bool smtp_stream_flush(struct smtp_stream *stream, sg_deadline deadline, struct sg_error *err)

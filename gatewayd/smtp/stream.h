@@ -36,6 +36,10 @@ static inline void smtp_stream_consume(struct smtp_stream *stream, size_t n)
     stream->from += n;
 }
 
+/* Is there input already, be it unread? Its first octet, without waiting for any; -1: there is
+ * none. */
+int smtp_stream_peek(struct smtp_stream *stream);
+
 SG_MUST_USE bool smtp_stream_flush(struct smtp_stream *stream, sg_deadline deadline,
                                    struct sg_error *err);
 /* Flushes, then waits for input, of which there must be none left. *end_r: the peer is gone. */

@@ -200,6 +200,11 @@ static bool send_content(struct transaction *t, const struct sg_smtp_piece *piec
                          : smtp_data_writer_add(&writer, p->bytes, err)))
             return false;
     }
+    /* It would pass for the reply to the content, of which the peer has not seen the end. */
+    if (smtp_stream_peek(&t->c->stream) == '2') {
+        t->lost = true;
+        return sg_fail(err, SG_E_SMTP_PEER, "it says that it has taken what was not sent yet");
+    }
     /* From here on the peer may take the message, whatever we hear of it. */
     t->dot = smtp_data_writer_end(&writer, err);
     if (t->dot && smtp_stream_flush(&t->c->stream, t->data_deadline, err))

@@ -278,6 +278,13 @@ static void odd_replies(void **state)
     r = play(again, false, &e, MESSAGE);
     assert_false(r.ok);
     assert_int_equal(r.err.code, SG_E_SMTP_PEER);
+    static const char *const taken[] = {
+        HELLO,     "S 250 mx", "C* MAIL", "S 250 ok",
+        "C* RCPT", "S 250 ok", "C DATA",  "S 354 go\r\n250 2.0.0 taken",
+        "E",       NULL};
+    r = play(taken, false, &e, MESSAGE);
+    assert_false(r.ok);
+    assert_int_equal(r.err.code, SG_E_SMTP_CONNECT);
     static const char *const junk[] = {HELLO,     "S 250 mx", "C* MAIL", "S 250 ok",
                                        "C* RCPT", "S 250 ok", "C DATA",  "S 354 go",
                                        CONTENT,   "S hm?",    "E",       NULL};
