@@ -107,10 +107,10 @@ static CK_RV token_generate(struct sg_keystore *store, const struct sg_session *
                             struct sg_error *err)
 {
     struct sg_public_key public;
-    pthread_mutex_t *mutex = sg_key_making(store, key);
-    pthread_mutex_lock(mutex);
+    while (!sg_key_making_begin(store, key, sg_deadline_in(INT32_MAX)))
+        ;
     CK_RV rv = token_make(s, key, &public, err);
-    pthread_mutex_unlock(mutex);
+    sg_key_making_end(store, key);
     return rv == CKR_OK ? spki_put(&public, result, err) : rv;
 }
 

@@ -1,6 +1,7 @@
 #include "hsm/keystore_internal.h"
 
 #include "common/secret.h"
+#include "common/wait.h"
 #include "hsm/ec.h"
 #include "hsm/metrics.h"
 
@@ -30,8 +31,8 @@ struct sg_keystore *sg_keystore_new(const struct sg_keystore_options *options)
     store->token = sg_cache_new(options->token_cache, NULL);
     store->verified = sg_verified_new();
     store->wait_ms = options->wait_ms;
-    for (int i = 0; i < SG_STRIPES; i++)
-        pthread_mutex_init(&store->making[i], NULL);
+    pthread_mutex_init(&store->lock, NULL);
+    sg_cond_init(&store->made);
     return store;
 }
 
@@ -40,8 +41,8 @@ void sg_keystore_free(struct sg_keystore **store_p)
     struct sg_keystore *store = *store_p;
     if (!store)
         return;
-    for (int i = 0; i < SG_STRIPES; i++)
-        pthread_mutex_destroy(&store->making[i]);
+    pthread_cond_destroy(&store->made);
+    pthread_mutex_destroy(&store->lock);
     sg_verified_free(&store->verified);
     sg_cache_free(&store->token);
     sg_cache_free(&store->wrapped);
@@ -69,11 +70,32 @@ void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM])
         abort(); /* the protocol validates ids */
 }
 
-pthread_mutex_t *sg_key_making(struct sg_keystore *store, const struct sg_hsm_request *key)
+static bool *making(struct sg_keystore *store, const struct sg_hsm_request *key)
 {
     uint8_t id[SG_ID_RANDOM];
     sg_key_id_bytes(key->id, id);
     return &store->making[id[0] % SG_STRIPES];
+}
+
+bool sg_key_making_begin(struct sg_keystore *store, const struct sg_hsm_request *key,
+                         sg_deadline deadline)
+{
+    bool *taken = making(store, key);
+    pthread_mutex_lock(&store->lock);
+    while (*taken && sg_cond_wait(&store->made, &store->lock, deadline))
+        ;
+    bool ok = !*taken;
+    *taken = true;
+    pthread_mutex_unlock(&store->lock);
+    return ok;
+}
+
+void sg_key_making_end(struct sg_keystore *store, const struct sg_hsm_request *key)
+{
+    pthread_mutex_lock(&store->lock);
+    *making(store, key) = false;
+    pthread_cond_broadcast(&store->made);
+    pthread_mutex_unlock(&store->lock);
 }
 
 size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX])
@@ -482,15 +504,12 @@ static CK_RV token_destroy(const struct sg_session *s, const struct sg_hsm_reque
 static CK_RV token_destroy_made(struct sg_keystore *store, const struct sg_session *s,
                                 const struct sg_hsm_request *key, struct sg_error *err)
 {
-    pthread_mutex_t *mutex = sg_key_making(store, key);
-    sg_deadline deadline = sg_deadline_in(store->wait_ms);
-    struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
-    if (pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until) != 0) {
+    if (!sg_key_making_begin(store, key, sg_deadline_in(store->wait_ms))) {
         sg_fail(err, SG_E_BUSY, "a key is being made");
         return SG_RV_REFUSED;
     }
     CK_RV rv = token_destroy(s, key, err);
-    pthread_mutex_unlock(mutex);
+    sg_key_making_end(store, key);
     return rv;
 }
 

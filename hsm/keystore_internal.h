@@ -2,6 +2,7 @@
 #ifndef SG_HSM_KEYSTORE_INTERNAL_H
 #define SG_HSM_KEYSTORE_INTERNAL_H
 
+#include "common/deadline.h"
 #include "hsm/keystore.h"
 #include "hsm/verified.h"
 
@@ -15,7 +16,9 @@ struct sg_keystore {
     struct sg_cache *wrapped, *token;
     struct sg_verified *verified; /* of the wrapped ones */
     int64_t wait_ms;
-    pthread_mutex_t making[SG_STRIPES]; /* by id: a token key is made or destroyed, by one thread */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t made;
+    bool making[SG_STRIPES]; /* by id: a token key is made or destroyed, by one thread */
 };
 
 /* What keys of a class may do: the HSM itself refuses the rest. */
@@ -37,8 +40,10 @@ static inline bool sg_class_decrypts(enum sg_hsm_class class)
 
 /* The 16 bytes behind an id of any prefix; the protocol has validated it. */
 void sg_key_id_bytes(struct sg_bytes id, uint8_t out[SG_ID_RANDOM]);
-/* Of those that make or destroy token keys, the one of that key's id. */
-pthread_mutex_t *sg_key_making(struct sg_keystore *store, const struct sg_hsm_request *key);
+/* One thread makes or destroys token keys of such an id; false: another did until the deadline. */
+SG_MUST_USE bool sg_key_making_begin(struct sg_keystore *store, const struct sg_hsm_request *key,
+                                     sg_deadline deadline);
+void sg_key_making_end(struct sg_keystore *store, const struct sg_hsm_request *key);
 /* "class/tenant/domain"; returns its length. */
 size_t sg_key_label(const struct sg_hsm_request *key, char out[SG_LABEL_MAX]);
 /* Private keys with that CKA_ID on the token, at most two; the login is checked when there is none.
