@@ -305,7 +305,8 @@ static void header_cut(struct sg_walk *w, const uint8_t *data, size_t len)
     struct sg_bytes held = sg_buf_bytes(&w->header);
     const uint8_t *lf = held.len ? memrchr(held.data, '\n', held.len) : NULL;
     size_t lines = lf ? (size_t)(lf - held.data) + 1 : 0;
-    struct sg_bytes begun = sg_arena_copy(arena, sg_bytes_slice(held, lines, SIZE_MAX));
+    struct sg_bytes begun =
+        held.len ? sg_arena_copy(arena, sg_bytes_slice(held, lines, SIZE_MAX)) : held;
     w->header.len = lines;
     sg_report_undecodable(w->scan, place(w, "the header of"), "larger than the limit");
     w->doubt = true;

@@ -154,6 +154,7 @@ class Lab:
             self.platform.api.post("/v1/partner-certificates", {
                 "domain": PARTNER, "origin": "bench", "pem": path.read_text(encoding="ascii")})
         self.software = peers.OpenSsl(self.folder, self.layout.ca / "root.pem")
+        self.software.own(self.partner.identity)
         self.identities = {PARTNER: self.partner.identity}
         self.stack.callback(self.software.close)
 
