@@ -164,6 +164,7 @@ def failing(platform, recipient):
         platform.postgresql.psql("DROP FUNCTION sealgate.failing CASCADE")
 
 
+@pytest.mark.long  # tests/unit/journal/test_journal_odd.c has it of the feeder alone
 def test_many_in_a_row_for_which_a_query_fails(setting):
     """At a start, where nothing that was taken is known and all mail waits for the feed."""
     platform = setting.platform

@@ -120,7 +120,8 @@ def logged(setting, name):
     return {row[0].strip("<>").removesuffix("@x.test") for row in rows}
 
 
-@pytest.mark.parametrize("how", ["killed", pytest.param("hung", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["killed", "hung"])
 def test_the_standby_takes_over(available, how):
     with Load(available, f"over-{how}") as load, Waiting(available, f"wait-{how}") as waiting:
         load.more(8)
