@@ -172,9 +172,11 @@ def races(step):
     may write to."""
     with tempfile.TemporaryDirectory(prefix="sg-tsan") as folder:
         os.chmod(folder, 0o1777)
+        suppressions = shutil.copy(ROOT / "tests/tsan.supp", folder)
+        os.chmod(suppressions, 0o644)
         pytest(step, "build/tsan", *(f"tests/system/test_{name}.py" for name in RACED),
-               env={"TSAN_OPTIONS": f"log_path={folder}/report history_size=4 report_thread_leaks=0"})
-        for report in sorted(pathlib.Path(folder).iterdir()):
+               env={"TSAN_OPTIONS": f"log_path={folder}/report history_size=4 report_thread_leaks=0 suppressions={suppressions}"})
+        for report in sorted(pathlib.Path(folder).glob("report*")):
             text = report.read_text(encoding="utf-8", errors="replace")
             step._note(text)
             step.one(False, "\n".join(re.findall(r"^SUMMARY: .*", text, re.M)) or report.name)
